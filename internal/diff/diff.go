@@ -1,0 +1,130 @@
+// Package diff says which changes lie between what was told of a job and what was seen of it.
+// It is pure: no clock, no id, no file, no error.
+package diff
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"jobwatch/internal/job"
+)
+
+// Since gives the changes that a snapshot shows against what was told, in the order in which they
+// are published: state, phase, failure (state, items, vm, reason), watch.
+//
+// Telling them (job.Told.Tell) leaves nothing to tell of the same snapshot, with one exception: a
+// new attempt begins its counts and machines anew, and comes last; what it counts is told at the
+// next look.
+func Since(told job.Told, seen *job.Snapshot) []job.Change {
+	var changes []job.Change
+	tell := func(c job.Change) {
+		changes = append(changes, c)
+		told = told.Tell(c, seen.Reason == "" && seen.ReasonCode == "")
+	}
+	state(told, seen, tell)
+	phase(told, seen, tell)
+	failureState(told, seen, tell)
+	if newAttempt := attemptText(seen); newAttempt == "" || newAttempt == told.Attempt {
+		items(told, seen, tell)
+		machines(told, seen, tell)
+	}
+	reason(told, seen, tell)
+	attempt(told, seen, tell)
+	return changes
+}
+
+// CommCell gives the change between what was told of a CommCell and whether it answers now.
+func CommCell(told job.Told, answers bool) []job.Change {
+	switch {
+	case !answers && !told.Unreachable:
+		return []job.Change{{Kind: job.KindCommCell, Detail: job.DetailUnreachable}}
+	case answers && told.Unreachable:
+		return []job.Change{{Kind: job.KindCommCell, Detail: job.DetailReachable}}
+	}
+	return nil
+}
+
+func state(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
+	if seen.State == "" || job.Same(seen.State, told.State) {
+		return
+	}
+	tell(job.Change{Kind: job.KindState, Detail: job.Slug(seen.State), From: told.State, To: seen.State})
+}
+
+func phase(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
+	if seen.Phase == "" || job.Same(seen.Phase, told.Phase) {
+		return
+	}
+	tell(job.Change{Kind: job.KindPhase, Detail: job.Slug(seen.Phase), From: told.Phase, To: seen.Phase})
+}
+
+func failureState(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
+	if !job.Class(seen.StateClass).Failing() || told.FailureState {
+		return
+	}
+	tell(job.Change{Kind: job.KindFailure, Detail: job.DetailState, From: told.StateBefore, To: seen.State})
+}
+
+func items(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
+	folders, files, ok := job.ParseFailures(seen.Failures)
+	if !ok || folders <= told.Folders && files <= told.Files {
+		return
+	}
+	tell(job.Change{Kind: job.KindFailure, Detail: job.DetailItems, From: told.Items, To: seen.Failures})
+}
+
+func machines(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
+	for _, vm := range seen.Machines {
+		if vm.Reason == "" || vm.Reason == told.VMs[vm.Name] {
+			continue
+		}
+		tell(job.Change{
+			Kind: job.KindFailure, Detail: job.DetailVM, VM: vm.Name, From: told.VMs[vm.Name], To: vm.Reason,
+		})
+	}
+}
+
+func reason(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
+	text := seen.Reason
+	if text == "" {
+		text = seen.ReasonCode
+	}
+	if seen.Terminal || text == "" || sameReason(told, text, seen.ReasonCode) {
+		return
+	}
+	tell(job.Change{
+		Kind: job.KindFailure, Detail: job.DetailReason, From: told.Reason, To: text, Code: seen.ReasonCode,
+	})
+}
+
+// sameReason compares by code where both have one. The text of one reason counts on ("12 of 40
+// streams"), so its numbers are left out.
+func sameReason(told job.Told, text, code job.Text) bool {
+	if code != "" && told.ReasonCode != "" {
+		return code == told.ReasonCode
+	}
+	return told.Reason != "" && withoutNumbers(text) == withoutNumbers(told.Reason)
+}
+
+func withoutNumbers(text job.Text) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, string(text))
+}
+
+func attempt(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
+	if number := attemptText(seen); number != "" && number != told.Attempt {
+		tell(job.Change{Kind: job.KindWatch, Detail: job.DetailAttempt, From: told.Attempt, To: number})
+	}
+}
+
+func attemptText(seen *job.Snapshot) job.Text {
+	if seen.Attempt == nil {
+		return ""
+	}
+	return job.Text(strconv.FormatInt(*seen.Attempt, 10))
+}

@@ -1,0 +1,98 @@
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"jobwatch/internal/job"
+)
+
+// The two trees of subjects, after the optional prefix.
+const (
+	jobsTree      = "jobs"
+	commCellsTree = "commcells"
+)
+
+// Address is the subject where the event is published: jobs.<commcell>.<job id>.<client>.<kind>.<detail>, or
+// commcells.<commcell>.<detail>, behind the prefix where there is one.
+func (e Event) Address(prefix string) (string, error) {
+	id, err := e.JobID()
+	if err != nil {
+		return "", err
+	}
+	if id.IsCommCell() {
+		data, err := e.CommCell()
+		return of(prefix, id) + "." + data.Detail, err
+	}
+	data, err := e.Job()
+	return strings.Join([]string{
+		of(prefix, id), clientToken(string(data.Job.Client)), data.Change.Kind, data.Change.Detail,
+	}, "."), err
+}
+
+// Filter matches every event of a job, or of a CommCell itself, whatever its client is called.
+// All writers must use the same text: the broker guards what is in process by it.
+func Filter(prefix string, id job.ID) string { return of(prefix, id) + ".>" }
+
+// Subjects are what a stream must hold.
+func Subjects(prefix string) []string {
+	return []string{withPrefix(prefix, jobsTree) + ".>", withPrefix(prefix, commCellsTree) + ".>"}
+}
+
+func of(prefix string, id job.ID) string {
+	if id.IsCommCell() {
+		return withPrefix(prefix, commCellsTree) + "." + id.CommCell
+	}
+	return withPrefix(prefix, jobsTree) + "." + id.CommCell + "." + strconv.FormatInt(id.Number, 10)
+}
+
+func withPrefix(prefix, tree string) string {
+	if prefix == "" {
+		return tree
+	}
+	return prefix + "." + tree
+}
+
+const (
+	tokenLimit = 128 // bytes
+	tokenHead  = 111 // what is left of a longer one, before ~ and 16 hex digits
+)
+
+// clientToken is a client's name as one subject token.
+func clientToken(name string) string {
+	switch name {
+	case "":
+		return "-"
+	case "-":
+		return "%2D"
+	}
+	var token strings.Builder
+	head := 0
+	for _, r := range name {
+		writeTokenRune(&token, r)
+		if token.Len() <= tokenHead {
+			head = token.Len()
+		}
+	}
+	if token.Len() <= tokenLimit {
+		return token.String()
+	}
+	sum := sha256.Sum256([]byte(name))
+	return token.String()[:head] + "~" + hex.EncodeToString(sum[:8])
+}
+
+// writeTokenRune percent-encodes what NATS could not carry in a token.
+func writeTokenRune(token *strings.Builder, r rune) {
+	if !strings.ContainsRune(".*>%", r) && !unicode.IsSpace(r) && !unicode.IsControl(r) {
+		token.WriteRune(r)
+		return
+	}
+	for _, b := range utf8.AppendRune(nil, r) {
+		fmt.Fprintf(token, "%%%02X", b)
+	}
+}

@@ -1,0 +1,133 @@
+package job
+
+import "time"
+
+// Snapshot is what one answer said of a job (Commvault, POST JobDetails), normalized. It is the
+// `job` member of an event, so its JSON names are a promise. What the CommServe did not say, or
+// said as -999, is null: "" for a Text, nil for the others. Nothing of it is a guess.
+//
+// Times come as Unix seconds and are kept in UTC, sizes are bytes, throughputs are GB an hour.
+type Snapshot struct {
+	CommCell   string `json:"commcell"`
+	Number     int64  `json:"id"`
+	State      Text   `json:"state"`      // progressInfo.state
+	StateClass Text   `json:"stateClass"` // null where the state is
+	Terminal   bool   `json:"terminal"`   // the job has ended
+	Phase      Text   `json:"phase"`      // progressInfo.currentPhase; a finished job's is nothing
+
+	Client            Text `json:"client"` // subclient.clientName, else destinationClient.clientName
+	DestinationClient Text `json:"destinationClient"`
+	Agent             Text `json:"agent"` // subclient.appName
+	Instance          Text `json:"instance"`
+	Backupset         Text `json:"backupset"`
+	Subclient         Text `json:"subclient"`
+	StoragePolicy     Text `json:"storagePolicy"`
+	MediaAgent        Text `json:"mediaAgent"`
+
+	Operation           Text   `json:"operation"`   // generalInfo.operationType
+	BackupLevel         Text   `json:"backupLevel"` // generalInfo.backupType
+	StartedBy           Text   `json:"startedBy"`
+	StartedFrom         Text   `json:"startedFrom"`
+	SystemState         Text   `json:"systemState"`         // Yes, No, Unavailable
+	SoftwareCompression Text   `json:"softwareCompression"` // where it is done
+	Priority            *int64 `json:"priority"`
+	ParentJob           *int64 `json:"parentJob"` // generalInfo.vsaParentJobID
+	Attempt             *int64 `json:"attempt"`   // where the server tells attempts
+
+	StartTime               *time.Time `json:"startTime"`
+	EndTime                 *time.Time `json:"endTime"`        // detailInfo.endTime
+	LastUpdateTime          *time.Time `json:"lastUpdateTime"` // progressInfo.lastJobUpdateTime
+	EstimatedCompletionTime *time.Time `json:"estimatedCompletionTime"`
+	ElapsedSeconds          *int64     `json:"elapsedSeconds"` // without pauses: no wall time
+	TransferSeconds         *int64     `json:"transferSeconds"`
+
+	PercentComplete   *float64 `json:"percentComplete"` // 100 is not success: "Failed to Start" says it too
+	TotalFiles        *int64   `json:"totalFiles"`
+	FilesTransferred  *int64   `json:"filesTransferred"`
+	Objects           *int64   `json:"objects"`
+	SkippedItems      *int64   `json:"skippedItems"`
+	Streams           *int64   `json:"streams"`
+	SizeOfApplication *int64   `json:"sizeOfApplication"` // detailInfo's, else progressInfo's
+	DataWritten       *int64   `json:"dataWritten"`
+	DataTransferred   *int64   `json:"dataTransferred"` // detailInfo.dataXferedNetwork
+	UncompressedBytes *int64   `json:"uncompressedBytes"`
+	CompressedBytes   *int64   `json:"compressedBytes"`
+	SizeOfMediaOnDisk *int64   `json:"sizeOfMediaOnDisk"`
+	SavingsPercent    *float64 `json:"savingsPercent"` // may be negative
+	AverageThroughput *float64 `json:"averageThroughput"`
+	CurrentThroughput *float64 `json:"currentThroughput"` // progressInfo.currentAttemptThroughput
+	Throughput        *float64 `json:"throughput"`        // detailInfo.throughPut
+
+	Failures      Text     `json:"failures"` // as told: "0 Folders, 0 Files"
+	FailedFiles   *int64   `json:"failedFiles"`
+	FailedFolders *int64   `json:"failedFolders"`
+	Reason        Text     `json:"pendingReason"`     // progressInfo.reasonForJobDelay, else .pendingReason
+	ReasonCode    Text     `json:"pendingReasonCode"` // generalInfo.pendingReasonErrorCode, "19:579"
+	VMs           *VMCount `json:"vms"`               // null where the answer has no vmStatus
+
+	Machines  []VM     `json:"-"` // clientStatusInfo.vmStatus; events carry the counts only
+	Truncated []string `json:"-"` // JSON names of the members that were cut
+}
+
+// VMCount counts the virtual machines of a job.
+type VMCount struct {
+	Total  int `json:"total"`
+	Failed int `json:"failed"`
+}
+
+// VM is one virtual machine of a job (vmStatus). A failed one is told by its reason: Commvault's
+// status numbers are documented nowhere.
+type VM struct {
+	Name      string     `json:"name"` // vmName, else GUID
+	GUID      Text       `json:"guid"`
+	Job       *int64     `json:"job"` // the child job, where there is one
+	Status    *int64     `json:"status"`
+	Reason    Text       `json:"failureReason"`
+	Agent     Text       `json:"agent"`
+	Host      Text       `json:"host"`
+	StartTime *time.Time `json:"startTime"`
+	EndTime   *time.Time `json:"endTime"`
+	Size      *int64     `json:"size"`      // bytes
+	UsedSpace *int64     `json:"usedSpace"` // bytes
+}
+
+// JobID names the job that the snapshot is of.
+func (s *Snapshot) JobID() ID { return ID{CommCell: s.CommCell, Number: s.Number} }
+
+// Updated is the answer's own time, by the CommServe's clock: when it last changed the job, or ended it.
+// The zero time is: it says none.
+func (s *Snapshot) Updated() time.Time {
+	var updated time.Time
+	for _, t := range []*time.Time{s.LastUpdateTime, s.EndTime} {
+		if t != nil && t.After(updated) {
+			updated = *t
+		}
+	}
+	return updated
+}
+
+// Settle derives what follows from the rest of the snapshot: class, end, the end's empty phase, counts.
+// Whoever fills a snapshot calls it last.
+func (s *Snapshot) Settle() {
+	info := LookUp(s.State, s.EndTime != nil)
+	s.Terminal = info.Finished
+	s.StateClass = ""
+	if s.State != "" {
+		s.StateClass = Text(info.Class)
+	}
+	if s.Terminal {
+		s.Phase = ""
+	}
+	if folders, files, ok := ParseFailures(s.Failures); ok {
+		s.FailedFolders, s.FailedFiles = &folders, &files
+	}
+	if s.Machines == nil {
+		return
+	}
+	s.VMs = &VMCount{Total: len(s.Machines)}
+	for _, vm := range s.Machines {
+		if vm.Reason != "" {
+			s.VMs.Failed++
+		}
+	}
+}

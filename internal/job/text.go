@@ -1,0 +1,68 @@
+package job
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// Text is the CommServe's own words; "" is what it did not say, null in JSON.
+type Text string
+
+// MarshalJSON writes "" as null.
+func (t Text) MarshalJSON() ([]byte, error) {
+	if t == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(t))
+}
+
+// UnmarshalJSON reads null as "".
+func (t *Text) UnmarshalJSON(data []byte) error {
+	var text *string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	*t = ""
+	if text != nil {
+		*t = Text(*text)
+	}
+	return nil
+}
+
+// The most bytes a text may take in JSON, so that an event stays under 64 KiB: about 20 names,
+// and a reason up to three times (from, to, and in the job).
+const (
+	NameLimit   = 1 << 10
+	ReasonLimit = 8 << 10
+)
+
+const ellipsis = "…"
+
+// Clip cuts a text so that it takes at most limit bytes in JSON; a cut one ends in "…".
+// A broken byte becomes U+FFFD.
+func Clip(text string, limit int) (clipped Text, cut bool) {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	size, keep := 0, 0
+	for i, r := range text {
+		size += jsonSize(r)
+		if size > limit {
+			return Text(text[:keep] + ellipsis), true
+		}
+		if size <= limit-len(ellipsis) {
+			keep = i + utf8.RuneLen(r)
+		}
+	}
+	return Text(text), false
+}
+
+// jsonSize is the most bytes that a character takes in a JSON string.
+func jsonSize(r rune) int {
+	switch {
+	case r < ' ', r == '<', r == '>', r == '&', r == '\u2028', r == '\u2029', r == 0x7f:
+		return len(`\u0000`)
+	case r == '"', r == '\\':
+		return 2
+	}
+	return utf8.RuneLen(r)
+}

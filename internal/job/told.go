@@ -1,0 +1,133 @@
+package job
+
+import (
+	"maps"
+	"regexp"
+	"strconv"
+)
+
+// Kinds of changes, and the details that are no slug of a state or phase.
+const (
+	KindState    = "state"
+	KindPhase    = "phase"
+	KindFailure  = "failure"
+	KindWatch    = "watch"
+	KindCommCell = "commcell"
+
+	DetailState       = "state"
+	DetailItems       = "items"
+	DetailVM          = "vm"
+	DetailReason      = "reason"
+	DetailAttempt     = "attempt"
+	DetailUnreachable = "unreachable"
+	DetailReachable   = "reachable"
+)
+
+// Change is one difference between what was told of a job and what was seen of it.
+type Change struct {
+	Kind   string `json:"kind"`
+	Detail string `json:"detail"`
+	From   Text   `json:"from"`
+	To     Text   `json:"to"`
+	VM     string `json:"vm,omitempty"`   // failure.vm: the machine's name
+	Code   Text   `json:"code,omitempty"` // failure.reason: its error code
+}
+
+// Told is what the events of a job, in the order of the stream, have told of it. What vanishes
+// without an event stays told; the exceptions are in Tell.
+type Told struct {
+	State        Text            `json:"state,omitempty"`
+	StateBefore  Text            `json:"stateBefore,omitempty"`  // what the last state event came from
+	FailureState bool            `json:"failureState,omitempty"` // failure.state was told of State
+	Phase        Text            `json:"phase,omitempty"`
+	Items        Text            `json:"items,omitempty"`   // the last text
+	Folders      int64           `json:"folders,omitempty"` // the most of each
+	Files        int64           `json:"files,omitempty"`
+	Reason       Text            `json:"reason,omitempty"`
+	ReasonCode   Text            `json:"reasonCode,omitempty"`
+	VMs          map[string]Text `json:"vms,omitempty"` // failed machine => reason
+	Attempt      Text            `json:"attempt,omitempty"`
+	Unreachable  bool            `json:"unreachable,omitempty"` // of a CommCell
+}
+
+// Tell gives what has been told once the change is told too; noReason says that the event's job
+// carries no pending reason. This is the one meaning of an event: the watcher that commits it and
+// the watcher that reads it back from the stream fold it alike.
+func (t Told) Tell(c Change, noReason bool) Told {
+	switch c.Kind {
+	case KindState:
+		return t.tellState(c, noReason)
+	case KindPhase:
+		t.Phase = c.To
+	case KindFailure:
+		return t.tellFailure(c)
+	case KindWatch:
+		if c.Detail == DetailAttempt {
+			t.Attempt = c.To
+			t.Items, t.Folders, t.Files, t.VMs = "", 0, 0, nil
+		}
+	case KindCommCell:
+		t.Unreachable = c.Detail == DetailUnreachable
+	}
+	return t
+}
+
+func (t Told) tellState(c Change, noReason bool) Told {
+	if c.From == "" {
+		t = Told{}
+	}
+	t.State, t.StateBefore, t.FailureState = c.To, c.From, false
+	if noReason {
+		t.Reason, t.ReasonCode = "", ""
+	}
+	return t
+}
+
+func (t Told) tellFailure(c Change) Told {
+	switch c.Detail {
+	case DetailState:
+		t.FailureState = true
+	case DetailItems:
+		folders, files, _ := ParseFailures(c.To)
+		t.Items, t.Folders, t.Files = c.To, max(t.Folders, folders), max(t.Files, files)
+	case DetailReason:
+		t.Reason, t.ReasonCode = c.To, c.Code
+	case DetailVM:
+		vms := maps.Clone(t.VMs)
+		if vms == nil {
+			vms = map[string]Text{}
+		}
+		vms[c.VM] = c.To
+		t.VMs = vms
+	}
+	return t
+}
+
+// ToldBy reads a snapshot as if all of it had been told: where a job's first events are gone from
+// the stream, the job of the oldest that is left stands for them. Its machines' names are in no event.
+func ToldBy(s *Snapshot) Told {
+	told := Told{
+		State: s.State, FailureState: Class(s.StateClass).Failing(), Phase: s.Phase,
+		Reason: s.Reason, ReasonCode: s.ReasonCode,
+	}
+	if folders, files, ok := ParseFailures(s.Failures); ok && folders+files > 0 {
+		told.Items, told.Folders, told.Files = s.Failures, folders, files
+	}
+	if s.Attempt != nil {
+		told.Attempt = Text(strconv.FormatInt(*s.Attempt, 10))
+	}
+	return told
+}
+
+var failuresText = regexp.MustCompile(`(?i)^\s*(\d{1,18})\s+folders?\s*,\s*(\d{1,18})\s+files?\s*$`)
+
+// ParseFailures reads Commvault's "3 Folders, 12 Files".
+func ParseFailures(text Text) (folders, files int64, ok bool) {
+	m := failuresText.FindStringSubmatch(string(text))
+	if m == nil {
+		return 0, 0, false
+	}
+	folders, _ = strconv.ParseInt(m[1], 10, 64)
+	files, _ = strconv.ParseInt(m[2], 10, 64)
+	return folders, files, true
+}

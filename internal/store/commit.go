@@ -1,0 +1,175 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"math"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+)
+
+// ErrChanged says that what was told of the job has changed since it was recalled: recall and
+// compare again.
+var ErrChanged = errors.New("what was told of the job has changed meanwhile")
+
+// Known is what the store knows of a job. The zero Known is a job never seen.
+type Known struct {
+	Told     job.Told
+	Asked    time.Time // when the last observation kept was asked for; zero: unknown
+	Updated  time.Time // its own time, by the CommServe's clock
+	Digest   uint64
+	Terminal bool
+	Owed     bool // another watcher spoke: the next look replaces what is held
+
+	revision, sequence uint64
+}
+
+// Recall reads what is known of a job.
+func (s *Store) Recall(id job.ID) (Known, error) {
+	var k Known
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		r, _, err := readRecord(tx, id)
+		k = Known{
+			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated), Digest: r.Digest,
+			Terminal: r.Terminal, Owed: r.Owed, revision: r.Revision, sequence: r.Sequence,
+		}
+		return err
+	})
+	return k, err
+}
+
+// Snapshot reads the newest snapshot held of a job; false if there is none.
+func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
+	var snapshot job.Snapshot
+	found := false
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		_, line, err := readRecord(tx, id)
+		if err != nil || len(line) == 0 {
+			return err
+		}
+		found = true
+		snapshot, err = decodeSnapshot(line)
+		return err
+	})
+	return snapshot, found, err
+}
+
+// Digest sums up what is worth keeping of a snapshot. An active job's progress is not: it is
+// different in every answer.
+func Digest(s job.Snapshot) uint64 {
+	if !s.Terminal {
+		s.LastUpdateTime, s.EstimatedCompletionTime, s.ElapsedSeconds, s.TransferSeconds = nil, nil, nil, nil
+		s.PercentComplete, s.TotalFiles, s.FilesTransferred, s.Objects, s.SkippedItems = nil, nil, nil, nil, nil
+		s.SizeOfApplication, s.DataWritten, s.DataTransferred = nil, nil, nil
+		s.UncompressedBytes, s.CompressedBytes, s.SizeOfMediaOnDisk, s.SavingsPercent = nil, nil, nil, nil
+		s.AverageThroughput, s.CurrentThroughput, s.Throughput = nil, nil, nil
+		s.Machines = nil // their failures are changes, the rest is progress
+	}
+	hash := fnv.New64a()
+	json.NewEncoder(hash).Encode(s) // neither can fail
+	json.NewEncoder(hash).Encode(s.Machines)
+	return hash.Sum64()
+}
+
+// Look is what one look at a job has found.
+type Look struct {
+	Known     Known // as recalled before
+	Seen      job.Observation
+	Changes   []job.Change
+	NotBefore time.Time // the changes came after; zero: unknown
+	Leave     bool      // the job's end is told with this: look at it no more, unless it is configured
+}
+
+// Commit keeps what a look has found, with the events that it owes. It returns ErrChanged when the
+// look started from something else than what the store holds now.
+func (s *Store) Commit(l Look) error {
+	snapshot, err := encodeSnapshot(&l.Seen.Snapshot)
+	if err != nil {
+		return err
+	}
+	next := step{id: l.Seen.ID(), known: l.Known, told: l.Known.Told, leave: l.Leave}
+	next.keep = func(r *record) []byte {
+		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
+		r.Digest, r.Terminal = Digest(l.Seen.Snapshot), l.Seen.Snapshot.Terminal
+		return snapshot
+	}
+	noReason := l.Seen.Snapshot.Reason == "" && l.Seen.Snapshot.ReasonCode == ""
+	for _, c := range l.Changes {
+		e, err := s.mint.Job(next.nextSequence(), c, l.Seen, l.NotBefore)
+		if err != nil {
+			return err
+		}
+		next.tell(c, noReason, e)
+	}
+	return s.commit(next)
+}
+
+// CommitCommCell keeps that a CommCell answers, or does not, with the event that is owed for it.
+func (s *Store) CommitCommCell(id job.ID, known Known, changes []job.Change, at time.Time, reason string) error {
+	next := step{id: id, known: known, told: known.Told, leave: true}
+	next.keep = func(*record) []byte { return nil }
+	for _, c := range changes {
+		e, err := s.mint.CommCell(next.nextSequence(), c, id, at, reason)
+		if err != nil {
+			return err
+		}
+		next.tell(c, true, e)
+	}
+	return s.commit(next)
+}
+
+// step is what one commit changes.
+type step struct {
+	id     job.ID
+	known  Known
+	told   job.Told
+	events []event.Event
+	leave  bool
+	keep   func(*record) (snapshot []byte)
+}
+
+// nextSequence counts on from what was recalled; the revision guards that nobody else does.
+func (n *step) nextSequence() uint64 { return n.known.sequence + uint64(len(n.events)) + 1 }
+
+func (n *step) tell(c job.Change, noReason bool, e event.Event) {
+	n.told = n.told.Tell(c, noReason)
+	n.events = append(n.events, e)
+}
+
+// commit is the commit point: a crash before it and nothing was seen, a crash after it and the
+// events are owed.
+func (s *Store) commit(n step) error {
+	rows, err := encodeRows(n.events)
+	if err != nil {
+		return err
+	}
+	dropped := 0
+	err = s.update(func(tx *bbolt.Tx) error {
+		r, _, err := readRecord(tx, n.id)
+		if err != nil {
+			return err
+		}
+		if r.Revision != n.known.revision {
+			return ErrChanged
+		}
+		if r.Owed {
+			dropped, err = dropRows(tx, n.id, math.MaxUint64)
+		}
+		r.Revision++
+		r.Told, r.Owed, r.Sequence = n.told, false, r.Sequence+uint64(len(rows))
+		return errors.Join(err,
+			putRows(tx, n.id, n.known.sequence, rows),
+			writeRecord(tx, n.id, r, n.keep(&r)),
+			leave(tx, n.id, n.leave))
+	})
+	if err != nil {
+		return err
+	}
+	s.owe(n.id, len(rows), dropped)
+	return nil
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/job"
+)
+
+// record is the first line of a value in jobs.
+type record struct {
+	Revision uint64   `json:"rev"` // counts the changes of what was told
+	Told     job.Told `json:"told"`
+	Sequence uint64   `json:"seq"` // of the job's last event, sent or not
+
+	AckedID string `json:"ackId,omitempty"`  // the last event that the broker acknowledged,
+	Acked   uint64 `json:"ack,omitempty"`    // its sequence,
+	Stream  uint64 `json:"stream,omitempty"` // and the stream's last sequence of the job, which the next publish expects
+
+	Asked    int64  `json:"asked,omitempty"`   // of the last observation kept; Unix nanoseconds, 0 is unknown
+	Updated  int64  `json:"updated,omitempty"` // its own time, by the CommServe's clock
+	Digest   uint64 `json:"digest,omitempty"`  // of what is worth keeping of the snapshot
+	Terminal bool   `json:"terminal,omitempty"`
+	Owed     bool   `json:"owed,omitempty"` // another watcher spoke: look again before anything is sent
+}
+
+// kept is the second line: the snapshot with what events leave out.
+type kept struct {
+	job.Snapshot
+	Machines  []job.VM `json:"machines,omitempty"`
+	Truncated []string `json:"truncated,omitempty"`
+}
+
+func encodeSnapshot(s *job.Snapshot) ([]byte, error) {
+	return json.Marshal(kept{Snapshot: *s, Machines: s.Machines, Truncated: s.Truncated})
+}
+
+func decodeSnapshot(line []byte) (job.Snapshot, error) {
+	var k kept
+	if err := json.Unmarshal(line, &k); err != nil {
+		return job.Snapshot{}, err
+	}
+	k.Snapshot.Machines, k.Snapshot.Truncated = k.Machines, k.Truncated
+	return k.Snapshot, nil
+}
+
+// readRecord finds a job's record, and its snapshot's line, which is valid in the transaction only.
+func readRecord(tx *bbolt.Tx, id job.ID) (r record, snapshot []byte, err error) {
+	value := tx.Bucket(jobsBucket).Get(jobKey(id))
+	if value == nil {
+		return record{}, nil, nil
+	}
+	first, snapshot, _ := bytes.Cut(value, []byte("\n"))
+	if err := json.Unmarshal(first, &r); err != nil {
+		return record{}, nil, fmt.Errorf("%s in the store: %w", id, err)
+	}
+	return r, snapshot, nil
+}
+
+// writeRecord puts a record with a snapshot's line, which may come from readRecord.
+func writeRecord(tx *bbolt.Tx, id job.ID, r record, snapshot []byte) error {
+	first, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	value := make([]byte, 0, len(first)+1+len(snapshot))
+	value = append(append(append(value, first...), '\n'), snapshot...)
+	return tx.Bucket(jobsBucket).Put(jobKey(id), value)
+}
+
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}

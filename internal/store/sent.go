@@ -1,0 +1,132 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/diff"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+)
+
+// Sent is how far a job has come in the stream, by the broker's acknowledgements.
+type Sent struct {
+	ID       string // of the last acknowledged event; "" for none
+	Sequence uint64 // its sequence
+	Stream   uint64 // the stream's last sequence of the job
+	Known    bool   // the store knows the job at all
+}
+
+// Sent reads how far a job has come.
+func (s *Store) Sent(id job.ID) (Sent, error) {
+	var sent Sent
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		r, _, err := readRecord(tx, id)
+		sent = Sent{ID: r.AckedID, Sequence: r.Acked, Stream: r.Stream, Known: r.Revision > 0}
+		return err
+	})
+	return sent, err
+}
+
+// Holds says whether an event of a job waits in the outbox under its sequence and id.
+func (s *Store) Holds(id job.ID, e event.Event) (bool, error) {
+	holds := false
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		row := tx.Bucket(outboxBucket).Get(outboxKey(id, e.Number()))
+		if row == nil {
+			return nil
+		}
+		held, err := event.Parse(row)
+		holds = held.ID == e.ID
+		return err
+	})
+	return holds, err
+}
+
+// Acknowledge takes an event, and with it all before it, from the outbox: the broker has it under
+// the stream sequence given.
+func (s *Store) Acknowledge(id job.ID, e event.Event, stream uint64) error {
+	dropped := 0
+	err := s.change(id, func(tx *bbolt.Tx, r *record) (err error) {
+		if r.Owed || e.Number() <= r.Acked {
+			return nil
+		}
+		r.AckedID, r.Acked, r.Stream = e.ID, e.Number(), stream
+		dropped, err = dropRows(tx, id, e.Number())
+		return err
+	})
+	if err == nil {
+		s.owe(id, 0, dropped)
+	}
+	return err
+}
+
+// Expect notes the stream's last sequence of a job, for the next publish.
+func (s *Store) Expect(id job.ID, stream uint64) error {
+	return s.change(id, func(_ *bbolt.Tx, r *record) error {
+		if !r.Owed {
+			r.Stream = stream
+		}
+		return nil
+	})
+}
+
+// TakeOver takes what the stream has told of a job for what was told: another watcher spoke. What
+// we hold of it stays until a look has answered; the job is marked for that look. A job that the
+// store did not know, and of whose end the stream tells all, needs none.
+func (s *Store) TakeOver(id job.ID, f event.Fold) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		r, snapshot, err := readRecord(tx, id)
+		if err != nil {
+			return err
+		}
+		unknown := r.Revision == 0
+		r.Revision++
+		r.Told, r.Sequence = f.Told, f.Last.Number()
+		r.AckedID, r.Acked, r.Stream = f.Last.ID, f.Last.Number(), f.Stream
+		r.Asked, r.Updated = nanos(f.Asked), 0
+		r.Owed = !unknown || !toldWhole(id, f)
+		if unknown && !id.IsCommCell() {
+			r.Terminal = f.Snapshot.Terminal
+			if snapshot, err = encodeSnapshot(&f.Snapshot); err != nil {
+				return err
+			}
+		}
+		if r.Owed && !id.IsCommCell() {
+			if err := markOwed(tx, id); err != nil {
+				return err
+			}
+		}
+		return writeRecord(tx, id, r, bytes.Clone(snapshot))
+	})
+}
+
+// toldWhole says whether the stream alone tells all that there is to tell of a job.
+func toldWhole(id job.ID, f event.Fold) bool {
+	if id.IsCommCell() {
+		return true
+	}
+	machines := f.Snapshot.VMs == nil || f.Snapshot.VMs.Failed <= len(f.Told.VMs)
+	return f.Snapshot.Terminal && machines && len(diff.Since(f.Told, &f.Snapshot)) == 0
+}
+
+var errUnknown = errors.New("not in the store")
+
+// change rewrites a job's record and leaves its snapshot.
+func (s *Store) change(id job.ID, edit func(*bbolt.Tx, *record) error) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		r, snapshot, err := readRecord(tx, id)
+		if err != nil {
+			return err
+		}
+		if r.Revision == 0 {
+			return errUnknown
+		}
+		if err := edit(tx, &r); err != nil {
+			return err
+		}
+		return writeRecord(tx, id, r, bytes.Clone(snapshot))
+	})
+}

@@ -1,0 +1,87 @@
+// Package store keeps what we last saw of each job, and what we still have to tell, in one bbolt file.
+//
+//	jobs     <commcell>/<job id, 8 bytes>                       => what was told, what the broker acknowledged,
+//	                                                               and the snapshot (record.go)
+//	outbox   <commcell>/<job id, 8 bytes><sequence, 8 bytes>    => event, as it is published (JSON); its subject
+//	                                                               is built when it is sent
+//	tracked  <commcell>/<job id, 8 bytes>                       => why we look at it: configured, discovered, owed
+//	meta     format => the number of this layout; stream => name and birth of the stream last read;
+//	         cursor => the last sequence read of it, 8 bytes
+//
+// Numbers in keys are big-endian, so that a job's events lie in their order. Job id 0 is the CommCell
+// itself, whose events have their own sequence. A value in jobs is two lines of JSON: first what is
+// read at every poll, then the snapshot.
+//
+// One transaction changes a snapshot and its outbox rows together, or neither. That is the whole promise.
+package store
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+)
+
+var (
+	jobsBucket    = []byte("jobs")
+	outboxBucket  = []byte("outbox")
+	trackedBucket = []byte("tracked")
+	metaBucket    = []byte("meta")
+)
+
+// Store is the one file. Its methods may be called from many goroutines.
+type Store struct {
+	db   *bbolt.DB
+	mint *event.Minter
+
+	// Fault stands in for a failing disk or a crash in tests: it is called before and after the
+	// commit of each transaction, and its error is the transaction's.
+	Fault func(Point) error
+
+	commits group
+	unsent  atomic.Int64 // rows in the outbox
+
+	mu    sync.Mutex
+	fresh map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu
+	wake  chan struct{}       // holds one token while fresh is not empty
+}
+
+// Point is a moment of a transaction at which a test can break it.
+type Point int
+
+// A fault before the commit means that nothing happened; one after it that everything did, and
+// nobody heard of it.
+const (
+	BeforeCommit Point = iota
+	AfterCommit
+)
+
+// Close lets go of the file.
+func (s *Store) Close() error { return s.db.Close() }
+
+func jobKey(id job.ID) []byte {
+	key := make([]byte, 0, len(id.CommCell)+17)
+	key = append(append(key, id.CommCell...), '/')
+	return binary.BigEndian.AppendUint64(key, uint64(id.Number))
+}
+
+func outboxKey(id job.ID, sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(jobKey(id), sequence)
+}
+
+// parseKey reads the job from a key of jobs, outbox or tracked.
+func parseKey(key []byte, suffix int) job.ID {
+	end := len(key) - suffix
+	return job.ID{
+		CommCell: string(key[:end-9]),
+		Number:   int64(binary.BigEndian.Uint64(key[end-8 : end])),
+	}
+}
+
+func keySequence(outboxKey []byte) uint64 {
+	return binary.BigEndian.Uint64(outboxKey[len(outboxKey)-8:])
+}
