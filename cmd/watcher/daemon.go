@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/poller"
+	"jobwatch/internal/publish"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
+)
+
+// daemon is the running program: the two loops, the file between them, and the broker.
+type daemon struct {
+	config *config.Config
+	log    *slog.Logger
+
+	embedded *stream.Embedded // where whoever runs the daemon has started it; else Run does, if it is configured
+	ready    func()           // called when the pollers start; may be nil
+}
+
+// natsPatience is how long the start waits for NATS. The stream is better read before the first
+// look; but polling does not depend on NATS.
+const natsPatience = 5 * time.Second
+
+// Run runs until ctx ends. Its error is one that somebody has to mend before a start.
+func (d *daemon) Run(ctx context.Context) error {
+	for _, key := range d.config.NotYetInForce() {
+		d.log.Warn("this key is accepted but not yet in force: " + key)
+	}
+	for _, warning := range d.config.Warnings() {
+		d.log.Warn(warning)
+	}
+	mint := event.NewMinter(severities(d.config.Severity))
+	st, err := store.Open(d.config.Store.Path, mint)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	pollers, err := d.pollers(st)
+	if err != nil {
+		return err
+	}
+	if d.config.NATS.UsesEmbedded() && d.embedded == nil {
+		if d.embedded, err = startEmbedded(d.config.NATS, d.log); err != nil {
+			return err
+		}
+		defer d.embedded.Close()
+	}
+	return d.loops(ctx, st, pollers)
+}
+
+// loops runs the broker's connection, the publisher, and as soon as the stream has been read the pollers.
+func (d *daemon) loops(ctx context.Context, st *store.Store, pollers []*poller.Poller) error {
+	broker, err := newBroker(d.config.NATS, d.embedded, d.log)
+	if err != nil {
+		return err
+	}
+	publisher := publish.New(publish.Config{Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return broker.Run(ctx) })
+	group.Go(func() error {
+		if err := d.fits(ctx, broker); err != nil {
+			return err
+		}
+		group.Go(func() error { return publisher.Run(ctx) })
+		d.awaitCatchUp(ctx, broker, publisher)
+		for _, p := range pollers {
+			group.Go(func() error { return p.Run(ctx) })
+		}
+		if d.ready != nil {
+			d.ready()
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// fits refuses to start on a stream or a server that does not fit. That NATS is away is no reason.
+func (d *daemon) fits(ctx context.Context, broker *stream.Broker) error {
+	ctx, cancel := context.WithTimeout(ctx, natsPatience)
+	defer cancel()
+	_, err := broker.Ready(ctx)
+	var misfit *stream.MisfitError
+	if errors.As(err, &misfit) {
+		return misfit
+	}
+	if err != nil && ctx.Err() == context.DeadlineExceeded {
+		d.log.Warn("NATS is away; polling goes on, and what changes is kept for it", "err", broker.LastError())
+	}
+	return nil
+}
+
+// awaitCatchUp waits until the stream has been read, for as long as NATS is there.
+func (d *daemon) awaitCatchUp(ctx context.Context, broker *stream.Broker, publisher *publish.Publisher) {
+	for broker.Connected() {
+		select {
+		case <-publisher.CaughtUp():
+			return
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *daemon) pollers(st *store.Store) ([]*poller.Poller, error) {
+	var pollers []*poller.Poller
+	for _, cell := range d.config.CommCells {
+		client, err := newClient(cell, d.log)
+		if err != nil {
+			return nil, fmt.Errorf("commcell %s: %w", cell.Name, err)
+		}
+		schedule, err := config.ParseSchedule(cell.Schedule)
+		if err != nil {
+			return nil, err
+		}
+		pollers = append(pollers, poller.New(poller.Config{
+			CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
+			Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
+			KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
+		}))
+	}
+	return pollers, nil
+}
+
+func severities(configured map[string]string) map[string]job.Severity {
+	severities := map[string]job.Severity{}
+	for slug, severity := range configured {
+		severities[slug] = job.Severity(severity)
+	}
+	return severities
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/sim"
+	"jobwatch/internal/stream"
+)
+
+func newDemo() *cobra.Command {
+	play := sim.Config{Jobs: 12, Arrivals: 0.15, NoRecord: true}
+	command := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch a simulated CommServe, with everything inside this process",
+		Long: "demo runs the real daemon with its embedded NATS server against a simulated CommServe, and\n" +
+			"prints the events as subscribers get them. It needs nothing and leaves nothing behind.",
+		Example: "  watcher demo\n  watcher demo --speed 10",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if play.Speed <= 0 {
+				return errors.New("--speed must be above 0")
+			}
+			return fail(demo(c.Context(), play, c.OutOrStdout(), c.ErrOrStderr()))
+		},
+	}
+	command.Flags().Int64Var(&play.Seed, "seed", 1, "of the jobs' lives")
+	command.Flags().Float64Var(&play.Speed, "speed", 3, "how many times faster than life jobs live")
+	return command
+}
+
+const demoConfig = `
+commcells:
+  - name: demo
+    url: http://%s/webconsole/api
+    auth: {username: watcher, password: watcher}
+    schedule: "@every 1s"
+nats:
+  embedded: {listen: %q, dir: %q, sync: interval}
+store: {path: %q}
+log: {level: warn}
+`
+
+func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
+	dir, err := os.MkdirTemp("", "jobwatch-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	commServe, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Parse("demo", fmt.Appendf(nil, demoConfig,
+		commServe.Addr(), demoAddress(), filepath.Join(dir, "nats"), filepath.Join(dir, "watcher.db")), os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	log := newLog(errs, cfg.Log)
+	embedded, err := startEmbedded(cfg.NATS, log)
+	if err != nil {
+		return err
+	}
+	defer embedded.Close()
+
+	printer := newPrinter(out)
+	printer.welcome(commServe.Addr().String(), embedded.ClientURL())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
+	group.Go(func() error { return (&daemon{config: cfg, log: log, embedded: embedded}).Run(ctx) })
+	group.Go(func() error { return follow(ctx, cfg.NATS, embedded, log, printer.event) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	printer.farewell()
+	return nil
+}
+
+// follow reads the stream as any subscriber does, on a connection of its own.
+func follow(ctx context.Context, c config.NATS, embedded *stream.Embedded, log *slog.Logger, yield func(stream.Message) error) error {
+	broker, err := newBroker(c, embedded, log)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return broker.Run(ctx) })
+	group.Go(func() error {
+		if _, err := broker.Ready(ctx); err != nil {
+			return ignoreEnd(ctx, err)
+		}
+		return ignoreEnd(ctx, broker.Follow(ctx, 1, yield))
+	})
+	return group.Wait()
+}
+
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// demoAddress is NATS's usual port, or a free one if that is taken.
+func demoAddress() string {
+	for _, address := range []string{"127.0.0.1:4222", "127.0.0.1:0"} {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		defer listener.Close()
+		return listener.Addr().String()
+	}
+	return "127.0.0.1:0"
+}

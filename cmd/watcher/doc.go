@@ -1,0 +1,36 @@
+// Watcher asks Commvault CommServes what their jobs do, and tells a NATS stream what changed.
+//
+// # The picture
+//
+//	CommServe                                               JetStream ──▶ subscribers
+//	    │                                                       ▲
+//	    ▼                                                       │
+//	commvault ───▶ poller ─────────▶ store ─────────▶ publish ──┘
+//	(asks once)   (loop 1)      (one bbolt file)     (loop 2)
+//	                 │
+//	                diff    what lies between what was told and what was seen: a pure function
+//
+// Left of the store the program finds out; right of it the program tells. The halves share a file,
+// not a channel: each can stop, crash or fall behind without the other noticing.
+//
+// # The life of one poll
+//
+// Read internal/poller/look.go: look asks, compares and commits. Then internal/store/commit.go: the
+// commit point, where a snapshot and the events it owes reach the disk together. Then
+// internal/publish/send.go: an event goes to the stream and leaves the outbox on the broker's
+// acknowledgement; reconcile.go beside it says what a refusal means.
+//
+// # The packages, from the ground up
+//
+//   - internal/job: what is known of one job, and what was told of it
+//   - internal/config: the configuration file
+//   - internal/sim: plays a CommServe, for demo, sim and the tests
+//   - internal/event: what is told, its subjects, and the way back from events to what was told
+//   - internal/commvault: asks a CommServe; Commvault's shapes end there
+//   - internal/stream: the connection to NATS, the stream, the embedded server
+//   - internal/diff: which changes lie between told and seen
+//   - internal/store: snapshots and outbox in one file
+//   - internal/publish: loop 2
+//   - internal/poller: loop 1
+//   - cmd/watcher: flags, wiring, signals, exit status; daemon.go ties the packages together
+package main

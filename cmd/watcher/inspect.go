@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/diff"
+	"jobwatch/internal/job"
+)
+
+const inspectLimit = 16 << 20 // bytes, as from a CommServe
+
+func newInspect() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect FILE [FILE2]",
+		Short: "Show what a saved JobDetails response says, or what lies between two",
+		Long: "inspect reads a saved JobDetails response (- is standard input) and prints the normalized\n" +
+			"snapshot that events carry. With two it prints the transitions from the first to the second.",
+		Example: "  watcher inspect answer.json\n" +
+			"  watcher inspect before.json after.json\n" +
+			"  curl … /JobDetails | watcher inspect -",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, files []string) error {
+			var seen []job.Snapshot
+			for _, file := range files {
+				snapshot, err := inspect(file, c.InOrStdin())
+				if err != nil {
+					return err
+				}
+				seen = append(seen, snapshot)
+			}
+			if len(seen) == 1 {
+				return fail(printSnapshot(c.OutOrStdout(), seen[0]))
+			}
+			return fail(printChanges(c.OutOrStdout(), seen[0], seen[1]))
+		},
+	}
+}
+
+func inspect(file string, in io.Reader) (job.Snapshot, error) {
+	body, err := readResponse(file, in)
+	if errors.Is(err, fs.ErrNotExist) {
+		return job.Snapshot{}, fmt.Errorf("%s: no such file; name a saved JobDetails response, or - for standard input", file)
+	}
+	if err != nil {
+		return job.Snapshot{}, fail(err)
+	}
+	snapshot, err := commvault.Decode("-", 0, body)
+	if err != nil {
+		return job.Snapshot{}, fail(fmt.Errorf("%s: %w", file, err))
+	}
+	return snapshot, nil
+}
+
+func readResponse(file string, in io.Reader) ([]byte, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	body, err := io.ReadAll(io.LimitReader(in, inspectLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > inspectLimit {
+		return nil, fmt.Errorf("%s: over 16 MiB, which is no JobDetails response", file)
+	}
+	return body, nil
+}
+
+// printSnapshot prints the `job` of an event, and the machines, which events leave out.
+func printSnapshot(out io.Writer, s job.Snapshot) error {
+	return printJSON(out, struct {
+		job.Snapshot
+		Machines  []job.VM `json:"machines,omitempty"`
+		Truncated []string `json:"truncated,omitempty"`
+	}{s, s.Machines, s.Truncated})
+}
+
+// printChanges prints what a watcher that has told all of the first response would tell of the second.
+func printChanges(out io.Writer, before, after job.Snapshot) error {
+	told := job.Told{}.TellAll(diff.Since(job.Told{}, &before), &before)
+	for _, c := range diff.Since(told, &after) {
+		if err := json.NewEncoder(out).Encode(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}

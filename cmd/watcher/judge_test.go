@@ -1,0 +1,277 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"jobwatch/internal/sim"
+)
+
+// The judge holds a stream against the simulator's record. It shares no code with what it judges: it
+// has its own reading of the contract.
+
+// told is one event of the stream.
+type told struct {
+	job      int64
+	id       string
+	sequence string
+	what     string // kind.detail [machine] from → to
+}
+
+func parseTold(t *testing.T, subject, header string, data []byte) told {
+	var e struct {
+		ID           string
+		Sequence     string
+		PartitionKey string
+		Data         struct {
+			Change struct {
+				Kind, Detail, VM      string
+				From, To              *string
+				NotBefore, ObservedAt *time.Time
+			}
+			Job struct{ ID int64 }
+		}
+	}
+	if err := json.Unmarshal(data, &e); err != nil {
+		t.Fatalf("%s: %v", subject, err)
+	}
+	c := e.Data.Change
+	tokens := strings.Split(subject, ".")
+	if len(tokens) != 6 || tokens[2] != fmt.Sprint(e.Data.Job.ID) || tokens[4] != c.Kind || tokens[5] != c.Detail || header != e.ID {
+		t.Fatalf("subject %s, Nats-Msg-Id %s: not those of %s", subject, header, data)
+	}
+	if c.NotBefore != nil && c.NotBefore.After(*c.ObservedAt) {
+		t.Fatalf("notBefore after observedAt: %s", data)
+	}
+	kind := c.Kind
+	if kind == "failure" {
+		kind += "." + c.Detail
+	}
+	return told{e.Data.Job.ID, e.ID, e.Sequence, change(kind, c.VM, text(c.From), text(c.To))}
+}
+
+func text(t *string) string {
+	if t == nil {
+		return ""
+	}
+	return *t
+}
+
+func change(kind, machine, from, to string) string {
+	return strings.TrimSpace(kind+" "+machine) + ": " + from + " → " + to
+}
+
+// view is what has been told of a job.
+type view struct {
+	state, phase, items, reason, code string
+	folders, files                    int
+	machines                          map[string]string
+}
+
+// due gives the changes that an answer owes against a view, and the view after them.
+func (v view) due(a sim.Served) (changes []string, after view) {
+	tell := func(kind, machine, from, to string) { changes = append(changes, change(kind, machine, from, to)) }
+	if a.State != "" && a.State != v.state {
+		tell("state", "", v.state, a.State)
+		if a.Reason == "" && a.Code == "" {
+			v.reason, v.code = "", ""
+		}
+	}
+	if a.Phase != "" && a.Phase != v.phase {
+		tell("phase", "", v.phase, a.Phase)
+		v.phase = a.Phase
+	}
+	if a.State != "" && a.State != v.state {
+		if regexp.MustCompile(`^(Failed|Killed|Committed|Completed w/ one or more errors)`).MatchString(a.State) {
+			tell("failure.state", "", v.state, a.State)
+		}
+		v.state = a.State
+	}
+	if n := regexp.MustCompile(`\d+`).FindAllString(a.Failures, 2); len(n) == 2 {
+		folders, _ := strconv.Atoi(n[0])
+		files, _ := strconv.Atoi(n[1])
+		if folders > v.folders || files > v.files {
+			tell("failure.items", "", v.items, a.Failures)
+			v.items, v.folders, v.files = a.Failures, max(folders, v.folders), max(files, v.files)
+		}
+	}
+	v.machines = maps.Clone(v.machines)
+	for _, name := range slices.Sorted(maps.Keys(a.VMs)) {
+		if a.VMs[name] != v.machines[name] {
+			tell("failure.vm", name, v.machines[name], a.VMs[name])
+			if v.machines == nil {
+				v.machines = map[string]string{}
+			}
+			v.machines[name] = a.VMs[name]
+		}
+	}
+	if a.Reason != "" && !a.Finished && !v.sameReason(a) {
+		tell("failure.reason", "", v.reason, a.Reason)
+		v.reason, v.code = a.Reason, a.Code
+	}
+	return changes, v
+}
+
+func (v view) sameReason(a sim.Served) bool {
+	if v.code != "" && a.Code != "" {
+		return v.code == a.Code
+	}
+	digits := regexp.MustCompile(`\d`)
+	return v.reason != "" && digits.ReplaceAllString(v.reason, "") == digits.ReplaceAllString(a.Reason, "")
+}
+
+// seen is one answer, and whether its events must be there: not if its watcher was killed before it
+// asked for the job again.
+type seen struct {
+	sim.Served
+	certain bool
+}
+
+func observations(record []sim.Served, kills []time.Time) map[int64][]seen {
+	byJob := map[int64][]sim.Served{}
+	for _, a := range record {
+		byJob[a.JobID] = append(byJob[a.JobID], a)
+	}
+	jobs := map[int64][]seen{}
+	for id, answers := range byJob {
+		slices.SortStableFunc(answers, func(a, b sim.Served) int { return a.Asked.Compare(b.Asked) })
+		for i, a := range answers {
+			certain := i == len(answers)-1 || !killBetween(kills, a.Asked, answers[i+1].Asked)
+			if a.Whole {
+				jobs[id] = append(jobs[id], seen{a, certain})
+			}
+		}
+	}
+	return jobs
+}
+
+func killBetween(kills []time.Time, from, to time.Time) bool {
+	return slices.ContainsFunc(kills, func(k time.Time) bool { return k.After(from) && k.Before(to) })
+}
+
+// match says whether the events are exactly those that the answers owe, in order, each uncertain
+// answer told whole or not at all.
+func match(v view, answers []seen, events []string) bool {
+	if len(answers) == 0 {
+		return len(events) == 0
+	}
+	a := answers[0]
+	owed, after := v.due(a.Served)
+	if len(owed) <= len(events) && slices.Equal(owed, events[:len(owed)]) && match(after, answers[1:], events[len(owed):]) {
+		return true
+	}
+	return !a.certain && len(owed) > 0 && match(v, answers[1:], events)
+}
+
+// verdict counts what went wrong.
+type verdict struct {
+	events, lost, doubled, disordered, madeUp int
+	gaps                                      int // in sequence, or an id used twice
+	example                                   string
+}
+
+func (v verdict) clean() bool {
+	return v.events > 0 && v.lost+v.doubled+v.disordered+v.madeUp+v.gaps == 0
+}
+
+func (v verdict) String() string {
+	return fmt.Sprintf("%d events: %d lost, %d doubled, %d out of order, %d made up, %d gaps%s",
+		v.events, v.lost, v.doubled, v.disordered, v.madeUp, v.gaps, v.example)
+}
+
+func judge(t *testing.T, record []sim.Served, kills []time.Time, stream []told) verdict {
+	t.Helper()
+	v := verdict{events: len(stream)}
+	byJob := map[int64][]told{}
+	ids := map[string]bool{}
+	for _, e := range stream {
+		if ids[e.id] {
+			v.gaps++
+		}
+		ids[e.id] = true
+		byJob[e.job] = append(byJob[e.job], e)
+	}
+	jobs := observations(record, kills)
+	for id, events := range byJob {
+		v.job(id, jobs[id], events)
+	}
+	for id, answers := range jobs {
+		if byJob[id] == nil {
+			v.job(id, answers, nil)
+		}
+	}
+	return v
+}
+
+func (v *verdict) job(id int64, answers []seen, events []told) {
+	var whats []string
+	for i, e := range events {
+		if e.sequence != fmt.Sprintf("%020d", i+1) {
+			v.gaps++
+		}
+		whats = append(whats, e.what)
+	}
+	if match(view{}, answers, whats) {
+		return
+	}
+	v.classify(id, answers, whats)
+}
+
+// classify counts by comparing with the events that all answers together owe.
+func (v *verdict) classify(id int64, answers []seen, events []string) {
+	var owed []string
+	var all view
+	for _, a := range answers {
+		changes, after := all.due(a.Served)
+		owed, all = append(owed, changes...), after
+	}
+	missing := map[string]int{}
+	for _, o := range owed {
+		missing[o]++
+	}
+	wrong := 0
+	for _, e := range events {
+		missing[e]--
+		switch {
+		case missing[e] < 0 && slices.Contains(owed, e):
+			v.doubled++
+			wrong++
+		case missing[e] < 0:
+			v.madeUp++
+			wrong++
+		}
+	}
+	for _, n := range missing {
+		if n > 0 {
+			v.lost += n
+			wrong++
+		}
+	}
+	if wrong == 0 {
+		v.disordered++
+	}
+	if v.example == "" {
+		v.example = fmt.Sprintf("\njob %d told\n  %s\nowed by all answers\n  %s", id, strings.Join(events, "\n  "), strings.Join(owed, "\n  "))
+	}
+}
+
+func allEnded(record []sim.Served, jobs int) bool {
+	ended, started := map[int64]bool{}, map[int64]bool{}
+	for _, a := range record {
+		started[a.JobID] = true
+		ended[a.JobID] = ended[a.JobID] || a.Whole && a.Finished
+	}
+	for id := range started {
+		if !ended[id] {
+			return false
+		}
+	}
+	return len(started) >= jobs
+}

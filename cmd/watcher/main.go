@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses.
+const (
+	done   = 0
+	failed = 1
+	wrong  = 2 // usage or configuration, a missing file included
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// execute runs one command line and gives its exit status.
+func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return done
+	}
+	fmt.Fprintln(errs, strings.TrimSpace(err.Error()))
+	var failure *failure
+	if errors.As(err, &failure) {
+		return failed
+	}
+	return wrong
+}
+
+// failure is an error of a command that was asked for rightly. Whatever else ends a command is its
+// usage or its configuration.
+type failure struct{ error }
+
+func (f *failure) Unwrap() error { return f.error }
+
+func fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "watcher",
+		Short: "Tells a NATS stream what becomes of Commvault jobs",
+		Long: "watcher asks Commvault CommServes what their jobs do, and publishes what changes:\n" +
+			"states, phases and failures, as events on NATS subjects.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.PersistentFlags().StringP("config", "c", "watcher.yaml", "the configuration `file`")
+	root.AddCommand(newRun(), newDemo(), newInspect(), newSim(), newVersion())
+	return root
+}

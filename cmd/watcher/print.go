@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"charm.land/lipgloss/v2"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/stream"
+)
+
+// printer prints events for people, one line each, in colour where the output is a terminal.
+type printer struct {
+	out io.Writer
+}
+
+func newPrinter(out io.Writer) printer { return printer{out} }
+
+var (
+	faint  = lipgloss.NewStyle().Faint(true)
+	strong = lipgloss.NewStyle().Bold(true)
+
+	severityStyles = map[job.Severity]lipgloss.Style{
+		job.Info:    lipgloss.NewStyle().Foreground(lipgloss.Green),
+		job.Warning: lipgloss.NewStyle().Foreground(lipgloss.Yellow),
+		job.Error:   lipgloss.NewStyle().Foreground(lipgloss.Red).Bold(true),
+	}
+)
+
+func (p printer) welcome(commServe, nats string) {
+	p.line("%s a simulated CommServe at http://%s/webconsole/api, polled every second", strong.Render("jobwatch demo"), commServe)
+	p.line("Events are published to NATS at %s. From another terminal:", nats)
+	p.line("")
+	p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.>'", nats)))
+	p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.*.*.*.failure.>'", nats)))
+	p.line("")
+	p.line("%s", faint.Render("Ctrl-C ends it."))
+}
+
+func (p printer) farewell() { p.line("%s", faint.Render("Ended; nothing is left behind.")) }
+
+// event prints one message of the stream; what is no event of ours is passed over.
+func (p printer) event(m stream.Message) error {
+	e, err := event.Parse(m.Data)
+	if err != nil {
+		return nil
+	}
+	at := faint.Render(e.Time.Local().Format("15:04:05"))
+	if e.IsCommCell() {
+		if data, err := e.CommCell(); err == nil {
+			p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), data.Reason)
+		}
+		return nil
+	}
+	data, err := e.Job()
+	if err != nil {
+		return nil
+	}
+	client := data.Job.Client
+	if client == "" {
+		client = "-"
+	}
+	what := fmt.Sprintf("%-16s", data.Change.Kind+short(data.Change.Detail, data.Change.Kind))
+	p.line("%s  %-12s %-18s %s %s", at, e.PartitionKey, client, p.severity(data.Severity, what), words(data.Change.Change))
+	return nil
+}
+
+// short leaves out the slug of a state or phase, which the words say better.
+func short(detail, kind string) string {
+	if kind == job.KindState || kind == job.KindPhase {
+		return ""
+	}
+	return "." + detail
+}
+
+func words(c job.Change) string {
+	text := string(c.To)
+	if c.From != "" {
+		text = string(c.From) + " → " + text
+	}
+	if c.VM != "" {
+		text = c.VM + ": " + text
+	}
+	return text
+}
+
+func (p printer) severity(s job.Severity, text string) string { return severityStyles[s].Render(text) }
+
+func (p printer) line(format string, values ...any) {
+	lipgloss.Fprintln(p.out, fmt.Sprintf(format, values...))
+}

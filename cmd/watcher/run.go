@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"jobwatch/internal/config"
+)
+
+func newRun() *cobra.Command {
+	return &cobra.Command{
+		Use:     "run",
+		Short:   "Watch the CommCells of the configuration until told to stop",
+		Example: "  watcher run -c /etc/jobwatch/watcher.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			file, _ := c.Flags().GetString("config")
+			cfg, err := config.Load(file)
+			if err != nil {
+				return err
+			}
+			log := newLog(c.ErrOrStderr(), cfg.Log)
+			defer sayNoReload(c.Context(), log)()
+			log.Info("watching", "commcell", names(cfg.CommCells))
+			d := daemon{config: cfg, log: log}
+			if err := d.Run(c.Context()); err != nil {
+				return fail(err)
+			}
+			log.Info("stopped")
+			return nil
+		},
+	}
+}
+
+// sayNoReload keeps SIGHUP, which will one day reload the configuration, from ending the program.
+func sayNoReload(ctx context.Context, log *slog.Logger) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-hangups:
+				log.Warn("SIGHUP: the configuration is read at the start only; restart to take a new one")
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(hangups) }
+}
+
+func names(cells []config.CommCell) string {
+	var names []string
+	for _, cell := range cells {
+		names = append(names, cell.Name)
+	}
+	return strings.Join(names, ", ")
+}

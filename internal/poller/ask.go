@@ -1,0 +1,117 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
+)
+
+const (
+	triesMore   = 2                      // after the first; the schedule is what tries for ever
+	firstWait   = 500 * time.Millisecond // before the second try, doubled before the third, each ± half
+	longestRest = 10 * time.Second       // that a tick waits for; a longer one ends it
+)
+
+// ask asks for one job, and asks again after a passing failure.
+func (p *Poller) ask(ctx context.Context, number int64) (seen job.Observation, err error) {
+	err = p.repeat(ctx, func() error {
+		seen, err = p.askOnce(ctx, number)
+		return err
+	})
+	return seen, err
+}
+
+func (p *Poller) list(ctx context.Context) (lines []commvault.Line, err error) {
+	err = p.repeat(ctx, func() error {
+		if err = p.admit(ctx); err == nil {
+			lines, err = p.Source.Jobs(ctx, p.FinishedWithin)
+		}
+		p.rest.heed(err)
+		return err
+	})
+	return lines, err
+}
+
+func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observation, err error) {
+	if err = p.admit(ctx); err == nil {
+		seen, err = p.Source.JobDetails(ctx, number)
+	}
+	p.rest.heed(err)
+	return seen, err
+}
+
+// repeat tries again after a passing failure. One that took its whole time-out is left to the next tick.
+func (p *Poller) repeat(ctx context.Context, try func() error) error {
+	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(firstWait), backoff.WithMultiplier(2))
+	return backoff.Retry(func() error {
+		err := try()
+		if err == nil || commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long() {
+			return err
+		}
+		return backoff.Permanent(err)
+	}, backoff.WithContext(backoff.WithMaxRetries(wait, triesMore), ctx))
+}
+
+// admit waits for the rate limit, and for the rest that the CommServe has asked for.
+func (p *Poller) admit(ctx context.Context) error {
+	if err := p.rest.wait(ctx); err != nil {
+		return err
+	}
+	return p.limiter.Wait(ctx)
+}
+
+// rest is the time for which the CommServe wants to be left alone (Retry-After).
+type rest struct {
+	mu    sync.Mutex
+	until time.Time        // guarded by mu
+	cause *commvault.Error // guarded by mu; without its Retry-After, which counts from then
+}
+
+// heed notes a Retry-After. That of a refused login is not the server's: the client minds it itself.
+func (r *rest) heed(err error) {
+	var asked *commvault.Error
+	if !errors.As(err, &asked) || asked.Kind != commvault.Throttled || asked.RetryAfter <= 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until := time.Now().Add(asked.RetryAfter); until.After(r.until) {
+		cause := *asked
+		cause.RetryAfter = 0
+		r.until, r.cause = until, &cause
+	}
+}
+
+func (r *rest) left() (time.Duration, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Until(r.until), r.cause
+}
+
+func (r *rest) long() bool {
+	left, _ := r.left()
+	return left > longestRest
+}
+
+// wait sits a short rest out. A long one is an error at once, the one that asked for it.
+func (r *rest) wait(ctx context.Context) error {
+	left, cause := r.left()
+	if left <= 0 {
+		return nil
+	}
+	if left > longestRest {
+		return cause
+	}
+	select {
+	case <-time.After(left):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

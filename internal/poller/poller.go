@@ -1,0 +1,168 @@
+// Package poller is loop 1: on a schedule it asks a CommServe about its jobs, compares each answer
+// with what was told, and commits what changed. One Poller follows one CommCell.
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"golang.org/x/time/rate"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// Source is what is asked: a commvault.Client.
+type Source interface {
+	// JobDetails asks for one job. A nil error is an observation.
+	JobDetails(ctx context.Context, number int64) (job.Observation, error)
+	// Jobs lists the active jobs and those that finished within a time.
+	Jobs(ctx context.Context, finishedWithin time.Duration) ([]commvault.Line, error)
+}
+
+// Config says what a Poller follows, and how.
+type Config struct {
+	CommCell string
+	Source   Source
+	Store    *store.Store
+	Schedule cron.Schedule
+	Log      *slog.Logger // default slog.Default()
+
+	Jobs           []int64       // looked at at each tick, whatever becomes of them
+	Discover       bool          // track what the Job list names
+	FinishedWithin time.Duration // how far back the list goes
+	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
+	Concurrency    int           // requests under way at once; default 8
+	RateLimit      float64       // requests a second; 0: none
+}
+
+// Poller follows one CommCell.
+type Poller struct {
+	Config
+	Counts Counts
+
+	id      job.ID // of the CommCell itself
+	limiter *rate.Limiter
+	rest    rest
+	forgot  time.Time // when finished jobs were last forgotten
+	probed  int       // which job was last asked as a probe
+
+	mu     sync.Mutex
+	sights map[int64]*sight // guarded by mu; a sight itself by who looks at its job
+}
+
+const defaultConcurrency = 8
+
+// New returns a Poller that does nothing until Run or Poll is called.
+func New(c Config) *Poller {
+	if c.Concurrency <= 0 {
+		c.Concurrency = defaultConcurrency
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	limit := rate.Inf
+	if c.RateLimit > 0 {
+		limit = rate.Limit(c.RateLimit)
+	}
+	return &Poller{
+		Config:  c,
+		id:      job.ID{CommCell: c.CommCell},
+		limiter: rate.NewLimiter(limit, 1),
+		sights:  map[int64]*sight{},
+	}
+}
+
+// Run polls at once, and then on schedule until ctx ends. A tick that falls due during a tick is
+// skipped and counted.
+func (p *Poller) Run(ctx context.Context) error {
+	if err := p.Store.Configure(p.CommCell, p.Jobs); err != nil {
+		return err
+	}
+	for {
+		due := p.Schedule.Next(time.Now())
+		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
+			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
+		}
+		for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
+			p.Counts.skippedTick()
+		}
+		if due.IsZero() {
+			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
+		}
+		select {
+		case <-time.After(time.Until(due)):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
+func (p *Poller) Poll(ctx context.Context) error {
+	t := newTick(p.Concurrency)
+	defer func(start time.Time) { p.Counts.tick(time.Since(start)) }(time.Now())
+	up, err := p.probe(ctx, t)
+	if err == nil && up {
+		err = p.sweep(ctx, t)
+	}
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := p.forget(); err != nil {
+		return err
+	}
+	return p.sayWhetherItAnswers(t)
+}
+
+// probe asks a CommCell that did not answer once, before it is asked for all its jobs again.
+func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
+	known, err := p.Store.Recall(p.id)
+	if err != nil || !known.Told.Unreachable {
+		return true, err
+	}
+	tracked, err := p.tracked()
+	if err != nil {
+		return false, err
+	}
+	if len(tracked) == 0 {
+		_, err := p.list(ctx)
+		t.note(err)
+		return err == nil, nil
+	}
+	p.probed++
+	_, err = p.askOnce(ctx, tracked[p.probed%len(tracked)].id.Number)
+	t.note(err)
+	return answered(err), nil
+}
+
+// sweep reads the list and looks at every job.
+func (p *Poller) sweep(ctx context.Context, t *tick) error {
+	if err := p.discover(ctx, t); err != nil {
+		return err
+	}
+	tracked, err := p.tracked()
+	if err != nil {
+		return err
+	}
+	return p.lookAtAll(ctx, t, tracked)
+}
+
+// forget drops, once an hour, the snapshots of jobs that ended long ago.
+func (p *Poller) forget() error {
+	if p.KeepFinished <= 0 || time.Since(p.forgot) < time.Hour {
+		return nil
+	}
+	p.forgot = time.Now()
+	_, err := p.Store.Forget(p.CommCell, p.forgot.Add(-p.KeepFinished))
+	return err
+}
+
+// answered says whether an error still means that the CommServe answers for its jobs.
+func answered(err error) bool { return err == nil || errors.Is(err, commvault.ErrUnknownJob) }

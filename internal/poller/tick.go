@@ -1,0 +1,108 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/diff"
+	"jobwatch/internal/store"
+)
+
+// tick is what has come of one tick's requests so far.
+type tick struct {
+	patience int // failures of the CommCell as a whole, without an answer, after which it is given up
+
+	mu       sync.Mutex
+	asked    int   // guarded by mu, as the rest is
+	answers  int   //
+	failures int   // in a row, of the CommCell as a whole
+	err      error // the last failure
+}
+
+func newTick(concurrency int) *tick { return &tick{patience: max(concurrency, 3)} }
+
+// note counts the outcome of one request, its own repetitions included.
+func (t *tick) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked++
+	if answered(err) {
+		t.answers++
+		t.failures = 0
+		return
+	}
+	t.err = err
+	if commvault.SourceDown(err) {
+		t.failures++
+	}
+}
+
+// hopeless says that the CommCell as a whole has stopped answering: the rest of its jobs need not be asked for.
+func (t *tick) hopeless() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failures >= t.patience
+}
+
+// lookAtAll looks at the jobs, several at once.
+func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.Concurrency)
+	for _, j := range jobs {
+		if ctx.Err() != nil || t.hopeless() {
+			break
+		}
+		group.Go(func() error {
+			if t.hopeless() {
+				return nil
+			}
+			err := p.look(ctx, j)
+			var broken *storeError
+			if errors.As(err, &broken) {
+				return err
+			}
+			t.note(err)
+			p.report(ctx, j, err)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// sayWhetherItAnswers commits unreachable or reachable, once each. A tick that asked nothing says nothing.
+func (p *Poller) sayWhetherItAnswers(t *tick) error {
+	if t.asked == 0 {
+		return nil
+	}
+	up := t.answers > 0
+	p.Counts.answers(up)
+	for {
+		known, err := p.Store.Recall(p.id)
+		if err != nil {
+			return err
+		}
+		changes := diff.CommCell(known.Told, up)
+		if len(changes) == 0 && !known.Owed {
+			return nil
+		}
+		reason := ""
+		if !up {
+			reason = t.err.Error()
+		}
+		err = p.Store.CommitCommCell(p.id, known, changes, time.Now(), reason)
+		if errors.Is(err, store.ErrChanged) {
+			continue
+		}
+		if err == nil && up {
+			p.Log.Info("answers again", "commcell", p.CommCell)
+		} else if err == nil {
+			p.Log.Warn("does not answer", "commcell", p.CommCell, "err", reason)
+		}
+		return err
+	}
+}

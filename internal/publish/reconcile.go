@@ -1,0 +1,110 @@
+package publish
+
+import (
+	"context"
+	"errors"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
+)
+
+// meaning is what the last message that the stream holds of a job means to us.
+type meaning int
+
+const (
+	arrived meaning = iota // it is an event that we hold as unsent: its acknowledgement was lost
+	moved                  // it is our last acknowledged event, perhaps under another stream sequence
+	forgot                 // there is none, or an older one: the stream forgot what it had acknowledged
+	another                // another watcher spoke
+)
+
+// judge says what the last event of a job in the stream means. holds says that it waits in our
+// outbox; a nil last that the stream holds none.
+func judge(sent store.Sent, last *event.Event, holds bool) meaning {
+	switch {
+	case last == nil:
+		return forgot
+	case holds:
+		return arrived
+	case last.ID == sent.ID:
+		return moved
+	case last.Number() <= sent.Sequence:
+		return forgot
+	}
+	return another
+}
+
+// reconcile finds out why the broker refused an event's expected sequence, and mends what we expect.
+func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
+	last, err := p.Broker.Last(ctx, event.Filter(p.Prefix, id))
+	if errors.Is(err, stream.ErrNone) {
+		return p.settle(ctx, id, event.Fold{}, true)
+	}
+	if err != nil {
+		return err
+	}
+	var fold event.Fold
+	fold.Add(last.Sequence, last.Data)
+	if !fold.Empty() {
+		return p.settle(ctx, id, fold, fold.Last.Number() == 1)
+	}
+	fold, err = p.foldAll(ctx, id) // the last message is none of ours: one before it may be
+	if err != nil {
+		return err
+	}
+	return p.settle(ctx, id, fold, true)
+}
+
+// settle applies what the stream holds of a job. whole says that the fold has read all of its events.
+func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
+	sent, err := p.Store.Sent(id)
+	if err != nil {
+		return err
+	}
+	var last *event.Event
+	holds := false
+	if !fold.Empty() {
+		last = &fold.Last
+		if holds, err = p.Store.Holds(id, fold.Last); err != nil {
+			return err
+		}
+	}
+	switch judge(sent, last, holds) {
+	case arrived:
+		p.Counts.Published.Add(1)
+		return p.Store.Acknowledge(id, fold.Last, fold.Stream)
+	case another:
+		return p.takeOver(ctx, id, fold, whole, sent.Known)
+	}
+	if fold.Stream == sent.Stream {
+		return nil
+	}
+	return p.Store.Expect(id, fold.Stream)
+}
+
+func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, whole, known bool) (err error) {
+	if !whole {
+		if fold, err = p.foldAll(ctx, id); err != nil {
+			return err
+		}
+	}
+	if fold.Empty() {
+		return nil // purged between two reads; the next refusal says so
+	}
+	if known {
+		p.Counts.TakenOver.Add(1)
+		p.Log.Warn("another watcher has told of this job; going on from what it told", "job", id.String())
+	}
+	return p.Store.TakeOver(id, fold)
+}
+
+func (p *Publisher) foldAll(ctx context.Context, id job.ID) (event.Fold, error) {
+	var fold event.Fold
+	err := p.Broker.Each(ctx, event.Filter(p.Prefix, id), 0, func(m stream.Message) error {
+		fold.Add(m.Sequence, m.Data)
+		return nil
+	})
+	return fold, err
+}

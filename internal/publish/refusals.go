@@ -1,0 +1,51 @@
+package publish
+
+import (
+	"log/slog"
+	"maps"
+	"sync"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/stream"
+)
+
+// refusals remember the jobs that are stopped because the broker refuses their oldest event for good.
+// Each distinct refusal is named once, however many jobs it stops and however often they try again.
+type refusals struct {
+	log *slog.Logger
+
+	mu       sync.Mutex
+	stops    map[job.ID]string // job => refusal; guarded by mu
+	byReason map[string]int64  // reason => refusals; guarded by mu
+}
+
+func newRefusals(log *slog.Logger) refusals {
+	return refusals{log: log, stops: map[job.ID]string{}, byReason: map[string]int64{}}
+}
+
+func (r *refusals) stopped(id job.ID, refused *stream.RefusedError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byReason[refused.Reason]++
+	named := false
+	for _, text := range r.stops {
+		named = named || text == refused.Text
+	}
+	r.stops[id] = refused.Text
+	if !named {
+		r.log.Error("the broker refuses an event; it is kept, and the job's events wait behind it",
+			"job", id.String(), "err", refused)
+	}
+}
+
+func (r *refusals) cleared(id job.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.stops, id)
+}
+
+func (r *refusals) counts() (byReason map[string]int64, stopped int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.byReason), len(r.stops)
+}
