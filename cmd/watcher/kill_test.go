@@ -59,7 +59,7 @@ type killWorld struct {
 
 func newKillWorld(t *testing.T, seed int64) *killWorld {
 	w := &killWorld{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir()}
-	w.sim = sim.New(sim.Config{Seed: seed, Jobs: killJobs * 3 / 4, Arrivals: 0.5, Speed: 3})
+	w.sim = sim.New(sim.Config{Seed: seed, Jobs: killJobs, Speed: 1.5})
 	commServe := httptest.NewServer(w.sim)
 	t.Cleanup(commServe.Close)
 	w.sim.Fault(sim.Fault{Kind: sim.CutShort, Rate: 0.01})
@@ -129,9 +129,8 @@ func (w *killWorld) stopNATS() {
 }
 
 func (w *killWorld) start() {
-	w.child = exec.Command("watcher", "run", "-c", w.config)
+	w.child = exec.CommandContext(w.t.Context(), "watcher", "run", "-c", w.config)
 	w.child.Stderr = &w.said
-	w.child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := w.child.Start(); err != nil {
 		w.t.Fatal(err)
 	}

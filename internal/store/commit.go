@@ -92,33 +92,33 @@ func (s *Store) Commit(l Look) error {
 	if err != nil {
 		return err
 	}
-	next := step{id: l.Seen.ID(), known: l.Known, told: l.Known.Told, leave: l.Leave}
+	next := step{id: l.Seen.ID(), known: l.Known, leave: l.Leave}
+	next.told = l.Known.Told.TellAll(l.Changes, &l.Seen.Snapshot)
 	next.keep = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
 		r.Digest, r.Terminal = Digest(l.Seen.Snapshot), l.Seen.Snapshot.Terminal
 		return snapshot
 	}
-	noReason := l.Seen.Snapshot.Reason == "" && l.Seen.Snapshot.ReasonCode == ""
 	for _, c := range l.Changes {
 		e, err := s.mint.Job(next.nextSequence(), c, l.Seen, l.NotBefore)
 		if err != nil {
 			return err
 		}
-		next.tell(c, noReason, e)
+		next.events = append(next.events, e)
 	}
 	return s.commit(next)
 }
 
 // CommitCommCell keeps that a CommCell answers, or does not, with the event that is owed for it.
 func (s *Store) CommitCommCell(id job.ID, known Known, changes []job.Change, at time.Time, reason string) error {
-	next := step{id: id, known: known, told: known.Told, leave: true}
+	next := step{id: id, known: known, told: known.Told.TellAll(changes, &job.Snapshot{}), leave: true}
 	next.keep = func(*record) []byte { return nil }
 	for _, c := range changes {
 		e, err := s.mint.CommCell(next.nextSequence(), c, id, at, reason)
 		if err != nil {
 			return err
 		}
-		next.tell(c, true, e)
+		next.events = append(next.events, e)
 	}
 	return s.commit(next)
 }
@@ -135,11 +135,6 @@ type step struct {
 
 // nextSequence counts on from what was recalled; the revision guards that nobody else does.
 func (n *step) nextSequence() uint64 { return n.known.sequence + uint64(len(n.events)) + 1 }
-
-func (n *step) tell(c job.Change, noReason bool, e event.Event) {
-	n.told = n.told.Tell(c, noReason)
-	n.events = append(n.events, e)
-}
 
 // commit is the commit point: a crash before it and nothing was seen, a crash after it and the
 // events are owed.

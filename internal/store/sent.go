@@ -66,9 +66,7 @@ func (s *Store) Acknowledge(id job.ID, e event.Event, stream uint64) error {
 // Expect notes the stream's last sequence of a job, for the next publish.
 func (s *Store) Expect(id job.ID, stream uint64) error {
 	return s.change(id, func(_ *bbolt.Tx, r *record) error {
-		if !r.Owed {
-			r.Stream = stream
-		}
+		r.Stream = stream
 		return nil
 	})
 }

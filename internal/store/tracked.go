@@ -19,13 +19,23 @@ const (
 	OwedLook   Why = "owed"       // by another watcher that spoke: until a look has answered
 )
 
-// Track has the jobs looked at from now on. A reason that lasts longer stays.
+// Track has the jobs looked at from now on. A reason that lasts longer stays; where nothing is new,
+// nothing is written.
 func (s *Store) Track(why Why, ids ...job.ID) error {
-	if len(ids) == 0 {
+	var fresh []job.ID
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		for _, id := range ids {
+			if !outlasts(Why(tx.Bucket(trackedBucket).Get(jobKey(id))), why) {
+				fresh = append(fresh, id)
+			}
+		}
 		return nil
+	})
+	if err != nil || len(fresh) == 0 {
+		return err
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		for _, id := range ids {
+		for _, id := range fresh {
 			if err := track(tx, id, why); err != nil {
 				return err
 			}
@@ -34,9 +44,11 @@ func (s *Store) Track(why Why, ids ...job.ID) error {
 	})
 }
 
+func outlasts(before, why Why) bool { return before == Configured || before == why }
+
 func track(tx *bbolt.Tx, id job.ID, why Why) error {
 	tracked := tx.Bucket(trackedBucket)
-	if before := Why(tracked.Get(jobKey(id))); before == Configured || before == why {
+	if outlasts(Why(tracked.Get(jobKey(id))), why) {
 		return nil
 	}
 	return tracked.Put(jobKey(id), []byte(why))
@@ -87,18 +99,53 @@ func (s *Store) Tracked(commCell string) (map[job.ID]Why, error) {
 	return tracked, err
 }
 
-// Forget drops the snapshots of jobs that ended before a time, are not looked at, and owe no event.
-func (s *Store) Forget(before time.Time) (forgotten int, err error) {
+// Configure makes the jobs given the configured ones of a CommCell. One that was configured before
+// is from now on looked at like any other: until its end is told.
+func (s *Store) Configure(commCell string, numbers []int64) error {
+	before, err := s.Tracked(commCell)
+	if err != nil {
+		return err
+	}
+	now := map[job.ID]bool{}
+	for _, number := range numbers {
+		now[job.ID{CommCell: commCell, Number: number}] = true
+	}
+	return s.update(func(tx *bbolt.Tx) error {
+		for id, why := range before {
+			if why != Configured || now[id] {
+				continue
+			}
+			if err := tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Discovered)); err != nil {
+				return err
+			}
+		}
+		for id := range now {
+			if err := track(tx, id, Configured); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Forget drops the snapshots of a CommCell's jobs that ended before a time, are not looked at, and
+// owe no event.
+func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err error) {
 	var old []job.ID
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(jobsBucket).ForEach(func(key, _ []byte) error {
+		prefix := []byte(commCell + "/")
+		c := tx.Bucket(jobsBucket).Cursor()
+		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
 			id := parseKey(key, 0)
 			r, _, err := readRecord(tx, id)
-			if err == nil && forgettable(tx, id, r, before) {
+			if err != nil {
+				return err
+			}
+			if forgettable(tx, id, r, before) {
 				old = append(old, id)
 			}
-			return err
-		})
+		}
+		return nil
 	})
 	if err != nil || len(old) == 0 {
 		return 0, err

@@ -1,0 +1,375 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+func TestTellsWhatChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.script.is(71, state("Running"), phase("Scan"))
+		b.tells("prod/71 state:  → Running", "prod/71 phase:  → Scan")
+		b.script.is(71, state("Running"), phase("Backup"))
+		b.tells("prod/71 phase: Scan → Backup")
+		b.script.is(71, state("Completed"))
+		b.tells("prod/71 state: Running → Completed")
+	})
+}
+
+func TestUnchangedPollWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		for number := int64(1); number <= 20; number++ {
+			b.script.is(number, state("Running"), elapsed(1))
+		}
+		b.poll()
+		b.writes = 0
+		for second := int64(2); second < 5; second++ {
+			for number := int64(1); number <= 20; number++ {
+				b.script.is(number, state("Running"), elapsed(second))
+			}
+			b.poll()
+		}
+		if b.writes != 0 {
+			t.Fatalf("%d transactions for polls that changed nothing", b.writes)
+		}
+		if got := b.Counts.Totals().Polls["unchanged"]; got != 60 {
+			t.Fatalf("%d unchanged polls counted, want 60", got)
+		}
+	})
+}
+
+func TestFinishedJobLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Jobs = []int64{5} })
+		b.script.is(5, state("Completed"))
+		b.script.is(71, state("Failed")) // began and ended between two ticks
+		b.tells("prod/5 state:  → Completed", "prod/71 state:  → Failed", "prod/71 failure:  → Failed")
+		b.script.requests()
+		b.tells()
+		if got := b.script.requests(); !slices.Equal(got, []int64{0, 5}) {
+			t.Fatalf("asked for %d, want the list and the configured job", got)
+		}
+	})
+}
+
+func TestFinishedJobThatRunsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.script.is(71, state("Completed"))
+		b.tells("prod/71 state:  → Completed")
+		b.script.is(71, state("Running"))
+		b.tells("prod/71 state: Completed → Running")
+	})
+}
+
+func TestUnreachableOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Concurrency = 4 })
+		for number := int64(1); number <= 100; number++ {
+			b.script.is(number, state("Running"))
+		}
+		b.poll()
+		b.drain()
+		b.script.requests()
+
+		b.script.down = errAway
+		b.tells("prod unreachable")
+		if got := len(b.script.requests()); got > 30 {
+			t.Errorf("%d requests before the CommCell was given up", got)
+		}
+		for range 5 {
+			b.tells()
+			if got := b.script.requests(); len(got) != 1 {
+				t.Fatalf("a CommCell that does not answer is asked %d, want one probe", got)
+			}
+		}
+		b.Poller = New(b.Config) // a restart
+		b.tells()
+		b.script.down = nil
+		b.script.is(1, state("Completed"))
+		b.tells("prod reachable", "prod/1 state: Running → Completed")
+		b.tells()
+	})
+}
+
+func TestOneBadJobIsNoOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.script.is(1, state("Running"))
+		b.script.is(2, state("Running"))
+		b.script.broken[2] = &commvault.Error{Operation: "JobDetails", Job: 2, Kind: commvault.Timeout}
+		b.tells("prod/1 state:  → Running")
+		b.script.is(1, state("Completed"))
+		b.tells("prod/1 state: Running → Completed")
+	})
+}
+
+func TestErrorsAreNoObservation(t *testing.T) {
+	for _, kind := range []commvault.Kind{
+		commvault.Unreachable, commvault.Timeout, commvault.HTTP, commvault.Throttled, commvault.Auth,
+		commvault.Redirect, commvault.NotAnAnswer, commvault.TooLarge,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, nil)
+				b.script.is(71, state("Running"))
+				b.tells("prod/71 state:  → Running")
+				b.script.broken[71] = &commvault.Error{Operation: "JobDetails", Job: 71, Kind: kind, Err: errors.New("no")}
+				b.tells()
+				delete(b.script.broken, 71)
+				b.script.is(71, state("Completed"))
+				b.tells("prod/71 state: Running → Completed")
+				if kind != commvault.UnknownJob && b.Counts.Totals().Polls[string(kind)] != 1 {
+					t.Errorf("counted %v", b.Counts.Totals().Polls)
+				}
+			})
+		})
+	}
+}
+
+func TestTriesAgainWithinTheTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
+		b.script.broken[71] = &commvault.Error{Kind: commvault.NotAnAnswer}
+		start := time.Now()
+		b.poll()
+		if got := len(b.script.requests()); got != 3 {
+			t.Errorf("asked %d times, want 3", got)
+		}
+		if took := time.Since(start); took < 500*time.Millisecond || took > 3*time.Second {
+			t.Errorf("took %v: the tries are not spread", took)
+		}
+		b.script.broken[71] = &commvault.Error{Kind: commvault.Timeout}
+		b.poll()
+		if got := len(b.script.requests()); got != 1 {
+			t.Errorf("asked %d times after a time-out, want 1: the next tick tries again", got)
+		}
+	})
+}
+
+func TestRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
+		b.script.is(71, state("Running"))
+		b.script.broken[71] = &commvault.Error{Kind: commvault.Throttled, RetryAfter: 5 * time.Second}
+		start := time.Now()
+		b.poll()
+		if took := time.Since(start); took < 10*time.Second {
+			t.Errorf("three tries took %v, though each was to be 5 s after the last", took)
+		}
+		b.drain()
+		b.script.broken[71] = &commvault.Error{Kind: commvault.Throttled, RetryAfter: time.Hour}
+		time.Sleep(5 * time.Second)
+		b.poll()
+		delete(b.script.broken, 71)
+		b.script.requests()
+		b.poll()
+		if got := b.script.requests(); len(got) != 0 {
+			t.Errorf("asked for %d, though the server wants an hour's rest", got)
+		}
+		time.Sleep(time.Hour)
+		b.tells("prod reachable", "prod/71 state:  → Running")
+	})
+}
+
+func TestOlderAnswersAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		noon := time.Now()
+		b.script.is(71, state("Running"), updated(noon))
+		b.tells("prod/71 state:  → Running")
+		b.script.is(71, state("Waiting"), updated(noon.Add(-time.Hour)))
+		b.tells()
+		b.script.is(71, state("Running"), phase("Scan"), updated(noon.Add(time.Minute)))
+		b.tells("prod/71 phase:  → Scan")
+
+		// Three in a row that agree: the CommServe's clock was set back.
+		b.script.is(71, state("Pending"), updated(noon.Add(-time.Hour)))
+		b.tells()
+		b.tells()
+		b.tells("prod/71 state: Running → Pending")
+	})
+}
+
+func TestSkippedTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
+		b.script.is(71, state("Running"))
+		b.script.takes = 70 * time.Second // over two schedules of 30 s
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.Run(ctx) }()
+		time.Sleep(80 * time.Second)
+		synctest.Wait()
+		if got := b.Counts.Totals(); got.Skipped != 2 || got.Ticks != 1 {
+			t.Errorf("after 80 s: %d ticks, %d skipped; want 1 and 2", got.Ticks, got.Skipped)
+		}
+		if got := len(b.script.requests()); got != 1 {
+			t.Errorf("asked %d times, want once: the next tick is due at 90 s", got)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSlowCommCellSlowsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{1} })
+		slow.script.takes = time.Hour
+		fast := newBench(t, func(c *Config) { c.Discover, c.Jobs, c.Store = false, []int64{1}, slow.store })
+		fast.script.is(1, state("Running"))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go slow.Run(ctx)
+		go fast.Run(ctx)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if got := len(fast.script.requests()); got < 10 {
+			t.Errorf("the fast CommCell was asked %d times in 5 minutes, want 11", got)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+func TestConcurrencyAndRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Concurrency, c.RateLimit = 3, 10 })
+		for number := int64(1); number <= 50; number++ {
+			b.script.is(number, state("Running"))
+		}
+		b.script.takes = time.Second
+		start := time.Now()
+		b.poll()
+		if b.script.most > 3 {
+			t.Errorf("%d requests at once, want at most 3", b.script.most)
+		}
+		if took := time.Since(start); took < 17*time.Second {
+			t.Errorf("50 jobs of 1 s, 3 at once, took %v", took)
+		}
+		b.script.takes = 0
+		start = time.Now()
+		b.poll()
+		if took := time.Since(start); took < 5*time.Second {
+			t.Errorf("50 requests at 10 a second took %v", took)
+		}
+	})
+}
+
+// fold is what another watcher has told of a job in the stream.
+func fold(t *testing.T, events ...event.Event) event.Fold {
+	var f event.Fold
+	for i, e := range events {
+		f.Add(uint64(100+i), encode(t, e))
+	}
+	return f
+}
+
+func TestOwedLook(t *testing.T) {
+	other := event.NewMinter(nil)
+	tellOther := func(t *testing.T, b *bench, to job.Text) {
+		seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: to}, Answered: time.Now()}
+		seen.Snapshot.Settle()
+		e, err := other.Job(2, job.Change{Kind: job.KindState, From: "Running", To: to}, seen, time.Now().Add(-time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("tells what the look shows", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.script.is(71, state("Running"))
+			b.tells("prod/71 state:  → Running")
+			b.script.is(71, state("Pending"))
+			b.poll() // held, never sent
+			tellOther(t, b, "Suspended")
+			b.hasTold()
+			b.script.is(71, state("Killed"))
+			b.tells("prod/71 state: Suspended → Killed", "prod/71 failure: Suspended → Killed")
+		})
+	})
+	t.Run("drops what it held when the look shows what was told", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.script.is(71, state("Running"))
+			b.poll()
+			tellOther(t, b, "Running")
+			b.tells()
+			if got := b.store.Unsent(); got != 0 {
+				t.Errorf("%d events still held", got)
+			}
+		})
+	})
+	t.Run("tells the newest snapshot once the CommServe has forgotten the job", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.script.is(71, state("Running"))
+			b.tells("prod/71 state:  → Running")
+			b.script.is(71, state("Failed"))
+			b.poll()
+			tellOther(t, b, "Suspended")
+			delete(b.script.jobs, 71)
+			b.tells()
+			b.tells()
+			b.tells("prod/71 state: Suspended → Failed", "prod/71 failure: Suspended → Failed")
+			if tracked, _ := b.store.Tracked("prod"); len(tracked) != 0 {
+				t.Errorf("still tracked: %v", tracked)
+			}
+		})
+	})
+}
+
+func TestDiskErrorEndsTheTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
+		b.script.is(71, state("Running"))
+		full := errors.New("no space left on device")
+		b.store.Fault = func(p store.Point) error {
+			if p == store.BeforeCommit {
+				return full
+			}
+			return nil
+		}
+		if err := b.Poll(t.Context()); !errors.Is(err, full) {
+			t.Fatalf("Poll says %v, want the disk's error", err)
+		}
+		b.store.Fault = nil
+		b.tells("prod/71 state:  → Running")
+	})
+}
+
+func TestFailedButCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
+		b.script.is(71, state("Running"))
+		lost := errors.New("nobody heard of it")
+		b.store.Fault = func(p store.Point) error {
+			if p == store.AfterCommit {
+				return lost
+			}
+			return nil
+		}
+		if err := b.Poll(t.Context()); !errors.Is(err, lost) {
+			t.Fatalf("Poll says %v, want %v", err, lost)
+		}
+		b.store.Fault = nil
+		b.tells("prod/71 state:  → Running") // once, with the next look
+		b.tells()
+	})
+}

@@ -1,0 +1,183 @@
+// Package stream is the broker: the connection to NATS, and the one JetStream stream that holds what jobwatch told.
+//
+// It connects and connects again (Run), makes or checks the stream (Ready), publishes one message under a condition
+// (Publish), and reads back from the stream's leader (Last, Each) or all in one pass (Scan). It deals in subjects and
+// bytes; what they mean is others' business. The embedded NATS server lives here too (StartEmbedded).
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// ErrDisconnected is the error of every request made while NATS is away, or while Ready has not yet found the server
+// and the stream to fit, and of every request under way when the connection is lost: its outcome is unknown.
+var ErrDisconnected = errors.New("not connected to NATS")
+
+const requestTimeout = 5 * time.Second // of one request whose context has no deadline
+
+// Config says where NATS is and what the stream looks like. The zero value asks nats://127.0.0.1:4222 for JOBS.
+type Config struct {
+	URL       string    // nats:// or tls:// URLs, separated by commas; default nats://127.0.0.1:4222
+	InProcess *Embedded // connect to this server instead of URL, without a socket
+
+	CredsFile string      // read again at each connection, as is NKeyFile
+	NKeyFile  string      // the file of an nkey seed
+	User      string      // with Password
+	Password  string      // with User
+	Token     string      // instead of User and Password
+	TLS       *tls.Config // nil: as the URL says
+
+	Stream   string        // default JOBS
+	Subjects []string      // what the stream must take; default jobs.>, commcells.>
+	Replicas int           // default 1
+	MaxAge   time.Duration // 0: messages are kept for ever
+	MaxBytes int64         // 0: no limit
+
+	Log  *slog.Logger // default slog.Default()
+	Name string       // of the connection, as NATS shows it; default jobwatch
+}
+
+// Broker is one connection to NATS, made and made again by Run, and what can be asked through it.
+// All methods may be called at the same time.
+type Broker struct {
+	cfg Config
+	log *slog.Logger
+
+	mu      sync.Mutex
+	session *session        // nil while NATS is away
+	fitting *session        // the session that Ready found to fit; nothing is published through another
+	arrived chan struct{}   // closed when session is set, replaced when it is lost
+	lastErr error           // why NATS or the stream cannot be used; nil when it can
+	said    map[string]bool // reasons logged since it last could be used
+	warned  map[string]bool // differences of the stream, logged once and for all
+}
+
+// New returns a Broker that does nothing until Run is called.
+func New(cfg Config) *Broker {
+	cfg = cfg.withDefaults()
+	return &Broker{
+		cfg:     cfg,
+		log:     cfg.Log,
+		arrived: make(chan struct{}),
+		said:    map[string]bool{},
+		warned:  map[string]bool{},
+	}
+}
+
+// Run connects, and connects again whenever the connection is lost or refused, until ctx ends. It then closes the
+// connection and returns nil. Each distinct reason for a refusal is logged once.
+func (b *Broker) Run(ctx context.Context) error {
+	var found []string // servers of the cluster that the last one named
+	for ctx.Err() == nil {
+		s, err := b.dial(ctx, found)
+		if err == nil {
+			b.up(s)
+			s.last(ctx)
+			found = s.nc.DiscoveredServers()
+			err = b.down(s)
+		}
+		if ctx.Err() == nil {
+			b.note(err)
+			_ = pause(ctx)
+		}
+	}
+	return nil
+}
+
+// Connected says whether there is a connection. Whether server and stream fit is Ready's business.
+func (b *Broker) Connected() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.session != nil
+}
+
+// LastError says why NATS cannot be used now (refused credentials, nobody at the address, a stream without a leader).
+// It is nil when nothing is known to be wrong, and holds no secret.
+func (b *Broker) LastError() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lastErr
+}
+
+func (b *Broker) up(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.session, b.lastErr = s, nil
+	clear(b.said)
+	close(b.arrived)
+	b.log.Info("connected to NATS at " + s.host)
+}
+
+func (b *Broker) down(s *session) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.session, b.fitting = nil, nil
+	b.arrived = make(chan struct{})
+	return s.whyLost()
+}
+
+// current waits for a connection.
+func (b *Broker) current(ctx context.Context) (*session, error) {
+	for {
+		b.mu.Lock()
+		s, arrived := b.session, b.arrived
+		b.mu.Unlock()
+		if s != nil {
+			return s, nil
+		}
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// usable returns the session that may be used for publishing and reading.
+func (b *Broker) usable() (*session, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fitting == nil {
+		return nil, ErrDisconnected
+	}
+	return b.fitting, nil
+}
+
+// admit opens the session for use, unless it has been lost meanwhile.
+func (b *Broker) admit(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.session == s {
+		b.fitting, b.lastErr = s, nil
+		clear(b.said)
+	}
+}
+
+// note keeps the reason why NATS cannot be used, and logs it if it is news.
+func (b *Broker) note(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lastErr = err
+	if !b.said[err.Error()] {
+		b.said[err.Error()] = true
+		b.log.Warn("NATS cannot be used; trying on", "err", err)
+	}
+}
+
+// pause waits a quarter second to a second: watchers that lost the same server do not all come back at once.
+func pause(ctx context.Context) error {
+	t := time.NewTimer(250*time.Millisecond + rand.N(750*time.Millisecond))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

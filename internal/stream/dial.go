@@ -1,0 +1,162 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const dialTimeout = 2 * time.Second // for each server: connecting, TLS, credentials
+
+// dial makes one connection to the first server that takes us. found are servers that an earlier one named.
+func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
+	servers, err := b.cfg.servers(found)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession()
+	opts, err := b.cfg.options(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", hosts(servers), err)
+	}
+	nc, err := connect(ctx, servers, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", hosts(servers), plain(err))
+	}
+	s.nc, s.host = nc, hosts(servers)
+	if u, err := url.Parse(nc.ConnectedUrlRedacted()); err == nil && u.Host != "" {
+		s.host = u.Host
+	}
+	if b.cfg.InProcess != nil {
+		s.host = "the embedded server"
+	}
+	s.js, err = jetstream.New(nc)
+	return s, err
+}
+
+// connect is nats.Connect that ends with ctx: a name server that does not answer has no time-out of its own.
+func connect(ctx context.Context, servers []*url.URL, opts []nats.Option) (*nats.Conn, error) {
+	var urls []string
+	for _, u := range servers {
+		urls = append(urls, u.String())
+	}
+	type result struct {
+		nc  *nats.Conn
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		nc, err := nats.Connect(strings.Join(urls, ","), opts...)
+		done <- result{nc, err}
+	}()
+	select {
+	case r := <-done:
+		return r.nc, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.nc != nil {
+				r.nc.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// servers are the configured URLs and, behind them, those found, with the first one's credentials.
+func (c Config) servers(found []string) ([]*url.URL, error) {
+	var servers []*url.URL
+	for text := range strings.SplitSeq(c.URL, ",") {
+		u, err := parseServer(text)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, u)
+	}
+	for _, text := range found {
+		if u, err := parseServer(text); err == nil {
+			u.User = servers[0].User
+			servers = append(servers, u)
+		}
+	}
+	return servers, nil
+}
+
+// parseServer's error leaves the URL out, which may hold a password.
+func parseServer(text string) (*url.URL, error) {
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, "://") {
+		text = "nats://" + text
+	}
+	u, err := url.Parse(text)
+	if err == nil && u.Host != "" {
+		return u, nil
+	}
+	var reason *url.Error
+	if errors.As(err, &reason) && !strings.Contains(reason.Err.Error(), "port") { // that one quotes what may be a password
+		return nil, fmt.Errorf("nats.url: %w; write nats://host:4222", reason.Err)
+	}
+	return nil, errors.New("nats.url: not a URL with host and port; write nats://host:4222")
+}
+
+func hosts(servers []*url.URL) string {
+	var names []string
+	for _, u := range servers {
+		names = append(names, u.Scheme+"://"+u.Host)
+	}
+	return strings.Join(names, ",")
+}
+
+func (c Config) options(s *session) ([]nats.Option, error) {
+	opts := []nats.Option{
+		nats.Name(c.Name),
+		nats.NoReconnect(), // Run connects again, through another session
+		nats.Timeout(dialTimeout),
+		nats.PingInterval(20 * time.Second), // a connection that died in silence is noticed within a minute
+		nats.MaxPingsOutstanding(2),
+		nats.ClosedHandler(s.onClosed),
+		nats.ErrorHandler(s.onError),
+	}
+	if c.InProcess != nil {
+		opts = append(opts, nats.InProcessServer(c.InProcess.srv))
+	}
+	if c.TLS != nil {
+		opts = append(opts, nats.Secure(c.TLS.Clone()))
+	}
+	return c.appendCredentials(opts)
+}
+
+func (c Config) appendCredentials(opts []nats.Option) ([]nats.Option, error) {
+	switch {
+	case c.CredsFile != "":
+		return append(opts, nats.UserCredentials(c.CredsFile)), nil
+	case c.NKeyFile != "":
+		key, err := nats.NkeyOptionFromSeed(c.NKeyFile)
+		return append(opts, key), err
+	case c.Token != "":
+		return append(opts, nats.Token(c.Token)), nil
+	case c.User != "":
+		return append(opts, nats.UserInfo(c.User, c.Password)), nil
+	}
+	return opts, nil
+}
+
+// plain says a connection's error in words that stay the same from try to try, and with what to look at.
+func plain(err error) error {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, nats.ErrNoServers):
+		return errors.New("no NATS server answers there; start it, or mend nats.url")
+	case errors.Is(err, nats.ErrAuthorization):
+		return errors.New("credentials refused; mend nats.user, password_file, token_file, creds_file or nkey_file")
+	case errors.As(err, &op):
+		return op.Err // without the port of our end, another one each time
+	}
+	return err
+}

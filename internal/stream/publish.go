@@ -1,0 +1,46 @@
+package stream
+
+import (
+	"context"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const contentType = "application/cloudevents+json"
+
+// Outgoing is a message and the condition under which it is stored.
+type Outgoing struct {
+	Subject    string // where it goes
+	Filter     string // whose last sequence is expected, as jobs.prod.1248.>; watchers of one job must use the same text
+	ID         string // Nats-Msg-Id
+	ExpectLast uint64 // sequence of the filter's last message in the stream; 0: there is none
+	Data       []byte // the body, application/cloudevents+json
+}
+
+// Publish stores the message and returns its sequence in the stream, also where the broker held it already under this
+// id. It tries once; a context without a deadline gets 5 s.
+//
+// The error is a *SequenceError (ErrSequence), ErrBusy, ErrNoStream or a *RefusedError: the message was not stored.
+// After any other (ErrDisconnected, a time-out, an error of the cluster) nobody knows whether it was.
+func (b *Broker) Publish(ctx context.Context, m Outgoing) (seq uint64, err error) {
+	if !carriable(m.Subject) {
+		return 0, badSubject(m)
+	}
+	s, err := b.usable()
+	if err != nil {
+		return 0, err
+	}
+	ctx, land := s.fly(ctx, m.Subject)
+	defer land()
+	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{"Content-Type": {contentType}}}
+	ack, err := s.js.PublishMsg(ctx, msg,
+		jetstream.WithMsgID(m.ID),
+		jetstream.WithExpectStream(b.cfg.Stream),
+		jetstream.WithExpectLastSequenceForSubject(m.ExpectLast, m.Filter),
+		jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, refusal(b.cfg.Stream, m, grounded(ctx, err))
+	}
+	return ack.Sequence, nil
+}

@@ -1,0 +1,158 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// session is one connection, from its handshake to its loss. It never reconnects: the next connection is another
+// session, whose server version and stream are checked anew before anything is published through it.
+type session struct {
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	host string        // and port of the server, without what its URL may hold of a password
+	lost chan struct{} // closed when the connection is gone
+
+	mu      sync.Mutex
+	flights map[*flight]bool // requests under way
+	deaf    error            // set when the user may not subscribe to the inbox: no answer can come
+}
+
+// flight is a request under way. NATS answers one without the right to publish by an error on the connection that
+// names the subject, while the request itself waits for nothing.
+type flight struct {
+	subject string // or a prefix that ends in >
+	cancel  context.CancelCauseFunc
+}
+
+func newSession() *session {
+	return &session{lost: make(chan struct{}), flights: map[*flight]bool{}}
+}
+
+// fly registers a request to subject. Its context ends when the connection is lost or the right is refused, with the
+// reason as its cause; grounded asks for that.
+func (s *session) fly(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
+	stop := context.CancelFunc(func() {})
+	if _, ok := ctx.Deadline(); !ok {
+		ctx, stop = context.WithTimeout(ctx, requestTimeout)
+	}
+	return s.register(ctx, subject, stop)
+}
+
+func (s *session) register(ctx context.Context, subject string, stop context.CancelFunc) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	f := &flight{subject, cancel}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flights[f] = true
+	if s.deaf != nil {
+		cancel(s.deaf)
+	}
+	if s.isLost() {
+		cancel(ErrDisconnected)
+	}
+	return ctx, func() {
+		s.mu.Lock()
+		delete(s.flights, f)
+		s.mu.Unlock()
+		cancel(context.Canceled)
+		stop()
+	}
+}
+
+// grounded returns why the request's context ended, which says more than the error of the request.
+func grounded(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionClosed) {
+		return ErrDisconnected
+	}
+	return err
+}
+
+func (s *session) isLost() bool {
+	select {
+	case <-s.lost:
+		return true
+	default:
+		return false
+	}
+}
+
+// last waits until the connection is lost or ctx ends, and leaves it closed.
+func (s *session) last(ctx context.Context) {
+	select {
+	case <-s.lost:
+	case <-ctx.Done():
+		s.nc.Close()
+		<-s.lost
+	}
+}
+
+func (s *session) onClosed(*nats.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.lost)
+	for f := range s.flights {
+		f.cancel(ErrDisconnected)
+	}
+}
+
+// onError hears what the server says outside any answer; we act on refused rights, the rest ends the connection.
+func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	action, subject := refusedRight(err.Error())
+	if action == "Subscription" {
+		s.deaf = permissionError("subscribe to", "_INBOX.>")
+	}
+	for f := range s.flights {
+		switch {
+		case s.deaf != nil:
+			f.cancel(s.deaf)
+		case f.uses(subject):
+			f.cancel(permissionError("publish to", subject))
+		}
+	}
+}
+
+func (f *flight) uses(subject string) bool {
+	if prefix, ok := strings.CutSuffix(f.subject, ">"); ok {
+		return strings.HasPrefix(subject, prefix)
+	}
+	return f.subject == subject
+}
+
+// refusedRight takes apart `… Permissions Violation for Publish to "subject"`.
+func refusedRight(text string) (action, subject string) {
+	_, text, _ = strings.Cut(text, "Permissions Violation for ")
+	action, text, _ = strings.Cut(text, " to ")
+	quoted, _ := strconv.QuotedPrefix(text)
+	subject, _ = strconv.Unquote(quoted)
+	return action, subject
+}
+
+func (s *session) cannotHear() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deaf != nil
+}
+
+func (s *session) whyLost() error {
+	if err := s.nc.LastError(); err != nil {
+		return fmt.Errorf("%s: connection lost: %w", s.host, plain(err))
+	}
+	return fmt.Errorf("%s: connection lost", s.host)
+}
