@@ -1,0 +1,172 @@
+// Package commvault asks a CommServe about jobs. It turns its JSON into job.Snapshot and its refusals
+// into *Error; the API's ugliness ends in wire.go.
+package commvault
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"jobwatch/internal/job"
+)
+
+// Config says which CommServe to ask, and how.
+type Config struct {
+	CommCell   string // the name that snapshots and errors carry
+	URL        string // the <webservice> root: https://cs.example.com/webconsole/api
+	CommCellID int64  // sent with each JobDetails where it is above 0; a CommServe takes 2 without it
+
+	Token    string // a ready token, or
+	Username string // a login, repeated when its token expires
+	Password string
+	Domain   string
+	Scheme   string // authtoken (also ""): "Authtoken: <token>"; bearer: "Authorization: Bearer <token>"
+
+	TLS         *tls.Config
+	Timeout     time.Duration // one request; 0 is 30 s
+	Concurrency int           // requests under way at once, as many connections are kept; 0 is 8
+	Transport   http.RoundTripper
+	Log         *slog.Logger
+
+	// Observe is called once a request, with its HTTP status (0: none came).
+	Observe func(operation string, code int, took time.Duration, err error)
+}
+
+// Client asks one CommServe. All its methods may be called at once, and all their errors are *Error.
+type Client struct {
+	commcell   string
+	root       string
+	commcellID int64
+	bearer     bool
+	username   string
+	login      []byte // body of POST Login
+	secrets    []string
+	timeout    time.Duration
+	http       *http.Client
+	session    *session
+	log        *slog.Logger
+	observe    func(operation string, code int, took time.Duration, err error)
+}
+
+const (
+	defaultTimeout     = 30 * time.Second
+	defaultConcurrency = 8
+)
+
+// New prepares a Client; it sends nothing. The error is one in the Config.
+func New(config Config) (*Client, error) {
+	root, err := webservice(config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("commcell %s: url: %w", config.CommCell, err)
+	}
+	c := &Client{
+		commcell: config.CommCell, root: root, commcellID: config.CommCellID, username: config.Username,
+		timeout: config.Timeout, log: config.Log, observe: config.Observe,
+	}
+	if c.timeout <= 0 {
+		c.timeout = defaultTimeout
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.observe == nil {
+		c.observe = func(string, int, time.Duration, error) {}
+	}
+	c.http = httpClient(config)
+	if err := c.authenticate(config); err != nil {
+		return nil, fmt.Errorf("commcell %s: auth: %w", config.CommCell, err)
+	}
+	return c, nil
+}
+
+func (c *Client) authenticate(config Config) error {
+	switch config.Scheme {
+	case "", "authtoken":
+	case "bearer":
+		c.bearer = true
+	default:
+		return fmt.Errorf("scheme is %q; write authtoken or bearer", config.Scheme)
+	}
+	token := strings.TrimSpace(config.Token)
+	switch {
+	case config.Username != "":
+		c.login = loginBody(config)
+		c.secrets = []string{config.Password, base64.StdEncoding.EncodeToString([]byte(config.Password))}
+		c.session = &session{login: c.logIn}
+	case token != "":
+		c.session = &session{token: token, generation: 1}
+	default:
+		return errors.New("neither a token nor a username is given")
+	}
+	return nil
+}
+
+// webservice checks the root. A secret in a URL would end up in errors and proxies' logs.
+func webservice(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return "", errors.New("no URL; write https://<host>/webconsole/api")
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return "", fmt.Errorf("%q is no http or https URL; write https://<host>/webconsole/api", u.Redacted())
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return "", errors.New("a user, a query or a fragment has no place in it; see auth")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+// JobDetails asks for one job (POST JobDetails). A nil error is an observation; errors.Is(err, ErrUnknownJob)
+// says that the CommServe answered, and does not know the job or does not show it.
+//
+// A finished job's answer may carry no state; its summary does. That one is asked for then, and where
+// it cannot be had there is no observation.
+func (c *Client) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
+	var snapshot job.Snapshot
+	q := query{operation: "JobDetails", job: number, method: http.MethodPost, path: "/JobDetails", body: c.detailsBody(number)}
+	q.decode = func(body []byte) (err error) {
+		snapshot, err = decodeDetails(c.commcell, number, body)
+		return err
+	}
+	asked, err := c.ask(ctx, q)
+	if err == nil && snapshot.State == "" && snapshot.EndTime != nil {
+		err = c.addState(ctx, &snapshot)
+	}
+	if err != nil {
+		return job.Observation{}, err
+	}
+	return job.Observation{Snapshot: snapshot, Asked: asked, Answered: time.Now().UTC()}, nil
+}
+
+// The CommCell is named only where it is configured: old releases do not know the member.
+func (c *Client) detailsBody(number int64) []byte {
+	body := strconv.AppendInt([]byte(`{"jobId":`), number, 10)
+	if c.commcellID > 0 {
+		body = append(body, `,"commcell":{"commCellId":`...)
+		body = strconv.AppendInt(body, c.commcellID, 10)
+		body = append(body, '}')
+	}
+	return append(body, '}')
+}
+
+func (c *Client) addState(ctx context.Context, snapshot *job.Snapshot) error {
+	line, err := c.Summary(ctx, snapshot.Number)
+	if errors.Is(err, ErrUnknownJob) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if job.LookUp(line.Status, false).Finished {
+		snapshot.State = line.Status
+		snapshot.Settle()
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package commvault
+
+import (
+	"net/http"
+
+	"jobwatch/internal/job"
+)
+
+// Decode reads a saved answer to JobDetails. Number 0 takes any job's; else the answer must be of
+// that job. The errors are those of Client.JobDetails.
+func Decode(commcell string, number int64, body []byte) (job.Snapshot, error) {
+	snapshot, err := decodeDetails(commcell, number, body)
+	if e, ok := err.(*Error); ok {
+		e.Operation, e.Job, e.Code, e.Words = "JobDetails", number, http.StatusOK, oneLine(e.Words)
+	}
+	return snapshot, err
+}
+
+// decodeDetails decides by what is there: an error object beside a job says nothing, an error without
+// a job says why there is none.
+func decodeDetails(commcell string, number int64, body []byte) (job.Snapshot, error) {
+	answer, err := parse[envelope](body)
+	if err != nil {
+		return job.Snapshot{}, err
+	}
+	if answer.misshapen() {
+		return job.Snapshot{}, notAnAnswer("JSON that is no object")
+	}
+	reply := &answer.is.reply
+	if answer.is.Old.present() {
+		reply = &answer.is.Old.is
+	}
+	detail := &reply.Job.is.Detail
+	switch {
+	case reply.Job.misshapen(), detail.misshapen():
+		return job.Snapshot{}, notAnAnswer("a job that is no object")
+	case !detail.present():
+		return job.Snapshot{}, reply.noJob()
+	}
+	if err := detail.is.check(number); err != nil {
+		return job.Snapshot{}, err
+	}
+	return detail.is.snapshot(commcell), nil
+}
+
+// noJob tells an answer that knows no such job from an error that says nothing of the job. Only the
+// former may lead to the job being given up as lost.
+func (r *reply) noJob() error {
+	words := r.words()
+	if words != "" && !r.listed() {
+		e := notAnAnswer("an error instead of a job")
+		e.Words = words
+		return e
+	}
+	return &Error{Kind: UnknownJob, Words: words, Err: ErrUnknownJob}
+}
+
+func (d *jobDetail) check(number int64) error {
+	id := d.General.is.JobID.positive()
+	switch {
+	case id == nil:
+		return notAnAnswer("the answer names no job id")
+	case number != 0 && *id != number:
+		return notAnAnswer("the answer is of job %d", *id)
+	case d.Progress.is.State.broken:
+		return notAnAnswer("a broken byte in the state %q", oneLine(d.Progress.is.State.words))
+	case d.Progress.is.Phase.broken:
+		return notAnAnswer("a broken byte in the phase %q", oneLine(d.Progress.is.Phase.words))
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package commvault
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Kind says what became of a request, as a metric's label spells it.
+type Kind string
+
+// The kinds of errors.
+const (
+	Unreachable Kind = "unreachable"   // no connection, or one that broke before the answer began
+	Timeout     Kind = "timeout"       // no complete answer in time
+	Canceled    Kind = "canceled"      // whoever asked gave up
+	HTTP        Kind = "http"          // a status other than 200 and those below
+	Throttled   Kind = "throttled"     // HTTP 429 or 503
+	Auth        Kind = "auth"          // the token or the login is refused
+	Redirect    Kind = "redirect"      // never followed: the token would go along
+	NotAnAnswer Kind = "not_an_answer" // HTTP 200 with something else than was asked for
+	TooLarge    Kind = "too_large"     // over 16 MiB
+	UnknownJob  Kind = "unknown_job"   // see ErrUnknownJob
+)
+
+// ErrUnknownJob is a complete answer without the job. That it does not exist, that the user may not
+// see it, and that it is missing for a moment cannot be told apart.
+var ErrUnknownJob = errors.New("the CommServe does not know the job")
+
+// Error is a request that brought no answer.
+type Error struct {
+	Operation  string // JobDetails, Jobs, Summary, Login
+	Job        int64  // 0: of no single job
+	Code       int    // HTTP status; 0: none came
+	Kind       Kind
+	Words      string        // the server's own, one line, at most 300 characters
+	RetryAfter time.Duration // asked for by the server, or until the next login
+	Location   string        // of a redirect, without its query
+	Err        error         // our own words
+
+	page    bool   // HTML: something stands in front of the CommServe, or it is starting
+	subject string // opens the sentence in place of operation and job
+	tail    string // ends it
+}
+
+// Error is one line.
+func (e *Error) Error() string {
+	parts := []string{e.opening()}
+	if e.Code != 0 && e.Code != http.StatusOK {
+		parts = append(parts, fmt.Sprintf("HTTP %d", e.Code))
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	switch {
+	case e.Words != "":
+		parts = append(parts, e.Words)
+	case e.Err == nil && e.Code != 0:
+		parts = append(parts, http.StatusText(e.Code))
+	}
+	return strings.Join(parts, ": ") + e.tail
+}
+
+func (e *Error) opening() string {
+	switch {
+	case e.subject != "":
+		return e.subject
+	case e.Job != 0:
+		return fmt.Sprintf("%s of job %d", e.Operation, e.Job)
+	}
+	return e.Operation
+}
+
+// Unwrap gives the cause: ErrUnknownJob, a context's error, one of the network.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf gives the kind of an error of this package; "" for nil, "other" for what is none of ours.
+func KindOf(err error) Kind {
+	if err == nil {
+		return ""
+	}
+	if e, ours := errors.AsType[*Error](err); ours {
+		return e.Kind
+	}
+	return "other"
+}
+
+// Retryable says whether the same request may well succeed a moment later.
+func Retryable(err error) bool {
+	e, ours := errors.AsType[*Error](err)
+	if !ours {
+		return false
+	}
+	switch e.Kind {
+	case Unreachable:
+		_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+		return !untrusted
+	case Timeout, Throttled, NotAnAnswer:
+		return true
+	case HTTP:
+		return e.Code >= 500 || e.Code == http.StatusRequestTimeout
+	}
+	return false
+}
+
+// SourceDown says whether the error is one of the CommCell as a whole, so that asking for its
+// other jobs is of no use now.
+func SourceDown(err error) bool {
+	e, ours := errors.AsType[*Error](err)
+	if !ours {
+		return false
+	}
+	switch e.Kind {
+	case Unreachable, Timeout, Throttled, Auth, Redirect:
+		return true
+	}
+	return e.page || e.Code >= 500
+}
+
+func notAnAnswer(format string, args ...any) *Error {
+	return &Error{Kind: NotAnAnswer, Err: fmt.Errorf(format, args...)}
+}
+
+const wordsLimit = 300 // characters
+
+// oneLine makes the server's words fit for a log: no line ends, no control characters, not too long.
+func oneLine(words string) string {
+	words = words[:min(len(words), 16*wordsLimit)]
+	printable := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(words, "\uFFFD"))
+	line := []rune(strings.Join(strings.Fields(printable), " "))
+	if len(line) > wordsLimit {
+		line = append(line[:wordsLimit-1], '…')
+	}
+	return string(line)
+}

@@ -1,0 +1,132 @@
+package commvault
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// query is one request, and how its answer is read.
+type query struct {
+	operation     string
+	job           int64
+	method, path  string
+	body          []byte
+	limit, offset int // paging, by headers
+	decode        func(body []byte) error
+}
+
+func httpClient(config Config) *http.Client {
+	transport := config.Transport
+	if transport == nil {
+		transport = ownTransport(config)
+	}
+	// Go would carry the Authtoken header along, to any host, and ask with GET what was a POST.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Transport: transport, CheckRedirect: stay}
+}
+
+func ownTransport(config Config) *http.Transport {
+	concurrency := config.Concurrency
+	if concurrency <= 0 {
+		concurrency = defaultConcurrency
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = concurrency + 1
+	transport.MaxConnsPerHost = concurrency + 1 // one for a login
+	if config.TLS != nil {
+		transport.TLSClientConfig = config.TLS.Clone()
+	}
+	return transport
+}
+
+// ask sends the query; where its token has expired, it sends it once more with a new one.
+// It says when the request that was answered left.
+func (c *Client) ask(ctx context.Context, q query) (time.Time, error) {
+	token, err := c.session.current(ctx)
+	if err != nil {
+		return time.Time{}, c.explain(q, token, 0, time.Now(), err)
+	}
+	asked, err := c.send(ctx, q, token)
+	if KindOf(err) != Auth || c.session.login == nil {
+		return asked, err
+	}
+	token, err = c.session.renew(ctx, token)
+	if err != nil {
+		return time.Time{}, c.explain(q, token, 0, asked, err)
+	}
+	return c.send(ctx, q, token)
+}
+
+func (c *Client) send(ctx context.Context, q query, t token) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	asked := time.Now().UTC()
+	code, err := c.exchange(ctx, q, t)
+	if err != nil {
+		err = c.explain(q, t, code, asked, err)
+	}
+	c.observe(q.operation, code, time.Since(asked), err)
+	return asked, err
+}
+
+// buffers holds the bodies' memory between polls.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const keptBuffer = 1 << 20 // a larger one is left to the garbage collector
+
+func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err error) {
+	request, err := c.request(ctx, q, t)
+	if err != nil {
+		return 0, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	body := buffers.Get().(*bytes.Buffer)
+	body.Reset()
+	defer func() {
+		if body.Cap() <= keptBuffer {
+			buffers.Put(body)
+		}
+	}()
+	if response.StatusCode != http.StatusOK {
+		return response.StatusCode, c.refusal(response, body, q)
+	}
+	if err := read(response, body); err != nil {
+		return response.StatusCode, err
+	}
+	return response.StatusCode, q.decode(body.Bytes())
+}
+
+func (c *Client) request(ctx context.Context, q query, t token) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, q.method, c.root+q.path, bytes.NewReader(q.body))
+	if err != nil {
+		return nil, err
+	}
+	h := request.Header
+	h.Set("Accept", "application/json")
+	h.Set("Content-Type", "application/json")
+	h.Set("User-Agent", "jobwatch")
+	if q.limit > 0 {
+		h.Set("limit", strconv.Itoa(q.limit))
+		h.Set("offset", strconv.Itoa(q.offset))
+	}
+	if t.text == "" {
+		return request, nil
+	}
+	// Empty, it is not sent, and tells net/http that the request may go out again where the server
+	// closed the idle connection it took. A login may not: it would count as a second try.
+	h["Idempotency-Key"] = nil
+	if c.bearer {
+		h.Set("Authorization", "Bearer "+t.text)
+	} else {
+		h.Set("Authtoken", t.text)
+	}
+	return request, nil
+}

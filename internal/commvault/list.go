@@ -1,0 +1,186 @@
+package commvault
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"jobwatch/internal/job"
+)
+
+// Line is what the Job list and a summary say of a job. Status is the list's word for the state.
+type Line struct {
+	Number        int64
+	Status        job.Text
+	Phase         job.Text
+	Reason        job.Text // pendingReason
+	ReasonCode    job.Text
+	FailedFiles   *int64
+	FailedFolders *int64
+	Percent       *float64
+	StartTime     *time.Time
+	EndTime       *time.Time // newer releases only
+	UpdateTime    *time.Time // moves in steps of minutes: no sign that nothing changed
+
+	Client       job.Text // subclient.clientName, else the destination's
+	ClientGroups []job.Text
+	JobType      job.Text
+	Operation    job.Text
+	Application  job.Text
+	Subclient    job.Text
+}
+
+const (
+	pageSize   = 500
+	maxOverlap = 10
+)
+
+// Jobs asks for all active jobs, of every type, and those that finished within the time (GET Job), and
+// gives them by number. GET Job is asked rather than POST Jobs: it is the documented one, in all releases.
+//
+// Jobs come and go while pages are read, so each page begins a little before the end of the last one,
+// and a job seen twice counts once, as seen last. What slips through is in the next list.
+func (c *Client) Jobs(ctx context.Context, finishedWithin time.Duration) ([]Line, error) {
+	lines := map[int64]Line{}
+	for offset := 0; ; {
+		page, err := c.page(ctx, finishedWithin, offset)
+		if err != nil {
+			return nil, err
+		}
+		known := len(lines)
+		for _, line := range page.lines {
+			lines[line.Number] = line
+		}
+		// A page without news is the end, whatever the total says: some servers ignore the offset.
+		if len(lines) == known || page.isLast(offset) {
+			break
+		}
+		offset += page.rows - min(page.rows/10, maxOverlap)
+	}
+	byNumber := func(a, b Line) int { return cmp.Compare(a.Number, b.Number) }
+	return slices.SortedFunc(maps.Values(lines), byNumber), nil
+}
+
+// Summary asks for one job's line (GET Job/<id>). Errors as of JobDetails.
+func (c *Client) Summary(ctx context.Context, number int64) (Line, error) {
+	var line Line
+	q := query{operation: "Summary", job: number, method: http.MethodGet, path: fmt.Sprintf("/Job/%d", number)}
+	q.decode = func(body []byte) (err error) {
+		line, err = decodeSummary(number, body)
+		return err
+	}
+	_, err := c.ask(ctx, q)
+	return line, err
+}
+
+// listPage is one page of the Job list.
+type listPage struct {
+	lines []Line
+	rows  int    // as sent, with those that name no job
+	total *int64 // of all pages
+}
+
+// A full page is never the last one: a total may be that of the page.
+func (p listPage) isLast(offset int) bool {
+	return p.rows < pageSize && (p.total == nil || int64(offset+p.rows) >= *p.total)
+}
+
+func (c *Client) page(ctx context.Context, finishedWithin time.Duration, offset int) (listPage, error) {
+	var page listPage
+	q := query{operation: "Jobs", method: http.MethodGet, path: listPath(finishedWithin), limit: pageSize, offset: offset}
+	q.decode = func(body []byte) (err error) {
+		page, err = decodeList(body)
+		if err == nil && offset == 0 && page.rows == 0 && page.total != nil && *page.total > 0 {
+			err = notAnAnswer("a list of %d jobs that shows none", *page.total)
+		}
+		return err
+	}
+	_, err := c.ask(ctx, q)
+	return page, err
+}
+
+// Without a jobFilter the list holds backups only; an empty one takes every type.
+func listPath(finishedWithin time.Duration) string {
+	if finishedWithin <= 0 {
+		return "/Job?jobCategory=Active&jobFilter="
+	}
+	seconds := (finishedWithin + time.Second - 1) / time.Second
+	return fmt.Sprintf("/Job?completedJobLookupTime=%d&jobFilter=", seconds)
+}
+
+func decodeList(body []byte) (listPage, error) {
+	answer, err := parse[jobList](body)
+	switch {
+	case err != nil:
+		return listPage{}, err
+	case !answer.present():
+		return listPage{}, notAnAnswer("JSON that is no object")
+	}
+	list := &answer.is
+	if words := list.words(); len(list.Jobs) == 0 && words != "" {
+		e := notAnAnswer("an error instead of a list")
+		e.Words = words
+		return listPage{}, e
+	}
+	page := listPage{rows: len(list.Jobs), total: list.Total.value}
+	for i := range list.Jobs {
+		summary := &list.Jobs[i].Summary.is
+		if summary.JobID.positive() != nil {
+			page.lines = append(page.lines, summary.line())
+		}
+	}
+	return page, nil
+}
+
+func decodeSummary(number int64, body []byte) (Line, error) {
+	answer, err := parse[jobList](body)
+	switch {
+	case err != nil:
+		return Line{}, err
+	case answer.misshapen():
+		return Line{}, notAnAnswer("JSON that is no object")
+	case len(answer.is.Jobs) == 0:
+		return Line{}, (&reply{complaint: answer.is.complaint}).noJob()
+	}
+	for i := range answer.is.Jobs {
+		summary := &answer.is.Jobs[i].Summary.is
+		if id := summary.JobID.positive(); id == nil || *id != number {
+			continue
+		}
+		if summary.Status.broken || summary.Phase.broken {
+			return Line{}, notAnAnswer("a broken byte in the status %q or phase %q", oneLine(summary.Status.words), oneLine(summary.Phase.words))
+		}
+		return summary.line(), nil
+	}
+	return Line{}, notAnAnswer("the answer is of another job")
+}
+
+func (s *jobSummary) line() Line {
+	var clip clipper
+	line := Line{
+		Number:        *s.JobID.value,
+		Status:        clip.name("", s.Status.whole()),
+		Phase:         clip.name("", s.Phase.whole()),
+		Reason:        clip.reason("", s.Reason),
+		ReasonCode:    clip.name("", s.ReasonCode),
+		FailedFiles:   s.FailedFiles.value,
+		FailedFolders: s.FailedFolders.value,
+		Percent:       s.Percent.value,
+		StartTime:     s.StartTime.time(),
+		EndTime:       s.EndTime.time(),
+		UpdateTime:    s.Updated.time(),
+		Client:        clip.name("", either(s.Subclient.is.ClientName, either(s.DestinationClient.is.Name, s.DestinationName))),
+		JobType:       clip.name("", s.JobType),
+		Operation:     clip.name("", either(s.Operation, s.LocalizedOperation)),
+		Application:   clip.name("", either(s.Application, s.Subclient.is.AppName)),
+		Subclient:     clip.name("", either(s.Subclient.is.SubclientName, s.SubclientName)),
+	}
+	for _, group := range s.ClientGroups {
+		line.ClientGroups = append(line.ClientGroups, clip.name("", group.Name))
+	}
+	return line
+}

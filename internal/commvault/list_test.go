@@ -1,0 +1,193 @@
+package commvault
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// rows writes the lines of jobs from..to of a list.
+func rows(from, to int) string {
+	var all []string
+	for id := from; id <= to; id++ {
+		all = append(all, fmt.Sprintf(`{"jobSummary":{"jobId":%d,"status":"Running"}}`, id))
+	}
+	return strings.Join(all, ",")
+}
+
+func listOf(total int, rows string) string {
+	return fmt.Sprintf(`{"totalRecordsWithoutPaging":%d,"jobs":[%s]}`, total, rows)
+}
+
+// paged serves jobs 1..n as a server that gives at most `most` lines a page.
+func paged(n, most int) commserve {
+	return func(r *http.Request) (int, string) {
+		limit, _ := strconv.Atoi(r.Header.Get("limit"))
+		offset, _ := strconv.Atoi(r.Header.Get("offset"))
+		return 200, listOf(n, rows(offset+1, min(offset+min(limit, most), n)))
+	}
+}
+
+func TestTheListIsReadToItsEnd(t *testing.T) {
+	for name, row := range map[string]struct {
+		serve          commserve
+		jobs, requests int
+	}{
+		"nothing":               {paged(0, 500), 0, 1},
+		"one page":              {paged(7, 500), 7, 1},
+		"a full page":           {paged(500, 500), 500, 2},
+		"three pages":           {paged(1200, 500), 1200, 3},
+		"short pages":           {paged(250, 100), 250, 3},
+		"pages of one":          {paged(4, 1), 4, 4},
+		"the offset is ignored": {func(*http.Request) (int, string) { return 200, listOf(5000, rows(1, 500)) }, 500, 2},
+		"a total that lies":     {func(*http.Request) (int, string) { return 200, listOf(5000, rows(1, 3)) }, 3, 2},
+		"no total":              {func(*http.Request) (int, string) { return 200, `{"jobs":[` + rows(1, 3) + `]}` }, 3, 1},
+		"the total of the page": {func(r *http.Request) (int, string) {
+			offset, _ := strconv.Atoi(r.Header.Get("offset"))
+			last := min(offset+500, 800)
+			return 200, listOf(last-offset, rows(offset+1, last))
+		}, 800, 2},
+		"one object":       {func(*http.Request) (int, string) { return 200, `{"jobs":{"jobSummary":{"jobId":"5"}}}` }, 1, 1},
+		"an id twice":      {func(*http.Request) (int, string) { return 200, listOf(2, rows(5, 5)+","+rows(5, 5)) }, 1, 1},
+		"nameless lines":   {func(*http.Request) (int, string) { return 200, listOf(3, `{},{"jobSummary":{"jobId":0}},`+rows(9, 9)) }, 1, 1},
+		"an empty object":  {func(*http.Request) (int, string) { return 200, `{}` }, 0, 1},
+		"a harmless error": {func(*http.Request) (int, string) { return 200, `{"error":{"errorCode":0}}` }, 0, 1},
+	} {
+		var seen requests
+		lines, err := newClient(t, Config{Transport: row.serve, Observe: seen.observe}).Jobs(t.Context(), time.Hour)
+		if err != nil || len(lines) != row.jobs || len(seen.all) != row.requests {
+			t.Errorf("%s: %d jobs in %d requests, want %d in %d; %v", name, len(lines), len(seen.all), row.jobs, row.requests, err)
+		}
+		for i := range lines[min(1, len(lines)):] {
+			if lines[i].Number >= lines[i+1].Number {
+				t.Fatalf("%s: job %d before %d", name, lines[i].Number, lines[i+1].Number)
+			}
+		}
+	}
+}
+
+// Ten jobs leave the front of the list while it is read: what follows moves up by as many lines.
+func TestPagesThatMoveLoseNoJob(t *testing.T) {
+	gone := 0
+	c := newClient(t, Config{Transport: commserve(func(r *http.Request) (int, string) {
+		offset, _ := strconv.Atoi(r.Header.Get("offset"))
+		first := gone + offset + 1
+		gone += 10
+		return 200, listOf(1200-gone, rows(first, min(first+499, 1200)))
+	})})
+	lines, err := c.Jobs(t.Context(), time.Hour)
+	if err != nil || len(lines) != 1200 {
+		t.Errorf("%d jobs, want 1200; %v", len(lines), err)
+	}
+}
+
+func TestAJobSeenTwiceIsAsSeenLast(t *testing.T) {
+	c := newClient(t, Config{Transport: commserve(func(r *http.Request) (int, string) {
+		if r.Header.Get("offset") == "0" {
+			return 200, listOf(501, rows(1, 500))
+		}
+		return 200, listOf(501, strings.Replace(rows(500, 501), "Running", "Killed", 1))
+	})})
+	lines, err := c.Jobs(t.Context(), time.Hour)
+	if err != nil || len(lines) != 501 || lines[499].Status != "Killed" {
+		t.Errorf("%d jobs; %v", len(lines), err)
+	}
+}
+
+func TestTheListIsAskedForAllTypes(t *testing.T) {
+	for within, want := range map[time.Duration]string{
+		time.Hour:               "/webconsole/api/Job?completedJobLookupTime=3600&jobFilter=",
+		1500 * time.Millisecond: "/webconsole/api/Job?completedJobLookupTime=2&jobFilter=",
+		0:                       "/webconsole/api/Job?jobCategory=Active&jobFilter=",
+	} {
+		c := newClient(t, Config{Transport: commserve(func(r *http.Request) (int, string) {
+			if got := r.URL.RequestURI(); got != want || r.Method != http.MethodGet || r.Header.Get("limit") != "500" {
+				t.Errorf("%s %s, want %s", r.Method, got, want)
+			}
+			return 200, listOf(0, "")
+		})})
+		if _, err := c.Jobs(t.Context(), within); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestWhatIsNoList(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"totalRecordsWithoutPaging":5}`: "Jobs: a list of 5 jobs that shows none",
+		`null`:                            "Jobs: JSON that is no object",
+		`[]`:                              "Jobs: JSON that is no object",
+		`{"errorMessage":"Access denied","errorCode":5}`: "Jobs: an error instead of a list: Access denied",
+		`<title>Log in`: "Jobs: a web page where JSON was expected (is url: the web service's root?)",
+		`{"jobs":[`:     "Jobs: the answer is cut short after 9 bytes",
+	} {
+		c := newClient(t, Config{Transport: commserve(func(*http.Request) (int, string) { return 200, body })})
+		if _, err := c.Jobs(t.Context(), time.Hour); KindOf(err) != NotAnAnswer || err.Error() != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+}
+
+func TestAFailingPageFailsTheList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, Config{Transport: commserve(func(r *http.Request) (int, string) {
+			if r.Header.Get("offset") != "0" {
+				return hang(r)
+			}
+			return 200, listOf(5000, rows(1, 500))
+		})})
+		if lines, err := c.Jobs(t.Context(), time.Hour); lines != nil || KindOf(err) != Timeout {
+			t.Errorf("%d lines, %v", len(lines), err)
+		}
+	})
+}
+
+func TestALineSaysWhatTheListSays(t *testing.T) {
+	c := newClient(t, Config{Transport: commserve(func(*http.Request) (int, string) {
+		return 200, `{"totalRecordsWithoutPaging":"1","jobs":[{"jobSummary":{"jobId":"71","status":"Pending","localizedStatus":"Wartend",
+			"currentPhase":4,"currentPhaseName":"Backup","pendingReason":"no drive","pendingReasonErrorCode":"19:579","totalFailedFiles":3,
+			"totalFailedFolders":"1","percentComplete":"50.5","jobStartTime":1793958318,"jobEndTime":0,"lastUpdateTime":1793958618,
+			"jobType":"Backup","localizedOperationName":"Snap Backup","appTypeName":"Virtual Server","destClientName":"winter",
+			"subclient":{"subclientId":0,"subclientName":"all"},"clientGroups":[{"clientGroupName":"one"},{"clientGroupName":"two"}]}}]}`
+	})})
+	line, err := c.Summary(t.Context(), 71)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(line.Number, line.Status, line.Phase, line.Reason, line.ReasonCode, *line.FailedFiles, *line.FailedFolders, *line.Percent,
+		line.StartTime.Unix(), line.EndTime, line.UpdateTime.Unix(), line.Client, line.ClientGroups, line.JobType, line.Operation, line.Application, line.Subclient)
+	want := "71 Pending Backup no drive 19:579 3 1 50.5 1793958318 <nil> 1793958618 winter [one two] Backup Snap Backup Virtual Server all"
+	if strings.Join(strings.Fields(got), " ") != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestABrokenStatusInAListIsNone(t *testing.T) {
+	c := newClient(t, Config{Transport: commserve(func(*http.Request) (int, string) {
+		return 200, listOf(2, strings.Replace(rows(1, 2), "Running", "Run\xffning", 1))
+	})})
+	lines, err := c.Jobs(t.Context(), time.Hour)
+	if err != nil || len(lines) != 2 || lines[0].Status != "" || lines[1].Status != "Running" {
+		t.Errorf("%+v, %v", lines, err)
+	}
+}
+
+func TestAnUnknownJobHasNoSummary(t *testing.T) {
+	for body, want := range map[string]Kind{
+		`{"totalRecordsWithoutPaging":0}`:           UnknownJob,
+		`{"totalRecordsWithoutPaging":0,"jobs":[]}`: UnknownJob,
+		`{}`:   UnknownJob,
+		`null`: UnknownJob,
+		`{"errorMessage":"Access denied","errorCode":5}`: NotAnAnswer,
+		`[]`: NotAnAnswer,
+	} {
+		c := newClient(t, Config{Transport: commserve(func(*http.Request) (int, string) { return 200, body })})
+		if _, err := c.Summary(t.Context(), 71); KindOf(err) != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package commvault
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"regexp"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxDepth is more than ten times what real answers nest.
+const maxDepth = 64
+
+// tolerant reads what real servers send: Latin-1 in the middle of UTF-8, a name twice.
+var tolerant = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
+var byteOrderMark = []byte("\uFEFF")
+
+// parse reads a whole answer into the shape T. Of what is valid JSON only the outermost value's kind
+// can be wrong, which is the caller's to judge; the errors are *Error.
+func parse[T any](body []byte) (*section[T], error) {
+	body = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), byteOrderMark))
+	switch {
+	case len(body) == 0:
+		return nil, notAnAnswer("an empty answer")
+	case body[0] == '<':
+		return nil, page(body)
+	case tooDeep(body):
+		return nil, notAnAnswer("JSON nested deeper than %d", maxDepth)
+	}
+	answer := new(section[T])
+	if err := json.Unmarshal(plain(body), answer, tolerant); err != nil {
+		return nil, badJSON(err, len(body))
+	}
+	return answer, nil
+}
+
+var attribute = regexp.MustCompile(`"@(\w+)"(\s*:)`)
+
+// plain takes out the line ends that some releases leave inside strings, where JSON allows none, and
+// the @ that old service packs put before the name of what is an attribute in XML.
+func plain(body []byte) []byte {
+	if bytes.IndexByte(body, '\r') >= 0 {
+		body = bytes.ReplaceAll(body, []byte("\r"), nil)
+	}
+	if bytes.Contains(body, []byte(`"@`)) {
+		body = attribute.ReplaceAll(body, []byte(`"$1"$2`))
+	}
+	return body
+}
+
+// tooDeep looks before anything is decoded. Few brackets cannot nest deep, and are quickly counted.
+func tooDeep(body []byte) bool {
+	if bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) <= maxDepth {
+		return false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch b := body[i]; {
+		case b == '"':
+			quoted = !quoted
+		case quoted && b == '\\':
+			i++
+		case quoted:
+		case b == '{', b == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case b == '}', b == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// badJSON names the place only: the rest of the library's sentence quotes the answer, at any length.
+func badJSON(err error, size int) *Error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return notAnAnswer("the answer is cut short after %d bytes", size)
+	}
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return notAnAnswer("no JSON from byte %d on", syntax.ByteOffset)
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.Err != nil {
+		err = semantic.Err
+	}
+	return notAnAnswer("%w", err)
+}
+
+var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// page is HTML, or XML, where JSON was asked for: a login page, a gateway's, one of a server that starts.
+func page(body []byte) *Error {
+	e := &Error{Kind: NotAnAnswer, Words: titleOf(body), page: true}
+	e.Err = errors.New("a web page where JSON was expected (is url: the web service's root?)")
+	return e
+}
+
+func titleOf(body []byte) string {
+	if m := title.FindSubmatch(body); m != nil {
+		return html.UnescapeString(string(m[1]))
+	}
+	return ""
+}
+
+// complaintIn gives the words of an error's body, whatever it is, and whether it is a web page.
+func complaintIn(body []byte) (words string, isPage bool) {
+	answer, err := parse[complaint](body)
+	if err == nil {
+		return answer.is.words(), false
+	}
+	if e, ok := err.(*Error); ok {
+		return e.Words, e.page
+	}
+	return "", false
+}
+
+// words gives the server's own, those of a list first: they are the most precise.
+func (c *complaint) words() string {
+	for _, inner := range []list[complaint]{c.List, c.Error, c.Errors} {
+		for _, one := range inner {
+			if words := one.words(); words != "" {
+				return words
+			}
+		}
+	}
+	if words := either(c.LogMessage, c.Message).words; words != "" {
+		return words
+	}
+	if c.Code.value != nil && !harmless(*c.Code.value) {
+		return fmt.Sprintf("error %d", *c.Code.value)
+	}
+	return ""
+}
+
+// Successes carry an error object too: with code 0, or 200.
+func harmless(code int64) bool { return code == 0 || code == 200 }
+
+// listed says whether the complaint, or one in it, is an errList's: that is how a job is refused.
+func (c *complaint) listed() bool {
+	if len(c.List) > 0 {
+		return true
+	}
+	for _, inner := range []list[complaint]{c.Error, c.Errors} {
+		for _, one := range inner {
+			if one.listed() {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// maxDepth is ten times what the keys need. The parser calls itself for each level, and a stack
+// that overflows cannot be recovered.
+const maxDepth = 50
+
+// document turns the bytes into the file's one YAML document; r knows its anchors afterwards.
+func (r *reader) document(data []byte) (node, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if err := r.checkText(data); err != nil {
+		return node{}, err
+	}
+	tokens := lexer.Tokenize(shield(string(data)))
+	if line := tooDeep(tokens); line > 0 {
+		return node{}, r.at(line, "lists and mappings stand more than %d deep in each other", maxDepth)
+	}
+	file, err := parseTokens(tokens)
+	if err != nil {
+		return node{}, r.syntax(err)
+	}
+	return r.only(file.Docs)
+}
+
+func (r *reader) at(line int, format string, args ...any) *Error {
+	return &Error{File: r.file, Line: line, Problem: fmt.Sprintf(format, args...)}
+}
+
+func (r *reader) checkText(data []byte) error {
+	if len(data) > maxSize {
+		return r.at(0, "larger than %d bytes; is it a configuration?", maxSize)
+	}
+	line := 1
+	for len(data) > 0 {
+		c, size := utf8.DecodeRune(data)
+		if c == utf8.RuneError && size == 1 || c < ' ' && !strings.ContainsRune("\t\r\n", c) {
+			return r.at(line, "byte 0x%02x is no text; save the file as UTF-8", data[0])
+		}
+		if c == '\n' {
+			line++
+		}
+		data = data[size:]
+	}
+	return nil
+}
+
+// tooDeep is the line at which a level too many begins, or 0. A block's levels cost a line each,
+// with ever more spaces, so maxSize bounds them; brackets, and dashes on one line, cost a byte or two.
+func tooDeep(tokens token.Tokens) int {
+	brackets, marks, line := 0, 0, 0
+	for _, tk := range tokens {
+		if tk.Position.Line != line {
+			marks, line = 0, tk.Position.Line
+		}
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			marks++
+		}
+		if brackets > maxDepth || marks > maxDepth {
+			return line
+		}
+	}
+	return 0
+}
+
+// parseTokens allows a key to stand twice: pairs finds that, and names the whole key.
+func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
+	defer func() {
+		if p := recover(); p != nil { // seen on junk between brackets
+			err = errors.New("no YAML")
+		}
+	}()
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// syntax keeps the parser's message and line, and leaves out the source that it prints: there may be
+// a secret in it.
+func (r *reader) syntax(err error) error {
+	at, ok := err.(yaml.Error)
+	if !ok || at.GetToken() == nil {
+		return r.at(0, "%v", err)
+	}
+	message := unshield(at.GetMessage())
+	return r.at(at.GetToken().Position.Line, "%s%s", message, mend(message))
+}
+
+// mends are for the mistakes that people make in YAML: words of the parser, and what to do.
+var mends = []struct{ words, mend string }{
+	{"'\t'", "indent with spaces"},
+	{"tab character", "indent with spaces"},
+	{"mapping value is not", `put a value that holds ": " in quotes`},
+	{"value is not allowed", "is it indented like its neighbours?"},
+	{"reserved character", "put the value in quotes"},
+	{"non-map value is", `write "key: value"`},
+	{"unexpected key name", `write "key: value"`},
+	{"quoted text", "close the quotes"},
+	{"sequence end token", "close the bracket"},
+	{"flow mapping end token", "close the brace"},
+}
+
+func mend(message string) string {
+	for _, known := range mends {
+		if strings.Contains(message, known.words) {
+			return "; " + known.mend
+		}
+	}
+	return ""
+}
+
+func (r *reader) only(docs []*ast.DocumentNode) (node, error) {
+	var root node
+	for _, doc := range docs {
+		if doc.Body == nil {
+			continue
+		}
+		line := doc.Body.GetToken().Position.Line
+		if root.ast != nil {
+			return node{}, r.at(line, `a second document; a configuration is one, without "---" inside`)
+		}
+		root = node{ast: doc.Body, line: line}
+	}
+	if root.ast == nil {
+		return node{line: 1}, nil
+	}
+	var err error
+	r.anchors, err = r.findAnchors(root.ast)
+	return root, err
+}
+
+// A ${NAME} may stand without quotes in { } and [ ], where YAML itself allows no braces inside a
+// word. So its braces are exchanged while the YAML is parsed.
+const open, shut = "\ue000", "\ue001"
+
+var (
+	reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+	exchange  = "$$" + open + "${1}" + shut
+	restore   = strings.NewReplacer("$"+open, "${", shut, "}")
+)
+
+func shield(text string) string   { return reference.ReplaceAllString(text, exchange) }
+func unshield(text string) string { return restore.Replace(text) }

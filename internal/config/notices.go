@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// later are the keys that are read and checked but do nothing yet; what stands under one, too.
+// Whoever puts a key into force takes its line out.
+var later = map[string]bool{
+	"cluster":                             true,
+	"commcells[].auth.access_token_file":  true,
+	"commcells[].auth.refresh_token_file": true,
+	"commcells[].discover.exclude":        true,
+	"commcells[].discover.include":        true,
+	"commcells[].feed_every":              true,
+	"commcells[].format":                  true,
+	"commcells[].full_refresh":            true,
+	"commcells[].guid":                    true,
+	"commcells[].lost_after":              true,
+	"commcells[].stall_after":             true,
+	"commcells[].sweep":                   true,
+	"http":                                true,
+	"nats.on_new_stream":                  true,
+	"relays":                              true,
+	"store.keep_sent":                     true,
+}
+
+// NotYetInForce gives the keys that the file sets, to something else than the default, and that this
+// version does not act on: "commcells[0].sweep", in the order of the file.
+func (c *Config) NotYetInForce() []string {
+	keys := slices.DeleteFunc(slices.Collect(maps.Keys(c.set)), func(key string) bool { return !isLater(key) })
+	slices.SortFunc(keys, func(a, b string) int {
+		if d := c.lines[a] - c.lines[b]; d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	return keys
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+func isLater(key string) bool {
+	key = index.ReplaceAllString(key, "[]")
+	for !later[key] {
+		dot := strings.LastIndexByte(key, '.')
+		if dot < 0 {
+			return false
+		}
+		key = key[:dot]
+	}
+	return true
+}
+
+// Warnings gives what is allowed and hardly meant, one sentence each, with file, line and mend.
+func (c *Config) Warnings() []string {
+	var warnings []string
+	if n := c.NATS; n.UsesEmbedded() && !n.authenticates() && !loopback(n.Embedded.Listen) {
+		warnings = append(warnings, fmt.Sprintf(
+			"%s:%d: nats.embedded.listen: whoever reaches %s may read and write the stream; set nats.user and nats.password_file, or listen on 127.0.0.1",
+			c.file, c.lines["nats.embedded.listen"], n.Embedded.Listen))
+	}
+	return warnings
+}
+
+// loopback takes a name other than localhost for one that others may reach.
+func loopback(listen string) bool {
+	host, _, _ := net.SplitHostPort(listen)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}

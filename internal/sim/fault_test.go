@@ -1,0 +1,215 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func running(ids ...int64) *Sim {
+	s := New(Config{})
+	for _, id := range ids {
+		s.Add(Job{ID: id, Steps: []Step{{State: "Running", Phase: "Scan"}}})
+	}
+	return s
+}
+
+func TestFaultyAnswers(t *testing.T) {
+	for _, row := range []struct {
+		kind   FaultKind
+		status int
+		has    string
+	}{
+		{ErrorFlat, 500, `{"errorMessage":`},
+		{ErrorNested, 500, `{"error":{"errorMessage":`},
+		{Unavailable, 503, `{`},
+		{LoginPage, 200, `<html>`},
+		{ErrorDocument, 200, `{"error":{"errList":`},
+		{OtherJob, 200, `"jobId":8,`},
+		{TokenRevoked, 401, `"errorCode":5`},
+	} {
+		s := running(7, 8)
+		s.Fault(Fault{Kind: row.kind, Next: 1, Delay: 2 * time.Second})
+		c := call(t, s)
+		status, body := c.text("POST", "JobDetails", `{"jobId":7}`)
+		if status != row.status || !strings.Contains(body, row.has) {
+			t.Errorf("%s: got %d %s, want %d …%s…", row.kind, status, body, row.status, row.has)
+		}
+		if c.details(7).at("job.jobDetail") == nil {
+			t.Errorf("%s: the request after it was no answer", row.kind)
+		}
+		faulty, good := s.Served()[0], s.Served()[1]
+		if faulty.Whole || faulty.State != "" || faulty.Fault != row.kind || !good.Whole || good.Fault != "" {
+			t.Errorf("%s: served %+v, then %+v", row.kind, faulty, good)
+		}
+	}
+}
+
+func TestOtherJobIsNeverTheOneAskedFor(t *testing.T) {
+	for _, s := range []*Sim{running(7), running(6, 7), running(7, 9)} {
+		s.Fault(Fault{Kind: OtherJob, Rate: 1})
+		if got := call(t, s).details(7).at("job.jobDetail.generalInfo.jobId"); got == nil || shape(got)[1] == "7" {
+			t.Errorf("details: got job %v", got)
+		}
+		if got := ids(call(t, s).json("GET", "Job/7", "")); len(got) != 1 || got[0] == 7 {
+			t.Errorf("summary: got jobs %v", got)
+		}
+		if call(t, s).status() != 200 {
+			t.Error("a list fell to it, too")
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	s := running(7)
+	s.Fault(Fault{Kind: Unavailable, Next: 1, Delay: 30 * time.Second})
+	response, err := call(t, s).do("GET", "Job", "")
+	if err != nil || response.Header.Get("Retry-After") != "30" {
+		t.Errorf("got %v, %v", response, err)
+	}
+}
+
+func TestARevokedTokenStaysDead(t *testing.T) {
+	s := running(7)
+	c := call(t, s)
+	c.token = c.login("watcher")["token"].(string)
+	s.Fault(Fault{Kind: TokenRevoked, Next: 1})
+	if first, second := c.status(), c.status(); first != 401 || second != 401 {
+		t.Errorf("got %d and %d, want 401 twice", first, second)
+	}
+}
+
+// Over a network and without one a body that was cut looks the same.
+func TestCutBodies(t *testing.T) {
+	s := running(7)
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for name, client := range map[string]*http.Client{"network": server.Client(), "inside": {Transport: s.Inside()}} {
+		for kind, sized := range map[FaultKind]bool{CutShort: true, CutChunked: false} {
+			s.Fault(Fault{Kind: kind, Next: 1})
+			r, _ := http.NewRequest("POST", server.URL+"/JobDetails", strings.NewReader(`{"jobId":7}`))
+			r.Header.Set("Authtoken", "QSDK sim")
+			response, err := client.Do(r)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, kind, err)
+			}
+			body, err := io.ReadAll(response.Body)
+			if !errors.Is(err, io.ErrUnexpectedEOF) || len(body) == 0 && kind == "" {
+				t.Errorf("%s, %s: got %v after %d bytes", name, kind, err, len(body))
+			}
+			if (response.ContentLength > 0) != sized {
+				t.Errorf("%s, %s: Content-Length %d", name, kind, response.ContentLength)
+			}
+			response.Body.Close()
+		}
+	}
+	server.Close() // waits for the handlers
+	for _, told := range s.Served() {
+		if told.Whole || len(s.Served()) != 4 {
+			t.Errorf("served %+v", told)
+		}
+	}
+}
+
+func TestHangLastsUntilTheClientGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running(7)
+		s.Fault(Fault{Kind: Hang, Op: OpJobDetails, Rate: 1})
+		c := call(t, s)
+		c.client.Timeout = 30 * time.Second
+		begun := time.Now()
+		_, err := c.do("POST", "JobDetails", `{"jobId":7}`)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 30*time.Second {
+			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+		if told := s.Served()[0]; told.Whole || told.Served.Sub(told.Asked) != 30*time.Second {
+			t.Errorf("served %+v", told)
+		}
+	})
+}
+
+func TestASlowAnswerIsWholeButOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := running()
+		s.Add(Job{ID: 7, Steps: []Step{{State: "Running"}, {At: 2 * time.Second, State: "Killed"}}})
+		s.Fault(Fault{Kind: Slow, Next: 2, Delay: 5 * time.Second})
+		c := call(t, s)
+		if got := c.details(7).at("job.jobDetail.progressInfo.state"); got != "Running" {
+			t.Errorf("got %v, want Running", got)
+		}
+		c.client.Timeout = time.Second
+		if _, err := c.do("POST", "JobDetails", `{"jobId":7}`); err == nil {
+			t.Error("a client with less patience got an answer")
+		}
+		patient, hasty := s.Served()[0], s.Served()[1]
+		if !patient.Whole || patient.Served.Sub(patient.Asked) != 5*time.Second || hasty.Whole {
+			t.Errorf("served %+v, then %+v", patient, hasty)
+		}
+	})
+}
+
+func TestAFaultKeepsToItsOperationAndJob(t *testing.T) {
+	s := running(7, 8)
+	s.Fault(Fault{Kind: ErrorFlat, Op: OpJobDetails, Job: 7, Rate: 1})
+	c := call(t, s)
+	seven, _ := c.text("POST", "JobDetails", `{"jobId":7}`)
+	eight, _ := c.text("POST", "JobDetails", `{"jobId":8}`)
+	summary, _ := c.text("GET", "Job/7", "")
+	s.Heal()
+	healed, _ := c.text("POST", "JobDetails", `{"jobId":7}`)
+	if got := [4]int{seven, eight, summary, healed}; got != [4]int{500, 200, 200, 200} {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestRateFollowsFromTheSeed(t *testing.T) {
+	statuses := func(seed int64) (all []int) {
+		s := New(Config{Seed: seed})
+		s.Fault(Fault{Kind: ErrorFlat, Rate: 0.2})
+		for range 1000 {
+			all = append(all, call(t, s).status())
+		}
+		return all
+	}
+	one := statuses(1)
+	if !reflect.DeepEqual(one, statuses(1)) || reflect.DeepEqual(one, statuses(2)) {
+		t.Error("the choice does not follow from the seed")
+	}
+	failed := 0
+	for _, status := range one {
+		if status == 500 {
+			failed++
+		}
+	}
+	if failed < 150 || failed > 250 {
+		t.Errorf("%d of 1000 failed at a rate of 0.2", failed)
+	}
+}
+
+func TestEveryFaultKindDoesSomething(t *testing.T) {
+	for _, kind := range FaultKinds() {
+		synctest.Test(t, func(t *testing.T) {
+			s := running(7)
+			s.Fault(Fault{Kind: kind, Next: 1})
+			c := call(t, s)
+			c.client.Timeout = time.Minute
+			begun := time.Now()
+			response, err := c.do("POST", "JobDetails", `{"jobId":7}`)
+			if err != nil {
+				return
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err == nil && strings.Contains(string(body), `"jobId":7,`) && time.Since(begun) == 0 {
+				t.Errorf("%s: the right answer, at once", kind)
+			}
+		})
+	}
+}

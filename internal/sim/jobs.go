@@ -1,0 +1,108 @@
+package sim
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// jobs are all that the CommServe knows, has known or will know.
+type jobs struct {
+	config *Config
+
+	mu      sync.RWMutex // guards the rest
+	byID    map[int64]*live
+	ids     []int64 // sorted
+	arrived int64   // how many of the generated jobs that begin later are among them
+}
+
+// begin generates the jobs that run at the start: each is somewhere in the first half of its life.
+func (j *jobs) begin(config *Config) {
+	j.config, j.byID = config, map[int64]*live{}
+	for id := int64(firstJob); id < firstJob+int64(config.Jobs); id++ {
+		job := life(config.Seed, id)
+		ends := job.Steps[len(job.Steps)-1].At
+		j.put(newLive(config, job.shifted(-time.Duration(mix(uint64(id))%uint64(ends/2+1)))))
+	}
+}
+
+func (j *jobs) add(l *live) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.put(l)
+}
+
+func (j *jobs) put(l *live) {
+	if i, found := slices.BinarySearch(j.ids, l.ID); !found {
+		j.ids = slices.Insert(j.ids, i, l.ID)
+	}
+	j.byID[l.ID] = l
+}
+
+// find gives the job as it is at a time, or false if it is not known then.
+func (j *jobs) find(id int64, at time.Duration) (moment, bool) {
+	j.arrive(at)
+	j.mu.RLock()
+	l := j.byID[id]
+	j.mu.RUnlock()
+	if l == nil {
+		return moment{}, false
+	}
+	return l.moment(at)
+}
+
+// known gives the jobs that are known at a time, by their numbers.
+func (j *jobs) known(at time.Duration) []moment {
+	j.arrive(at)
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	var moments []moment
+	for _, id := range j.ids {
+		if m, ok := j.byID[id].moment(at); ok {
+			moments = append(moments, m)
+		}
+	}
+	return moments
+}
+
+// another gives a job other than id, the next one that is known.
+func (j *jobs) another(id int64, at time.Duration) (moment, bool) {
+	known := j.known(at)
+	for _, m := range known {
+		if m.ID > id {
+			return m, true
+		}
+	}
+	if len(known) > 0 && known[0].ID != id {
+		return known[0], true
+	}
+	return moment{}, false
+}
+
+// arrive generates the jobs that have begun by now.
+func (j *jobs) arrive(at time.Duration) {
+	if j.config.Arrivals <= 0 || !j.due(at) {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.arrival() <= at {
+		id := firstJob + int64(j.config.Jobs) + j.arrived
+		if j.byID[id] == nil {
+			j.put(newLive(j.config, life(j.config.Seed, id).shifted(j.arrival())))
+		}
+		j.arrived++
+	}
+}
+
+func (j *jobs) due(at time.Duration) bool {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.arrival() <= at
+}
+
+// arrival is when the next job begins. They come evenly, but not in step.
+func (j *jobs) arrival() time.Duration {
+	early := float64(mix(uint64(j.config.Seed)^uint64(j.arrived))>>11) / (1 << 53)
+	return time.Duration((float64(j.arrived) + 1 - early) / j.config.Arrivals * float64(time.Second))
+}

@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// wanted is what a request for a list asks for.
+type wanted struct {
+	active, finished bool
+	within           time.Duration // how long ago a finished job may have ended
+	types            func(Kind) bool
+	offset, limit    int
+}
+
+const (
+	defaultLimit  = 100
+	defaultWithin = 365 * 24 * time.Hour
+)
+
+// listQuery reads GET Job. Without a jobFilter it is backups only, with an empty one all.
+func listQuery(r *http.Request) wanted {
+	q := r.URL.Query()
+	return wanted{
+		active:   !strings.EqualFold(q.Get("jobCategory"), "Finished"),
+		finished: !strings.EqualFold(q.Get("jobCategory"), "Active"),
+		within:   within(q.Get("completedJobLookupTime")),
+		types:    typeFilter(q.Get("jobFilter"), q.Has("jobFilter")),
+		offset:   number(r.Header.Get("offset")),
+		limit:    number(r.Header.Get("limit")),
+	}
+}
+
+func number(text string) int {
+	n, _ := strconv.Atoi(text) // what is no number is not said
+	return n
+}
+
+func within(seconds string) time.Duration {
+	n, err := strconv.Atoi(seconds)
+	if err != nil {
+		return defaultWithin
+	}
+	return time.Duration(n) * time.Second
+}
+
+func typeFilter(names string, given bool) func(Kind) bool {
+	if given && names == "" {
+		return func(Kind) bool { return true }
+	}
+	if !given {
+		names = "Backup"
+	}
+	return func(k Kind) bool {
+		for name := range strings.SplitSeq(names, ",") {
+			if strings.EqualFold(strings.TrimSpace(name), category(k)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// category is the name by which jobFilter means a kind. The CommServe's own backup is a backup.
+func category(k Kind) string {
+	switch k {
+	case Restore:
+		return "Restore"
+	case Verification:
+		return "Admin"
+	}
+	return "Backup"
+}
+
+// jobsPost reads POST Jobs; an empty object is a request for everything.
+func (s *Sim) jobsPost(body []byte) answer {
+	var given struct {
+		Category int `json:"category"` // 0 all, 1 active, 2 finished
+		Paging   struct {
+			Offset int `json:"offset"`
+			Limit  int `json:"limit"`
+		} `json:"pagingConfig"`
+		Filter struct {
+			Within    *int64 `json:"completedJobLookupTime"` // seconds
+			HideAdmin bool   `json:"hideAdminJobs"`
+		} `json:"jobFilter"`
+	}
+	if err := json.Unmarshal(body, &given); err != nil {
+		return refused(http.StatusBadRequest, `{"errorMessage":"The request is no JSON that could be read.","errorCode":2}`)
+	}
+	w := wanted{
+		active: given.Category != 2, finished: given.Category != 1, within: defaultWithin,
+		types:  func(k Kind) bool { return !given.Filter.HideAdmin || k != Verification },
+		offset: given.Paging.Offset, limit: given.Paging.Limit,
+	}
+	if given.Filter.Within != nil {
+		w.within = time.Duration(*given.Filter.Within) * time.Second
+	}
+	return s.list(w)
+}
+
+// list answers with a page of the jobs as they are now, by their numbers: whoever turns the pages while
+// jobs come and go sees some twice, and others not at all.
+func (s *Sim) list(w wanted) answer {
+	at := s.config.Clock()
+	var found []moment
+	for _, m := range s.jobs.known(at) {
+		if w.has(&m, s.config.wall(at)) {
+			found = append(found, m)
+		}
+	}
+	if w.limit <= 0 {
+		w.limit = defaultLimit
+	}
+	from := min(max(w.offset, 0), len(found))
+	return ok(page(found[from:min(from+w.limit, len(found))], len(found)))
+}
+
+func (w *wanted) has(m *moment, now time.Time) bool {
+	switch {
+	case !w.types(m.Kind):
+		return false
+	case m.done:
+		return w.finished && now.Sub(m.ending()) <= w.within
+	}
+	return w.active
+}
+
+// summary answers GET Job/<id>; of an unknown job with a list of none.
+func (s *Sim) summary(id int64) answer {
+	m, known := s.jobs.find(id, s.config.Clock())
+	if !known {
+		return ok(page(nil, 0))
+	}
+	return ok(page([]moment{m}, 1))
+}
+
+// page is a list's answer: some jobs of how many. Without any the member jobs is missing, not empty.
+func page(some []moment, of int) []byte {
+	b := fmt.Appendf(make([]byte, 0, 64+1200*len(some)), `{"totalRecordsWithoutPaging":%d`, of)
+	for i := range some {
+		if i == 0 {
+			b = append(b, `,"jobs":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = some[i].line(b)
+	}
+	if len(some) > 0 {
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,153 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// live is a job with all that can be known of its answers beforehand.
+type live struct {
+	Job
+	config     *Config
+	steps      []step
+	plan       time.Duration // how long it has to be at work until it is done; 0 for a job without end
+	totalBytes int64         // of application data, when it is done
+	totalFiles int64
+
+	general []byte // generalInfo and summary, each open at its end
+	summary []byte
+	answers atomic.Int64 // of JobDetails
+}
+
+// step is a Step, and what was before it.
+type step struct {
+	Step
+	done    bool
+	ended   time.Duration // At of the first finished step, where there is no other between
+	elapsed time.Duration // spent in busy states before this step
+	worked  time.Duration // elapsed without the stalled steps
+
+	state, phase, failures, reason, code string // as JSON
+	folders, files                       int    // failed
+	machines                             []byte // vmStatus, as JSON
+	failing                              map[string]string
+}
+
+// moment is one job at one simulated time.
+type moment struct {
+	*live
+	*step
+	at      time.Duration
+	elapsed time.Duration
+	portion float64 // of the work that is done, 0 to 1
+}
+
+func newLive(config *Config, job Job) *live {
+	scatter := mix(uint64(config.Seed) ^ mix(uint64(job.ID)))
+	l := &live{Job: job, config: config, totalBytes: 1<<30 + int64(scatter%(200<<30)), totalFiles: 1000 + int64(scatter%500_000)}
+	if l.Client == "" && job.hasClient() {
+		l.Client = clients[scatter%uint64(len(clients))]
+	}
+	for _, s := range slices.SortedStableFunc(slices.Values(job.Steps), func(a, b Step) int { return int(a.At - b.At) }) {
+		l.steps = append(l.steps, l.next(s))
+	}
+	l.plan = l.planned()
+	if len(l.steps) > 0 {
+		l.general, l.summary = l.generalInfo(), l.summaryInfo()
+	}
+	return l
+}
+
+// next is the step that follows those that are there.
+func (l *live) next(s Step) step {
+	n := step{
+		Step: s, done: s.finished(), ended: s.At,
+		state: quote(s.State), phase: quote(s.Phase), reason: quote(s.Reason), code: quote(s.Code),
+	}
+	n.Failures = l.failuresText(s)
+	n.failures = quote(n.Failures)
+	_, _ = fmt.Sscanf(n.Failures, "%d Folders, %d Files", &n.folders, &n.files) // another text counts none
+	if len(l.steps) > 0 {
+		n.follow(&l.steps[len(l.steps)-1])
+	}
+	if n.machines == nil && s.VMs != nil {
+		n.machines, n.failing = l.vmStatus(&n), failing(s.VMs)
+	}
+	return n
+}
+
+func (n *step) follow(last *step) {
+	lasted := n.At - last.At
+	n.elapsed, n.worked = last.elapsed, last.worked
+	if last.busy() {
+		n.elapsed += lasted
+	}
+	if last.busy() && !last.Stalled {
+		n.worked += lasted
+	}
+	if n.done && last.done {
+		n.ended = last.ended
+	}
+	if n.done == last.done && slices.Equal(n.VMs, last.VMs) {
+		n.machines, n.failing = last.machines, last.failing
+	}
+}
+
+// failuresText is what a job says that tells of no failures: a finished restore is silent.
+func (l *live) failuresText(s Step) string {
+	if s.Failures == "" && !(l.Kind == Restore && s.finished()) {
+		return "0 Folders, 0 Files"
+	}
+	return s.Failures
+}
+
+func failing(vms []VM) map[string]string {
+	reasons := map[string]string{}
+	for _, vm := range vms {
+		if vm.Reason != "" {
+			reasons[vm.Name] = vm.Reason
+		}
+	}
+	return reasons
+}
+
+// planned lets a job that will not complete be far from done when it ends.
+func (l *live) planned() time.Duration {
+	for i := range l.steps {
+		switch s := &l.steps[i]; {
+		case s.done && strings.HasPrefix(strings.ToLower(s.State), "completed"):
+			return s.worked
+		case s.done:
+			return s.worked * 3 / 2
+		}
+	}
+	return 0
+}
+
+// moment is the job at a time, or false if the CommServe does not know it then.
+func (l *live) moment(at time.Duration) (moment, bool) {
+	i, exact := slices.BinarySearchFunc(l.steps, at, func(s step, at time.Duration) int { return int(s.At - at) })
+	for exact && i+1 < len(l.steps) && l.steps[i+1].At == at {
+		i++ // of steps at one time the last holds
+	}
+	if !exact {
+		i--
+	}
+	if i < 0 || l.steps[i].Forgot {
+		return moment{}, false
+	}
+	now := step{Step: Step{At: at}}
+	now.follow(&l.steps[i])
+	return moment{live: l, step: &l.steps[i], at: at, elapsed: now.elapsed, portion: l.portion(now.worked)}, true
+}
+
+// portion of a job without end never reaches 1, and never stands still.
+func (l *live) portion(worked time.Duration) float64 {
+	if l.plan == 0 {
+		return float64(worked) / float64(worked+time.Minute)
+	}
+	return min(1, float64(worked)/float64(l.plan))
+}

@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Served is one answer to POST JobDetails.
+//
+// An answer that is Whole was complete, well formed, of the job asked for, and handed to the network
+// without an error: a client that received it has an observation. Whether it did receive it, and
+// whether it lived on to use it, only the client knows. All that follows Whole is empty without it.
+type Served struct {
+	JobID  int64
+	Asked  time.Time // the request arrived
+	Served time.Time // the body was written, or writing it failed
+	Fault  FaultKind // "" for none
+
+	Whole    bool
+	Client   string
+	State    string
+	Phase    string
+	Failures string
+	Reason   string // progressInfo.reasonForJobDelay
+	Code     string
+	VMs      map[string]string // of the machines that failed, the reasons; not to be changed
+	Finished bool              // for good
+}
+
+// told is what a whole answer tells.
+func (m *moment) told() *Served {
+	told := &Served{
+		Whole: true, Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
+		Reason: m.Reason, Code: m.Code, VMs: m.failing, Finished: m.done,
+	}
+	if m.Mute {
+		told.State, told.Phase, told.Reason = "", "", ""
+	}
+	if m.Mute && !m.done {
+		told.Failures = ""
+	}
+	if m.done {
+		told.Phase = ""
+	}
+	return told
+}
+
+func served(id int64, asked time.Time, reply answer, broken *strike, err error) Served {
+	kept := Served{}
+	if reply.told != nil && err == nil {
+		kept = *reply.told
+	}
+	kept.JobID, kept.Asked, kept.Served = id, asked, time.Now()
+	if broken != nil {
+		kept.Fault = broken.Kind
+	}
+	return kept
+}
+
+type record struct {
+	mu     sync.Mutex // guards the rest
+	served []Served
+	counts map[Op]int
+}
+
+func (r *record) count(op Op) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[op]++
+}
+
+func (r *record) keep(s Served) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.served = append(r.served, s)
+}
+
+// Served gives the answers to POST JobDetails so far, in the order in which they were written. A client
+// may have read an answer a moment before it stands here.
+func (s *Sim) Served() []Served {
+	s.record.mu.Lock()
+	defer s.record.mu.Unlock()
+	return slices.Clone(s.record.served)
+}
+
+// Counts says how many requests of each operation arrived, whatever became of them.
+func (s *Sim) Counts() map[Op]int {
+	s.record.mu.Lock()
+	defer s.record.mu.Unlock()
+	return maps.Clone(s.record.counts)
+}

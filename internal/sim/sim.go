@@ -1,0 +1,99 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// firstJob is the number of the first generated job. Scripted jobs best stay below it.
+const firstJob = 1001
+
+// Config says which CommServe is played. The zero value is an empty one, to Add jobs to.
+type Config struct {
+	Seed     int64   // the generated jobs, the choice of faults
+	Speed    float64 // simulated seconds in a second; 0 means 1
+	Jobs     int     // generated jobs that run at the start, from number 1001 on
+	Arrivals float64 // generated jobs that begin later, in a simulated second
+
+	Username      string        // default "watcher"
+	Password      string        // default "watcher"
+	Token         string        // always good, without a login; default "QSDK sim"
+	TokenLifetime time.Duration // of a login's token, unused; default 30m
+	LockAfter     int           // wrong passwords that lock the account; default 5
+	LockTime      time.Duration // default 15m
+
+	CommCellID int64     // default 2
+	GUID       string    // the CommServe's; default: one made of the seed
+	Start      time.Time // what the CommServe's clock shows at New; default: now
+
+	// Clock gives the simulated time since Start and never goes back; default: time since New × Speed.
+	// The CommServe's clock shows Start + Clock()/Speed, so that what is fast are the jobs' lives.
+	Clock func() time.Duration
+
+	NoRecord bool // keep no Served, for long runs; Counts go on
+}
+
+// Sim is a CommServe. All its methods may be called at any time from any goroutine.
+type Sim struct {
+	config   *Config
+	jobs     jobs
+	sessions sessions
+	faults   faults
+	record   record
+}
+
+// New makes a CommServe whose time begins now.
+func New(config Config) *Sim {
+	config = config.withDefaults()
+	s := &Sim{config: &config}
+	s.sessions.alive = map[string]time.Time{}
+	s.faults.seed = uint64(config.Seed)
+	s.record.counts = map[Op]int{}
+	s.jobs.begin(&config)
+	return s
+}
+
+func (c Config) withDefaults() Config {
+	c.Speed = cmp.Or(c.Speed, 1)
+	c.Username = cmp.Or(c.Username, "watcher")
+	c.Password = cmp.Or(c.Password, "watcher")
+	c.Token = cmp.Or(c.Token, "QSDK sim")
+	c.TokenLifetime = cmp.Or(c.TokenLifetime, 30*time.Minute)
+	c.LockAfter = cmp.Or(c.LockAfter, 5)
+	c.LockTime = cmp.Or(c.LockTime, 15*time.Minute)
+	c.CommCellID = cmp.Or(c.CommCellID, 2)
+	c.GUID = cmp.Or(c.GUID, guid(uint64(c.Seed)))
+	born := time.Now()
+	if c.Start.IsZero() {
+		c.Start = born
+	}
+	if c.Clock == nil {
+		c.Clock = func() time.Duration { return time.Duration(float64(time.Since(born)) * c.Speed) }
+	}
+	return c
+}
+
+// Add adds a scripted job, or replaces the one with its number. Its Steps may lie in the past or the future.
+func (s *Sim) Add(job Job) { s.jobs.add(newLive(s.config, job)) }
+
+// String says what is played and how to sign in, for whoever started it by hand.
+func (s *Sim) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CommServe of seed %d: %d jobs", s.config.Seed, len(s.jobs.known(s.config.Clock())))
+	if s.config.Arrivals > 0 {
+		fmt.Fprintf(&b, ", %g new ones a second", s.config.Arrivals*s.config.Speed)
+	}
+	fmt.Fprintf(&b, ", at %g times real speed\n", s.config.Speed)
+	fmt.Fprintf(&b, "sign in with token %q, or as %q with password %q\n",
+		s.config.Token, s.config.Username, s.config.Password)
+	return b.String()
+}
+
+// wall is what the CommServe's clock shows at a simulated time.
+func (c *Config) wall(at time.Duration) time.Time {
+	return c.Start.Add(time.Duration(float64(at) / c.Speed))
+}
+
+func (s *Sim) now() time.Time { return s.config.wall(s.config.Clock()) }
