@@ -25,6 +25,7 @@ func BenchmarkJobDetails(b *testing.B) {
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	var asked atomic.Int64
+	b.ResetTimer()
 	b.SetParallelism(8)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -47,5 +48,11 @@ func BenchmarkList(b *testing.B) {
 	s := New(Config{Jobs: 5000})
 	for b.Loop() {
 		_ = s.list(wanted{active: true, finished: true, within: defaultWithin, types: typeFilter("", true), limit: 1000})
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		New(Config{Jobs: 5000})
 	}
 }

@@ -59,13 +59,11 @@ func (s *strike) deliver(w http.ResponseWriter, r *http.Request, a answer) error
 	case s.is(CutChunked):
 		return cut(w, a, s.dice, false)
 	case s.is(Slow):
-		if err := sleep(r.Context(), s.Delay); err != nil {
-			return http.ErrAbortHandler
-		}
+		wait(r.Context(), s.Delay)
 	}
-	// Only asked before: a client that has its answer may be gone a moment later.
-	if err := r.Context().Err(); err != nil {
-		return err
+	// Asked only before: a client that has its answer may be gone a moment later.
+	if r.Context().Err() != nil {
+		return http.ErrAbortHandler
 	}
 	return write(w, a, a.body, true)
 }
@@ -99,13 +97,12 @@ func write(w http.ResponseWriter, a answer, some []byte, sized bool) error {
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// wait takes d, less if the client gives up.
+func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
 	case <-timer.C:
-		return nil
 	}
 }

@@ -61,8 +61,8 @@ func TestOtherJobIsNeverTheOneAskedFor(t *testing.T) {
 		if got := ids(call(t, s).json("GET", "Job/7", "")); len(got) != 1 || got[0] == 7 {
 			t.Errorf("summary: got jobs %v", got)
 		}
-		if call(t, s).status() != 200 {
-			t.Error("a list fell to it, too")
+		if got := ids(call(t, s).json("GET", "Job", "")); len(got) != len(s.jobs.ids) {
+			t.Errorf("a list fell to it, too: jobs %v", got)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func TestCutBodies(t *testing.T) {
 				t.Fatalf("%s, %s: %v", name, kind, err)
 			}
 			body, err := io.ReadAll(response.Body)
-			if !errors.Is(err, io.ErrUnexpectedEOF) || len(body) == 0 && kind == "" {
+			if !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%s, %s: got %v after %d bytes", name, kind, err, len(body))
 			}
 			if (response.ContentLength > 0) != sized {

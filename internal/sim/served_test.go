@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -68,6 +69,17 @@ func TestAnAnswerThatCouldNotBeWrittenIsNotWhole(t *testing.T) {
 		if got, want := s.Served()[0].Whole, w.write == nil && w.flush == nil; got != want {
 			t.Errorf("write %v, flush %v: whole is %v", w.write, w.flush, got)
 		}
+	}
+}
+
+func TestAClientThatIsGoneIsToldNothing(t *testing.T) {
+	s := running(7)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, _ := http.NewRequestWithContext(ctx, "POST", "http://cs.test/JobDetails", strings.NewReader(`{"jobId":7}`))
+	r.Header.Set("Authtoken", "QSDK sim")
+	if _, err := s.Inside().RoundTrip(r); !errors.Is(err, context.Canceled) || s.Served()[0].Whole {
+		t.Errorf("got %v, served %+v", err, s.Served()[0])
 	}
 }
 

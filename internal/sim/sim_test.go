@@ -144,6 +144,49 @@ func TestSpeedShortensLivesAndLeavesTheClockAlone(t *testing.T) {
 	})
 }
 
+func TestTheLastOfStepsAtOneTimeHolds(t *testing.T) {
+	var clock hand
+	s := New(Config{Clock: clock.now})
+	s.Add(Job{ID: 7, Steps: []Step{{State: "Waiting"}, {State: "Pending"}, {State: "Running"}, {At: time.Hour, State: "Killed"}}})
+	if got := call(t, s).details(7).at("job.jobDetail.progressInfo.state"); got != "Running" {
+		t.Errorf("got %v, want Running", got)
+	}
+}
+
+func TestAnEndThatIsJudgedAnewStaysWhereItWas(t *testing.T) {
+	var clock hand
+	s := New(Config{Clock: clock.now})
+	s.Add(Job{ID: 7, Steps: []Step{
+		{State: "Running"}, {At: time.Minute, State: "Completed"}, {At: time.Hour, State: "Completed w/ one or more errors"},
+	}})
+	clock.set(2 * time.Hour)
+	details := call(t, s).details(7)
+	began, _ := details.at("job.jobDetail.detailInfo.startTime").(json.Number).Int64()
+	ended, _ := details.at("job.jobDetail.detailInfo.endTime").(json.Number).Int64()
+	if ended-began != 60 {
+		t.Errorf("it took %d s, want 60", ended-began)
+	}
+}
+
+func TestCommServNamesItself(t *testing.T) {
+	guid := func(config Config) any { return call(t, New(config)).json("GET", "CommServ", "").at("commcell.csGUID") }
+	if guid(Config{Seed: 1}) != guid(Config{Seed: 1}) || guid(Config{Seed: 1}) == guid(Config{Seed: 2}) {
+		t.Error("the GUID does not follow from the seed")
+	}
+	if got := guid(Config{GUID: "X"}); got != "X" {
+		t.Errorf("got %v, want X", got)
+	}
+}
+
+func TestStringSaysHowToSignIn(t *testing.T) {
+	got := New(Config{Seed: 4, Jobs: 20, Arrivals: 0.5, Speed: 10}).String()
+	want := "CommServe of seed 4: 20 jobs, 5 new ones a second, at 10 times real speed\n" +
+		"sign in with token \"QSDK sim\", or as \"watcher\" with password \"watcher\"\n"
+	if got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestEveryBasePath(t *testing.T) {
 	s := New(Config{})
 	for _, row := range []struct {
