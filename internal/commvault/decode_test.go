@@ -242,9 +242,9 @@ func TestWhatIsNoAnswer(t *testing.T) {
 		`{"a":` + nested + `}`:                              "not_an_answer JobDetails of job 71: JSON nested deeper than 64",
 		"<!DOCTYPE html><HTML><head><title>Sign &amp; in\n</title>": "not_an_answer JobDetails of job 71: a web page where JSON was expected (is url: the web service's root?): Sign & in",
 		"\uFEFF <x/>": "not_an_answer JobDetails of job 71: a web page where JSON was expected (is url: the web service's root?)",
-		strings.Replace(whole, "Running", "Run\xffning", 1):                                                      `not_an_answer JobDetails of job 71: a broken byte in the state "Run�ning"`,
-		strings.Replace(whole, "Running", `Run\udc00ning`, 1):                                                    `not_an_answer JobDetails of job 71: a broken byte in the state "Run�ning"`,
-		answer("", ",\"currentPhase\":\"B\xc3\"", ""):                                                            `not_an_answer JobDetails of job 71: a broken byte in the phase "B�"`,
+		strings.Replace(whole, "Running", "Run\xffning", 1):                                                      `not_an_answer JobDetails of job 71: a broken byte in the state: Run�ning`,
+		strings.Replace(whole, "Running", `Run\udc00ning`, 1):                                                    `not_an_answer JobDetails of job 71: a broken byte in the state: Run�ning`,
+		answer("", ",\"currentPhase\":\"B\xc3\"", ""):                                                            `not_an_answer JobDetails of job 71: a broken byte in the phase: B�`,
 		`{"job":{"jobDetail":{"clientStatusInfo":{"vmStatus":[` + strings.Repeat("{},", maxElements) + `{}]}}}}`: "not_an_answer JobDetails of job 71: a list of more than 65536 elements",
 	} {
 		s, err := Decode("prod", 71, []byte(body))

@@ -63,9 +63,15 @@ func (d *jobDetail) check(number int64) error {
 	case number != 0 && *id != number:
 		return notAnAnswer("the answer is of job %d", *id)
 	case d.Progress.is.State.broken:
-		return notAnAnswer("a broken byte in the state %q", oneLine(d.Progress.is.State.words))
+		return brokenByte("state", d.Progress.is.State)
 	case d.Progress.is.Phase.broken:
-		return notAnAnswer("a broken byte in the phase %q", oneLine(d.Progress.is.Phase.words))
+		return brokenByte("phase", d.Progress.is.Phase)
 	}
 	return nil
+}
+
+func brokenByte(member string, t text) *Error {
+	e := notAnAnswer("a broken byte in the %s", member)
+	e.Words = t.words
+	return e
 }

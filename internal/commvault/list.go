@@ -151,8 +151,8 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 		if id := summary.JobID.positive(); id == nil || *id != number {
 			continue
 		}
-		if summary.Status.broken || summary.Phase.broken {
-			return Line{}, notAnAnswer("a broken byte in the status %q or phase %q", oneLine(summary.Status.words), oneLine(summary.Phase.words))
+		if summary.Status.broken {
+			return Line{}, brokenByte("status", summary.Status)
 		}
 		return summary.line(), nil
 	}

@@ -158,10 +158,10 @@ func TestALineSaysWhatTheListSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(line.Number, line.Status, line.Phase, line.Reason, line.ReasonCode, *line.FailedFiles, *line.FailedFolders, *line.Percent,
+	got := fmt.Sprintln(line.Number, line.Status, line.Phase, line.Reason, line.ReasonCode, *line.FailedFiles, *line.FailedFolders, *line.Percent,
 		line.StartTime.Unix(), line.EndTime, line.UpdateTime.Unix(), line.Client, line.ClientGroups, line.JobType, line.Operation, line.Application, line.Subclient)
 	want := "71 Pending Backup no drive 19:579 3 1 50.5 1793958318 <nil> 1793958618 winter [one two] Backup Snap Backup Virtual Server all"
-	if strings.Join(strings.Fields(got), " ") != want {
+	if strings.TrimSpace(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package commvault
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,51 +13,80 @@ import (
 	"time"
 )
 
-// Every kind of error is provoked, by a server that repeats every secret it hears.
+// Every kind of error is provoked, by a server that repeats every secret it was told.
 func TestNoSecretInErrorsAndLogs(t *testing.T) {
-	hidden := []string{"5ec2e7", base64.StdEncoding.EncodeToString([]byte(secretPassword))}
-	everything := secretToken + " " + secretPassword + " " + hidden[1]
-	for name, serve := range map[string]http.HandlerFunc{
-		"words of a 200":      say(200, "", fmt.Sprintf(`{"errorMessage":%q}`, everything)),
-		"words of an errList": say(200, "", fmt.Sprintf(`{"error":{"errList":[{"errLogMessage":%q}]}}`, everything)),
-		"words of a 500":      say(500, "", fmt.Sprintf(`{"errorMessage":%q}`, everything)),
-		"words of a 401":      say(401, "", fmt.Sprintf(`{"errorMessage":%q}`, everything)),
-		"a page":              say(200, "", "<title>"+everything+"</title>"),
-		"bad JSON":            say(200, "", `{"`+everything+`":`+everything),
-		"a redirect":          redirect("/" + strings.ReplaceAll(everything, " ", "/") + "?q=" + secretPassword),
-		"a closed door":       func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"a refused login":     say(200, "", fmt.Sprintf(`{"errList":[{"errLogMessage":%q}]}`, everything)),
-		"a broken state":      say(200, "", answer("", `,"state":"`+everything+"\xff\"", "")),
-		"silence":             func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	base := base64.StdEncoding.EncodeToString([]byte(secretPassword))
+	login := Config{Username: "watcher", Password: secretPassword}
+	for name, auth := range map[string]struct {
+		config Config
+		told   string // to the server
+	}{
+		"token":    {Config{Token: secretToken}, secretToken + " " + strings.TrimPrefix(secretToken, "QSDK ")},
+		"bearer":   {Config{Token: secretToken, Scheme: "bearer"}, "Bearer " + secretToken},
+		"password": {login, secretPassword + " " + base},
+		"login":    {login, secretPassword + " " + base + " " + secretToken},
 	} {
-		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(serve)
-			defer server.Close()
-			var log bytes.Buffer
-			said := ""
-			note := func(_ string, _ int, _ time.Duration, err error) { said += fmt.Sprintf("%v %+v\n", err, err) }
-			for _, auth := range []Config{{Token: secretToken}, {Username: "watcher", Password: secretPassword}, {Token: secretToken, Scheme: "bearer"}} {
-				auth.URL, auth.Timeout, auth.Observe = server.URL, 50*time.Millisecond, note
-				auth.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-				said += everyCall(t, newClient(t, auth), auth.Password == "")
-			}
-			for _, secret := range hidden {
-				if strings.Contains(said+log.String(), secret) {
-					t.Errorf("%s in:\n%s%s", secret, said, log.String())
+		for misdeed, serve := range misdeeds(auth.told) {
+			t.Run(name+" "+misdeed, func(t *testing.T) {
+				if name == "login" {
+					serve = afterLogin(serve)
 				}
-			}
-		})
+				said := everythingSaid(t, auth.config, serve)
+				for _, secret := range []string{"5ec2e7", base} {
+					if strings.Contains(said, secret) {
+						t.Errorf("%s in:\n%s", secret, said)
+					}
+				}
+			})
+		}
 	}
 }
 
-// everyCall gives the errors of all calls; a client whose login fails knows no token to hide.
-func everyCall(t *testing.T, c *Client, _ bool) string {
+func misdeeds(told string) map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"error with 200": say(200, "", fmt.Sprintf(`{"errorMessage":%q}`, told)),
+		"errList":        say(200, "", fmt.Sprintf(`{"error":{"errList":[{"errLogMessage":%q}]}}`, told)),
+		"500":            say(500, "", fmt.Sprintf(`{"errorMessage":%q}`, told)),
+		"401":            say(401, "", fmt.Sprintf(`{"errorMessage":%q}`, told)),
+		"page":           say(200, "", "<title>"+told+"</title>"),
+		"bad JSON":       say(200, "", `{"`+told+`":`+told),
+		"redirect":       redirect("/" + strings.ReplaceAll(told, " ", "/") + "?q=" + secretPassword),
+		"closed door":    func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"broken state":   say(200, "", strings.Replace(answer("", "", ""), "Running", told+"\xff", 1)),
+	}
+}
+
+func afterLogin(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if isLogin(r) {
+			say(200, "", fmt.Sprintf(`{"token":%q}`, secretToken))(w, r)
+			return
+		}
+		serve(w, r)
+	}
+}
+
+// everythingSaid makes each call once and gives all errors, as text and in full, and the log.
+func everythingSaid(t *testing.T, config Config, serve http.HandlerFunc) string {
 	t.Helper()
+	server := httptest.NewServer(serve)
+	defer server.Close()
+	var said bytes.Buffer
+	config.URL = server.URL
+	config.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	config.Observe = func(_ string, _ int, _ time.Duration, err error) { fmt.Fprintln(&said, err) }
+	c := newClient(t, config)
 	_, details := c.JobDetails(t.Context(), 71)
-	_, list := c.Jobs(t.Context(), time.Hour)
 	_, summary := c.Summary(t.Context(), 71)
+	_, list := c.Jobs(t.Context(), time.Hour)
 	if details == nil || summary == nil {
 		t.Errorf("no error: %v, %v", details, summary)
 	}
-	return fmt.Sprintf("%v\n%v\n%v\n", details, list, summary)
+	for _, err := range []error{details, summary, list} {
+		fmt.Fprintln(&said, err)
+		if e, ours := errors.AsType[*Error](err); ours {
+			fmt.Fprintf(&said, "%#v %v\n", *e, e.Err)
+		}
+	}
+	return said.String()
 }

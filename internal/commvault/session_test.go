@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -266,6 +267,54 @@ func TestALoginThatHangsEnds(t *testing.T) {
 		c := newClient(t, withLogin(hang))
 		if err := ask(t, c); err == nil || err.Error() != "Login: no complete answer within 30s" {
 			t.Error(err)
+		}
+	})
+}
+
+func TestWhoeverComesLateTakesTheTokenThatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{}
+		c := newClient(t, withLogin(func(r *http.Request) (int, string) {
+			code, body := g.serve(r)
+			if strings.Contains(r.URL.Path, "/Job/") {
+				time.Sleep(10 * time.Second) // a refusal that takes its time
+			}
+			return code, body
+		}))
+		if err := ask(t, c); err != nil {
+			t.Fatal(err)
+		}
+		g.set(func(g *gate) { g.valid = "" })
+		late := make(chan error)
+		go func() {
+			_, err := c.Summary(t.Context(), 71)
+			late <- err
+		}()
+		synctest.Wait()
+		if err := ask(t, c); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-late; KindOf(err) != UnknownJob || g.loggedIn() != 2 {
+			t.Errorf("%v after %d logins, want 2", err, g.loggedIn())
+		}
+	})
+}
+
+func TestNothingIsSentWhileALoginIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{}
+		var seen requests
+		config := withLogin(g.serve)
+		config.Observe = seen.observe
+		c := newClient(t, config)
+		_ = ask(t, c)
+		g.set(func(g *gate) { g.valid, g.refusal = "", wrongPassword })
+		for range 3 {
+			_ = ask(t, c)
+		}
+		want := []string{"Login OK ", "JobDetails OK ", "JobDetails Unauthorized auth", "Login OK auth"}
+		if !slices.Equal(seen.all, want) {
+			t.Errorf("requests %q, want %q", seen.all, want)
 		}
 	})
 }
