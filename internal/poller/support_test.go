@@ -116,7 +116,6 @@ type bench struct {
 	script *script
 	store  *store.Store
 	writes int
-	told   []string
 }
 
 func newBench(t *testing.T, edit func(*Config)) *bench {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -20,6 +21,8 @@ import (
 var ErrDisconnected = errors.New("not connected to NATS")
 
 const requestTimeout = 5 * time.Second // of one request whose context has no deadline
+
+var errNoAnswer = fmt.Errorf("no answer within %v", requestTimeout)
 
 // Config says where NATS is and what the stream looks like. The zero value asks nats://127.0.0.1:4222 for JOBS.
 type Config struct {

@@ -1,156 +1,168 @@
 package stream
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// EmbeddedConfig says where the embedded NATS server listens and keeps its stream.
+// EmbeddedConfig says where the embedded NATS server listens and keeps its streams.
 type EmbeddedConfig struct {
-	Listen     string // host:port; port 0 is a free one
-	Dir        string
-	SyncAlways bool         // each message is on the disk before it is acknowledged
-	Log        *slog.Logger // default slog.Default()
+	Listen     string       // host:port; port 0: any free one; "": no socket, only Config.InProcess
+	Dir        string       // made if absent; one process at a time
+	SyncAlways bool         // fsync before each acknowledgement; else every two minutes, and power loss loses messages
+	Log        *slog.Logger // of its warnings and errors; default slog.Default()
 }
 
-// Embedded is a NATS server inside this process.
+// Embedded is a NATS server with JetStream inside this process.
 type Embedded struct {
-	srv  *server.Server
-	lock *os.File
+	srv    *server.Server
+	listen string
+	lock   *os.File
 }
 
-const startPatience = 10 * time.Second
-
-// StartEmbedded starts a NATS server with JetStream. Its errors name the key of the configuration that mends them.
+// StartEmbedded returns once the server takes connections. Its errors are those that the user can mend: a port in use,
+// a directory that cannot be written, or that another process uses.
 func StartEmbedded(c EmbeddedConfig) (*Embedded, error) {
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
-	host, port, err := freeAddress(c.Listen)
+	c.Log = cmp.Or(c.Log, slog.Default())
+	opts, err := c.options()
 	if err != nil {
+		return nil, err
+	}
+	if err := probe(c.Listen); err != nil {
 		return nil, err
 	}
 	lock, err := lockDir(c.Dir)
 	if err != nil {
 		return nil, err
 	}
-	log := &serverLog{log: c.Log}
-	srv, err := server.NewServer(&server.Options{
-		ServerName: "jobwatch", Host: host, Port: port, JetStream: true, StoreDir: c.Dir, SyncAlways: c.SyncAlways,
-		NoSigs: true, DontListen: false, DisableJetStreamBanner: true,
-	})
-	if err == nil {
-		srv.SetLogger(log, false, false)
-		go srv.Start()
-		if !srv.ReadyForConnections(startPatience) || !srv.JetStreamEnabled() {
-			srv.Shutdown()
-			err = log.reason()
-		}
-	}
+	srv, err := launch(opts, c.Log)
 	if err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("nats.embedded: the server does not start on %s with %s: %w", c.Listen, c.Dir, err)
+		_ = lock.Close()
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
-	return &Embedded{srv: srv, lock: lock}, nil
+	return &Embedded{srv, c.Listen, lock}, nil
 }
 
-// ClientURL is where clients find the server: nats://127.0.0.1:4222.
-func (e *Embedded) ClientURL() string { return e.srv.ClientURL() }
+// ClientURL is where others connect, with the port that was chosen; empty without a socket.
+func (e *Embedded) ClientURL() string {
+	if e.listen == "" {
+		return ""
+	}
+	return e.srv.ClientURL()
+}
 
-// Close stops the server and waits until its files are closed.
+// Close stops the server and waits until its files are closed. It may be called more than once.
 func (e *Embedded) Close() {
 	e.srv.Shutdown()
 	e.srv.WaitForShutdown()
-	e.lock.Close()
+	_ = e.lock.Close()
 }
 
-// freeAddress looks first whether the address can be had: the server itself would end the process.
-func freeAddress(listen string) (host string, port int, err error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", listen)
-	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err
-		}
-		return "", 0, fmt.Errorf("nats.embedded.listen %s: %w; stop what uses it, or choose another address", listen, err)
+func (c EmbeddedConfig) options() (*server.Options, error) {
+	opts := &server.Options{
+		ServerName: "jobwatch",
+		DontListen: c.Listen == "",
+		JetStream:  true,
+		StoreDir:   c.Dir,
+		SyncAlways: c.SyncAlways,
+		NoSigs:     true,
 	}
-	defer listener.Close()
-	host, text, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		return "", 0, err
+	if opts.DontListen {
+		return opts, nil
 	}
-	port, err = strconv.Atoi(text)
-	return host, port, err
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("nats.embedded.listen %q: write host:port, as 127.0.0.1:4222", c.Listen)
+	}
+	opts.Host = cmp.Or(host, server.DEFAULT_HOST)
+	opts.Port, err = strconv.Atoi(port)
+	if err != nil || opts.Port < -1 || opts.Port > 65535 {
+		return nil, fmt.Errorf("nats.embedded.listen %q: port must be a number up to 65535", c.Listen)
+	}
+	if opts.Port == 0 {
+		opts.Port = server.RANDOM_PORT
+	}
+	return opts, nil
 }
 
-// lockDir keeps two servers from one folder, which JetStream would not survive.
+// probe finds a taken port before the server does, whose own error is a fatal one.
+func probe(listen string) error {
+	if listen == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", listen)
+	switch {
+	case err == nil:
+		return l.Close()
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("nats.embedded.listen %s: address already in use; stop what uses it or choose another", listen)
+	}
+	return fmt.Errorf("nats.embedded.listen %s: %w; choose another", listen, innermost(err))
+}
+
+// lockDir makes the directory and keeps other processes out: two servers on one store would destroy it.
 func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("nats.embedded.dir %s: %w; choose a folder that the watcher may write", dir, plainPath(err))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, unusable(dir, err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "jobwatch.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, "jobwatch.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("nats.embedded.dir %s: %w; choose a folder that the watcher may write", dir, plainPath(err))
+		return nil, unusable(dir, err)
 	}
-	if err := flock(lock); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("nats.embedded.dir %s: in use by another watcher; stop it, or choose another folder", dir)
+	if err := tryLock(f); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("nats.embedded.dir %s: in use by another process; stop it or choose another directory", dir)
 	}
-	return lock, nil
+	return f, nil
 }
 
-func plainPath(err error) error {
-	var path *os.PathError
+func unusable(dir string, err error) error {
+	return fmt.Errorf("nats.embedded.dir %s: %w; let jobwatch write there or choose another", dir, innermost(err))
+}
+
+// innermost drops the names of system calls and paths that our own words say already.
+func innermost(err error) error {
+	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
 	}
-	return err
-}
-
-// serverLog passes the server's warnings and errors on, and keeps why it could not start.
-type serverLog struct {
-	log *slog.Logger
-
-	mu    sync.Mutex
-	fatal string // guarded by mu
-}
-
-func (l *serverLog) Noticef(string, ...any) {}
-func (l *serverLog) Debugf(string, ...any)  {}
-func (l *serverLog) Tracef(string, ...any)  {}
-
-func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("embedded NATS: " + fmt.Sprintf(format, v...))
-}
-
-func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error("embedded NATS: " + fmt.Sprintf(format, v...))
-}
-
-// Fatalf must not end the process: StartEmbedded returns the reason.
-func (l *serverLog) Fatalf(format string, v ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fatal = strings.TrimSpace(fmt.Sprintf(format, v...))
-}
-
-func (l *serverLog) reason() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.fatal == "" {
-		return fmt.Errorf("not ready after %v", startPatience)
+	var op *net.OpError
+	if !errors.As(err, &op) {
+		return err
 	}
-	return errors.New(l.fatal)
+	var call *os.SyscallError
+	if errors.As(op.Err, &call) {
+		return call.Err
+	}
+	return op.Err
+}
+
+func launch(opts *server.Options, log *slog.Logger) (*server.Server, error) {
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, err
+	}
+	logs := &serverLog{log: log}
+	srv.SetLoggerV2(logs, false, false, false)
+	srv.Start()
+	if err := logs.started(); err != nil {
+		srv.Shutdown()
+		return nil, err
+	}
+	if !srv.ReadyForConnections(10 * time.Second) {
+		srv.Shutdown()
+		return nil, errors.New("takes no connections after 10 s")
+	}
+	return srv, nil
 }

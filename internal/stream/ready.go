@@ -7,43 +7,50 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// MisfitError says what of the server or the stream does not fit, a line each, and how to mend it.
-// It stays until someone does.
+// MisfitError says what of the server or the stream does not fit. It stays until someone mends it.
 type MisfitError struct {
-	Lines []string
+	Lines []string // one a misfit, each with its mend
 }
 
+// Error is one line a misfit.
 func (e *MisfitError) Error() string { return strings.Join(e.Lines, "\n") }
 
-func misfit(format string, values ...any) error {
-	return &MisfitError{[]string{fmt.Sprintf(format, values...)}}
+func misfit(format string, args ...any) error {
+	return &MisfitError{[]string{fmt.Sprintf(format, args...)}}
 }
 
-// Ready waits until NATS is connected, its server is new enough, and the stream is there and fits; it
-// is made if it is absent. lost is closed when that connection is lost.
+// Ready waits until NATS is connected, its server is new enough, and the stream is there and fits; it makes the stream
+// if there is none, and never changes one. lost is closed when that connection is lost: then Ready is due again, as it
+// is after ErrNoStream. Until it has once succeeded for a connection, all other requests answer ErrDisconnected.
 //
-// The error is ctx's, or a *MisfitError.
+// The error is ctx's, or a *MisfitError. Where max_age, max_bytes, replicas or storage differ, that is logged once.
 func (b *Broker) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
-	for {
+	for tries := 1; ; tries++ {
 		s, err := b.current(ctx)
 		if err != nil {
 			return nil, err
 		}
-		err = b.fit(ctx, s)
-		var misfit *MisfitError
-		switch {
-		case err == nil:
+		err = b.check(ctx, s)
+		if err == nil {
 			b.admit(s)
 			return s.lost, nil
-		case errors.As(err, &misfit):
-			return nil, misfit
-		case ctx.Err() != nil:
+		}
+		err = permanent(s, err, tries)
+		if s.cannotHear() {
+			s.nc.Close() // the right is looked at when a connection subscribes: only another one can find it granted
+		}
+		if m := (*MisfitError)(nil); errors.As(err, &m) {
+			return nil, m
+		}
+		if ctx.Err() != nil {
 			return nil, ctx.Err()
-		case !errors.Is(err, ErrDisconnected):
+		}
+		if !s.isLost() {
 			b.note(err)
 		}
 		if err := pause(ctx); err != nil {
@@ -52,98 +59,77 @@ func (b *Broker) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
 	}
 }
 
-// fit checks the server and the stream of a session.
-func (b *Broker) fit(ctx context.Context, s *session) error {
-	if err := checkVersion(s.host, s.nc.ConnectedServerVersion()); err != nil {
+// permanent turns what waiting will not mend into a *MisfitError.
+func permanent(s *session, err error, tries int) error {
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return misfit("%s", refused.Text)
+	case isCode(err, server.JSNotEnabledForAccountErr), isCode(err, server.JSNotEnabledErr):
+		return misfit("%s: JetStream is not enabled for jobwatch's account; enable it there (jetstream: enabled)", s.host)
+	case errors.Is(err, nats.ErrNoResponders) && tries >= 3: // a server that stops gives its JetStream up first
+		return misfit("%s: NATS without JetStream; mend with: jetstream {store_dir: …} in the server's configuration", s.host)
+	}
+	return err
+}
+
+func (b *Broker) check(ctx context.Context, s *session) error {
+	if err := newEnough(s.host, s.nc.ConnectedServerVersion()); err != nil {
 		return err
 	}
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return b.makeStream(ctx, s)
+		info, err = b.create(ctx, s)
 	}
 	if err != nil {
-		return b.cannotUse(s, err)
+		return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
 	}
-	if lines := b.cfg.misfits(info.Config); len(lines) > 0 {
+	if lines := misfits(b.cfg, info.Config); len(lines) > 0 {
 		return &MisfitError{lines}
 	}
-	b.warn(b.cfg.differences(info.Config))
+	b.warn(differences(b.cfg, info.Config))
+	if n := s.nc.MaxPayload(); n < largest {
+		b.warn([]string{fmt.Sprintf("%s: max_payload is %d, an event may need %d; raise it in the server's configuration",
+			s.host, n, largest)})
+	}
 	return nil
 }
 
-func (b *Broker) makeStream(ctx context.Context, s *session) error {
-	ctx, land := s.fly(ctx, "$JS.API.STREAM.CREATE."+b.cfg.Stream)
-	defer land()
-	_, err := s.js.CreateStream(ctx, b.cfg.newStream())
-	switch {
-	case err == nil:
-		b.log.Info("made stream " + b.cfg.Stream)
-		return nil
-	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
-		return fmt.Errorf("stream %s: made by another client meanwhile", b.cfg.Stream)
-	}
-	var api *jetstream.APIError
-	if errors.As(err, &api) && uint16(api.ErrorCode) == subjectsOverlap {
-		return misfit("stream %s: another stream%s already takes %s; name that one in nats.stream, or set nats.subject_prefix",
-			b.cfg.Stream, b.holder(ctx, s), strings.Join(b.cfg.Subjects, " or "))
-	}
-	return b.cannotUse(s, grounded(ctx, err))
-}
-
-const subjectsOverlap = 10065 // nats-server, errors.json: JSStreamSubjectOverlapErr
-
-// holder names the stream that takes our subjects.
-func (b *Broker) holder(ctx context.Context, s *session) string {
-	for _, subject := range b.cfg.Subjects {
-		if name, err := s.js.StreamNameBySubject(ctx, subject); err == nil {
-			return " (" + name + ")"
+func (b *Broker) warn(lines []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, line := range lines {
+		if !b.warned[line] {
+			b.warned[line] = true
+			b.log.Warn(line)
 		}
 	}
-	return ""
 }
 
-// cannotUse tells what stays until someone mends it from what passes.
-func (b *Broker) cannotUse(s *session, err error) error {
-	var api *jetstream.APIError
-	var refused *RefusedError
-	switch {
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
-		errors.Is(err, nats.ErrNoResponders):
-		return misfit("%s has no JetStream; start it with -js, or enable it for the account", s.host)
-	case errors.As(err, &refused):
-		return misfit("stream %s: %s", b.cfg.Stream, refused.Text)
-	case errors.As(err, &api) && api.Code < 500:
-		return misfit("stream %s: %s; mend nats.stream, nats.replicas or nats.max_bytes, or the account's limits",
-			b.cfg.Stream, api.Description)
+// newEnough refuses a server below 2.11, which ignores the filter of the expected sequence without a word and checks
+// the exact subject instead.
+func newEnough(host, version string) error {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	x, errX := strconv.Atoi(major)
+	y, errY := strconv.Atoi(minor)
+	if errX != nil || errY != nil || x < 2 || x == 2 && y < 11 {
+		return misfit("%s is nats-server %s; jobwatch needs 2.11 or newer", host, version)
 	}
-	return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
+	return nil
 }
 
-// streamInfo asks the stream's leader for its configuration and state.
 func (s *session) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
 	ctx, land := s.fly(ctx, "$JS.API.STREAM.INFO."+name)
 	defer land()
-	found, err := s.js.Stream(ctx, name)
+	st, err := s.js.Stream(ctx, name)
 	if err != nil {
 		return nil, grounded(ctx, err)
 	}
-	return found.CachedInfo(), nil
+	return st.CachedInfo(), nil
 }
 
-// flyLong registers what may take longer than a request: it ends with its context and the connection only.
-func (s *session) flyLong(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
-	return s.register(ctx, subject, func() {})
-}
-
-const leastMinor = 11 // of nats-server 2: the first whose expected sequence minds a filter
-
-func checkVersion(host, version string) error {
-	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	m, err1 := strconv.Atoi(major)
-	n, err2 := strconv.Atoi(minor)
-	if err1 != nil || err2 != nil || m < 2 || m == 2 && n < leastMinor {
-		return misfit("%s is nats-server %s; jobwatch needs 2.%d or newer", host, version, leastMinor)
-	}
-	return nil
+func isCode(err error, id server.ErrorIdentifier) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && uint16(api.ErrorCode) == code(id)
 }

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,8 +14,7 @@ const (
 	// what it waits for may have been deleted, or its consumer may sit on a replica that lags.
 	scanIdle = 250 * time.Millisecond
 
-	// scanAhead messages are fetched before they are asked for; at 64 KiB each, 32 MiB.
-	scanAhead = 500
+	scanPatience = 40 // such waits in a row, then the scan gives up
 )
 
 // Scan gives yield every message of the stream from a sequence on (0 or 1: all), in order and in one pass, until what
@@ -24,90 +22,59 @@ const (
 // were deleted: reading goes on at last+1. Nothing above last is yielded.
 //
 // An error of yield ends it and is returned; else the errors are those of Last. last is then the last sequence read,
-// so that a caller who kept what it was given may go on behind it. A lost connection ends a scan.
+// so that a caller who kept what it was given can go on behind it. A lost connection ends a scan.
 func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) error) (last uint64, err error) {
 	from = max(from, 1)
 	info, err := b.Info(ctx)
 	if err != nil {
 		return from - 1, err
 	}
-	end := info.Last
-	if from > end || info.Messages == 0 {
-		return end, nil
+	tail, err := b.Last(ctx, ">")
+	if err != nil && !errors.Is(err, ErrNone) {
+		return from - 1, err
 	}
-	read := from - 1
-	err = b.consume(ctx, from, func(m Message) (bool, error) {
-		if m.Sequence > end {
-			return false, nil
-		}
-		if err := yield(m); err != nil {
-			return false, err
-		}
-		read = m.Sequence
-		return read < end, nil
-	}, func() (bool, error) {
-		next, err := b.get(ctx, query{Sequence: read + 1, NextBySubject: ">"})
-		if errors.Is(err, ErrNone) {
-			return false, nil
-		}
-		return next.Sequence <= end, err
-	})
+	if read, err := b.readThrough(ctx, from, min(tail.Sequence, info.Last), yield); err != nil {
+		return read, err
+	}
+	return info.Last, nil
+}
+
+// readThrough yields the messages from one sequence to another, both included, and returns the last one read.
+func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Message) error) (read uint64, err error) {
+	read = from - 1
+	if read >= to {
+		return read, nil
+	}
+	r, err := b.openReader(ctx, from)
 	if err != nil {
 		return read, err
 	}
-	return end, nil
-}
-
-// Follow gives yield every message of the stream from a sequence on, those to come included, until ctx
-// ends or the connection is lost.
-func (b *Broker) Follow(ctx context.Context, from uint64, yield func(Message) error) error {
-	return b.consume(ctx, from, func(m Message) (bool, error) {
-		return true, yield(m)
-	}, func() (bool, error) { return true, nil })
-}
-
-// consume gives yield the messages from a sequence on, until it has enough. idle says whether to go on
-// waiting when none has come for a while.
-func (b *Broker) consume(ctx context.Context, from uint64, yield func(Message) (more bool, err error), idle func() (more bool, err error)) error {
-	s, err := b.usable()
-	if err != nil {
-		return err
-	}
-	ctx, land := s.flyLong(ctx, "$JS.API.CONSUMER.>")
-	defer land()
-	consumer, err := s.js.OrderedConsumer(ctx, b.cfg.Stream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1),
-	})
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", b.cfg.Stream, grounded(ctx, err))
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(scanAhead))
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", b.cfg.Stream, grounded(ctx, err))
-	}
-	defer messages.Stop()
-	for more := true; more; {
-		more, err = b.consumeOne(ctx, messages, yield, idle)
-		if err != nil {
-			return err
+	defer r.close()
+	for idle := 0; read < to; {
+		m, err := r.next(jetstream.NextMaxWait(scanIdle))
+		if errors.Is(err, nats.ErrTimeout) && idle < scanPatience {
+			idle++
+			if left, err := b.left(ctx, read+1, to); err != nil || !left {
+				return read, err
+			}
+			continue
 		}
+		if err != nil || m.Sequence > to { // above: the last ones were deleted while we read
+			return read, err
+		}
+		if err := yield(m); err != nil {
+			return read, err
+		}
+		read, idle = m.Sequence, 0
 	}
-	return nil
+	return read, nil
 }
 
-func (b *Broker) consumeOne(ctx context.Context, messages jetstream.MessagesContext, yield func(Message) (bool, error), idle func() (bool, error)) (bool, error) {
-	m, err := messages.Next(jetstream.NextMaxWait(scanIdle))
-	if errors.Is(err, nats.ErrTimeout) && ctx.Err() == nil {
-		return idle()
+// left asks the leader whether a message is left between two sequences, both included.
+func (b *Broker) left(ctx context.Context, from, to uint64) (bool, error) {
+	m, err := b.get(ctx, query{Sequence: from, NextBySubject: ">"})
+	if errors.Is(err, ErrNone) {
+		return false, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("read stream %s: %w", b.cfg.Stream, grounded(ctx, err))
-	}
-	place, err := m.Metadata()
-	if err != nil {
-		return false, err
-	}
-	return yield(Message{
-		Subject: m.Subject(), ID: m.Headers().Get(jetstream.MsgIDHeader), Sequence: place.Sequence.Stream, Data: m.Data(),
-	})
+	return m.Sequence <= to, err
 }

@@ -37,19 +37,20 @@ func newSession() *session {
 }
 
 // fly registers a request to subject. Its context ends when the connection is lost or the right is refused, with the
-// reason as its cause; grounded asks for that.
+// reason as its cause: grounded asks for it. Without a deadline it ends after 5 s.
 func (s *session) fly(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
-	stop := context.CancelFunc(func() {})
-	if _, ok := ctx.Deadline(); !ok {
-		ctx, stop = context.WithTimeout(ctx, requestTimeout)
+	if _, ok := ctx.Deadline(); ok {
+		return s.watch(ctx, subject)
 	}
-	return s.register(ctx, subject, stop)
+	timed, stop := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
+	ctx, land := s.watch(timed, subject)
+	return ctx, func() { land(); stop() }
 }
 
-func (s *session) register(ctx context.Context, subject string, stop context.CancelFunc) (context.Context, context.CancelFunc) {
+// watch is fly for what may take its time.
+func (s *session) watch(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	f := &flight{subject, cancel}
-
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flights[f] = true
@@ -61,10 +62,9 @@ func (s *session) register(ctx context.Context, subject string, stop context.Can
 	}
 	return ctx, func() {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		delete(s.flights, f)
-		s.mu.Unlock()
-		cancel(context.Canceled)
-		stop()
+		cancel(nil)
 	}
 }
 
@@ -73,7 +73,8 @@ func grounded(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionClosed) {
+	if errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionClosed) ||
+		errors.Is(err, jetstream.ErrConnectionClosed) {
 		return ErrDisconnected
 	}
 	return err

@@ -1,0 +1,49 @@
+# The development tools have a module file of their own, so that go.mod lists what the program needs.
+tool := go tool -modfile=tools/go.mod
+TESTFLAGS ?=
+
+.PHONY: help build test bench setup fmt vet lint vuln tidy race
+.NOTPARALLEL:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+build: ## build bin/watcher
+	go build -o bin/watcher ./cmd/watcher
+
+test: setup fmt tidy vet lint vuln race ## do all of the checks below, up to the first that fails
+
+setup: ## fetch the modules of the program and of the tools
+	@test "$$(go env CGO_ENABLED)" = 1 || { \
+		echo "make: no C compiler ($$(go env CC)), or CGO_ENABLED=0; the race detector needs cgo: install gcc or clang" >&2; \
+		exit 1; }
+	go mod download
+	go -C tools mod download
+
+fmt: ## check that gofmt would change nothing
+	@files=$$(gofmt -l .) && test -z "$$files" || { \
+		echo "make: not formatted; mend with: gofmt -w" $$files >&2; \
+		exit 1; }
+
+tidy: ## check that go mod tidy would change nothing
+	go mod tidy -diff
+	go -C tools mod tidy -diff
+
+vet: ## run go vet
+	go vet ./...
+
+lint: ## run staticcheck
+	$(tool) staticcheck ./...
+
+# govulncheck knows when its database was updated only if that answers.
+vuln: ## run govulncheck where its database can be reached
+	@$(tool) -n govulncheck >/dev/null # built, so that the time-out is the database's alone
+	@if timeout 30 $(tool) govulncheck -version | grep 'DB updated'; \
+	then $(tool) govulncheck ./...; \
+	else echo "govulncheck left out: its database does not answer from here"; fi
+
+race: ## run all tests under the race detector; TESTFLAGS are passed on
+	go test -race $(TESTFLAGS) ./...
+
+bench: ## run all benchmarks
+	go test -run '^$$' -bench . ./...

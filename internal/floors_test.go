@@ -1,0 +1,178 @@
+// Package internal_test holds the house to its plan: each package imports only from floors
+// below its own, and each third-party module is let in by the packages named here alone.
+package internal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var floors = map[string]int{
+	"internal/job":       0,
+	"internal/config":    0,
+	"internal/sim":       0,
+	"internal/event":     1,
+	"internal/diff":      1,
+	"internal/commvault": 1,
+	"internal/stream":    1,
+	"internal/store":     2,
+	"internal/publish":   3,
+	"internal/poller":    3,
+	"cmd/watcher":        4,
+}
+
+// mayImport names the packages that may import a third-party module; tests may import any.
+var mayImport = map[string][]string{
+	"github.com/goccy/go-yaml":           {"internal/config"},
+	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
+	"github.com/go-json-experiment/json": {"internal/commvault"},
+	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
+	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish"},
+	"go.etcd.io/bbolt":                   {"internal/store"},
+	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
+	"golang.org/x/time":                  {"internal/poller"},
+	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "cmd/watcher"},
+	"golang.org/x/term":                  {"cmd/watcher"},
+	"github.com/spf13/cobra":             {"cmd/watcher"},
+	"charm.land/lipgloss/v2":             {"cmd/watcher"},
+	"github.com/lmittmann/tint":          {"cmd/watcher"},
+}
+
+func TestFloors(t *testing.T) {
+	for _, violation := range violations(listPackages(t)) {
+		t.Error(violation)
+	}
+}
+
+func TestFloorsNameEachViolation(t *testing.T) {
+	whole := make([]pkg, 0, len(floors))
+	for name := range floors {
+		whole = append(whole, pkg{ImportPath: "jobwatch/" + name})
+	}
+	for _, row := range []struct {
+		extra pkg
+		want  string
+	}{
+		{pkg{ImportPath: "jobwatch/internal/store", Imports: []string{"fmt", "jobwatch/internal/diff", "go.etcd.io/bbolt/errors"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/job", Imports: []string{"jobwatch/internal/diff"}},
+			"internal/job (floor 0) imports internal/diff (floor 1): only what lies on a lower floor may be imported"},
+		{pkg{ImportPath: "jobwatch/internal/poller", TestImports: []string{"jobwatch/internal/publish"}},
+			"internal/poller (floor 3) imports internal/publish (floor 3): only what lies on a lower floor may be imported"},
+		{pkg{ImportPath: "jobwatch/internal/util"},
+			"internal/util has no floor: give it one in floors"},
+		{pkg{ImportPath: "jobwatch/internal/diff", Imports: []string{"go.etcd.io/bbolt"}},
+			"internal/diff imports go.etcd.io/bbolt: mayImport does not allow it"},
+		{pkg{ImportPath: "jobwatch/internal/diff", Imports: []string{"example.com/new/module"}},
+			"internal/diff imports example.com/new/module: mayImport does not allow it"},
+	} {
+		if got := strings.Join(violations(append(whole, row.extra)), "\n"); got != row.want {
+			t.Errorf("%+v:\n got %q\nwant %q", row.extra, got, row.want)
+		}
+	}
+	if got := violations(nil); len(got) != len(floors) {
+		t.Errorf("no packages at all: got %q, want one line for each of %d floors", got, len(floors))
+	}
+}
+
+// pkg is what go list says of a package. XTestImports are left out:
+// a test in a package of its own stands outside the house and may look in anywhere.
+type pkg struct {
+	ImportPath           string
+	Imports, TestImports []string
+}
+
+func violations(packages []pkg) []string {
+	var found []string
+	missing := maps.Clone(floors)
+	for _, p := range packages {
+		found = append(found, p.violations()...)
+		delete(missing, p.name())
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		found = append(found, fmt.Sprintf("%s has a floor, but there is no such package: take it out of floors", name))
+	}
+	return found
+}
+
+func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, "jobwatch/") }
+
+func (p pkg) violations() []string {
+	floor, ok := floors[p.name()]
+	if !ok {
+		return []string{p.name() + " has no floor: give it one in floors"}
+	}
+	var found []string
+	for _, path := range slices.Concat(p.Imports, p.TestImports) {
+		name, ours := strings.CutPrefix(path, "jobwatch/")
+		if ours && floors[name] >= floor {
+			found = append(found, fmt.Sprintf("%s (floor %d) imports %s (floor %d): only what lies on a lower floor may be imported",
+				p.name(), floor, name, floors[name]))
+		}
+	}
+	for _, path := range p.Imports {
+		if thirdParty(path) && !slices.Contains(mayImport[module(path)], p.name()) {
+			found = append(found, fmt.Sprintf("%s imports %s: mayImport does not allow it", p.name(), path))
+		}
+	}
+	return found
+}
+
+func thirdParty(path string) bool {
+	host, _, _ := strings.Cut(path, "/")
+	return strings.Contains(host, ".")
+}
+
+// module returns the module of mayImport that the package path belongs to, or "".
+func module(path string) string {
+	for name := range mayImport {
+		if path == name || strings.HasPrefix(path, name+"/") {
+			return name
+		}
+	}
+	return ""
+}
+
+func listPackages(t *testing.T) []pkg {
+	t.Helper()
+	walk(t, ".", "../cmd")
+	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports", "../...")
+	out, err := list.Output()
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		t.Fatalf("go list: %s", exit.Stderr)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		if p.ImportPath != "jobwatch/internal" { // this test
+			packages = append(packages, p)
+		}
+	}
+	return packages
+}
+
+// walk shows the source to go test's cache, which can't see what go list reads:
+// a test result from before an import changed would be taken for today's.
+func walk(t *testing.T, roots ...string) {
+	t.Helper()
+	for _, root := range roots {
+		err := filepath.WalkDir(root, func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// create makes the stream. That another watcher was faster is no error: Ready looks again.
+func (b *Broker) create(ctx context.Context, s *session) (*jetstream.StreamInfo, error) {
+	flight, land := s.fly(ctx, "$JS.API.STREAM.CREATE."+b.cfg.Stream)
+	defer land()
+	made, err := s.js.CreateStream(flight, b.cfg.newStream())
+	if err != nil {
+		return nil, b.notMade(ctx, s, grounded(flight, err))
+	}
+	b.log.Info("made stream " + b.cfg.Stream + " for " + strings.Join(b.cfg.Subjects, ", "))
+	return made.CachedInfo(), nil
+}
+
+// notMade says why the stream could not be made, and how to mend it. JetStream's passing troubles stay what they are.
+func (b *Broker) notMade(ctx context.Context, s *session, err error) error {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) || passing(err) {
+		return err
+	}
+	what := fmt.Sprintf("stream %s cannot be made: %s", b.cfg.Stream, api.Description)
+	switch {
+	case isCode(err, server.JSStreamSubjectOverlapErr):
+		return b.overlap(ctx, s)
+	case isCode(err, server.JSStreamReplicasNotSupportedErr):
+		return misfit("%s; this server is alone: set nats.replicas to 1", what)
+	case isCode(err, server.JSClusterNoPeersErrF):
+		return misfit("%s; nats.replicas is %d: start as many servers with JetStream, or lower it", what, b.cfg.Replicas)
+	case isCode(err, server.JSStreamMaxBytesRequired), isCode(err, server.JSStreamMaxStreamBytesExceeded),
+		isCode(err, server.JSStorageResourcesExceededErr), isCode(err, server.JSAccountResourcesExceededErr):
+		return misfit("%s; nats.max_bytes is %d: set it within the limits of the account and the server", what, b.cfg.MaxBytes)
+	}
+	return misfit("%s; mend it there, or make the stream yourself: nats stream add %s", what, b.cfg.Stream)
+}
+
+func passing(err error) bool {
+	for _, id := range []server.ErrorIdentifier{
+		server.JSClusterNotAvailErr, server.JSClusterNotLeaderErr, server.JSClusterNotAssignedErr,
+		server.JSClusterIncompleteErr, server.JSRaftGeneralErrF, server.JSStreamTooManyRequests,
+		server.JSStreamOfflineErr,
+	} {
+		if isCode(err, id) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlap names the stream that holds our subjects, where we may know.
+func (b *Broker) overlap(ctx context.Context, s *session) error {
+	ctx, land := s.fly(ctx, "$JS.API.STREAM.NAMES")
+	defer land()
+	for _, subject := range b.cfg.Subjects {
+		if name, err := s.js.StreamNameBySubject(ctx, subject); err == nil {
+			return misfit("stream %s cannot be made: stream %s holds subjects of %s; take them from it, set nats.stream to %s, or set nats.subject_prefix",
+				b.cfg.Stream, name, subject, name)
+		}
+	}
+	return misfit("stream %s cannot be made: another stream holds subjects of %s; take them from it (nats stream ls --subject=…), or set nats.subject_prefix",
+		b.cfg.Stream, strings.Join(b.cfg.Subjects, ", "))
+}
