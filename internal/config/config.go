@@ -1,8 +1,9 @@
 // Package config reads and checks the configuration: a YAML file in which every key but three has a
 // default, and every mistake an error that names file, line, key and the mend.
 //
-// A value goes through parse.go (bytes to YAML), reader.go and scalar.go (YAML to Go, one key at a
-// time), the list of keys in keys_*.go, and the rules between keys in auth.go and rules.go.
+// The way of a value: bytes to YAML (document.go), YAML to one Go value (reader.go, scalar.go,
+// value.go) for each key in the lists of keys.go and keys_commcell.go, which name the check of that
+// value (checks.go); last the rules between keys (rules.go).
 package config
 
 import "time"

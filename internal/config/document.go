@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -25,9 +24,9 @@ func (r *reader) document(data []byte) (node, error) {
 	if err := r.checkText(data); err != nil {
 		return node{}, err
 	}
-	tokens := lexer.Tokenize(shield(string(data)))
-	if line := tooDeep(tokens); line > 0 {
-		return node{}, r.at(line, "lists and mappings stand more than %d deep in each other", maxDepth)
+	tokens := lexer.Tokenize(shield(lineEnds.Replace(string(data))))
+	if err := r.checkTokens(tokens); err != nil {
+		return node{}, err
 	}
 	file, err := parseTokens(tokens)
 	if err != nil {
@@ -35,6 +34,9 @@ func (r *reader) document(data []byte) (node, error) {
 	}
 	return r.only(file.Docs)
 }
+
+// maxKeys is hundreds of CommCells. The parser's time grows with the square of a mapping's keys.
+const maxKeys = 20_000
 
 func (r *reader) at(line int, format string, args ...any) *Error {
 	return &Error{File: r.file, Line: line, Problem: fmt.Sprintf(format, args...)}
@@ -58,10 +60,14 @@ func (r *reader) checkText(data []byte) error {
 	return nil
 }
 
-// tooDeep is the line at which a level too many begins, or 0. A block's levels cost a line each,
-// with ever more spaces, so maxSize bounds them; brackets, and dashes on one line, cost a byte or two.
-func tooDeep(tokens token.Tokens) int {
-	brackets, marks, line := 0, 0, 0
+// The lexer counts some \r\n twice.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// checkTokens keeps the parser from what it takes too long for, or would not survive. A block's levels
+// cost a line each, with ever more spaces, so maxSize bounds them; brackets, and dashes on one line,
+// cost a byte or two.
+func (r *reader) checkTokens(tokens token.Tokens) error {
+	brackets, marks, keys, line := 0, 0, 0, 0
 	for _, tk := range tokens {
 		if tk.Position.Line != line {
 			marks, line = 0, tk.Position.Line
@@ -71,21 +77,31 @@ func tooDeep(tokens token.Tokens) int {
 			brackets++
 		case token.SequenceEndType, token.MappingEndType:
 			brackets--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+		case token.SequenceEntryType, token.TagType, token.AnchorType:
 			marks++
+		case token.MappingKeyType:
+			marks++
+			keys++
+		case token.MappingValueType:
+			keys++
 		}
 		if brackets > maxDepth || marks > maxDepth {
-			return line
+			return r.at(line, "lists and mappings stand more than %d deep in each other", maxDepth)
+		}
+		if keys > maxKeys {
+			return r.at(line, "more than %d keys; is it a configuration?", maxKeys)
 		}
 	}
-	return 0
+	return nil
 }
 
-// parseTokens allows a key to stand twice: pairs finds that, and names the whole key.
+// parseTokens allows a key to stand twice: own finds that, and names the whole key. A panic of the
+// parser is an error like others.
 func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
 	defer func() {
-		if p := recover(); p != nil { // seen on junk between brackets
-			err = errors.New("no YAML")
+		// None is known; but a running watcher reads the file again when it is edited.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the YAML reader gave up: %v", p)
 		}
 	}()
 	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())

@@ -52,7 +52,9 @@ func (r *reader) oneWayIn(n node, a *Auth) {
 		return
 	}
 	if len(ways) > 1 {
-		r.fail(n, "%s: more than one way to log in; keep one", strings.Join(ways, ", "))
+		set := named("token", a.Token, "token_file", a.TokenFile, "username", a.Username, "password", a.Password,
+			"password_file", a.PasswordFile, "domain", a.Domain, "access_token_file", a.AccessTokenFile, "refresh_token_file", a.RefreshTokenFile)
+		r.fail(n, "%s: more than one way to log in; keep one", strings.Join(set, ", "))
 		return
 	}
 	switch password := named("password", a.Password, "password_file", a.PasswordFile); {

@@ -20,7 +20,7 @@ func Since(told job.Told, seen *job.Snapshot) []job.Change {
 	var changes []job.Change
 	tell := func(c job.Change) {
 		changes = append(changes, c)
-		told = told.Tell(c, seen.Reason == "" && seen.ReasonCode == "")
+		told = told.Tell(c, seen)
 	}
 	state(told, seen, tell)
 	phase(told, seen, tell)

@@ -42,8 +42,9 @@ func (f *Fold) addJob(e Event) {
 		f.Told = job.ToldBy(&data.Job) // the events before it are gone: aged or purged
 	}
 	seen := data.Job
-	f.Told = f.Told.Tell(data.Change.Change, seen.Reason == "" && seen.ReasonCode == "")
+	f.Told = f.Told.Tell(data.Change.Change, &seen)
 	f.Snapshot, f.Last = seen, e
+	f.Last.Data = nil // a fold of every job in the stream has to fit into memory
 	f.Asked = time.Time{}
 	if data.Change.NotBefore != nil {
 		f.Asked = *data.Change.NotBefore
@@ -55,6 +56,6 @@ func (f *Fold) addCommCell(e Event) {
 	if err != nil {
 		return
 	}
-	f.Told = f.Told.Tell(job.Change{Kind: job.KindCommCell, Detail: data.Detail}, true)
+	f.Told = f.Told.Tell(job.Change{Kind: job.KindCommCell, Detail: data.Detail}, &job.Snapshot{})
 	f.Last = e
 }

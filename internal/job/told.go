@@ -50,13 +50,21 @@ type Told struct {
 	Unreachable  bool            `json:"unreachable,omitempty"` // of a CommCell
 }
 
-// Tell gives what has been told once the change is told too; noReason says that the event's job
-// carries no pending reason. This is the one meaning of an event: the watcher that commits it and
-// the watcher that reads it back from the stream fold it alike.
-func (t Told) Tell(c Change, noReason bool) Told {
+// TellAll tells several changes, in their order.
+func (t Told) TellAll(changes []Change, of *Snapshot) Told {
+	for _, c := range changes {
+		t = t.Tell(c, of)
+	}
+	return t
+}
+
+// Tell gives what has been told once the change is told too, in an event with the snapshot as its
+// job. This is the one meaning of an event: the watcher that commits it and the watcher that reads
+// it back from the stream fold it alike.
+func (t Told) Tell(c Change, of *Snapshot) Told {
 	switch c.Kind {
 	case KindState:
-		return t.tellState(c, noReason)
+		return t.tellState(c, of.Reason == "" && of.ReasonCode == "")
 	case KindPhase:
 		t.Phase = c.To
 	case KindFailure:

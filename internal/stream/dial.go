@@ -30,7 +30,10 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), plain(err))
 	}
-	s.nc, s.host = nc, hosts(servers)
+	s.nc, s.host, s.version = nc, hosts(servers), nc.ConnectedServerVersion()
+	if s.version == "" { // NATS tells it as long as it is connected
+		return nil, s.whyLost()
+	}
 	if u, err := url.Parse(nc.ConnectedUrlRedacted()); err == nil && u.Host != "" {
 		s.host = u.Host
 	}

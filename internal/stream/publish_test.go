@@ -102,7 +102,7 @@ func TestPublishRefused(t *testing.T) {
 			text:   "stream JOBS is full: maximum messages exceeded; mend with: nats stream edit JOBS --max-msgs=-1",
 		},
 		"bytes full": {
-			stream: func(c *jetstream.StreamConfig) { c.MaxBytes = 250 },
+			stream: func(c *jetstream.StreamConfig) { c.MaxBytes = 500 },
 			reason: StreamFull,
 			text:   "stream JOBS is full: maximum bytes exceeded; mend with: nats stream edit JOBS --max-bytes=-1",
 		},

@@ -74,7 +74,7 @@ func permanent(s *session, err error, tries int) error {
 }
 
 func (b *Broker) check(ctx context.Context, s *session) error {
-	if err := newEnough(s.host, s.nc.ConnectedServerVersion()); err != nil {
+	if err := newEnough(s.host, s.version); err != nil {
 		return err
 	}
 	info, err := s.streamInfo(ctx, b.cfg.Stream)

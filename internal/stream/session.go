@@ -15,10 +15,11 @@ import (
 // session is one connection, from its handshake to its loss. It never reconnects: the next connection is another
 // session, whose server version and stream are checked anew before anything is published through it.
 type session struct {
-	nc   *nats.Conn
-	js   jetstream.JetStream
-	host string        // and port of the server, without what its URL may hold of a password
-	lost chan struct{} // closed when the connection is gone
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	host    string        // and port of the server, without what its URL may hold of a password
+	version string        // of the server
+	lost    chan struct{} // closed when the connection is gone
 
 	mu      sync.Mutex
 	flights map[*flight]bool // requests under way

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestEnvironment(t *testing.T) {
+	for _, row := range []row{
+		{"${WORD}", "eight"},
+		{"a${N}b${WORD}", "a16beight"},
+		{`"${WORD}"`, "eight"},
+		{"'${WORD}'", "eight"},
+		{"|-\n    ${WORD}", "eight"},
+		{"${N}", "16"},
+		{`"${EMPTY}"`, ""},
+		{"$${WORD}", "${WORD}"},
+		{"$$${WORD}", "$${WORD}"},
+		{"$${WORD}-${WORD}", "${WORD}-eight"},
+		{"$WORD", "$WORD"},
+		{"a$$b{c}", "a$$b{c}"},
+		{"${WORD} # ${MISSING}", "eight"},
+		{"${SECRET}", `a: [b] # {c} ${N} "d`},
+	} {
+		if got := parse(t, commcell("guid: "+row.text)).CommCells[0].GUID; got != row.want {
+			t.Errorf("%s: got %q, want %q", row.text, got, row.want)
+		}
+	}
+}
+
+func TestEnvironmentBetweenBraces(t *testing.T) {
+	c := parse(t, auth("username: ${WORD}, password: ${SECRET}")+"store: {path: ${WORD}/w.db}\n")
+	if c.Store.Path != "eight/w.db" || c.CommCells[0].Auth.Username != "eight" {
+		t.Errorf("got %q and %q", c.Store.Path, c.CommCells[0].Auth.Username)
+	}
+}
+
+func TestEnvironmentIsNoText(t *testing.T) {
+	c := parse(t, commcell(`concurrency: ${N}
+rate_limit: "${N}"
+timeout: ${HOURS}
+discover: {enabled: ${YES}}
+jobs: [1${N}, "${N}"]`)).CommCells[0]
+	if c.Concurrency != 16 || c.RateLimit != 16 || c.Timeout != 36*time.Hour || !c.Discover.Enabled || len(c.Jobs) != 2 || c.Jobs[0] != 116 {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestDigitsStayASecret(t *testing.T) {
+	if got := parse(t, auth("token: ${DIGITS}")).CommCells[0].Auth.Token; got != "0123" {
+		t.Errorf("got %q, want 0123", got)
+	}
+}
+
+func TestEnvironmentErrors(t *testing.T) {
+	const unset = "the environment variable MISSING is not set; set it, or write $${ for a plain ${"
+	const noName = "a ${ without the name of an environment variable and } behind it; write ${NAME}, or $${ for a plain ${"
+	check(t, []row{
+		{commcell("guid: ${MISSING}"), "5: commcells[0].guid: " + unset},
+		{commcell("concurrency: ${MISSING}"), "5: commcells[0].concurrency: " + unset},
+		{commcell("jobs: [1, ${MISSING}]"), "5: commcells[0].jobs[1]: " + unset},
+		{auth("token: ${MISSING}"), "4: commcells[0].auth.token: " + unset},
+		{commcell("guid: ${}"), "5: commcells[0].guid: " + noName},
+		{commcell("guid: ${N"), "5: commcells[0].guid: " + noName},
+		{commcell("guid: ${1N}"), "5: commcells[0].guid: " + noName},
+		{commcell("guid: \"${N:-8}\""), "5: commcells[0].guid: " + noName},
+		{section("${WORD}: 8"), `5: "${WORD}": unknown key; known here: commcells, nats, store, http, log, cluster, severity, relays`},
+	})
+}
+
+func TestNoSecretInAnError(t *testing.T) {
+	for _, text := range []string{
+		auth("token: 4711"),
+		auth("token: [hunter2]"),
+		auth("token: {hunter2: 1}"),
+		auth("token: \"hunter2\\nhunter2\""),
+		auth("token: \"${BROKEN}\""),
+		auth("token: hunter2, username: hunter2, password: hunter2"),
+		auth("username: a, password: \"x${hunter2\""),
+		auth("username: a, password: \"hunter2${}\""),
+		auth("token: \"hunter2"),
+		"commcells:\n  - name: a\n    auth:\n      token:hunter2\n",
+		"commcells:\n  - name: a\n    auth:\n      token: hunter2: a\n",
+		"commcells:\n  - name: a\n    auth:\n      token: hunter2\n     scheme: bearer\n",
+		"commcells:\n  - name: a\n    auth: hunter2\n",
+		strings.Replace(minimal, "https://cs", "https://${WORD}:hunter2@cs", 1),
+		strings.Replace(minimal, "https://cs", "https://a:hun ter2/hunter2@cs", 1),
+		section("nats: {url: 'nats://a:b,nats://c:hunter2@d'}"),
+	} {
+		got := refused(t, text)
+		for _, secret := range []string{"hunter2", "4711", "one\ntwo", "two"} {
+			if strings.Contains(got, secret) {
+				t.Errorf("%s\n shows %q: %s", text, secret, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+// FuzzParse: whatever the file holds, it is a configuration or an error that names the file.
+func FuzzParse(f *testing.F) {
+	complete, err := os.ReadFile(completeFile)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, text := range []string{
+		string(complete), minimal, full, "", "\ufeff", "a: &a [*a]", "commcells: &a\n- <<: *a", "? a\n: b", "<<: {<<: {}}",
+		"commcells:\r\n\t- a", "%YAML 1.2\n---\n{}", "[[[{{{", "- - - -", "!!map {a: !b c}", "a: |2-\n    b", "\"\\x00\": '", "{a: b, <<: *c}",
+		"commcells: ${N}\n${N}: $${", "relays: [{a: &b c}, *b]",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("watcher.yaml", data, env)
+		if err == nil {
+			c.NotYetInForce()
+			c.Warnings()
+			return
+		}
+		var is *Error
+		if c != nil || !errors.As(err, &is) || !strings.HasPrefix(err.Error(), "watcher.yaml:") {
+			t.Errorf("%q: %v", data, err)
+		}
+	})
+}

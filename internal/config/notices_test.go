@@ -1,0 +1,61 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+)
+
+func TestNotYetInForce(t *testing.T) {
+	for _, row := range []struct {
+		text string
+		want []string
+	}{
+		{minimal, nil},
+		{commcell("sweep: auto\nformat: json\nfull_refresh: 600s\nfeed_every: 5s\nguid: \"\"\ndiscover: {include: {}, exclude: {client: []}}"), nil},
+		{section("http: {listen: 127.0.0.1:9480}\nrelays: []\ncluster: {enabled: false}\nstore: {keep_sent: 24h}"), nil},
+		{commcell("concurrency: 9\nschedule: \"@hourly\"\njobs: [1]\ntls: {ca_file: a}"), nil},
+		{commcell("sweep: details"), []string{"commcells[0].sweep"}},
+		{auth("access_token_file: a, refresh_token_file: b"), []string{"commcells[0].auth.access_token_file", "commcells[0].auth.refresh_token_file"}},
+		{full, []string{
+			"commcells[0].guid", "commcells[0].format", "commcells[0].discover.include.client", "commcells[0].discover.include.client_group",
+			"commcells[0].discover.exclude.application", "commcells[0].discover.exclude.job_type",
+			"commcells[0].discover.exclude.operation", "commcells[0].discover.exclude.subclient",
+			"commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every", "commcells[0].stall_after", "commcells[0].lost_after",
+			"nats.on_new_stream", "store.keep_sent",
+			"http.listen", "http.tls.cert_file", "http.tls.client_ca_file", "http.tls.key_file", "http.token_file",
+			"cluster.enabled", "cluster.instance", "relays",
+		}},
+	} {
+		if got := parse(t, row.text).NotYetInForce(); !slices.Equal(got, row.want) {
+			t.Errorf("%s\n got %q\nwant %q", row.text, got, row.want)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	open := []string{"watcher.yaml:5: nats.embedded.listen: whoever reaches 0.0.0.0:4222 may read and write the stream; " +
+		"set nats.user and nats.password_file, or listen on 127.0.0.1"}
+	for _, row := range []struct {
+		text string
+		want []string
+	}{
+		{minimal, nil},
+		{section("nats: {embedded: {listen: '0.0.0.0:4222'}}"), open},
+		{section("nats: {embedded: {listen: '0.0.0.0:4222'}, user: a, password_file: b}"), nil},
+		{section("nats: {embedded: {listen: '0.0.0.0:4222'}, token_file: a}"), nil},
+		{section("nats: {embedded: {listen: '0.0.0.0:4222'}, url: nats://a}"), nil},
+		{section("nats: {embedded: {listen: '127.8.0.1:4222'}}"), nil},
+		{section("nats: {embedded: {listen: '[::1]:4222'}}"), nil},
+		{section("nats: {embedded: {listen: 'localhost:4222'}}"), nil},
+	} {
+		if got := parse(t, row.text).Warnings(); !reflect.DeepEqual(got, row.want) {
+			t.Errorf("%s\n got %q\nwant %q", row.text, got, row.want)
+		}
+	}
+	for _, listen := range []string{":4222", "[::]:4222", "10.0.0.1:4222", "cs.example.com:4222"} {
+		if got := parse(t, section("nats: {embedded: {listen: '"+listen+"'}}")).Warnings(); len(got) != 1 {
+			t.Errorf("%s: got %q, want a warning", listen, got)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package diff_test
+
+import (
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"jobwatch/internal/job"
+)
+
+// Few words each, so that looks often agree in one thing and differ in another, and things that
+// vanished come back.
+var (
+	states = rapid.SampledFrom([]job.Text{
+		"", "Running", "Running", "running ", "Waiting", "Pending", "Suspended", "Wird gesichert",
+		"Completed", "Completed w/ one or more errors", "Failed", "Failed to Start", "Killed",
+	})
+	phases  = rapid.SampledFrom([]job.Text{"", "Scan", "Backup", " backup", "Archive Index"})
+	reasons = rapid.SampledFrom([]job.Text{
+		"", "", "12 of 40 streams in use", "13 of 40 streams in use", "no media", "404",
+	})
+	codes       = rapid.SampledFrom([]job.Text{"", "", "19:579", "19:580"})
+	attempts    = rapid.SampledFrom([]int64{0, 0, 1, 2, 3})
+	complaints  = rapid.SampledFrom([]job.Text{"", "", "disk full", "host down", "snapshot 17 of 20 lost"})
+	failedItems = rapid.Custom(func(t *rapid.T) job.Text {
+		if !rapid.Bool().Draw(t, "counted") {
+			return ""
+		}
+		few := rapid.IntRange(0, 3)
+		return job.Text(fmt.Sprintf("%d Folders, %d Files", few.Draw(t, "folders"), few.Draw(t, "files")))
+	})
+)
+
+var snapshots = rapid.Custom(func(t *rapid.T) job.Snapshot {
+	s := job.Snapshot{
+		CommCell: "prod", Number: 1248, Client: "fall.example.com",
+		State:      states.Draw(t, "state"),
+		Phase:      phases.Draw(t, "phase"),
+		Reason:     reasons.Draw(t, "reason"),
+		ReasonCode: codes.Draw(t, "code"),
+		Failures:   failedItems.Draw(t, "failures"),
+	}
+	if number := attempts.Draw(t, "attempt"); number > 0 {
+		s.Attempt = &number
+	}
+	if rapid.Bool().Draw(t, "ended") {
+		at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+		s.EndTime = &at
+	}
+	for _, name := range []string{"mail", "db", "fall.example.com"} { // a name stands once
+		if rapid.Bool().Draw(t, name) {
+			s.Machines = append(s.Machines, job.VM{Name: name, Reason: complaints.Draw(t, name+" complains")})
+		}
+	}
+	s.Settle()
+	return s
+})
+
+// looks is what is seen of one job, look by look; a look often shows what the one before showed.
+var looks = rapid.Custom(func(t *rapid.T) []job.Snapshot {
+	seen := rapid.SliceOfN(snapshots, 1, 10).Draw(t, "looks")
+	for i := 1; i < len(seen); i++ {
+		if rapid.Bool().Draw(t, "as before") {
+			keepMost(t, &seen[i], seen[i-1])
+		}
+	}
+	return seen
+})
+
+// keepMost leaves of a look only one thing that is new.
+func keepMost(t *rapid.T, s *job.Snapshot, before job.Snapshot) {
+	drawn := *s
+	*s = before
+	switch rapid.SampledFrom([]string{"state", "phase", "reason", "failures", "machines", "attempt"}).Draw(t, "but") {
+	case "state":
+		s.State, s.EndTime = drawn.State, drawn.EndTime
+	case "phase":
+		s.Phase = drawn.Phase
+	case "reason":
+		s.Reason, s.ReasonCode = drawn.Reason, drawn.ReasonCode
+	case "failures":
+		s.Failures, s.FailedFolders, s.FailedFiles = drawn.Failures, nil, nil
+	case "machines":
+		s.Machines, s.VMs = drawn.Machines, nil
+	case "attempt":
+		s.Attempt = drawn.Attempt
+	}
+	s.Settle()
+}

@@ -1,0 +1,108 @@
+package diff_test
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"jobwatch/internal/diff"
+	"jobwatch/internal/job"
+)
+
+// What was just told is no change; only behind a new attempt, whose counts begin anew, is there
+// something left for a second look.
+func TestToldIsNoChange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var told job.Told
+		for _, seen := range looks.Draw(t, "job") {
+			changes := diff.Since(told, &seen)
+			told = told.TellAll(changes, &seen)
+			if slices.ContainsFunc(changes, newAttempt) {
+				rest := diff.Since(told, &seen)
+				if i := slices.IndexFunc(rest, notCounted); i >= 0 {
+					t.Fatalf("behind a new attempt %+v tells %s", seen, sentence(rest[i]))
+				}
+				told = told.TellAll(rest, &seen)
+			}
+			if rest := diff.Since(told, &seen); len(rest) > 0 {
+				t.Fatalf("%+v tells again %s", seen, sentence(rest[0]))
+			}
+		}
+	})
+}
+
+func TestChangesComeInOrder(t *testing.T) {
+	ranks := []string{"state", "phase", "failure.state", "failure.items", "failure.vm", "failure.reason", "watch.attempt"}
+	rank := func(c job.Change) int {
+		return max(slices.Index(ranks, c.Kind), slices.Index(ranks, c.Kind+"."+c.Detail))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var told job.Told
+		for _, seen := range looks.Draw(t, "job") {
+			changes := diff.Since(told, &seen)
+			told = told.TellAll(changes, &seen)
+			if !slices.IsSortedFunc(changes, func(a, b job.Change) int { return cmp.Compare(rank(a), rank(b)) }) {
+				t.Fatalf("out of order: %+v", changes)
+			}
+		}
+	})
+}
+
+// Whoever reads the events back knows what was told as well as the watcher that told it.
+func TestStreamGivesWhatWasTold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var told job.Told
+		s := newStream(t)
+		for _, seen := range looks.Draw(t, "job") {
+			changes := diff.Since(told, &seen)
+			told = told.TellAll(changes, &seen)
+			s.publish(changes, seen)
+			if folded := s.fold(); !reflect.DeepEqual(folded.Told, told) {
+				t.Fatalf("the stream told %+v\n   the watcher %+v", folded.Told, told)
+			}
+		}
+	})
+}
+
+// However many of its events a watcher leaves behind, the next one, which has only the stream,
+// tells the rest and nothing else.
+func TestStreamGoesOnAfterEveryCrash(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newStream(t)
+		for _, seen := range looks.Draw(t, "job") {
+			changes := diff.Since(s.fold().Told, &seen)
+			told := rapid.IntRange(0, len(changes)).Draw(t, "told before the crash")
+			s.publish(changes[:told], seen)
+			rest := diff.Since(s.fold().Told, &seen)
+			if told < len(changes) && !slices.Equal(rest, changes[told:]) {
+				t.Fatalf("after %d of %+v\n  comes %+v", told, changes, rest)
+			}
+		}
+		s.checkFrom()
+	})
+}
+
+// After the last look the stream says what the job is, whatever was torn before.
+func TestStreamEndsAtTheTruth(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newStream(t)
+		seen := looks.Draw(t, "job")
+		for i := range seen {
+			changes := diff.Since(s.fold().Told, &seen[i])
+			s.publish(changes[:rapid.IntRange(0, len(changes)).Draw(t, "told")], seen[i])
+		}
+		last := seen[len(seen)-1]
+		for range 2 { // a new attempt takes two
+			s.publish(diff.Since(s.fold().Told, &last), last)
+		}
+		s.checkFrom()
+		s.checkTruth(last)
+	})
+}
+
+func newAttempt(c job.Change) bool { return c.Kind == job.KindWatch && c.Detail == job.DetailAttempt }
+
+func notCounted(c job.Change) bool { return c.Detail != job.DetailItems && c.Detail != job.DetailVM }

@@ -1,0 +1,144 @@
+package diff_test
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"jobwatch/internal/diff"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+)
+
+// stream is one job's events as the broker keeps them.
+type stream struct {
+	t        *rapid.T
+	minter   *event.Minter
+	messages [][]byte
+}
+
+func newStream(t *rapid.T) *stream { return &stream{t: t, minter: event.NewMinter(nil)} }
+
+func (s *stream) publish(changes []job.Change, seen job.Snapshot) {
+	at := time.Date(2026, 11, 23, 14, 0, len(s.messages), 0, time.UTC)
+	for _, c := range changes {
+		o := job.Observation{Snapshot: seen, Asked: at, Answered: at}
+		e, err := s.minter.Job(uint64(len(s.messages)+1), c, o, time.Time{})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		message, err := json.Marshal(e)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.messages = append(s.messages, message)
+	}
+}
+
+func (s *stream) fold() event.Fold {
+	var f event.Fold
+	for i, message := range s.messages {
+		f.Add(uint64(i+1), message)
+	}
+	return f
+}
+
+// heard is an event as a subscriber reads it.
+type heard struct {
+	Data struct {
+		Change struct {
+			Kind, Detail, VM string
+			From, To         *string
+		}
+		Job struct{ PendingReason, PendingReasonCode *string }
+	}
+}
+
+// family names the events whose from follows from one another's to.
+func (h *heard) family() string {
+	switch c := h.Data.Change; c.Kind {
+	case "state", "phase":
+		return c.Kind
+	default:
+		return c.Kind + "." + c.Detail + "." + c.VM
+	}
+}
+
+func (s *stream) hear() []heard {
+	events := make([]heard, len(s.messages))
+	for i, message := range s.messages {
+		if err := json.Unmarshal(message, &events[i]); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return events
+}
+
+// checkFrom reads the stream as the contract tells a subscriber to: from is the to of the event
+// before it of the same family, but for the events that clear what was told.
+func (s *stream) checkFrom() {
+	last := map[string]string{} // family => to
+	for i, h := range s.hear() {
+		c := h.Data.Change
+		if got, want := value(c.From), last[h.family()]; got != want {
+			s.t.Fatalf("event %d, %s, comes from %q, but before it is %q", i+1, h.family(), got, want)
+		}
+		h.clear(last)
+		last[h.family()] = value(c.To)
+		if c.Kind == "state" {
+			last["failure.state."] = value(c.From) // where a failure came from
+		}
+	}
+}
+
+// clear forgets what the contract says that the event clears.
+func (h *heard) clear(last map[string]string) {
+	switch c := h.Data.Change; {
+	case c.Kind == "state" && c.From == nil:
+		clear(last)
+	case c.Kind == "state" && h.Data.Job.PendingReason == nil && h.Data.Job.PendingReasonCode == nil:
+		forget(last, "failure.reason.")
+	case c.Kind == "watch" && c.Detail == "attempt":
+		forget(last, "failure.items.", "failure.vm.")
+	}
+}
+
+func forget(last map[string]string, families ...string) {
+	for family := range last {
+		for _, gone := range families {
+			if strings.HasPrefix(family, gone) {
+				delete(last, family)
+			}
+		}
+	}
+}
+
+// checkTruth compares the last word of each family with the job itself.
+func (s *stream) checkTruth(seen job.Snapshot) {
+	if rest := diff.Since(s.fold().Told, &seen); len(rest) > 0 {
+		s.t.Fatalf("%+v is owed %+v", seen, rest)
+	}
+	last := map[string]job.Text{}
+	for _, h := range s.hear() {
+		last[h.family()] = job.Text(value(h.Data.Change.To))
+	}
+	for family, is := range map[string]job.Text{"state": seen.State, "phase": seen.Phase} {
+		if is != "" && !job.Same(last[family], is) {
+			s.t.Fatalf("the %s is %q, the stream ends at %q", family, is, last[family])
+		}
+	}
+	for _, vm := range seen.Machines {
+		if told := last["failure.vm."+vm.Name]; vm.Reason != "" && told != vm.Reason {
+			s.t.Fatalf("machine %s failed for %q, the stream ends at %q", vm.Name, vm.Reason, told)
+		}
+	}
+}
+
+func value(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}

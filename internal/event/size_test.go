@@ -1,0 +1,75 @@
+package event
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"jobwatch/internal/job"
+)
+
+const sizeLimit = 64 << 10 // bytes, of an event
+
+// An event whose texts are all as long as they may be, of characters that swell in JSON.
+func TestLongestEventKeepsTheLimit(t *testing.T) {
+	for _, character := range []string{"\x00", "\x1f", "\u2028", "<", `"`, `\`, "\xff", "a", "ä", "完", "𝄞", "\u0085"} {
+		o := longest(character)
+		reason, name := clipped(character, job.ReasonLimit), clipped(character, job.NameLimit)
+		c := job.Change{
+			Kind: job.KindFailure, Detail: job.DetailReason, From: reason, To: reason, VM: string(name), Code: name,
+		}
+		e, err := NewMinter(nil).Job(math.MaxUint64, c, o, o.Asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := len(message(t, e))
+		if size >= sizeLimit {
+			t.Errorf("of %q: %d bytes, want less than %d", character, size, sizeLimit)
+		}
+		if size < 3*job.ReasonLimit { // from, to, and in the job
+			t.Errorf("of %q: %d bytes only; is it the longest?", character, size)
+		}
+	}
+}
+
+func TestLongestCommCellEventKeepsTheLimit(t *testing.T) {
+	e := mintCommCell(t, math.MaxUint64, job.DetailUnreachable, strings.Repeat("\x00", sizeLimit))
+	if size := len(message(t, e)); size >= sizeLimit {
+		t.Errorf("%d bytes, want less than %d", size, sizeLimit)
+	}
+	data, err := e.CommCell()
+	if err != nil || !strings.HasSuffix(string(data.Reason), "…") {
+		t.Errorf("the reason ends in %q (%v), want …", data.Reason[max(0, len(data.Reason)-5):], err)
+	}
+}
+
+// longest fills every member of a snapshot, those too that are not thought of yet.
+func longest(character string) job.Observation {
+	var s job.Snapshot
+	at := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	fields := reflect.ValueOf(&s).Elem()
+	for i := range fields.NumField() {
+		switch field := fields.Field(i); field.Interface().(type) {
+		case job.Text:
+			field.SetString(string(clipped(character, job.NameLimit)))
+			s.Truncated = append(s.Truncated, fields.Type().Field(i).Tag.Get("json"))
+		case *int64:
+			field.Set(reflect.ValueOf(new(int64(math.MinInt64))))
+		case *float64:
+			field.Set(reflect.ValueOf(new(-math.SmallestNonzeroFloat64)))
+		case *time.Time:
+			field.Set(reflect.ValueOf(&at))
+		}
+	}
+	s.CommCell, s.Number = strings.Repeat("p", 200), math.MaxInt64
+	s.Reason = clipped(character, job.ReasonLimit)
+	s.VMs = &job.VMCount{Total: math.MaxInt, Failed: math.MaxInt}
+	return job.Observation{Snapshot: s, Asked: at, Answered: at}
+}
+
+func clipped(character string, limit int) job.Text {
+	text, _ := job.Clip(strings.Repeat(character+".", limit), limit)
+	return text
+}

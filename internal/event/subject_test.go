@@ -1,0 +1,112 @@
+package event
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"jobwatch/internal/job"
+)
+
+func TestClientToken(t *testing.T) {
+	long := strings.Repeat("x", 129)
+	for _, row := range []struct{ client, want string }{
+		{"skma_2", "skma_2"},
+		{"", "-"},
+		{"-", "%2D"},
+		{"--", "--"},
+		{"a-b", "a-b"},
+		{"fall.example.com", "fall%2Eexample%2Ecom"},
+		{"*", "%2A"},
+		{">", "%3E"},
+		{"100%", "100%25"},
+		{"fall%2Eexample", "fall%252Eexample"}, // a name that looks encoded stays another one
+		{"SQL Server (prod)", "SQL%20Server%20(prod)"},
+		{"a\tb\nc\x00d\x7f", "a%09b%0Ac%00d%7F"},
+		{"a\u00a0b\u2003c\u0085", "a%C2%A0b%E2%80%83c%C2%85"}, // white space and controls beyond ASCII
+		{"Lübeck", "Lübeck"},
+		{"東京/1", "東京/1"},
+		{"$JS", "$JS"},
+		{strings.Repeat("x", 128), strings.Repeat("x", 128)},
+		{long, long[:111] + "~0ec9eb33e74510bc"},
+		{"." + long + "x", "%2E" + long[:108] + "~7dedaddf39ad5b7c"}, // of the name, not of the token
+	} {
+		if got := clientToken(row.client); got != row.want {
+			t.Errorf("client %q is the token %q, want %q", row.client, got, row.want)
+		}
+	}
+}
+
+// The head of a long token ends before what would not fit whole.
+func TestClientTokenCutsNothingInTwo(t *testing.T) {
+	for _, row := range []struct {
+		client, head string
+	}{
+		{strings.Repeat("x", 110) + strings.Repeat("ä", 20), strings.Repeat("x", 110)},
+		{strings.Repeat("x", 109) + strings.Repeat("ä", 20), strings.Repeat("x", 109) + "ä"},
+		{strings.Repeat("x", 109) + strings.Repeat(".", 20), strings.Repeat("x", 109)},
+		{strings.Repeat("x", 108) + strings.Repeat(".", 20), strings.Repeat("x", 108) + "%2E"},
+		{strings.Repeat("\u00a0", 40), strings.Repeat("%C2%A0", 18)}, // six bytes each
+	} {
+		got := clientToken(row.client)
+		head, hash, found := strings.Cut(got, "~")
+		if head != row.head || !found || len(hash) != 16 || len(got) > tokenLimit {
+			t.Errorf("client %q is the token %q, want %q ~ 16 digits", row.client, got, row.head)
+		}
+	}
+	head := strings.Repeat("x", 200)
+	if clientToken(head+"a") == clientToken(head+"b") {
+		t.Error("two long names have one token")
+	}
+}
+
+func TestAddress(t *testing.T) {
+	fall := job.Snapshot{Client: "fall.example.com", State: "Running"}
+	vm := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, VM: "mail.example.com", To: "disk full"}
+	for _, row := range []struct {
+		event        Event
+		prefix, want string
+	}{
+		{mint(t, 1, stateChange("", "Running"), fall), "", "jobs.prod.1248.fall%2Eexample%2Ecom.state.running"},
+		{mint(t, 2, vm, fall), "acme", "acme.jobs.prod.1248.fall%2Eexample%2Ecom.failure.vm"},
+		{mint(t, 1, phaseChange("", "Archive Index"), job.Snapshot{}), "acme.eu", "acme.eu.jobs.prod.1248.-.phase.archive_index"},
+		{mintCommCell(t, 1, job.DetailUnreachable, "no route to host"), "", "commcells.prod.unreachable"},
+		{mintCommCell(t, 2, job.DetailReachable, ""), "acme", "acme.commcells.prod.reachable"},
+	} {
+		back, err := Parse(message(t, row.event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := back.Address(row.prefix); err != nil || got != row.want {
+			t.Errorf("published under %q (%v), want %q", got, err, row.want)
+		}
+	}
+}
+
+func TestFilter(t *testing.T) {
+	prod := job.ID{CommCell: "prod", Number: 1248}
+	for _, row := range []struct {
+		id           job.ID
+		prefix, want string
+	}{
+		{prod, "", "jobs.prod.1248.>"},
+		{prod, "acme", "acme.jobs.prod.1248.>"},
+		{job.ID{CommCell: "prod"}, "", "commcells.prod.>"},
+		{job.ID{CommCell: "prod"}, "acme", "acme.commcells.prod.>"},
+	} {
+		if got := Filter(row.prefix, row.id); got != row.want {
+			t.Errorf("the filter of %s is %q, want %q", row.id, got, row.want)
+		}
+	}
+}
+
+func TestSubjects(t *testing.T) {
+	for prefix, want := range map[string][]string{
+		"":     {"jobs.>", "commcells.>"},
+		"acme": {"acme.jobs.>", "acme.commcells.>"},
+	} {
+		if got := Subjects(prefix); !slices.Equal(got, want) {
+			t.Errorf("with the prefix %q a stream holds %q, want %q", prefix, got, want)
+		}
+	}
+}
