@@ -53,6 +53,13 @@ func TestDigitsStayASecret(t *testing.T) {
 	}
 }
 
+func TestLineEndIsNoPartOfASecret(t *testing.T) {
+	c := parse(t, strings.Replace(minimal, "auth: {token_file: t}", "auth:\n      token: |\n        hunter2\n", 1))
+	if got := c.CommCells[0].Auth.Token; got != "hunter2" {
+		t.Errorf("got %q, want hunter2", got)
+	}
+}
+
 func TestEnvironmentErrors(t *testing.T) {
 	const unset = "the environment variable MISSING is not set; set it, or write $${ for a plain ${"
 	const noName = "a ${ without the name of an environment variable and } behind it; write ${NAME}, or $${ for a plain ${"

@@ -138,11 +138,12 @@ func TestEmptySectionsKeepTheDefaults(t *testing.T) {
 }
 
 func TestSeveralErrorsAreAllTold(t *testing.T) {
-	got := refused(t, "log: {level: loud}\n"+commcell("sweep: all\ntimout: 5s\nfeed_every: -1s"))
+	got := refused(t, "log: {level: loud}\n"+commcell("sweep: all\ntimout: 5s\nfeed_every: -1s\ntimeout: 5s\ntimeout: 5s"))
 	want := `1: log.level: "loud": wants debug, info, warn or error
 6: commcells[0].sweep: "all": wants auto, list or details
 7: commcells[0].timout: unknown key; did you mean "timeout"?
-8: commcells[0].feed_every: "-1s": wants 0 or more`
+8: commcells[0].feed_every: "-1s": wants 0 or more
+10: commcells[0].timeout: set twice, first on line 9; keep one`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -86,10 +86,7 @@ func machines(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
 }
 
 func reason(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
-	text := seen.Reason
-	if text == "" {
-		text = seen.ReasonCode
-	}
+	text := seen.ReasonText()
 	if seen.Terminal || text == "" || sameReason(told, text, seen.ReasonCode) {
 		return
 	}

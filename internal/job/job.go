@@ -33,7 +33,7 @@ func (id ID) IsCommCell() bool { return id.Number == 0 }
 func ParseID(text string) (ID, error) {
 	name, number, found := strings.Cut(text, "/")
 	n, err := strconv.ParseInt(number, 10, 64)
-	if !found || name == "" || err != nil || n <= 0 {
+	if !found || name == "" || err != nil || n <= 0 || number != strconv.FormatInt(n, 10) {
 		return ID{}, fmt.Errorf("%q names no job; write <commcell>/<job id>, as in prod/1248", text)
 	}
 	return ID{CommCell: name, Number: n}, nil

@@ -94,6 +94,14 @@ type VM struct {
 // JobID names the job that the snapshot is of.
 func (s *Snapshot) JobID() ID { return ID{CommCell: s.CommCell, Number: s.Number} }
 
+// ReasonText is the pending reason in the CommServe's words, which may be no more than its code.
+func (s *Snapshot) ReasonText() Text {
+	if s.Reason == "" {
+		return s.ReasonCode
+	}
+	return s.Reason
+}
+
 // Updated is the answer's own time, by the CommServe's clock: when it last changed the job, or ended it.
 // The zero time is: it says none.
 func (s *Snapshot) Updated() time.Time {

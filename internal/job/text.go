@@ -2,7 +2,6 @@ package job
 
 import (
 	"encoding/json"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -42,7 +41,9 @@ const ellipsis = "…"
 // Clip cuts a text so that it takes at most limit bytes in JSON; a cut one ends in "…".
 // A broken byte becomes U+FFFD.
 func Clip(text string, limit int) (clipped Text, cut bool) {
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	if !utf8.ValidString(text) {
+		text = string([]rune(text)) // each broken byte becomes U+FFFD
+	}
 	size, keep := 0, 0
 	for i, r := range text {
 		size += jsonSize(r)

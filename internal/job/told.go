@@ -64,7 +64,7 @@ func (t Told) TellAll(changes []Change, of *Snapshot) Told {
 func (t Told) Tell(c Change, of *Snapshot) Told {
 	switch c.Kind {
 	case KindState:
-		return t.tellState(c, of.Reason == "" && of.ReasonCode == "")
+		return t.tellState(c, of.ReasonText() == "")
 	case KindPhase:
 		t.Phase = c.To
 	case KindFailure:
@@ -116,7 +116,7 @@ func (t Told) tellFailure(c Change) Told {
 func ToldBy(s *Snapshot) Told {
 	told := Told{
 		State: s.State, FailureState: Class(s.StateClass).Failing(), Phase: s.Phase,
-		Reason: s.Reason, ReasonCode: s.ReasonCode,
+		Reason: s.ReasonText(), ReasonCode: s.ReasonCode,
 	}
 	if folders, files, ok := ParseFailures(s.Failures); ok && folders+files > 0 {
 		told.Items, told.Folders, told.Files = s.Failures, folders, files

@@ -47,7 +47,7 @@ func passing(err error) bool {
 	for _, id := range []server.ErrorIdentifier{
 		server.JSClusterNotAvailErr, server.JSClusterNotLeaderErr, server.JSClusterNotAssignedErr,
 		server.JSClusterIncompleteErr, server.JSRaftGeneralErrF, server.JSStreamTooManyRequests,
-		server.JSStreamOfflineErr,
+		server.JSStreamOfflineErr, server.JSStreamCreateErrF, // the latter while one of that name is still being removed
 	} {
 		if isCode(err, id) {
 			return true

@@ -175,9 +175,7 @@ func TestPublishIntoAnotherStreamThatTookTheSubjects(t *testing.T) {
 	if err := js.DeleteStream(soon(t), "JOBS"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.CreateStream(soon(t), jetstream.StreamConfig{Name: "THEIRS", Subjects: []string{"jobs.>"}}); err != nil {
-		t.Fatal(err)
-	}
+	makeStream(t, js, jetstream.StreamConfig{Name: "THEIRS", Subjects: []string{"jobs.>"}})
 	_, err := b.Publish(soon(t), event(1, "a", 0))
 	var refused *RefusedError
 	if !errors.As(err, &refused) || refused.Reason != Misfit {

@@ -49,6 +49,7 @@ func (b *Broker) Info(ctx context.Context) (Info, error) {
 }
 
 // Last reads the last message whose subject filter matches, from the stream's leader: a replica may lag.
+// For the filter > alone JetStream looks at its last sequence only, and has no message if that one was deleted.
 // The error is ErrNone if there is no such message, ErrNoStream, ErrDisconnected, a *RefusedError for want of the
 // right, or what NATS said.
 func (b *Broker) Last(ctx context.Context, filter string) (Message, error) {

@@ -25,6 +25,10 @@ func TestLast(t *testing.T) {
 	if _, err := b.Last(soon(t), "jobs.prod.3.>"); !errors.Is(err, ErrNone) {
 		t.Errorf("another job: got %v, want %v", err, ErrNone)
 	}
+	forgetMessages(t, b, 2)
+	if m, err := b.Last(soon(t), "jobs.prod.1.>"); err != nil || m.ID != "a" {
+		t.Errorf("once the last was deleted: got %+v, %v", m, err)
+	}
 	if _, err := admin(t, b).Publish(soon(t), "jobs.foreign", nil); err != nil {
 		t.Fatal(err)
 	}

@@ -172,6 +172,7 @@ func TestReadySaysWhyTheStreamCannotBeMade(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := Config{URL: startServer(t, orNothing(row.server)).ClientURL(), User: "jobwatch", Password: "secret"}
 			if row.config != nil {
 				row.config(&cfg)
@@ -223,7 +224,12 @@ func makeStream(t *testing.T, js jetstream.JetStream, cfg jetstream.StreamConfig
 	if err := js.DeleteStream(soon(t), cfg.Name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Fatal(err)
 	}
-	if _, err := js.CreateStream(soon(t), cfg); err != nil {
+	var err error
+	until(t, "the server has removed what it deleted", func() bool {
+		_, err = js.CreateStream(soon(t), cfg)
+		return err == nil || !isCode(err, server.JSStreamCreateErrF)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

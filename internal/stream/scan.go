@@ -29,11 +29,14 @@ func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) erro
 	if err != nil {
 		return from - 1, err
 	}
-	tail, err := b.Last(ctx, ">")
-	if err != nil && !errors.Is(err, ErrNone) {
+	some, err := b.left(ctx, from, info.Last)
+	if err != nil {
 		return from - 1, err
 	}
-	if read, err := b.readThrough(ctx, from, min(tail.Sequence, info.Last), yield); err != nil {
+	if !some {
+		return info.Last, nil
+	}
+	if read, err := b.readThrough(ctx, from, info.Last, yield); err != nil {
 		return read, err
 	}
 	return info.Last, nil
