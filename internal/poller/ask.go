@@ -48,14 +48,27 @@ func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observatio
 
 // repeat tries again after a passing failure. One that took its whole time-out is left to the next tick.
 func (p *Poller) repeat(ctx context.Context, try func() error) error {
+	err := try()
+	if !p.passing(err) {
+		return err
+	}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(firstWait), backoff.WithMultiplier(2))
+	more := backoff.WithContext(backoff.WithMaxRetries(wait, triesMore), ctx)
 	return backoff.Retry(func() error {
-		err := try()
-		if err == nil || commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long() {
-			return err
+		if first := err; first != nil {
+			err = nil
+			return first
 		}
-		return backoff.Permanent(err)
-	}, backoff.WithContext(backoff.WithMaxRetries(wait, triesMore), ctx))
+		again := try()
+		if again != nil && !p.passing(again) {
+			return backoff.Permanent(again)
+		}
+		return again
+	}, more)
+}
+
+func (p *Poller) passing(err error) bool {
+	return err != nil && commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long()
 }
 
 // admit waits for the rate limit, and for the rest that the CommServe has asked for.

@@ -47,7 +47,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	told := known.Told.TellAll(look.Changes, &seen.Snapshot)
 	ended := seen.Snapshot.Terminal && len(diff.Since(told, &seen.Snapshot)) == 0
 	look.Leave = j.why == store.OwedLook || ended && j.why != store.Configured
-	if len(look.Changes) == 0 && !known.Owed && !look.Leave && known.Digest == store.Digest(seen.Snapshot) {
+	if len(look.Changes) == 0 && !known.Owed && !look.Leave && known.Digest == store.Digest(&seen.Snapshot) {
 		sight.saw(&seen)
 		p.Counts.poll("unchanged")
 		return nil

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
-	"hash/fnv"
 	"math"
 	"time"
 
@@ -59,23 +57,6 @@ func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
 	return snapshot, found, err
 }
 
-// Digest sums up what is worth keeping of a snapshot. An active job's progress is not: it is
-// different in every answer.
-func Digest(s job.Snapshot) uint64 {
-	if !s.Terminal {
-		s.LastUpdateTime, s.EstimatedCompletionTime, s.ElapsedSeconds, s.TransferSeconds = nil, nil, nil, nil
-		s.PercentComplete, s.TotalFiles, s.FilesTransferred, s.Objects, s.SkippedItems = nil, nil, nil, nil, nil
-		s.SizeOfApplication, s.DataWritten, s.DataTransferred = nil, nil, nil
-		s.UncompressedBytes, s.CompressedBytes, s.SizeOfMediaOnDisk, s.SavingsPercent = nil, nil, nil, nil
-		s.AverageThroughput, s.CurrentThroughput, s.Throughput = nil, nil, nil
-		s.Machines = nil // their failures are changes, the rest is progress
-	}
-	hash := fnv.New64a()
-	json.NewEncoder(hash).Encode(s) // neither can fail
-	json.NewEncoder(hash).Encode(s.Machines)
-	return hash.Sum64()
-}
-
 // Look is what one look at a job has found.
 type Look struct {
 	Known     Known // as recalled before
@@ -96,7 +77,7 @@ func (s *Store) Commit(l Look) error {
 	next.told = l.Known.Told.TellAll(l.Changes, &l.Seen.Snapshot)
 	next.keep = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
-		r.Digest, r.Terminal = Digest(l.Seen.Snapshot), l.Seen.Snapshot.Terminal
+		r.Digest, r.Terminal = Digest(&l.Seen.Snapshot), l.Seen.Snapshot.Terminal
 		return snapshot
 	}
 	for _, c := range l.Changes {
