@@ -1,25 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"fmt"
-	"math/rand/v2"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"jobwatch/internal/sim"
-	"jobwatch/internal/stream"
 )
 
 const (
@@ -32,7 +18,13 @@ const (
 func TestKill(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
-	w := newKillWorld(t, seed)
+	var clock lifeClock
+	clock.run(0.6)
+	w := newWorld(t, seed, sim.New(sim.Config{Seed: seed, Jobs: killJobs, Clock: clock.now}))
+	w.sim.Fault(sim.Fault{Kind: sim.CutShort, Rate: 0.01})
+	w.sim.Fault(sim.Fault{Kind: sim.LoginPage, Op: sim.OpJobDetails, Rate: 0.01})
+	w.sim.Fault(sim.Fault{Kind: sim.OtherJob, Rate: 0.01})
+	w.sim.Fault(sim.Fault{Kind: sim.TokenRevoked, Rate: 0.002})
 	for round := range kills {
 		w.start()
 		w.trouble(round)
@@ -40,24 +32,36 @@ func TestKill(t *testing.T) {
 		w.kill()
 		w.peace()
 	}
-	w.finish()
+	w.sim.Heal()
+	w.start()
+	clock.run(4)
+	w.until("every job's end is seen", func() bool { return allEnded(w.sim.Served(), killJobs) })
+	w.judge()
+	w.stop()
 }
 
-// killWorld is all that the watcher deals with, outside its process.
-type killWorld struct {
-	t      *testing.T
-	random *rand.Rand
-	sim    *sim.Sim
-	nats   *stream.Embedded // nil while it is stopped
-	proxy  *proxy
-	config string
-	dir    string
+// trouble is what NATS does in a round besides the kill at its end.
+func (w *world) trouble(round int) {
+	switch round % 4 {
+	case 1:
+		w.progress(killJobs / 2)
+		w.proxy.swallow()
+	case 2:
+		w.progress(killJobs / 2)
+		w.stopNATS()
+	case 3:
+		w.proxy.swallow()
+		w.progress(killJobs / 2)
+		w.proxy.pass()
+	}
+}
 
-	clock lifeClock
-
-	child *exec.Cmd
-	said  bytes.Buffer
-	kills []time.Time
+// peace undoes the trouble, now or a while later.
+func (w *world) peace() {
+	if w.nats == nil {
+		w.startNATS(w.proxy.target)
+	}
+	w.proxy.pass()
 }
 
 // lifeClock lets the jobs live faster once nothing is left but to see their ends.
@@ -83,191 +87,3 @@ func (c *lifeClock) now() time.Duration {
 	}
 	return c.at + time.Duration(c.speed*float64(time.Since(c.since)))
 }
-
-func newKillWorld(t *testing.T, seed int64) *killWorld {
-	w := &killWorld{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir()}
-	w.clock.run(0.6)
-	w.sim = sim.New(sim.Config{Seed: seed, Jobs: killJobs, Clock: w.clock.now})
-	commServe := httptest.NewServer(w.sim)
-	t.Cleanup(commServe.Close)
-	w.sim.Fault(sim.Fault{Kind: sim.CutShort, Rate: 0.01})
-	w.sim.Fault(sim.Fault{Kind: sim.LoginPage, Op: sim.OpJobDetails, Rate: 0.01})
-	w.sim.Fault(sim.Fault{Kind: sim.OtherJob, Rate: 0.01})
-	w.sim.Fault(sim.Fault{Kind: sim.TokenRevoked, Rate: 0.002})
-
-	w.startNATS("127.0.0.1:0")
-	t.Cleanup(w.stopNATS)
-	w.makeStream()
-	w.proxy = newProxy(t, strings.TrimPrefix(w.nats.ClientURL(), "nats://"))
-	w.config = filepath.Join(w.dir, "watcher.yaml")
-	text := fmt.Sprintf(`
-commcells:
-  - name: sim
-    url: %s/webconsole/api
-    auth: {username: watcher, password: watcher}
-    schedule: "@every 1s"
-nats: {url: "nats://%s"}
-store: {path: %q}
-http: {listen: ""}
-`, commServe.URL, w.proxy.address(), filepath.Join(w.dir, "watcher.db"))
-	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-// makeStream makes the stream with a duplicate window that is over before anything is sent again.
-func (w *killWorld) makeStream() {
-	js := w.jetStream()
-	_, err := js.CreateStream(w.t.Context(), jetstream.StreamConfig{
-		Name: "JOBS", Subjects: []string{"jobs.>", "commcells.>"}, Duplicates: 100 * time.Millisecond,
-		MaxAge: 720 * time.Hour, Discard: jetstream.DiscardNew,
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *killWorld) jetStream() jetstream.JetStream {
-	nc, err := nats.Connect(w.nats.ClientURL())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return js
-}
-
-func (w *killWorld) startNATS(address string) {
-	var err error
-	w.nats, err = stream.StartEmbedded(stream.EmbeddedConfig{Listen: address, Dir: filepath.Join(w.dir, "nats")})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *killWorld) stopNATS() {
-	if w.nats != nil {
-		w.nats.Close()
-		w.nats = nil
-	}
-}
-
-func (w *killWorld) start() {
-	w.child = exec.CommandContext(w.t.Context(), "watcher", "run", "-c", w.config)
-	w.child.Stderr = &w.said
-	if err := w.child.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// trouble is what NATS does in a round besides the kill at its end.
-func (w *killWorld) trouble(round int) {
-	switch round % 4 {
-	case 1:
-		w.progress(killJobs / 2)
-		w.proxy.swallow()
-	case 2:
-		w.progress(killJobs / 2)
-		w.stopNATS()
-	case 3:
-		w.proxy.swallow()
-		w.progress(killJobs / 2)
-		w.proxy.pass()
-	}
-}
-
-// peace undoes the trouble, now or a while later.
-func (w *killWorld) peace() {
-	if w.nats == nil {
-		w.startNATS(w.proxy.target)
-	}
-	w.proxy.pass()
-}
-
-// progress waits until the watcher has asked for so many more jobs.
-func (w *killWorld) progress(more int) {
-	before := w.sim.Counts()[sim.OpJobDetails]
-	w.until("the watcher asks", func() bool { return w.sim.Counts()[sim.OpJobDetails] >= before+more })
-}
-
-func (w *killWorld) kill() {
-	w.kills = append(w.kills, time.Now())
-	_ = w.child.Process.Kill()
-	_ = w.child.Wait()
-	w.proxy.cut()
-}
-
-// finish lets a last watcher see all jobs to their end, and then judges.
-func (w *killWorld) finish() {
-	w.sim.Heal()
-	w.start()
-	w.clock.run(4)
-	w.until("every job's end is seen", func() bool { return allEnded(w.sim.Served(), killJobs) })
-	var verdict verdict
-	w.until("the stream is complete", func() bool {
-		verdict = judge(w.t, w.sim.Served(), w.kills, w.read())
-		return verdict.clean()
-	}, func() string { return verdict.String() })
-	w.t.Logf("%d kills, %d answers, %s", len(w.kills), len(w.sim.Served()), verdict)
-
-	if err := w.child.Process.Signal(syscall.SIGTERM); err != nil {
-		w.t.Fatal(err)
-	}
-	if err := w.child.Wait(); err != nil {
-		w.t.Fatalf("SIGTERM ends it with %v\n%s", err, tail(w.said.String()))
-	}
-	if after := judge(w.t, w.sim.Served(), w.kills, w.read()); !after.clean() {
-		w.t.Fatalf("after the stop: %s", after)
-	}
-}
-
-// read reads the whole stream.
-func (w *killWorld) read() []told {
-	js := w.jetStream()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
-	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, "JOBS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"jobs.>"}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var all []told
-	for uint64(len(all)) < info.NumPending {
-		batch, err := consumer.Fetch(500, jetstream.FetchMaxWait(time.Second))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for m := range batch.Messages() {
-			all = append(all, parseTold(w.t, m.Subject(), m.Headers().Get("Nats-Msg-Id"), m.Data()))
-		}
-	}
-	return all
-}
-
-// until waits for a condition, and fails after a time that no healthy machine needs.
-func (w *killWorld) until(what string, holds func() bool, got ...func() string) {
-	w.t.Helper()
-	deadline := time.After(time.Minute)
-	for !holds() {
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-deadline:
-			detail := ""
-			for _, say := range got {
-				detail += say() + "\n"
-			}
-			_ = w.child.Process.Signal(syscall.SIGQUIT) // where it hangs
-			_ = w.child.Wait()
-			w.t.Fatalf("waited in vain: %s\n%s%s", what, detail, tail(w.said.String()))
-		}
-	}
-}
-
-func tail(text string) string { return text[max(0, len(text)-20000):] }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // CRON_TZ works where the system has no time zones
 
 	"github.com/spf13/cobra"
 )

@@ -104,6 +104,9 @@ func (r *rest) heed(err error) {
 func (r *rest) left() (time.Duration, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.cause == nil {
+		return 0, nil
+	}
 	return time.Until(r.until), r.cause
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,29 +50,38 @@ func (t *tick) hopeless() bool {
 	return t.failures >= t.patience
 }
 
-// lookAtAll looks at the jobs, several at once.
+// lookAtAll looks at the jobs, several at once. Few goroutines that stay are cheaper than one a job,
+// each of which would grow its stack anew.
 func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) error {
+	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(p.Concurrency)
-	for _, j := range jobs {
-		if ctx.Err() != nil || t.hopeless() {
-			break
-		}
+	for range min(p.Concurrency, len(jobs)) {
 		group.Go(func() error {
-			if t.hopeless() {
-				return nil
+			for ctx.Err() == nil && !t.hopeless() {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) {
+					return nil
+				}
+				if err := p.lookAt(ctx, t, jobs[i]); err != nil {
+					return err
+				}
 			}
-			err := p.look(ctx, j)
-			var broken *storeError
-			if errors.As(err, &broken) {
-				return err
-			}
-			t.note(err)
-			p.report(ctx, j, err)
 			return nil
 		})
 	}
 	return group.Wait()
+}
+
+// lookAt counts what comes of a look. Its error is one of the store's.
+func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
+	err := p.look(ctx, j)
+	var broken *storeError
+	if errors.As(err, &broken) {
+		return err
+	}
+	t.note(err)
+	p.report(ctx, j, err)
+	return nil
 }
 
 // sayWhetherItAnswers commits unreachable or reachable, once each. A tick that asked nothing says nothing.
