@@ -22,7 +22,8 @@ type told struct {
 	job      int64
 	id       string
 	sequence string
-	what     string // kind.detail [machine] from → to
+	at       time.Time // observed
+	what     string    // kind.detail [machine] from → to
 }
 
 func parseTold(t *testing.T, subject, header string, data []byte) told {
@@ -54,7 +55,7 @@ func parseTold(t *testing.T, subject, header string, data []byte) told {
 	if kind == "failure" {
 		kind += "." + c.Detail
 	}
-	return told{e.Data.Job.ID, e.ID, e.Sequence, change(kind, c.VM, text(c.From), text(c.To))}
+	return told{e.Data.Job.ID, e.ID, e.Sequence, *c.ObservedAt, change(kind, c.VM, text(c.From), text(c.To))}
 }
 
 func text(t *string) string {
@@ -103,6 +104,7 @@ func (v view) due(a sim.Served) (changes []string, after view) {
 		}
 	}
 	v.machines = maps.Clone(v.machines)
+	before := len(changes)
 	for _, name := range slices.Sorted(maps.Keys(a.VMs)) {
 		if a.VMs[name] != v.machines[name] {
 			tell("failure.vm", name, v.machines[name], a.VMs[name])
@@ -112,6 +114,7 @@ func (v view) due(a sim.Served) (changes []string, after view) {
 			v.machines[name] = a.VMs[name]
 		}
 	}
+	slices.Sort(changes[before:])
 	if a.Reason != "" && !a.Finished && !v.sameReason(a) {
 		tell("failure.reason", "", v.reason, a.Reason)
 		v.reason, v.code = a.Reason, a.Code
@@ -210,13 +213,20 @@ func judge(t *testing.T, record []sim.Served, kills []time.Time, stream []told) 
 	return v
 }
 
+func isMachine(what string) bool { return strings.HasPrefix(what, "failure.vm ") }
+
 func (v *verdict) job(id int64, answers []seen, events []told) {
 	var whats []string
+	first := 0 // machine of the observation
 	for i, e := range events {
 		if e.sequence != fmt.Sprintf("%020d", i+1) {
 			v.gaps++
 		}
+		if i == 0 || !isMachine(e.what) || !isMachine(events[i-1].what) || !e.at.Equal(events[i-1].at) {
+			first = i
+		}
 		whats = append(whats, e.what)
+		slices.Sort(whats[first:]) // the machines of one answer come in the answer's order, which the record does not know
 	}
 	if match(view{}, answers, whats) {
 		return

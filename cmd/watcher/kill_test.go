@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +47,9 @@ func (w *world) trouble(round int) {
 	case 1:
 		w.progress(killJobs / 2)
 		w.proxy.swallow()
+		if round%8 == 1 {
+			w.missAcknowledgement()
+		}
 	case 2:
 		w.progress(killJobs / 2)
 		w.stopNATS()
@@ -62,6 +66,15 @@ func (w *world) peace() {
 		w.startNATS(w.proxy.target)
 	}
 	w.proxy.pass()
+}
+
+// missAcknowledgement waits until the watcher has given an acknowledgement up and sent its event again, long
+// after the stream's duplicate window.
+func (w *world) missAcknowledgement() {
+	missed := func() int { return strings.Count(w.said.String(), "not acknowledged") }
+	before := missed()
+	w.until("an acknowledgement is missed", func() bool { return missed() > before })
+	w.progress(killJobs / 4)
 }
 
 // lifeClock lets the jobs live faster once nothing is left but to see their ends.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ type world struct {
 	clock lifeClock
 
 	child *exec.Cmd
-	said  bytes.Buffer
+	said  log
 	kills []time.Time
 }
 
@@ -192,6 +193,24 @@ func (w *world) until(what string, holds func() bool, got ...func() string) {
 			w.t.Fatalf("waited in vain: %s\n%s%s", what, detail, tail(w.said.String()))
 		}
 	}
+}
+
+// log is what the watcher says; it is read while it is written.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *log) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func tail(text string) string { return text[max(0, len(text)-20000):] }
