@@ -32,8 +32,6 @@ type world struct {
 	config string
 	dir    string
 
-	clock lifeClock
-
 	child *exec.Cmd
 	said  log
 	kills []time.Time

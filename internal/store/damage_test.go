@@ -68,32 +68,6 @@ func TestTruncatedStore(t *testing.T) {
 	}
 }
 
-// Whatever one byte a disk gets wrong: the store is refused and left alone, or works.
-func TestFlippedByte(t *testing.T) {
-	whole := filledStore(t)
-	refused := 0
-	for page := 0; page < len(whole); page += pageSize {
-		for _, offset := range offsets {
-			for _, bits := range []byte{0x01, 0x80, 0xff} {
-				damaged := bytes.Clone(whole)
-				damaged[page+offset] ^= bits
-				if !opens(t, damaged, "byte %d of page %d flipped by %#x", offset, page/pageSize, bits) {
-					refused++
-				}
-			}
-		}
-	}
-	if refused == 0 {
-		t.Error("every damaged store is taken for whole")
-	}
-}
-
-// offsets are the members of a page's header, of its first elements (or of a meta page), and some content.
-var offsets = []int{
-	0, 3, 7, 8, 9, 10, 11, 12, 15, 16, 19, 20, 21, 23, 24, 25, 28, 29, 31, 32, 33, 35, 36, 40, 48, 56, 64, 72,
-	100, 200, 1000, 3000, pageSize - 1,
-}
-
 // filledStore is the bytes of a store whose tables have several pages, and some free ones.
 func filledStore(t *testing.T) []byte {
 	return storeFile(t, func(f *fixture) {

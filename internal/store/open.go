@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -21,7 +20,7 @@ import (
 // A new layout adds one at the end.
 var migrations = []func(*bbolt.Tx) error{
 	func(tx *bbolt.Tx) error {
-		for _, bucket := range [][]byte{jobsBucket, outboxBucket, trackedBucket, metaBucket} {
+		for _, bucket := range buckets {
 			if _, err := tx.CreateBucketIfNotExists(bucket); err != nil {
 				return err
 			}
@@ -38,91 +37,38 @@ func Open(path string, mint *event.Minter) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("%s: %w; set store.path to a place where the watcher may write", path, err)
 	}
-	db, err := openFile(path)
+	format, err := inspect(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	db, err := openFile(path, false)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, wake: make(chan struct{}, 1)}
-	if err := s.prepare(path); err != nil {
+	if err := errors.Join(s.migrate(format), s.countOutbox()); err != nil {
 		db.Close()
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
 }
 
-func openFile(path string) (db *bbolt.DB, err error) {
+func openFile(path string, readOnly bool) (*bbolt.DB, error) {
 	options := *bbolt.DefaultOptions
 	options.Timeout = lockWait
 	options.FreelistType = bbolt.FreelistMapType
-	err = guard(func() error {
-		db, err = bbolt.Open(path, 0o600, &options)
-		return err
-	})
+	options.ReadOnly = readOnly
+	db, err := bbolt.Open(path, 0o600, &options)
+	var refused *fs.PathError
 	switch {
-	case err == nil:
-		return db, nil
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("%s: in use by another watcher%s; stop it, or set another store.path", path, lockHolder(path))
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s: permission denied; the watcher must be able to read and write it", path)
-	case notBbolt(err):
-		return nil, fmt.Errorf("%s: not a store of jobwatch (%v); move it away, or set another store.path", path, err)
+		return nil, fmt.Errorf("in use by another watcher%s; stop it, or set another store.path", lockHolder(path))
+	case errors.As(err, &refused): // the path stands before it already
+		return nil, fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
+	case err != nil:
+		return nil, fmt.Errorf("%w (%w)", errNotOurs, err)
 	}
-	return nil, fmt.Errorf("%s: %w", path, err)
-}
-
-func notBbolt(err error) bool {
-	return errors.Is(err, berrors.ErrInvalid) || errors.Is(err, berrors.ErrChecksum) ||
-		errors.Is(err, berrors.ErrVersionMismatch) || errors.Is(err, errDamaged)
-}
-
-// prepare checks the file, brings it to the current format and counts its outbox.
-func (s *Store) prepare(path string) error {
-	format, err := s.inspect(path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if format > len(migrations) {
-		return fmt.Errorf("%s: written by a newer version (format %d, this one knows %d); use that version, or set another store.path",
-			path, format, len(migrations))
-	}
-	if err := s.migrate(format); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return s.countOutbox()
-}
-
-// inspect reads the format, and refuses what is no store or is damaged, without a write.
-func (s *Store) inspect(path string) (format int, err error) {
-	err = guard(func() error {
-		return s.db.View(func(tx *bbolt.Tx) error {
-			// A page beyond the end is a fault in another goroutine, which nobody can catch: look first.
-			if info, err := os.Stat(path); err != nil || info.Size() < tx.Size() {
-				return fmt.Errorf("%w (cut short)", errDamaged)
-			}
-			for err := range tx.Check() {
-				return fmt.Errorf("%w (%v)", errDamaged, err)
-			}
-			format, err = readFormat(tx)
-			return err
-		})
-	})
-	return format, err
-}
-
-func readFormat(tx *bbolt.Tx) (int, error) {
-	meta := tx.Bucket(metaBucket)
-	if meta == nil {
-		if name, _ := tx.Cursor().First(); name != nil {
-			return 0, fmt.Errorf("not a store of jobwatch (another program's bbolt file); move it away, or set another store.path")
-		}
-		return 0, nil
-	}
-	value := meta.Get(formatKey)
-	if len(value) != 8 {
-		return 0, fmt.Errorf("not a store of jobwatch (no format in it); move it away, or set another store.path")
-	}
-	return int(binary.BigEndian.Uint64(value)), nil
+	return db, nil
 }
 
 func (s *Store) migrate(format int) error {
@@ -145,17 +91,4 @@ func (s *Store) countOutbox() error {
 		s.unsent.Store(int64(tx.Bucket(outboxBucket).Stats().KeyN))
 		return nil
 	})
-}
-
-var errDamaged = errors.New("the file is damaged; move it away and start again: what was told is read back from the stream")
-
-// guard turns what bbolt does with a damaged file, a panic or a fault in the mapped memory, into an error.
-func guard(read func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%w (%v)", errDamaged, cause)
-		}
-	}()
-	return read()
 }

@@ -31,6 +31,8 @@ var (
 	outboxBucket  = []byte("outbox")
 	trackedBucket = []byte("tracked")
 	metaBucket    = []byte("meta")
+
+	buckets = [][]byte{jobsBucket, outboxBucket, trackedBucket, metaBucket}
 )
 
 // Store is the one file. Its methods may be called from many goroutines.

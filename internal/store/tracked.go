@@ -61,21 +61,6 @@ func markOwed(tx *bbolt.Tx, id job.ID) error {
 	return track(tx, id, OwedLook)
 }
 
-// Untrack has the jobs looked at no more.
-func (s *Store) Untrack(ids ...job.ID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	return s.update(func(tx *bbolt.Tx) error {
-		for _, id := range ids {
-			if err := tx.Bucket(trackedBucket).Delete(jobKey(id)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // leave takes a job from the tracked set; a configured one stays.
 func leave(tx *bbolt.Tx, id job.ID, leaves bool) error {
 	tracked := tx.Bucket(trackedBucket)

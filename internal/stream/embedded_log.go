@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -35,7 +34,7 @@ func (l *serverLog) Fatalf(format string, args ...any) {
 	if l.up {
 		l.Errorf(format, args...)
 	} else if l.fatal == nil {
-		l.fatal = errors.New(fmt.Sprintf(format, args...))
+		l.fatal = fmt.Errorf(format, args...)
 	}
 }
 

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+)
+
+var (
+	errNotOurs = errors.New("not a store of jobwatch; move it away, or set another store.path")
+	errDamaged = errors.New("the file is damaged; move it away and start again: what was told is read back from the stream")
+)
+
+// inspect reads the format of a file, and refuses what is no store or is damaged. It opens the file
+// for reading: bbolt writes to some files as it opens them, and what is refused is to stay as it is.
+func inspect(path string) (format int, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err == nil && !info.Mode().IsRegular():
+		return 0, errors.New("not a file; set store.path to one")
+	case err == nil && info.Size() == 0:
+		return 0, nil
+	}
+	db, err := openFile(path, true)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = guard(func() error {
+		return db.View(func(tx *bbolt.Tx) error {
+			if err := check(path, tx); err != nil {
+				return fmt.Errorf("%w (%w)", errDamaged, err)
+			}
+			format, err = readFormat(tx)
+			return err
+		})
+	})
+	return format, err
+}
+
+// check finds what is missing, and lets bbolt look at every page.
+func check(path string, tx *bbolt.Tx) error {
+	// A page beyond the end is a fault in another goroutine, which nobody can catch: look first.
+	if info, err := os.Stat(path); err != nil || info.Size() < tx.Size() {
+		return errors.New("cut short")
+	}
+	var err error
+	for wrong := range tx.Check() { // to the end: the checking goroutine waits to be heard
+		if err == nil {
+			err = wrong
+		}
+	}
+	return err
+}
+
+// guard turns what bbolt does with a damaged file, a panic or a fault in the mapped memory, into an error.
+func guard(read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%w (%v)", errDamaged, cause)
+		}
+	}()
+	return read()
+}
+
+func readFormat(tx *bbolt.Tx) (int, error) {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		if name, _ := tx.Cursor().First(); name != nil {
+			return 0, fmt.Errorf("%w (another program's bbolt file)", errNotOurs)
+		}
+		return 0, nil
+	}
+	value := meta.Get(formatKey)
+	if len(value) != 8 {
+		return 0, fmt.Errorf("%w (no format in it)", errNotOurs)
+	}
+	format, known := binary.BigEndian.Uint64(value), uint64(len(migrations))
+	if format > known {
+		return 0, fmt.Errorf("written by a newer version (format %d, this one knows %d); use that version, or set another store.path",
+			format, known)
+	}
+	if format < known {
+		return int(format), nil
+	}
+	for _, bucket := range buckets {
+		if tx.Bucket(bucket) == nil {
+			return 0, fmt.Errorf("%w (without its %s)", errDamaged, bucket)
+		}
+	}
+	return int(format), nil
+}

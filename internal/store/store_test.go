@@ -1,0 +1,293 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+)
+
+func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(71), "Running", "Scan")
+	f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan")
+	before := f.content(t)
+
+	look := f.sight(t, observed(of(71), "Failed", ""))
+	f.failAt(BeforeCommit)
+	if err := f.Commit(look); !errors.Is(err, errFault) {
+		t.Fatalf("Commit says %v, want %v", err, errFault)
+	}
+	f.reopen(t)
+	if !same(before, f.content(t)) {
+		t.Error("a transaction that failed has left something")
+	}
+	f.failAt(AfterCommit)
+	if err := f.Commit(look); !errors.Is(err, errFault) {
+		t.Fatalf("Commit says %v, want %v", err, errFault)
+	}
+	f.reopen(t)
+	f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan", "prod/71#3 state.failed", "prod/71#4 failure.state")
+	if again := f.sight(t, observed(of(71), "Failed", "")); len(again.Changes) != 0 {
+		t.Errorf("still to tell: %v", again.Changes)
+	}
+	if err := f.Commit(look); !errors.Is(err, ErrChanged) {
+		t.Errorf("the same look once more: %v, want ErrChanged", err)
+	}
+}
+
+func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
+	f := newStore(t)
+	looks := make([]Look, 101)
+	for i := range looks {
+		looks[i] = f.sight(t, observed(of(int64(i+1)), "Running", ""))
+	}
+	first, held := make(chan struct{}), make(chan struct{})
+	commits := 0
+	f.Fault = func(p Point) error {
+		if p != BeforeCommit {
+			return nil
+		}
+		commits++
+		if commits == 1 {
+			close(first)
+			<-held
+		}
+		return nil
+	}
+	var group sync.WaitGroup
+	group.Go(func() { must(t, f.Commit(looks[0])) })
+	<-first
+	for _, look := range looks[1:] {
+		group.Go(func() { must(t, f.Commit(look)) })
+	}
+	group.Go(func() { // refuses itself, and spoils nothing
+		if err := f.Expect(of(999), 1); err == nil {
+			t.Error("a job that is not there expects something")
+		}
+	})
+	for waits := 0; waits < 101; {
+		f.commits.mu.Lock()
+		waits = len(f.commits.waiting)
+		f.commits.mu.Unlock()
+	}
+	close(held)
+	group.Wait()
+	if commits != 2 {
+		t.Errorf("%d commits, want 2: the first, and one for all that waited for it", commits)
+	}
+	if got := f.Unsent(); got != 101 {
+		t.Errorf("%d events, want 101", got)
+	}
+}
+
+func TestAcknowledge(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(71), "Running", "Scan")
+	first := f.sent(t, of(71), 10)
+	f.holds(t, "prod/71#2 phase.scan")
+	must(t, f.Acknowledge(of(71), first, 10)) // heard twice
+	f.holds(t, "prod/71#2 phase.scan")
+	f.failAt(AfterCommit)
+	oldest, _, err := f.Oldest(of(71))
+	must(t, err)
+	if err := f.Acknowledge(of(71), oldest.Event, 11); !errors.Is(err, errFault) {
+		t.Fatal(err)
+	}
+	f.reopen(t)
+	f.holds(t)
+	sent, err := f.Sent(of(71))
+	must(t, err)
+	if want := (Sent{ID: oldest.Event.ID, Sequence: 2, Stream: 11, Known: true}); sent != want {
+		t.Errorf("sent %+v, want %+v", sent, want)
+	}
+	f.see(t, of(71), "Completed", "")
+	f.holds(t, "prod/71#3 state.completed")
+}
+
+func TestWakesThePublisher(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(1), "Running", "")
+	f.see(t, of(2), "Running", "")
+	<-f.Wake()
+	if got := f.TakeFresh(); len(got) != 2 {
+		t.Errorf("fresh are %v, want two jobs", got)
+	}
+	f.reopen(t)
+	waiting, err := f.Waiting()
+	must(t, err)
+	if len(waiting) != 2 || waiting[0] != of(1) || waiting[1] != of(2) {
+		t.Errorf("waiting are %v", waiting)
+	}
+}
+
+// toldByAnother is what another watcher has told of a job: a second event, state Suspended or an end.
+func toldByAnother(t *testing.T, id job.ID, state job.Text) event.Fold {
+	t.Helper()
+	o := observed(id, state, "")
+	e, err := event.NewMinter(nil).Job(2, job.Change{Kind: job.KindState, Detail: job.Slug(state), From: "Running", To: state}, o, at)
+	must(t, err)
+	data, err := json.Marshal(e)
+	must(t, err)
+	var f event.Fold
+	f.Add(50, data)
+	return f
+}
+
+func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
+	for _, point := range []Point{BeforeCommit, AfterCommit} {
+		f := newStore(t)
+		f.see(t, of(71), "Running", "")
+		f.sent(t, of(71), 10)
+		f.see(t, of(71), "Pending", "")
+		f.failAt(point)
+		if err := f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) {
+			t.Fatal(err)
+		}
+		f.reopen(t)
+		f.holds(t, "prod/71#2 state.pending")
+		if _, found, _ := f.Oldest(of(71)); found == (point == AfterCommit) {
+			t.Errorf("fault %d: sending goes on %v", point, found)
+		}
+		must(t, f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")))
+		tracked, err := f.Tracked("prod")
+		must(t, err)
+		if tracked[of(71)] != OwedLook {
+			t.Errorf("tracked %v, want an owed look", tracked)
+		}
+		look := f.sight(t, observed(of(71), "Killed", ""))
+		look.Leave = true
+		must(t, f.Commit(look))
+		f.holds(t, "prod/71#3 state.killed", "prod/71#4 failure.state")
+		oldest, _, err := f.Oldest(of(71))
+		must(t, err)
+		if data, _ := oldest.Event.Job(); data.Change.From != "Suspended" || oldest.Expect != 50 {
+			t.Errorf("from %q behind %d, want Suspended behind 50", data.Change.From, oldest.Expect)
+		}
+		if tracked, _ := f.Tracked("prod"); len(tracked) != 0 {
+			t.Errorf("still tracked: %v", tracked)
+		}
+	}
+}
+
+func TestTakeOverOfAnUnknownJob(t *testing.T) {
+	f := newStore(t)
+	must(t, f.TakeOver(of(1), toldByAnother(t, of(1), "Completed")))
+	must(t, f.TakeOver(of(2), toldByAnother(t, of(2), "Running")))
+	must(t, f.TakeOver(of(3), toldByAnother(t, of(3), "Failed"))) // its failure event is missing
+	for number, owed := range map[int64]bool{1: false, 2: true, 3: true} {
+		if known, err := f.Recall(of(number)); err != nil || known.Owed != owed {
+			t.Errorf("job %d: owed %v, want %v (%v)", number, known.Owed, owed, err)
+		}
+	}
+}
+
+func TestTracked(t *testing.T) {
+	f := newStore(t)
+	must(t, f.Track(Discovered, of(1), of(2), job.ID{CommCell: "prod2", Number: 3}))
+	must(t, f.Configure("prod", []int64{2, 5}))
+	must(t, f.Track(Discovered, of(5)))
+	tracked, err := f.Tracked("prod")
+	must(t, err)
+	if len(tracked) != 3 || tracked[of(1)] != Discovered || tracked[of(2)] != Configured || tracked[of(5)] != Configured {
+		t.Errorf("tracked are %v", tracked)
+	}
+	must(t, f.Configure("prod", nil))
+	if tracked, _ = f.Tracked("prod"); tracked[of(5)] != Discovered {
+		t.Errorf("no longer configured, and tracked as %v", tracked)
+	}
+}
+
+func TestForget(t *testing.T) {
+	f := newStore(t)
+	other := job.ID{CommCell: "prod-x", Number: 1}
+	for _, id := range []job.ID{of(1), of(2), of(3), other} {
+		f.see(t, id, "Completed", "")
+		if id != of(2) {
+			f.sent(t, id, 1)
+		}
+	}
+	f.see(t, of(4), "Running", "")
+	f.sent(t, of(4), 1)
+	must(t, f.Track(Discovered, of(3)))
+	if n, err := f.Forget("prod", at); n != 0 || err != nil {
+		t.Fatalf("forgot %d that are not old (%v)", n, err)
+	}
+	if n, err := f.Forget("prod", at.Add(time.Hour)); n != 1 || err != nil {
+		t.Fatalf("forgot %d, want 1: unsent, tracked, running and another CommCell's stay (%v)", n, err)
+	}
+	if known, _ := f.Recall(of(1)); known.Terminal {
+		t.Error("job 1 is still known")
+	}
+}
+
+func TestSecondWatcherOnTheFile(t *testing.T) {
+	f := newStore(t)
+	start := time.Now()
+	_, err := Open(f.path, event.NewMinter(nil))
+	if err == nil || !strings.Contains(err.Error(), f.path+": in use by another watcher") {
+		t.Fatalf("a second watcher gets %v", err)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestFileMode(t *testing.T) {
+	f := newStore(t)
+	if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600 (%v)", info.Mode(), err)
+	}
+}
+
+func TestFormats(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(71), "Running", "")
+	before := f.content(t)
+	migrations = append(migrations, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte("new"), []byte("layout")) })
+	defer func() { migrations = migrations[:len(migrations)-1] }()
+	f.reopen(t)
+	after := f.content(t)
+	if after[`meta "new"`] != "layout" || after[`meta "format"`] == before[`meta "format"`] {
+		t.Errorf("an older file is not brought to the new format: %v", after)
+	}
+	f.holds(t, "prod/71#1 state.running")
+	must(t, f.Close())
+	migrations = migrations[:1]
+	_, err := Open(f.path, event.NewMinter(nil))
+	migrations = append(migrations, func(*bbolt.Tx) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "newer version (format 2, this one knows 1)") {
+		t.Errorf("a newer format gives %v", err)
+	}
+	f.open(t)
+}
+
+func TestCommCell(t *testing.T) {
+	f := newStore(t)
+	known, err := f.Recall(prod)
+	must(t, err)
+	down := []job.Change{{Kind: job.KindCommCell, Detail: job.DetailUnreachable}}
+	must(t, f.CommitCommCell(prod, known, down, at, "connection refused"))
+	f.holds(t, "prod#1 unreachable")
+	f.reopen(t)
+	if known, err = f.Recall(prod); err != nil || !known.Told.Unreachable {
+		t.Errorf("after a restart: %+v (%v)", known.Told, err)
+	}
+}
+
+func TestCursor(t *testing.T) {
+	f := newStore(t)
+	must(t, f.SetCursor("JOBS born today", 42))
+	f.reopen(t)
+	if stream, sequence, err := f.Cursor(); stream != "JOBS born today" || sequence != 42 || err != nil {
+		t.Errorf("cursor %q %d (%v)", stream, sequence, err)
+	}
+}
