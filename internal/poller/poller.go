@@ -85,14 +85,22 @@ func (p *Poller) Run(ctx context.Context) error {
 	if err := p.Store.Configure(p.CommCell, p.Jobs); err != nil {
 		return err
 	}
+	late := false // the last tick took longer than the schedule allows
 	for {
 		due := p.Schedule.Next(time.Now())
 		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
 			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
 		}
+		skipped := 0
 		for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
 			p.Counts.skippedTick()
+			skipped++
 		}
+		if skipped > 0 && !late {
+			p.Log.Warn("the schedule is faster than a tick; what falls due meanwhile is skipped", "commcell", p.CommCell,
+				"count", skipped, "took", p.Counts.Totals().Took)
+		}
+		late = skipped > 0
 		if due.IsZero() {
 			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
 		}
