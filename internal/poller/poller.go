@@ -52,6 +52,7 @@ type Poller struct {
 	rest    rest
 	forgot  time.Time // when finished jobs were last forgotten
 	probed  int       // which job was last asked as a probe
+	late    bool      // the last tick took longer than the schedule allows
 
 	mu     sync.Mutex
 	sights map[int64]*sight // guarded by mu; a sight itself by who looks at its job
@@ -85,22 +86,12 @@ func (p *Poller) Run(ctx context.Context) error {
 	if err := p.Store.Configure(p.CommCell, p.Jobs); err != nil {
 		return err
 	}
-	late := false // the last tick took longer than the schedule allows
 	for {
 		due := p.Schedule.Next(time.Now())
 		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
 			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
 		}
-		skipped := 0
-		for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
-			p.Counts.skippedTick()
-			skipped++
-		}
-		if skipped > 0 && !late {
-			p.Log.Warn("the schedule is faster than a tick; what falls due meanwhile is skipped", "commcell", p.CommCell,
-				"count", skipped, "took", p.Counts.Totals().Took)
-		}
-		late = skipped > 0
+		due = p.skipMissed(due)
 		if due.IsZero() {
 			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
 		}
@@ -110,6 +101,22 @@ func (p *Poller) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// skipMissed gives the next due time that is still to come. It says once that ticks are skipped, and again when
+// they are after a tick in time.
+func (p *Poller) skipMissed(due time.Time) time.Time {
+	skipped := 0
+	for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
+		p.Counts.skippedTick()
+		skipped++
+	}
+	if skipped > 0 && !p.late {
+		p.Log.Warn("the schedule is faster than a tick; what falls due meanwhile is skipped", "commcell", p.CommCell,
+			"count", skipped, "took", p.Counts.Totals().Took)
+	}
+	p.late = skipped > 0
+	return due
 }
 
 // Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
