@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,9 +21,8 @@ const (
 func TestKill(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
-	var clock lifeClock
-	clock.run(0.6)
-	w := newWorld(t, seed, sim.New(sim.Config{Seed: seed, Jobs: killJobs, Clock: clock.now}))
+	clock := lifeClock{step: 7 * time.Millisecond}
+	w := newWorld(t, seed, sim.New(sim.Config{Seed: seed, Jobs: killJobs, Clock: clock.now}), clock.turnedBy)
 	w.sim.Fault(sim.Fault{Kind: sim.CutShort, Rate: 0.01})
 	w.sim.Fault(sim.Fault{Kind: sim.LoginPage, Op: sim.OpJobDetails, Rate: 0.01})
 	w.sim.Fault(sim.Fault{Kind: sim.OtherJob, Rate: 0.01})
@@ -77,26 +78,36 @@ func (w *world) missAcknowledgement() {
 	w.progress(killJobs / 4)
 }
 
-// lifeClock lets the jobs live faster once nothing is left but to see their ends.
+// lifeClock lets the jobs live by what is asked of the CommServe, so that the kills fall into the same lives on
+// a slow machine as on a fast one; and in the end, when nothing is left but to see the jobs end, by the time.
 type lifeClock struct {
+	step  time.Duration // a request's worth
+	asked atomic.Int64
+
 	mu    sync.Mutex
-	speed float64       // guarded by mu, as the rest is
-	since time.Time     // the speed is in force,
-	at    time.Duration // and what it showed then
+	speed float64   // guarded by mu; 0: only requests count
+	since time.Time // guarded by mu; the speed is in force
+}
+
+func (c *lifeClock) turnedBy(commServe http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.asked.Add(1)
+		commServe.ServeHTTP(w, r)
+	})
 }
 
 func (c *lifeClock) run(speed float64) {
-	at := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.speed, c.since, c.at = speed, time.Now(), at
+	c.speed, c.since = speed, time.Now()
 }
 
 func (c *lifeClock) now() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.speed == 0 {
-		return 0
+	at := time.Duration(c.asked.Load()) * c.step
+	if c.speed > 0 {
+		at += time.Duration(c.speed * float64(time.Since(c.since)))
 	}
-	return c.at + time.Duration(c.speed*float64(time.Since(c.since)))
+	return at
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -37,9 +38,13 @@ type world struct {
 	kills []time.Time
 }
 
-func newWorld(t *testing.T, seed int64, play *sim.Sim) *world {
+func newWorld(t *testing.T, seed int64, play *sim.Sim, around ...func(http.Handler) http.Handler) *world {
 	w := &world{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir(), sim: play}
-	commServe := httptest.NewServer(w.sim)
+	var handler http.Handler = w.sim
+	for _, wrap := range around {
+		handler = wrap(handler)
+	}
+	commServe := httptest.NewServer(handler)
 	t.Cleanup(commServe.Close)
 	w.startNATS("127.0.0.1:0")
 	t.Cleanup(w.stopNATS)
@@ -188,7 +193,7 @@ func (w *world) until(what string, holds func() bool, got ...func() string) {
 			}
 			_ = w.child.Process.Signal(syscall.SIGQUIT) // where it hangs
 			_ = w.child.Wait()
-			w.t.Fatalf("waited in vain: %s\n%s%s", what, detail, tail(w.said.String()))
+			w.t.Fatalf("%s\nwaited in vain: %s\n%s", tail(w.said.String()), what, detail)
 		}
 	}
 }
