@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"jobwatch/internal/commvault"
@@ -53,6 +54,7 @@ type Poller struct {
 	forgot  time.Time // when finished jobs were last forgotten
 	probed  int       // which job was last asked as a probe
 	late    bool      // the last tick took longer than the schedule allows
+	urgent  chan job.ID
 
 	mu     sync.Mutex
 	sights map[int64]*sight // guarded by mu; a sight itself by who looks at its job
@@ -76,16 +78,25 @@ func New(c Config) *Poller {
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
 		limiter: rate.NewLimiter(limit, 1),
+		urgent:  make(chan job.ID, urgentJobs),
 		sights:  map[int64]*sight{},
 	}
 }
 
-// Run polls at once, and then on schedule until ctx ends. A tick that falls due during a tick is
-// skipped and counted.
+// Run polls at once, and then on schedule until ctx ends; meanwhile it looks at once at what LookNow
+// names.
 func (p *Poller) Run(ctx context.Context) error {
 	if err := p.Store.Configure(p.CommCell, p.Jobs); err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.tickOnSchedule(ctx) })
+	group.Go(func() error { return p.lookWhenTold(ctx) })
+	return group.Wait()
+}
+
+// tickOnSchedule skips and counts a tick that falls due during a tick.
+func (p *Poller) tickOnSchedule(ctx context.Context) error {
 	for {
 		due := p.Schedule.Next(time.Now())
 		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {

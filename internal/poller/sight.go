@@ -17,11 +17,38 @@ type sight struct {
 	olderClock time.Time // the own time of the last of them
 	misses     int       // answers without the job, in a row
 	failure    string    // the last failure that was logged
+
+	claimed bool // by who looks at the job now; guarded by the Poller's mu
 }
 
 func (p *Poller) sight(id job.ID) *sight {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.sightLocked(id)
+}
+
+// claim keeps two from looking at a job at once: a tick, and who was told to look out of turn.
+func (p *Poller) claim(id job.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.sightLocked(id)
+	if s.claimed {
+		return false
+	}
+	s.claimed = true
+	return true
+}
+
+// release finds no sight where the job's end has been told.
+func (p *Poller) release(id job.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.sights[id.Number]; s != nil {
+		s.claimed = false
+	}
+}
+
+func (p *Poller) sightLocked(id job.ID) *sight {
 	s := p.sights[id.Number]
 	if s == nil {
 		s = &sight{}

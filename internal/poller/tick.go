@@ -72,8 +72,13 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) erro
 	return group.Wait()
 }
 
-// lookAt counts what comes of a look. Its error is one of the store's.
+// lookAt counts what comes of a look. Its error is one of the store's. Who finds the job being looked
+// at leaves it.
 func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
+	if !p.claim(j.id) {
+		return nil
+	}
+	defer p.release(j.id)
 	err := p.look(ctx, j)
 	var broken *storeError
 	if errors.As(err, &broken) {

@@ -291,3 +291,48 @@ func TestCursor(t *testing.T) {
 		t.Errorf("cursor %q %d (%v)", stream, sequence, err)
 	}
 }
+
+func TestUntracked(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(1), "Running", "")
+	f.sent(t, of(1), 10)
+	if err := f.Untrack(of(1)); !errors.Is(err, ErrNotTracked) {
+		t.Errorf("untracking what is not tracked: %v", err)
+	}
+	must(t, f.Track(Discovered, of(1)))
+	must(t, f.Untrack(of(1)))
+	must(t, f.Track(Discovered, of(1)))
+	f.reopen(t)
+	f.tracks(t, map[job.ID]Why{})
+
+	must(t, f.TakeOver(of(1), toldByAnother(t, of(1), "Suspended")))
+	f.tracks(t, map[job.ID]Why{of(1): OwedLook})
+	look := f.sight(t, observed(of(1), "Suspended", ""))
+	look.Leave = true
+	must(t, f.Commit(look))
+	must(t, f.Track(Discovered, of(1)))
+	f.tracks(t, map[job.ID]Why{})
+
+	if n, err := f.Forget("prod", at.Add(time.Hour)); n != 1 || err != nil {
+		t.Errorf("forgot %d, want 1 (%v)", n, err)
+	}
+	must(t, f.Track(Discovered, of(1)))
+	f.tracks(t, map[job.ID]Why{of(1): Discovered})
+}
+
+func TestTrackedByHand(t *testing.T) {
+	f := newStore(t)
+	must(t, f.Track(Discovered, of(1)))
+	must(t, f.Untrack(of(1)))
+	must(t, f.Track(ByHand, of(1)))
+	must(t, f.Track(Discovered, of(1)))
+	f.tracks(t, map[job.ID]Why{of(1): ByHand})
+	must(t, f.Configure("prod", []int64{1}))
+	must(t, f.Track(ByHand, of(1)))
+	f.tracks(t, map[job.ID]Why{of(1): Configured})
+	must(t, f.Configure("prod", nil))
+	look := f.sight(t, observed(of(1), "Completed", ""))
+	look.Leave = true
+	must(t, f.Commit(look))
+	f.tracks(t, map[job.ID]Why{})
+}

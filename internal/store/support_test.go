@@ -164,3 +164,12 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func (f *fixture) tracks(t testing.TB, want map[job.ID]Why) {
+	t.Helper()
+	got, err := f.Tracked("prod")
+	must(t, err)
+	if !maps.Equal(got, want) {
+		t.Errorf("tracked are %v, want %v", got, want)
+	}
+}
