@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"internal/store":     2,
 	"internal/publish":   3,
 	"internal/poller":    3,
+	"internal/control":   3,
 	"cmd/watcher":        4,
 }
 

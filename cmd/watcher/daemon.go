@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/control"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
@@ -21,6 +22,7 @@ import (
 // daemon is the running program: the two loops, the file between them, and the broker.
 type daemon struct {
 	config *config.Config
+	file   string // the configuration's
 	log    *slog.Logger
 
 	embedded *stream.Embedded // where whoever runs the daemon has started it; else Run does, if it is configured
@@ -67,6 +69,7 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, pollers []*poller.P
 	publisher := publish.New(publish.Config{Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return broker.Run(ctx) })
+	group.Go(func() error { return d.serveDesk(ctx, st, pollers) })
 	group.Go(func() error {
 		if err := d.fits(ctx, broker); err != nil {
 			return err
@@ -95,6 +98,19 @@ func (d *daemon) fits(ctx context.Context, broker *stream.Broker) error {
 	}
 	if err != nil && ctx.Err() == context.DeadlineExceeded {
 		d.log.Warn("NATS is away; polling goes on, and what changes is kept for it", "err", broker.LastError())
+	}
+	return nil
+}
+
+// serveDesk lets the jobs and store commands reach this process. Without a socket the watching goes on.
+func (d *daemon) serveDesk(ctx context.Context, st *store.Store, pollers []*poller.Poller) error {
+	lookNow := map[string]func(job.ID){}
+	for _, p := range pollers {
+		lookNow[p.CommCell] = p.LookNow
+	}
+	server := control.Server{Store: d.config.Store.Path, Desk: newDesk(d.config, d.file, st, lookNow)}
+	if err := server.Run(ctx); err != nil {
+		d.log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
 	}
 	return nil
 }
