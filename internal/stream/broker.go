@@ -42,6 +42,8 @@ type Config struct {
 	MaxAge   time.Duration // 0: messages are kept for ever
 	MaxBytes int64         // 0: no limit
 
+	ReadOnly bool // never make the stream, and read one whatever it is like
+
 	Log  *slog.Logger // default slog.Default()
 	Name string       // of the connection, as NATS shows it; default jobwatch
 }
