@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
-	"jobwatch/internal/stream"
 )
 
 func newDemo() *cobra.Command {
@@ -73,41 +71,23 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	}
 	defer embedded.Close()
 
+	reader, err := streamConfig(cfg.NATS, log)
+	if err != nil {
+		return err
+	}
+	reader.InProcess = embedded
+
 	printer := newPrinter(out)
 	printer.welcome(commServe.Addr().String(), embedded.ClientURL())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
 	group.Go(func() error { return (&daemon{config: cfg, log: log, embedded: embedded}).Run(ctx) })
-	group.Go(func() error { return follow(ctx, cfg.NATS, embedded, log, printer.event) })
+	group.Go(func() error { return follower{settings: reader, print: printer.event}.Run(ctx) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	printer.farewell()
 	return nil
-}
-
-// follow reads the stream as any subscriber does, on a connection of its own.
-func follow(ctx context.Context, c config.NATS, embedded *stream.Embedded, log *slog.Logger, yield func(stream.Message) error) error {
-	broker, err := newBroker(c, embedded, log)
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return broker.Run(ctx) })
-	group.Go(func() error {
-		if _, err := broker.Ready(ctx); err != nil {
-			return ignoreEnd(ctx, err)
-		}
-		return ignoreEnd(ctx, broker.Follow(ctx, 1, yield))
-	})
-	return group.Wait()
-}
-
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // demoAddress is NATS's usual port, or a free one if that is taken.
