@@ -50,7 +50,7 @@ func (p printer) event(m stream.Message) error {
 	at := faint.Render(e.Time.Local().Format("15:04:05"))
 	if e.IsCommCell() {
 		if data, err := e.CommCell(); err == nil {
-			p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), data.Reason)
+			p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), printable(string(data.Reason)))
 		}
 		return nil
 	}
@@ -58,7 +58,7 @@ func (p printer) event(m stream.Message) error {
 	if err != nil {
 		return nil
 	}
-	client := data.Job.Client
+	client := printable(string(data.Job.Client))
 	if client == "" {
 		client = "-"
 	}
@@ -83,7 +83,7 @@ func words(c job.Change) string {
 	if c.VM != "" {
 		text = c.VM + ": " + text
 	}
-	return text
+	return printable(text)
 }
 
 func (p printer) severity(s job.Severity, text string) string { return severityStyles[s].Render(text) }
