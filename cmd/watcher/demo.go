@@ -82,7 +82,7 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
 	group.Go(func() error { return (&daemon{config: cfg, log: log, embedded: embedded}).Run(ctx) })
-	group.Go(func() error { return follower{settings: reader, print: printer.event}.Run(ctx) })
+	group.Go(func() error { return follower{settings: reader, print: printer.event, log: log}.Run(ctx) })
 	if err := group.Wait(); err != nil {
 		return err
 	}

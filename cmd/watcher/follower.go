@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ type follower struct {
 	start    stream.Start
 	fromNow  bool // instead of start's place
 	print    func(stream.Message) error
+	log      *slog.Logger // of what happens after the start
 }
 
 // errAway says that there was no NATS to read from at the start.
@@ -73,6 +75,9 @@ func (f *follower) follow(ctx context.Context, broker *stream.Broker) error {
 			return broken.error
 		case errors.As(err, &refused):
 			return refused
+		}
+		if ctx.Err() == nil {
+			f.log.Warn("reading on as soon as NATS answers", "err", err)
 		}
 		if _, err := broker.Ready(ctx); err != nil {
 			return err

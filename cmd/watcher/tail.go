@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -52,12 +53,12 @@ func newTail() *cobra.Command {
 			return err
 		}
 		log := newLog(c.ErrOrStderr(), config.Log{Level: "warn", Format: cfg.Log.Format})
-		settings, err := streamConfig(cfg.NATS, log)
+		settings, err := streamConfig(cfg.NATS, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return fail(err)
 		}
 		settings.ReadOnly, settings.Name = true, "jobwatch tail"
-		f := follower{settings: settings, start: stream.Start{Since: start, Subjects: wanted.Subjects(cfg.NATS.SubjectPrefix)}}
+		f := follower{settings: settings, log: log, start: stream.Start{Since: start, Subjects: wanted.Subjects(cfg.NATS.SubjectPrefix)}}
 		f.fromNow = start.IsZero()
 		f.print = newPrinter(c.OutOrStdout()).event
 		if *form == asJSON {
