@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/time":                  {"internal/poller"},
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "cmd/watcher"},
 	"golang.org/x/term":                  {"cmd/watcher"},
+	"github.com/google/jsonschema-go":    {"internal/event"},
 	"github.com/spf13/cobra":             {"cmd/watcher"},
 	"charm.land/lipgloss/v2":             {"cmd/watcher"},
 	"github.com/lmittmann/tint":          {"cmd/watcher"},
