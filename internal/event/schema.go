@@ -148,7 +148,7 @@ func cuttable() []any {
 	s := schemaOf[job.Snapshot]("job")
 	names := []any{"vms"}
 	for _, name := range s.PropertyOrder {
-		if slices.Contains(s.Properties[name].Types, "string") {
+		if p := s.Properties[name]; slices.Contains(p.Types, "string") && p.Format == "" && p.Enum == nil {
 			names = append(names, name)
 		}
 	}
