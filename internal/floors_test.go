@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"cmd/watcher":        4,
 
 	"internal/event/eventtest": 1, // helps tests
+	"contract":                 2, // tests alone
 }
 
 // mayImport names the packages that may import a third-party module; tests may import any.
