@@ -61,8 +61,8 @@ func takeOut(path string, value any) edit {
 }
 
 const (
-	job    = "$defs/job/properties/"
-	change = "$defs/stateChange/properties/"
+	ofJob    = "$defs/job/properties/"
+	ofChange = "$defs/stateChange/properties/"
 )
 
 func TestChangesOfTheSchema(t *testing.T) {
@@ -71,35 +71,35 @@ func TestChangesOfTheSchema(t *testing.T) {
 		want   string
 		breaks bool
 	}{
-		{set(job+"new", object{"type": "string"}), "job.new is new", false},
+		{set(ofJob+"new", object{"type": "string"}), "job.new is new", false},
 		{set("$defs/new", object{"type": "string"}), "new is new", false},
-		{set(job+"phase/description", "another"), "the description of job.phase is another", false},
+		{set(ofJob+"phase/description", "another"), "the description of job.phase is another", false},
 		{set("title", "another"), "the title of event is another", false},
-		{set(job+"phase/type", "string"), "job.phase was string or null and is only string now", false},
-		{set(job+"percentComplete/type", []any{"null", "integer"}), "job.percentComplete was null or number and is only null or integer now", false},
+		{set(ofJob+"phase/type", "string"), "job.phase was string or null and is only string now", false},
+		{set(ofJob+"percentComplete/type", []any{"null", "integer"}), "job.percentComplete was null or number and is only null or integer now", false},
 		{add("$defs/stateData/required", "truncated"), "stateData.truncated is never missing now", false},
-		{set(job+"attempt/minimum", 1.0), "job.attempt is held to the minimum 1 now", false},
+		{set(ofJob+"attempt/minimum", 1.0), "job.attempt is held to the minimum 1 now", false},
 		{add("oneOf", object{"$ref": "#/$defs/newEvent"}), "event can now be newEvent too", false},
 		{add("$defs/failureEvent/properties/data/oneOf", object{"$ref": "#/$defs/newData"}), "failureEvent.data can now be newData too", false},
 		{add("$defs/truncated/items/enum", "new"), "truncated[] can now be new", false},
 
-		{remove(job + "phase/description"), "the description of job.phase is another", false},
-		{remove(job + "phase"), "job.phase is gone", true},
-		{rename(job+"phase", "step"), "job.phase is gone", true},
+		{remove(ofJob + "phase/description"), "the description of job.phase is another", false},
+		{remove(ofJob + "phase"), "job.phase is gone", true},
+		{rename(ofJob+"phase", "step"), "job.phase is gone", true},
 		{remove("$defs/watchLostChange"), "watchLostChange is gone", true},
-		{set(change+"to/type", []any{"string", "null"}), "stateChange.to was string and may be null now", true},
-		{set(job+"attempt/type", []any{"null", "string"}), "job.attempt was null or integer and may be string now", true},
-		{set(job+"attempt/type", []any{"null", "number"}), "job.attempt was null or integer and may be number now", true},
-		{remove(job + "attempt/type"), "job.attempt is no longer held to the type [null integer]", true},
+		{set(ofChange+"to/type", []any{"string", "null"}), "stateChange.to was string and may be null now", true},
+		{set(ofJob+"attempt/type", []any{"null", "string"}), "job.attempt was null or integer and may be string now", true},
+		{set(ofJob+"attempt/type", []any{"null", "number"}), "job.attempt was null or integer and may be number now", true},
+		{remove(ofJob + "attempt/type"), "job.attempt is no longer held to the type [null integer]", true},
 		{takeOut("$defs/job/required", "phase"), "job.phase may be missing now", true},
 		{takeOut("oneOf", object{"$ref": "#/$defs/watchEvent"}), "event can no longer be watchEvent", true},
 		{takeOut("$defs/stateData/properties/severity/enum", "error"), "stateData.severity can no longer be error", true},
 		{add("$defs/stateData/properties/severity/enum", "fatal"), "stateData.severity can now be fatal", true},
 		{remove("$defs/stateData/properties/severity/enum"), "stateData.severity is no longer held to the enum [info warning error]", true},
-		{set(job+"endTime/format", "date"), "the format of job.endTime was date-time and is date", true},
-		{remove(job + "endTime/format"), "job.endTime is no longer held to the format date-time", true},
+		{set(ofJob+"endTime/format", "date"), "the format of job.endTime was date-time and is date", true},
+		{remove(ofJob + "endTime/format"), "job.endTime is no longer held to the format date-time", true},
 		{set("$defs/stateEvent/properties/sequence/pattern", "^[0-9]+$"), "the pattern of stateEvent.sequence was ^[0-9]{20}$ and is ^[0-9]+$", true},
-		{set(change+"kind/const", "status"), "the const of stateChange.kind was state and is status", true},
+		{set(ofChange+"kind/const", "status"), "the const of stateChange.kind was state and is status", true},
 		{set("$defs/stateData/properties/job/$ref", "#/$defs/stateChange"), "the $ref of stateData.job was #/$defs/job and is #/$defs/stateChange", true},
 		{set("$defs/job/additionalProperties", true), "the additionalProperties of job was false and is true", true},
 		{set("$defs/job/propertyNames", object{}), "job has the propertyNames map[] now", true},
