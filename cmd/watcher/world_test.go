@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/stream"
 )
@@ -173,6 +174,7 @@ func (w *world) read() []told {
 			w.t.Fatal(err)
 		}
 		for m := range batch.Messages() {
+			eventtest.Valid(w.t, m.Subject(), m.Headers(), m.Data())
 			all = append(all, parseTold(w.t, m.Subject(), m.Headers().Get("Nats-Msg-Id"), m.Data()))
 		}
 	}

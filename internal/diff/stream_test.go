@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
+	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
 )
 
@@ -33,6 +34,7 @@ func (s *stream) publish(changes []job.Change, seen job.Snapshot) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		eventtest.Valid(s.t, "", nil, message)
 		s.messages = append(s.messages, message)
 	}
 }

@@ -73,7 +73,7 @@ func TestFoldSkipsWhatIsNoneOfOurs(t *testing.T) {
 	dataless.ID, dataless.Data = "another", []byte(`"no object"`)
 	want := fold(t, e)
 	got := want
-	for i, foreign := range [][]byte{[]byte("hello"), nil, []byte(`{"specversion":"1.0","type":"com.example"}`), message(t, dataless)} {
+	for i, foreign := range [][]byte{[]byte("hello"), nil, []byte(`{"specversion":"1.0","type":"com.example"}`), encode(t, dataless)} {
 		got.Add(uint64(200+i), foreign)
 	}
 	want.Stream = 203 // its sequence counts

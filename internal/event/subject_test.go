@@ -77,6 +77,7 @@ func TestAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		Valid(t, row.want, message(t, row.event))
 		if got, err := back.Address(row.prefix); err != nil || got != row.want {
 			t.Errorf("published under %q (%v), want %q", got, err, row.want)
 		}

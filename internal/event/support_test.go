@@ -13,6 +13,9 @@ var (
 	answered = time.Date(2026, 11, 23, 14, 0, 0, 123_000_000, time.UTC)
 )
 
+// Valid is eventtest's, set from outside.
+var Valid func(t *testing.T, subject string, message []byte)
+
 func seen(s job.Snapshot) job.Observation {
 	if s.CommCell == "" {
 		s.CommCell, s.Number = "prod", 1248
@@ -42,6 +45,13 @@ func mintCommCell(t *testing.T, number uint64, detail, reason string) Event {
 
 // message is the event as the broker gets it.
 func message(t *testing.T, e Event) []byte {
+	t.Helper()
+	data := encode(t, e)
+	Valid(t, "", data)
+	return data
+}
+
+func encode(t *testing.T, e Event) []byte {
 	t.Helper()
 	data, err := json.Marshal(e)
 	if err != nil {

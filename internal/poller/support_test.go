@@ -14,6 +14,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
+	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
@@ -198,6 +199,7 @@ func (b *bench) drain() []string {
 }
 
 func describe(t *testing.T, e event.Event) string {
+	eventtest.Valid(t, "", nil, encode(t, e))
 	if e.IsCommCell() {
 		data, err := e.CommCell()
 		if err != nil {

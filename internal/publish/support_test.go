@@ -12,6 +12,7 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
+	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
@@ -160,6 +161,7 @@ func (w *world) stream(number int64) []string {
 			return nil
 		}
 		data, err := e.Job()
+		eventtest.Valid(w.t, m.Subject, nil, m.Data)
 		told = append(told, fmt.Sprintf("%d %s: %s → %s", e.Number(), data.Change.Kind, data.Change.From, data.Change.To))
 		return err
 	})

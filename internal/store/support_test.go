@@ -13,6 +13,7 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
+	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
 )
 
@@ -88,6 +89,7 @@ func (f *fixture) unsentEvents(t testing.TB) []string {
 			if err != nil {
 				return err
 			}
+			eventtest.Valid(t, "", nil, row)
 			id := parseKey(key, 8)
 			if about, err := e.JobID(); err != nil || about != id || e.Number() != keySequence(key) {
 				return fmt.Errorf("under %s#%d lies an event of %s#%d (%v)", id, keySequence(key), about, e.Number(), err)

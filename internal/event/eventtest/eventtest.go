@@ -1,0 +1,69 @@
+// Package eventtest holds events against the contract, for the tests of all packages that make,
+// keep, publish or read them.
+package eventtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"jobwatch/internal/event"
+)
+
+// T is a *testing.T, *testing.B or *rapid.T.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// Valid fails the test if a message is no event of the contract: the schema must accept it, its
+// members, subject and headers must agree, and the SDK of CloudEvents must read of it what we read.
+// No subject, no headers: it is not published yet, or its reader is not told them.
+func Valid(t T, subject string, headers map[string][]string, message []byte) {
+	t.Helper()
+	if err := validate(message); err != nil {
+		t.Errorf("the schema refuses %s\n%v", message, err)
+		return
+	}
+	for _, wrong := range disagreements(subject, headers, message) {
+		t.Errorf("%s in %s", wrong, message)
+	}
+	for _, wrong := range misread(message) {
+		t.Errorf("%s in %s", wrong, message)
+	}
+}
+
+// validate holds a message against the schema.
+func validate(message []byte) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
+	if err != nil {
+		return err
+	}
+	return schema().Validate(value)
+}
+
+var schema = sync.OnceValue(func() *jsonschema.Schema {
+	text, err := json.Marshal(event.Schema())
+	if err != nil {
+		panic(err)
+	}
+	return Compile(text, "")
+})
+
+// Compile makes a schema ready that is the whole of a document, or lies in it at a JSON pointer. It
+// panics on what is no schema. Formats are checked, not only noted.
+func Compile(document []byte, pointer string) *jsonschema.Schema {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	if err != nil {
+		panic(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	const name = "urn:jobwatch:test"
+	if err := c.AddResource(name, value); err != nil {
+		panic(err)
+	}
+	return c.MustCompile(name + "#" + pointer)
+}

@@ -1,0 +1,78 @@
+package event
+
+import (
+	"strings"
+
+	"jobwatch/internal/job"
+)
+
+// row is a kind and a detail of events, and what such an event may say.
+type row struct {
+	kind, detail string // no detail: the slug of a state or phase
+	from, to     value
+	extra        string // the member of change that this detail alone has
+	severities   []job.Severity
+}
+
+// value is what from or to may be.
+type value int
+
+const (
+	nothing       value = iota // null
+	words                      // the CommServe's, never empty
+	wordsOrNull                // null where nothing was told before
+	numeral                    // a number as text
+	numeralOrNull              // null where nothing was told before
+)
+
+var (
+	anySeverity = []job.Severity{job.Info, job.Warning, job.Error} // a state's can be configured
+	news        = []job.Severity{job.Info}
+	worry       = []job.Severity{job.Warning}
+)
+
+// rows are all kinds of events there are.
+var rows = []row{
+	{kind: job.KindState, from: wordsOrNull, to: words, severities: anySeverity},
+	{kind: job.KindPhase, from: wordsOrNull, to: words, severities: news},
+	{kind: job.KindFailure, detail: job.DetailState, from: wordsOrNull, to: words, severities: anySeverity},
+	{kind: job.KindFailure, detail: job.DetailItems, from: wordsOrNull, to: words, severities: worry},
+	{kind: job.KindFailure, detail: job.DetailVM, from: wordsOrNull, to: words, extra: "vm", severities: worry},
+	{kind: job.KindFailure, detail: job.DetailReason, from: wordsOrNull, to: words, extra: "code", severities: worry},
+	{kind: job.KindWatch, detail: "lost", severities: worry},
+	{kind: job.KindWatch, detail: "stalled", severities: worry},
+	{kind: job.KindWatch, detail: "resumed", severities: news},
+	{kind: job.KindWatch, detail: job.DetailAttempt, from: numeralOrNull, to: numeral, severities: news},
+	{kind: job.KindCommCell, detail: job.DetailUnreachable, severities: worry},
+	{kind: job.KindCommCell, detail: job.DetailReachable, severities: news},
+}
+
+var classes = []job.Class{
+	job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown,
+}
+
+// name is the row's in the schema: failureVm.
+func (r row) name() string { return r.kind + capital(r.detail) }
+
+// message is the name of the row's messages: one for each CloudEvents type.
+func (r row) message() string {
+	if r.kind == job.KindCommCell {
+		return r.name()
+	}
+	return r.kind
+}
+
+// eventType is the row's CloudEvents type.
+func (r row) eventType() string {
+	if r.kind == job.KindCommCell {
+		return commCellType + r.detail + ".v1"
+	}
+	return jobType + r.kind + ".v1"
+}
+
+func capital(word string) string {
+	if word == "" {
+		return ""
+	}
+	return strings.ToUpper(word[:1]) + word[1:]
+}
