@@ -80,9 +80,12 @@ func parseKey(key []byte, suffix int) job.ID {
 	end := len(key) - suffix
 	return job.ID{
 		CommCell: string(key[:end-9]),
-		Number:   int64(binary.BigEndian.Uint64(key[end-8 : end])),
+		Number:   keyNumber(key[:end]),
 	}
 }
+
+// keyNumber reads the job's number from a key of jobs or tracked.
+func keyNumber(key []byte) int64 { return int64(binary.BigEndian.Uint64(key[len(key)-8:])) }
 
 func keySequence(outboxKey []byte) uint64 {
 	return binary.BigEndian.Uint64(outboxKey[len(outboxKey)-8:])

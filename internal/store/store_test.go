@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,7 +161,7 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		must(t, f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")))
 		tracked, err := f.Tracked("prod")
 		must(t, err)
-		if tracked[of(71)] != OwedLook {
+		if !slices.Equal(tracked, []Tracked{{71, OwedLook}}) {
 			t.Errorf("tracked %v, want an owed look", tracked)
 		}
 		look := f.sight(t, observed(of(71), "Killed", ""))
@@ -197,11 +198,11 @@ func TestTracked(t *testing.T) {
 	must(t, f.Track(Discovered, of(5)))
 	tracked, err := f.Tracked("prod")
 	must(t, err)
-	if len(tracked) != 3 || tracked[of(1)] != Discovered || tracked[of(2)] != Configured || tracked[of(5)] != Configured {
+	if !slices.Equal(tracked, []Tracked{{1, Discovered}, {2, Configured}, {5, Configured}}) {
 		t.Errorf("tracked are %v", tracked)
 	}
 	must(t, f.Configure("prod", nil))
-	if tracked, _ = f.Tracked("prod"); tracked[of(5)] != Discovered {
+	if tracked, _ = f.Tracked("prod"); !slices.Equal(tracked, []Tracked{{1, Discovered}, {2, Discovered}, {5, Discovered}}) {
 		t.Errorf("no longer configured, and tracked as %v", tracked)
 	}
 }

@@ -70,18 +70,34 @@ func leave(tx *bbolt.Tx, id job.ID, leaves bool) error {
 	return tracked.Delete(jobKey(id))
 }
 
+// Tracked is a job that is looked at, and why. There may be 100,000 of them: small.
+type Tracked struct {
+	Number int64
+	Why    Why
+}
+
 // Tracked lists the jobs of a CommCell that are looked at, in the order of their numbers.
-func (s *Store) Tracked(commCell string) (map[job.ID]Why, error) {
-	tracked := map[job.ID]Why{}
+func (s *Store) Tracked(commCell string) ([]Tracked, error) {
+	var tracked []Tracked
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		prefix := []byte(commCell + "/")
 		c := tx.Bucket(trackedBucket).Cursor()
 		for key, why := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, why = c.Next() {
-			tracked[parseKey(key, 0)] = Why(why)
+			tracked = append(tracked, Tracked{keyNumber(key), parseWhy(why)})
 		}
 		return nil
 	})
 	return tracked, err
+}
+
+// parseWhy gives one of the reasons without memory of its own.
+func parseWhy(text []byte) Why {
+	for _, why := range []Why{Configured, Discovered, OwedLook} {
+		if string(text) == string(why) {
+			return why
+		}
+	}
+	return Why(text)
 }
 
 // Configure makes the jobs given the configured ones of a CommCell. One that was configured before
@@ -96,8 +112,9 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 		now[job.ID{CommCell: commCell, Number: number}] = true
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		for id, why := range before {
-			if why != Configured || now[id] {
+		for _, t := range before {
+			id := job.ID{CommCell: commCell, Number: t.Number}
+			if t.Why != Configured || now[id] {
 				continue
 			}
 			if err := tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Discovered)); err != nil {
