@@ -45,6 +45,7 @@ type Store struct {
 	Fault func(Point) error
 
 	commits group
+	memory  memory
 	unsent  atomic.Int64 // rows in the outbox
 
 	mu    sync.Mutex
