@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/time":                  {"internal/poller"},
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "cmd/watcher"},
 	"golang.org/x/term":                  {"cmd/watcher"},
+	"golang.org/x/sys":                   {"cmd/watcher"},
 	"github.com/google/jsonschema-go":    {"internal/event"},
 	"github.com/spf13/cobra":             {"cmd/watcher"},
 	"charm.land/lipgloss/v2":             {"cmd/watcher"},

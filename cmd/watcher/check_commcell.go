@@ -33,7 +33,8 @@ type commCellProbe struct {
 	client *commvault.Client
 	tls    *tls.Config
 	host   string // and port
-	lines  []commvault.Line
+	jobs   int    // of the list
+	newest int64  // of them
 	found  []finding
 }
 
@@ -132,8 +133,15 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 }
 
 func (p *commCellProbe) list(ctx context.Context) bool {
-	var err error
-	p.lines, err = p.client.Jobs(ctx, p.cell.Discover.FinishedWithin)
+	numbers := map[int64]bool{}
+	err := p.client.List(ctx, p.cell.Discover.FinishedWithin, func(lines []commvault.Line) error {
+		for _, line := range lines {
+			numbers[line.Number] = true // one may be listed twice
+			p.newest = max(p.newest, line.Number)
+		}
+		return nil
+	})
+	p.jobs = len(numbers)
 	way := "token"
 	if p.cell.Auth.Username != "" {
 		way = "login"
@@ -145,11 +153,11 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 		return p.failed("job list", err)
 	}
 	p.ok(way, "accepted")
-	if len(p.lines) == 0 && p.cell.Discover.Enabled {
+	if p.jobs == 0 && p.cell.Discover.Enabled {
 		p.warn("job list", "holds no job: none has run within %v, or this user may see none", p.cell.Discover.FinishedWithin)
 		return true
 	}
-	return p.ok("job list", "holds %d jobs", len(p.lines))
+	return p.ok("job list", "holds %d jobs", p.jobs)
 }
 
 // details asks for one job: the first configured one, or the newest of the list.
@@ -158,8 +166,8 @@ func (p *commCellProbe) details(ctx context.Context) bool {
 	switch {
 	case len(p.cell.Jobs) > 0:
 		number = p.cell.Jobs[0]
-	case len(p.lines) > 0:
-		number = p.lines[len(p.lines)-1].Number
+	case p.newest > 0:
+		number = p.newest
 	default:
 		p.warn("job details", "no job to ask for")
 		return true

@@ -23,8 +23,8 @@ import (
 type Source interface {
 	// JobDetails asks for one job. A nil error is an observation.
 	JobDetails(ctx context.Context, number int64) (job.Observation, error)
-	// Jobs lists the active jobs and those that finished within a time.
-	Jobs(ctx context.Context, finishedWithin time.Duration) ([]commvault.Line, error)
+	// List yields the active jobs and those that finished within a time, some at a time.
+	List(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error
 }
 
 // Config says what a Poller follows, and how.
@@ -153,17 +153,17 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	if err != nil || !known.Told.Unreachable {
 		return true, err
 	}
-	tracked, err := p.tracked()
+	tracked, err := p.Store.Tracked(p.CommCell)
 	if err != nil {
 		return false, err
 	}
 	if len(tracked) == 0 {
-		_, err := p.list(ctx)
+		err := p.list(ctx, func([]commvault.Line) error { return nil })
 		t.note(err)
 		return err == nil, nil
 	}
 	p.probed++
-	_, err = p.askOnce(ctx, tracked[p.probed%len(tracked)].id.Number)
+	_, err = p.askOnce(ctx, tracked[p.probed%len(tracked)].Number)
 	t.note(err)
 	return answered(err), nil
 }
@@ -173,7 +173,7 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 	if err := p.discover(ctx, t); err != nil {
 		return err
 	}
-	tracked, err := p.tracked()
+	tracked, err := p.Store.Tracked(p.CommCell)
 	if err != nil {
 		return err
 	}

@@ -68,17 +68,17 @@ func (s *script) JobDetails(ctx context.Context, number int64) (job.Observation,
 	return job.Observation{Snapshot: snapshot, Asked: asked, Answered: time.Now()}, nil
 }
 
-func (s *script) Jobs(ctx context.Context, _ time.Duration) ([]commvault.Line, error) {
+func (s *script) List(ctx context.Context, _ time.Duration, yield func([]commvault.Line) error) error {
 	if err := s.request(ctx, 0); err != nil {
-		return nil, err
+		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	var lines []commvault.Line
 	for number, snapshot := range s.jobs {
 		lines = append(lines, commvault.Line{Number: number, Status: snapshot.State})
 	}
-	return lines, nil
+	s.mu.Unlock()
+	return yield(lines)
 }
 
 func (s *script) request(ctx context.Context, number int64) error {

@@ -11,6 +11,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/diff"
+	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
 
@@ -52,7 +53,7 @@ func (t *tick) hopeless() bool {
 
 // lookAtAll looks at the jobs, several at once. Few goroutines that stay are cheaper than one a job,
 // each of which would grow its stack anew.
-func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) error {
+func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) error {
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(p.Concurrency, len(jobs)) {
@@ -62,7 +63,8 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) erro
 				if i >= len(jobs) {
 					return nil
 				}
-				if err := p.lookAt(ctx, t, jobs[i]); err != nil {
+				id := job.ID{CommCell: p.CommCell, Number: jobs[i].Number}
+				if err := p.lookAt(ctx, t, trackedJob{id, jobs[i].Why}); err != nil {
 					return err
 				}
 			}

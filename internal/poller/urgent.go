@@ -32,9 +32,9 @@ func (p *Poller) lookWhenTold(ctx context.Context) error {
 // lookOutOfTurn looks at a job unless it has been untracked meanwhile. Whether the CommCell answers is
 // for the ticks to say.
 func (p *Poller) lookOutOfTurn(ctx context.Context, id job.ID) error {
-	tracked, err := p.Store.Tracked(p.CommCell)
-	if err != nil || tracked[id] == "" {
+	why, err := p.Store.WhyTracked(id)
+	if err != nil || why == "" {
 		return err
 	}
-	return p.lookAt(ctx, newTick(1), trackedJob{id, tracked[id]})
+	return p.lookAt(ctx, newTick(1), trackedJob{id, why})
 }

@@ -97,20 +97,25 @@ func (s *Store) Untrack(id job.ID) error {
 	})
 }
 
-// Tracked lists the jobs of a CommCell that are looked at.
-func (s *Store) Tracked(commCell string) (map[job.ID]Why, error) {
-	tracked := map[job.ID]Why{}
+// Tracked is a job that is looked at, and why. There may be 100,000 of them: small.
+type Tracked struct {
+	Number int64
+	Why    Why
+}
+
+// Tracked lists the jobs of a CommCell that are looked at, in the order of their numbers.
+func (s *Store) Tracked(commCell string) ([]Tracked, error) {
+	var tracked []Tracked
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		prefix := []byte(commCell + "/")
 		c := tx.Bucket(trackedBucket).Cursor()
 		for key, value := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, value = c.Next() {
-			id := parseKey(key, 0)
-			why, err := toLookAt(tx, id, Why(value))
+			why, err := toLookAt(tx, key, parseWhy(value))
 			if err != nil {
 				return err
 			}
 			if why != Untracked {
-				tracked[id] = why
+				tracked = append(tracked, Tracked{keyNumber(key), why})
 			}
 		}
 		return nil
@@ -118,17 +123,40 @@ func (s *Store) Tracked(commCell string) (map[job.ID]Why, error) {
 	return tracked, err
 }
 
+// WhyTracked says why a job is looked at; "" if it is not.
+func (s *Store) WhyTracked(id job.ID) (why Why, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		key := jobKey(id)
+		why, err = toLookAt(tx, key, parseWhy(tx.Bucket(trackedBucket).Get(key)))
+		return err
+	})
+	if why == Untracked {
+		why = ""
+	}
+	return why, err
+}
+
 // toLookAt gives why a job is looked at. An untracked one still is where another watcher spoke of it:
 // without that look its events could never be sent.
-func toLookAt(tx *bbolt.Tx, id job.ID, why Why) (Why, error) {
+func toLookAt(tx *bbolt.Tx, key []byte, why Why) (Why, error) {
 	if why != Untracked {
 		return why, nil
 	}
-	r, _, err := readRecord(tx, id)
+	r, _, err := readRecord(tx, parseKey(key, 0))
 	if r.Owed {
 		why = OwedLook
 	}
 	return why, err
+}
+
+// parseWhy gives one of the reasons without memory of its own.
+func parseWhy(text []byte) Why {
+	for _, why := range []Why{Configured, ByHand, Discovered, OwedLook, Untracked} {
+		if string(text) == string(why) {
+			return why
+		}
+	}
+	return Why(text)
 }
 
 // Configure makes the jobs given the configured ones of a CommCell. One that was configured before
@@ -143,8 +171,9 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 		now[job.ID{CommCell: commCell, Number: number}] = true
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		for id, why := range before {
-			if why != Configured || now[id] {
+		for _, t := range before {
+			id := job.ID{CommCell: commCell, Number: t.Number}
+			if t.Why != Configured || now[id] {
 				continue
 			}
 			if err := tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Discovered)); err != nil {
