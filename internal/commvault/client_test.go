@@ -73,7 +73,7 @@ func TestAFinishedJobsStateComesFromItsSummary(t *testing.T) {
 		"not yet":     {200, summarized("Running"), " "},
 		"unknown":     {200, `{"totalRecordsWithoutPaging":0}`, " "},
 		"failing":     {500, ``, "Summary of job 71: HTTP 500: Internal Server Error"},
-		"web page":    {200, `<html>`, "Summary of job 71: a web page where JSON was expected (is url: the web service's root?)"},
+		"web page":    {200, `<html>`, "Summary of job 71: a web page where an answer was expected (is url: the web service's root?)"},
 		"another job": {200, strings.Replace(summarized("Killed"), "71", "72", 1), "Summary of job 71: the answer is of another job"},
 		"broken byte": {200, summarized("Kill\xffed"), "Summary of job 71: a broken byte in the status: Kill�ed"},
 	} {

@@ -54,7 +54,7 @@ const maxLock = 24 * time.Hour
 
 // decodeLogin gives the token, which already begins with "QSDK " and is sent as it stands.
 func decodeLogin(body []byte) (string, error) {
-	answer, err := parse[loginAnswer](body)
+	answer, err := parse[loginAnswer](body, loginRoot)
 	if err != nil {
 		return "", err
 	}
@@ -68,7 +68,7 @@ func decodeLogin(body []byte) (string, error) {
 	}
 	if refused.Words == "" {
 		refused.Words = "the answer holds no token"
-		if answer.is.Locked {
+		if answer.is.Locked.yes() {
 			refused.Words = "the account is locked"
 		}
 	}

@@ -38,7 +38,7 @@ func (v *vmStatus) empty() bool {
 }
 
 func (v *vmStatus) machine(clip *clipper) job.VM {
-	name := either(v.Name, either(v.GUID, text{words: unnamed}))
+	name := either(v.Name, either(v.GUID, text{unnamed}))
 	return job.VM{
 		Name:      string(clip.name("vms", name)),
 		GUID:      clip.name("vms", v.GUID),
