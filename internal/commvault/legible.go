@@ -15,7 +15,7 @@ func legible(body []byte) []byte {
 	}
 	for i := 0; i < len(body); {
 		r, size := utf8.DecodeRune(body[i:])
-		if !inXML(r, size) {
+		if !allowed(r, size) {
 			return replaced(body, i)
 		}
 		i += size
@@ -28,7 +28,7 @@ func replaced(body []byte, from int) []byte {
 	copied := append(make([]byte, 0, len(body)+64), body[:from]...)
 	for i := from; i < len(body); {
 		r, size := utf8.DecodeRune(body[i:])
-		if !inXML(r, size) {
+		if !allowed(r, size) {
 			r = utf8.RuneError
 		}
 		copied = utf8.AppendRune(copied, r)
@@ -37,8 +37,8 @@ func replaced(body []byte, from int) []byte {
 	return copied
 }
 
-// inXML says whether XML 1.0 allows the character.
-func inXML(r rune, size int) bool {
+// allowed says whether XML 1.0 allows the character.
+func allowed(r rune, size int) bool {
 	switch {
 	case r == utf8.RuneError:
 		return size > 1
@@ -56,7 +56,7 @@ func legibleReference(reference []byte) []byte {
 		digits, base = digits[1:], 16
 	}
 	number, err := strconv.ParseUint(string(digits), base, 32)
-	if err != nil || number > utf8.MaxRune || !inXML(rune(number), utf8.UTFMax) {
+	if err != nil || number > utf8.MaxRune || !allowed(rune(number), utf8.UTFMax) {
 		return []byte("\uFFFD")
 	}
 	return reference

@@ -2,23 +2,11 @@ package commvault
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 )
-
-// loginBody is what POST Login takes; base64 is Commvault's wish, and no protection.
-func loginBody(config Config) []byte {
-	body, _ := json.Marshal(struct { // of strings: cannot fail
-		Username string `json:"username"`
-		Password string `json:"password"`
-		Domain   string `json:"domain,omitempty"`
-	}{config.Username, base64.StdEncoding.EncodeToString([]byte(config.Password)), config.Domain})
-	return body
-}
 
 // logIn gives a new token. A refusal is an *Error of the kind Auth.
 func (c *Client) logIn(ctx context.Context) (string, error) {
