@@ -6,10 +6,10 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Decode reads a saved answer to JobDetails. Number 0 takes any job's; else the answer must be of
-// that job. The errors are those of Client.JobDetails.
+// Decode reads a saved answer to JobDetails, also the inner elements alone of one in XML. Number 0
+// takes any job's; else the answer must be of that job. The errors are those of Client.JobDetails.
 func Decode(commcell string, number int64, body []byte) (job.Snapshot, error) {
-	snapshot, err := decodeDetails(commcell, number, body)
+	snapshot, err := decodeDetails(commcell, number, mended(body))
 	if e, ok := err.(*Error); ok {
 		e.Operation, e.Job, e.Code, e.Words = "JobDetails", number, http.StatusOK, oneLine(e.Words)
 	}
