@@ -51,6 +51,20 @@ func (v *vmStatus) machine(clip *clipper) job.VM {
 		EndTime:   v.End.time(),
 		Size:      v.Size.value,
 		UsedSpace: v.UsedSpace.value,
+		GuestSize: v.GuestSize.value,
+
+		Client:          v.Client.positive(),
+		OperatingSystem: clip.name("vms", v.OperatingSystem),
+		HardwareVersion: clip.name("vms", v.HardwareVersion),
+		ToolsVersion:    clip.name("vms", v.ToolsVersion),
+		BackupType:      v.BackupType.value,
+		TransportMode:   clip.name("vms", v.TransportMode),
+		CBTStatus:       clip.name("vms", v.CBTStatus),
+
+		Archived:        v.Archived.value,
+		Stub:            v.Stub.value,
+		PoweredOff:      v.PoweredOff.value,
+		PoweredOffSince: v.PoweredOffSince.time(),
 	}
 }
 
