@@ -281,6 +281,8 @@ func FuzzJobDetails(f *testing.F) {
 		f.Add(readFile(f, "testdata/"+file+".json"))
 	}
 	for _, body := range []string{"null", "{}", `{"error":{"errList":[{"errorCode":5}]}}`, "<title>x", `{"jobs":[{"jobSummary":{"jobId":1}}]}`,
+		details71(`<progressInfo state="R&#117;n"><a>b<![CDATA[c]]></a></progressInfo>`), `<generalInfo jobId="1"><vmStatus GUID='a>'/>`,
+		`<error><errList errLogMessage="a"/></error>`, `<JobManager_JobListResponse><jobs><jobSummary jobId="1"/></jobs></JobManager_JobListResponse>`,
 		`{"token":"QSDK 1","errList":[]}`, `{"a":[[[[`, "\uFEFF{\"job\":{\"jobDetail\":{\"generalInfo\":{\"jobId\":1E0}}}}"} {
 		f.Add([]byte(body))
 	}

@@ -58,13 +58,14 @@ var generalIsClosed = regexp.MustCompile(`</generalInfo|<generalInfo\b(?:[^"'>]|
 
 // closeGeneral closes an open generalInfo before the next section.
 func closeGeneral(piece []byte) []byte {
-	if begins(piece, "generalInfo") < 0 || generalIsClosed.Match(piece) {
+	at := begins(piece, "generalInfo")
+	if at < 0 || generalIsClosed.Match(piece) {
 		return piece
 	}
 	end := len(piece)
 	for _, name := range sections[1:] {
-		if at := begins(piece, name); at >= 0 {
-			end = min(end, at)
+		if next := begins(piece[at:], name); next >= 0 {
+			end = min(end, at+next)
 		}
 	}
 	return slices.Concat(piece[:end], []byte("</generalInfo>"), piece[end:])

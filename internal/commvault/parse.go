@@ -58,7 +58,7 @@ func parseXML[T any](body []byte, want string) (*section[T], error) {
 			return nil, err
 		}
 	default:
-		return nil, stranger(content, body)
+		return nil, stranger(root, content, body)
 	}
 	if root == errorRoot {
 		content = slices.Concat([]byte(`{"error":`), content, []byte("}"))
@@ -66,14 +66,19 @@ func parseXML[T any](body []byte, want string) (*section[T], error) {
 	return parseJSON[T](content)
 }
 
-// stranger is XML that nobody asked for: an error in the form of some other answer, or a web page.
-func stranger(content, body []byte) *Error {
+// stranger is XML that nobody asked for: an error in a form of its own, the answer to something else,
+// or a web page.
+func stranger(root string, content, body []byte) *Error {
 	if answer, err := parseJSON[complaint](content); err == nil {
 		if words := answer.is.words(); words != "" {
 			e := notAnAnswer("an error instead of an answer")
 			e.Words = words
 			return e
 		}
+	}
+	switch root {
+	case detailsRoot, listRoot, loginRoot:
+		return notAnAnswer("the answer is a %s", root)
 	}
 	return page(body)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -83,7 +82,7 @@ func (t *transcript) refuse(d xml.Directive) error {
 	if t.root == "" && len(d) >= len(doctypeHTML) && strings.EqualFold(string(d[:len(doctypeHTML)]), doctypeHTML) {
 		t.root = "html"
 	}
-	return errors.New("XML with a DOCTYPE, or another declaration of its own")
+	return notAnAnswer("XML with a DOCTYPE, or another declaration of its own")
 }
 
 const doctypeHTML = "DOCTYPE html"
@@ -91,7 +90,7 @@ const doctypeHTML = "DOCTYPE html"
 func (t *transcript) begin(start xml.StartElement) error {
 	switch {
 	case len(t.open) == maxDepth:
-		return fmt.Errorf("XML nested deeper than %d", maxDepth)
+		return notAnAnswer("XML nested deeper than %d", maxDepth)
 	case len(t.open) > 0:
 		t.member(start.Name.Local)
 	case t.root != "":
@@ -169,12 +168,12 @@ var errNoXML = errors.New("no XML")
 
 // badXML names the place only, as badJSON does.
 func badXML(err error, offset int64, size int) error {
-	syntax, ok := errors.AsType[*xml.SyntaxError](err)
-	switch {
-	case err == io.EOF, ok && strings.HasSuffix(syntax.Msg, "unexpected EOF"):
-		return notAnAnswer("the answer is cut short after %d bytes", size)
-	case ok, err == errNoXML:
-		return notAnAnswer("no XML from byte %d on", offset)
+	if ours, ok := err.(*Error); ok {
+		return ours
 	}
-	return notAnAnswer("%w", err)
+	syntax, ok := err.(*xml.SyntaxError)
+	if err == io.EOF || ok && strings.HasPrefix(syntax.Msg, "unexpected EOF") {
+		return notAnAnswer("the answer is cut short after %d bytes", size)
+	}
+	return notAnAnswer("no XML from byte %d on", offset)
 }
