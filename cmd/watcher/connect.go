@@ -32,7 +32,7 @@ func newClient(cell config.CommCell, log *slog.Logger) (*commvault.Client, error
 		return nil, err
 	}
 	return commvault.New(commvault.Config{
-		CommCell: cell.Name, URL: cell.URL, CommCellID: int64(cell.CommCellID),
+		CommCell: cell.Name, URL: cell.URL, CommCellID: int64(cell.CommCellID), Format: cell.Format,
 		Token: token, Username: cell.Auth.Username, Password: password, Domain: cell.Auth.Domain, Scheme: cell.Auth.Scheme,
 		TLS: secure, Timeout: cell.Timeout, Concurrency: cell.Concurrency, Log: log,
 	})

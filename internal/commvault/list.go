@@ -112,7 +112,7 @@ func listPath(finishedWithin time.Duration) string {
 }
 
 func decodeList(body []byte) (listPage, error) {
-	answer, err := parse[jobList](body)
+	answer, err := parse[jobList](body, listRoot)
 	switch {
 	case err != nil:
 		return listPage{}, err
@@ -136,7 +136,7 @@ func decodeList(body []byte) (listPage, error) {
 }
 
 func decodeSummary(number int64, body []byte) (Line, error) {
-	answer, err := parse[jobList](body)
+	answer, err := parse[jobList](body, listRoot)
 	switch {
 	case err != nil:
 		return Line{}, err
@@ -150,8 +150,11 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 		if id := summary.JobID.positive(); id == nil || *id != number {
 			continue
 		}
-		if summary.Status.broken {
+		switch {
+		case summary.Status.broken():
 			return Line{}, brokenByte("status", summary.Status)
+		case summary.Phase.broken():
+			return Line{}, brokenByte("phase", summary.Phase)
 		}
 		return summary.line(), nil
 	}

@@ -19,7 +19,6 @@ var later = map[string]bool{
 	"commcells[].discover.exclude":        true,
 	"commcells[].discover.include":        true,
 	"commcells[].feed_every":              true,
-	"commcells[].format":                  true,
 	"commcells[].full_refresh":            true,
 	"commcells[].guid":                    true,
 	"commcells[].lost_after":              true,
