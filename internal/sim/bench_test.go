@@ -15,7 +15,7 @@ func BenchmarkAnswer(b *testing.B) {
 	buffer := make([]byte, 0, 8<<10)
 	for i := 0; b.Loop(); i++ {
 		m, _ := s.jobs.find(firstJob+int64(i%5000), s.config.Clock())
-		buffer = m.details(buffer[:0])
+		buffer = m.details().appendJSON(buffer[:0])
 	}
 }
 

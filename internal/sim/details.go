@@ -1,92 +1,73 @@
 package sim
 
 import (
-	"encoding/json"
-	"fmt"
+	"strconv"
 	"time"
 )
 
-// object is a JSON object that is made once a job.
-type object map[string]any
-
-// open is the object without its last brace, for what changes to follow. It must not be empty.
-func (o object) open() []byte {
-	text, err := json.Marshal(o)
-	if err != nil {
-		panic(err) // only texts and numbers are put in
-	}
-	return text[:len(text)-1]
-}
-
-// quote is a JSON string. What is no UTF-8 becomes U+FFFD.
-func quote(text string) string {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		panic(err) // no string makes Marshal fail
-	}
-	return string(quoted)
-}
-
 const gigabyte = 1 << 30
 
-// details appends the answer of POST JobDetails. Sizes and times come as texts, as real ones do;
-// an active job has no detailInfo, a finished one hardly any progressInfo.
-func (m *moment) details(b []byte) []byte {
-	b = append(b, `{"job":{"jobDetail":{"generalInfo":`...)
-	b = append(b, m.general...)
-	b = fmt.Appendf(b, `,"totalNumOfFiles":%d,"pendingReasonErrorCode":%s}`, m.fileCount(), m.code)
+// details is the answer of JobDetails. Sizes and times come as texts, as real ones do; an active job has
+// no detailInfo, a finished one hardly any progressInfo.
+func (m *moment) details() node {
+	parts := make(node, 0, 4)
+	parts = append(parts, object("generalInfo", node{
+		m.general, number("totalNumOfFiles", m.fileCount()), text("pendingReasonErrorCode", m.Code),
+	}))
 	switch {
 	case m.Mute:
 	case m.done:
-		b = m.progressAfter(b)
+		parts = append(parts, object("progressInfo", m.progressAfter()))
 	default:
-		b = m.progress(b)
+		parts = append(parts, object("progressInfo", m.progress()))
 	}
 	if m.done {
-		b = m.detailInfo(b)
+		parts = append(parts, object("detailInfo", m.detailInfo()))
 	}
-	if m.machines != nil {
-		b = append(b, `,"clientStatusInfo":{"vmStatus":`...)
-		b = append(b, m.machines...)
-		b = append(b, '}')
+	if m.VMs != nil {
+		parts = append(parts, object("clientStatusInfo", node{m.machines}))
 	}
-	return append(b, `}}}`...)
+	return node{object("job", node{object("jobDetail", parts)})}
 }
 
-func (m *moment) progress(b []byte) []byte {
-	return fmt.Appendf(b, `,"progressInfo":{"reasonForJobDelay":%s,"state":%s,"currentPhase":%s,"percentComplete":%d,`+
-		`"elapsedTime":%d,"estimatedCompletionTime":%d,"lastJobUpdateTime":%d,"numOfFilesTransferred":%d,`+
-		`"sizeOfApplication":"%d","transferTime":"%d","averageThroughput":%.2f,"currentAttemptThroughput":%.2f,"failures":%s}`,
-		m.reason, m.state, m.phase, m.percent(),
-		m.freshSeconds(), m.expected(), m.updated().Unix(), m.doneFiles(),
-		m.doneBytes(), m.seconds(), m.throughput(), m.throughput(), m.failures)
-}
-
-func (m *moment) progressAfter(b []byte) []byte {
-	b = fmt.Appendf(b, `,"progressInfo":{"reasonForJobDelay":%s,"state":%s`, m.reason, m.state)
-	if m.Kind == FileSystem || m.Kind == VirtualServer {
-		b = fmt.Appendf(b, `,"numOfFilesTransferred":%d`, m.doneFiles())
+func (m *moment) progress() node {
+	return node{
+		text("reasonForJobDelay", m.Reason), text("state", m.State), text("currentPhase", m.Phase),
+		number("percentComplete", int64(m.percent())), number("elapsedTime", m.freshSeconds()),
+		number("estimatedCompletionTime", m.expected()), number("lastJobUpdateTime", m.updated().Unix()),
+		number("numOfFilesTransferred", m.doneFiles()), numeral("sizeOfApplication", m.doneBytes()),
+		numeral("transferTime", m.seconds()), ratio("averageThroughput", m.throughput()),
+		ratio("currentAttemptThroughput", m.throughput()), text("failures", m.Failures),
 	}
-	return append(b, '}')
 }
 
-func (m *moment) detailInfo(b []byte) []byte {
-	size := m.doneBytes()
-	b = fmt.Appendf(b, `,"detailInfo":{"startTime":%d,"endTime":%d,"transferTime":"%d","sizeOfApplication":"%d",`+
-		`"dataWritten":"%d","dataXferedNetwork":"%d","unCompressedBytes":%d,"compressedBytes":%d,"sizeOfMediaOnDisk":%d,`+
-		`"numOfObjects":%d,"skippedItems":0,"savingsPercent":"%.2f","throughPut":"%.2f"`,
-		m.began().Unix(), m.ending().Unix(), m.seconds(), size,
-		m.written(), m.written()+m.written()/100, size, m.written(), m.written(),
-		m.doneFiles(), m.savings(), m.throughput())
+func (m *moment) progressAfter() node {
+	n := node{text("reasonForJobDelay", m.Reason), text("state", m.State)}
+	if m.isBackup() {
+		n = append(n, number("numOfFilesTransferred", m.doneFiles()))
+	}
+	return n
+}
+
+func (m *moment) detailInfo() node {
+	n := node{
+		number("startTime", m.began().Unix()), number("endTime", m.ending().Unix()), numeral("transferTime", m.seconds()),
+		numeral("sizeOfApplication", m.doneBytes()), numeral("dataWritten", m.written()),
+		numeral("dataXferedNetwork", m.written()+m.written()/100), size("unCompressedBytes", m.doneBytes()),
+		size("compressedBytes", m.written()), size("sizeOfMediaOnDisk", m.written()), number("numOfObjects", m.doneFiles()),
+		number("skippedItems", 0), text("savingsPercent", hundredths(m.savings())), text("throughPut", hundredths(m.throughput())),
+	}
 	if m.Failures != "" {
-		b = fmt.Appendf(b, `,"failures":%s,"backupFolderFailures":%d,"backupFileFailures":%d,`+
-			`"scanFolderFailures":0,"scanFileFailures":0`, m.failures, m.folders, m.files)
+		n = append(n, text("failures", m.Failures), number("backupFolderFailures", int64(m.folders)),
+			number("backupFileFailures", int64(m.files)), number("scanFolderFailures", 0), number("scanFileFailures", 0))
 	}
 	if m.Kind != Restore {
-		b = append(b, `,"numOfStreams":4`...)
+		n = append(n, number("numOfStreams", 4))
 	}
-	return append(b, '}')
+	return n
 }
+
+func hundredths(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }
 
 func (m *moment) began() time.Time  { return m.config.wall(m.steps[0].At) }
 func (m *moment) ending() time.Time { return m.config.wall(m.ended) }

@@ -26,30 +26,34 @@ func (j *Job) hasClient() bool { return j.Kind != DisasterRecovery && j.Kind != 
 func (j *Job) isBackup() bool { return j.Kind == FileSystem || j.Kind == VirtualServer }
 
 // generalInfo is what JobDetails says of a job that does not change.
-func (l *live) generalInfo() []byte {
-	o := object{
-		"jobId": l.ID, "operationType": manners[l.Kind].operation, "opType": manners[l.Kind].opType,
-		"backupType": l.level(), "startTime": l.config.wall(l.steps[0].At).Unix(),
-		"jobStartedBy": "admin", "jobStartedFrom": "Schedule", "priority": -999,
-		"softwareCompression": "Storage Policy", "systemState": "No", "encrypted": "No",
-		"jobAttributes": int64(attributes), "jobAttributesEx": 0, "vsaParentJobID": 0, "jobIdActedOn": 0,
-		"subclient": l.subclient(), "destinationClient": object{"clientId": 0},
-	}
-	if l.Kind == FileSystem {
-		o["priority"] = 166
+func (l *live) generalInfo() node {
+	n := node{
+		number("jobId", l.ID), text("operationType", manners[l.Kind].operation), number("opType", int64(manners[l.Kind].opType)),
+		text("backupType", l.level()), number("startTime", l.config.wall(l.steps[0].At).Unix()),
+		text("jobStartedBy", "admin"), text("jobStartedFrom", "Schedule"), number("priority", l.priority()),
+		text("systemState", "No"), text("encrypted", "No"), number("jobAttributes", attributes),
+		number("jobAttributesEx", 0), number("vsaParentJobID", l.Parent), number("jobIdActedOn", 0),
+		object("subclient", l.subclient()),
 	}
 	if l.Kind == Restore {
-		o["destinationClient"] = object{"clientName": l.Client}
-		o["softwareCompression"] = "Off"
-		o["useScalableResourceAllocation"] = "Unavailable"
-		return o.open()
+		return append(n, text("softwareCompression", "Off"), text("useScalableResourceAllocation", "Unavailable"),
+			object("destinationClient", node{text("clientName", l.Client)}))
 	}
-	o["commcell"] = object{"commCellId": l.config.CommCellID}
+	n = append(n, text("softwareCompression", "Storage Policy"), object("destinationClient", node{number("clientId", 0)}),
+		object("commcell", node{number("commCellId", l.config.CommCellID)}))
 	if l.isBackup() {
-		o["storagePolicy"] = l.storagePolicy()
-		o["mediaAgent"] = object{"mediaAgentId": 3, "mediaAgentName": "ma-01"}
+		n = append(n, object("storagePolicy", l.storagePolicy()),
+			object("mediaAgent", node{number("mediaAgentId", 3), text("mediaAgentName", "ma-01")}))
 	}
-	return o.open()
+	return n
+}
+
+// priority is -999 where it does not apply.
+func (l *live) priority() int64 {
+	if l.Kind == FileSystem {
+		return 166
+	}
+	return -999
 }
 
 // level is the backup level by its word.
@@ -65,28 +69,32 @@ func (l *live) level() string {
 
 func (l *live) isFull() bool { return mix(uint64(l.ID))%3 == 0 }
 
-func (l *live) storagePolicy() object {
-	return object{"storagePolicyId": 12, "storagePolicyName": "daily-to-disk"}
+func (l *live) storagePolicy() node {
+	return node{number("storagePolicyId", 12), text("storagePolicyName", "daily-to-disk")}
 }
 
-func (l *live) subclient() object {
+func (l *live) subclient() node {
 	m := manners[l.Kind]
 	if !l.hasClient() {
-		return object{
-			"clientId": 0, "instanceId": 0, "backupsetId": 0, "subclientId": 0,
-			"applicationId": 0, "appName": m.agent,
+		return node{
+			number("clientId", 0), number("instanceId", 0), number("backupsetId", 0), number("subclientId", 0),
+			number("applicationId", 0), text("appName", m.agent),
 		}
 	}
-	o := object{
-		"clientId": 100 + hash(l.Client)%900, "clientName": l.Client, "displayName": l.Client,
-		"applicationId": m.appID, "appName": m.agent, "instanceId": 1, "instanceName": "DefaultInstanceName",
-		"backupsetId": 7, "backupsetName": "defaultBackupSet", "subclientId": 0,
-	}
-	if l.Kind == VirtualServer {
-		o["instanceName"] = "VMware"
+	n := node{
+		number("clientId", int64(100+hash(l.Client)%900)), text("clientName", l.Client), text("displayName", l.Client),
+		number("applicationId", int64(m.appID)), text("appName", m.agent), number("instanceId", 1),
+		text("instanceName", l.instance()), number("backupsetId", 7), text("backupsetName", "defaultBackupSet"),
 	}
 	if l.isBackup() {
-		o["subclientId"], o["subclientName"] = 40+mix(uint64(l.ID))%60, "default"
+		return append(n, number("subclientId", int64(40+mix(uint64(l.ID))%60)), text("subclientName", "default"))
 	}
-	return o
+	return append(n, number("subclientId", 0))
+}
+
+func (l *live) instance() string {
+	if l.Kind == VirtualServer {
+		return "VMware"
+	}
+	return "DefaultInstanceName"
 }

@@ -20,7 +20,7 @@ type jobs struct {
 func (j *jobs) begin(config *Config) {
 	j.config, j.byID = config, map[int64]*live{}
 	for id := int64(firstJob); id < firstJob+int64(config.Jobs); id++ {
-		job := life(config.Seed, id)
+		job := life(config, id)
 		ends := job.Steps[len(job.Steps)-1].At
 		j.put(newLive(config, job.shifted(-time.Duration(mix(uint64(id))%uint64(ends/2+1)))))
 	}
@@ -49,6 +49,18 @@ func (j *jobs) find(id int64, at time.Duration) (moment, bool) {
 		return moment{}, false
 	}
 	return l.moment(at)
+}
+
+// stale gives the job as it was some time before; without one, just before its last step.
+func (j *jobs) stale(id int64, at, before time.Duration) (moment, bool) {
+	if before > 0 {
+		return j.find(id, at-before)
+	}
+	m, known := j.find(id, at)
+	if !known || m.step.At <= m.steps[0].At {
+		return m, known
+	}
+	return m.live.moment(m.step.At - 1)
 }
 
 // known gives the jobs that are known at a time, by their numbers.
@@ -89,7 +101,7 @@ func (j *jobs) arrive(at time.Duration) {
 	for j.arrival() <= at {
 		id := firstJob + int64(j.config.Jobs) + j.arrived
 		if j.byID[id] == nil {
-			j.put(newLive(j.config, life(j.config.Seed, id).shifted(j.arrival())))
+			j.put(newLive(j.config, life(j.config, id).shifted(j.arrival())))
 		}
 		j.arrived++
 	}

@@ -8,8 +8,8 @@ import (
 
 // life is a generated job: the same one for the same seed and number, beginning at 0 and ending in a
 // finished state 30 to 120 simulated seconds later; one that fails to start ends where it begins.
-func life(seed, id int64) Job {
-	s := &story{rng: rand.New(rand.NewPCG(uint64(seed), uint64(id)))}
+func life(config *Config, id int64) Job {
+	s := &story{rng: rand.New(rand.NewPCG(uint64(config.Seed), uint64(id)))}
 	kind := pick(s.rng, kinds)
 	s.job(kind, pick(s.rng, plots))
 	return Job{ID: id, Kind: kind, Client: client(s.rng, kind), Steps: s.steps}

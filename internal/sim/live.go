@@ -17,8 +17,10 @@ type live struct {
 	totalBytes int64         // of application data, when it is done
 	totalFiles int64
 
-	general []byte // generalInfo and summary, each open at its end
-	summary []byte
+	before *live // had the number until this one began; nil for none
+
+	general member // of generalInfo, and of a list's line, what does not change
+	summary member
 	answers atomic.Int64 // of JobDetails
 }
 
@@ -30,10 +32,9 @@ type step struct {
 	elapsed time.Duration // spent in busy states before this step
 	worked  time.Duration // elapsed without the stalled steps
 
-	state, phase, failures, reason, code string // as JSON
-	folders, files                       int    // failed
-	machines                             []byte // vmStatus, as JSON
-	failing                              map[string]string
+	folders, files int    // failed
+	machines       member // of clientStatusInfo, where there are VMs
+	failing        map[string]string
 }
 
 // moment is one job at one simulated time.
@@ -56,25 +57,25 @@ func newLive(config *Config, job Job) *live {
 	}
 	l.plan = l.planned()
 	if len(l.steps) > 0 {
-		l.general, l.summary = l.generalInfo(), l.summaryInfo()
+		l.general, l.summary = keep(l.generalInfo), keep(l.summaryInfo)
 	}
 	return l
 }
 
 // next is the step that follows those that are there.
 func (l *live) next(s Step) step {
-	n := step{
-		Step: s, done: s.finished(), ended: s.At,
-		state: quote(s.State), phase: quote(s.Phase), reason: quote(s.Reason), code: quote(s.Code),
-	}
+	n := step{Step: s, done: s.finished(), ended: s.At}
 	n.Failures = l.failuresText(s)
-	n.failures = quote(n.Failures)
 	_, _ = fmt.Sscanf(n.Failures, "%d Folders, %d Files", &n.folders, &n.files) // another text counts none
 	if len(l.steps) > 0 {
 		n.follow(&l.steps[len(l.steps)-1])
 	}
-	if n.machines == nil && s.VMs != nil {
-		n.machines, n.failing = l.vmStatus(&n), failing(s.VMs)
+	if n.machines.kept == nil && s.VMs != nil {
+		began := s.At
+		if len(l.steps) > 0 {
+			began = l.steps[0].At
+		}
+		n.machines, n.failing = l.vmStatus(s, began, n.ended), failing(s.VMs)
 	}
 	return n
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/json"
 	"hash/fnv"
 	"time"
 )
@@ -12,44 +11,44 @@ const (
 	machineOther = 2
 )
 
-// vmStatus is clientStatusInfo.vmStatus as of a step.
-func (l *live) vmStatus(s *step) []byte {
-	began, ended := s.At, time.Duration(0)
-	if len(l.steps) > 0 {
-		began = l.steps[0].At
+// maxKept is how many machines' answers are kept; those of more are written anew each time, for they would
+// fill the memory.
+const maxKept = 32
+
+// vmStatus is clientStatusInfo's only member, as of a step.
+func (l *live) vmStatus(s Step, began, ended time.Duration) member {
+	all := func() node {
+		statuses := make([]node, len(s.VMs))
+		for i, vm := range s.VMs {
+			statuses[i] = l.machineStatus(vm, began, ended, s.finished())
+		}
+		return node{list("vmStatus", statuses)}
 	}
-	if s.done {
-		ended = s.At
+	if len(s.VMs) > maxKept {
+		return fresh(all)
 	}
-	list := []object{}
-	for _, vm := range s.VMs {
-		list = append(list, l.machineStatus(vm, began, ended, s.done))
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // only texts and numbers are put in
-	}
-	return text
+	return keep(all)
 }
 
-func (l *live) machineStatus(vm VM, began, ended time.Duration, done bool) object {
-	size := 10<<30 + int64(hash(vm.Name)%(90<<30))
-	o := object{
-		"vmName": vm.Name, "GUID": guid(hash(vm.Name)), "FailureReason": vm.Reason, "Status": machineOther,
-		"BackupStartTime": l.config.wall(began).Unix(), "BackupEndTime": 0, "jobID": 0, "clientId": 4000 + hash(vm.Name)%100,
-		"Agent": "proxy-01", "Host": "esx-01.example.com", "TransportMode": "hotadd", "CBTStatus": "Used",
-		"BackupType": 2, "backupLevel": 0, "Size": size, "UsedSpace": size / 2, "GuestSize": size / 3,
-		"OperatingSystem": "Debian GNU/Linux 12 (64-bit)", "ToolsVersion": "Current", "HardwareVersion": "vmx-19",
-		"ArchivedByCurrentJob": false, "PoweredOffByCurrentJob": false, "PoweredOffSince": 0,
-		"StubStatus": 0, "syncStatus": 0, "destinationVMName": "",
-	}
+func (l *live) machineStatus(vm VM, began, ended time.Duration, done bool) node {
+	bytes := 10<<30 + int64(hash(vm.Name)%(90<<30))
+	status, end := int64(machineOther), int64(0)
 	if done {
-		o["BackupEndTime"] = l.config.wall(ended).Unix()
+		end = l.config.wall(ended).Unix()
 	}
 	if done && vm.Reason == "" {
-		o["Status"] = machineDone
+		status = machineDone
 	}
-	return o
+	return node{
+		text("vmName", vm.Name), text("GUID", guid(hash(vm.Name))), text("FailureReason", vm.Reason), number("Status", status),
+		number("BackupStartTime", l.config.wall(began).Unix()), number("BackupEndTime", end), number("jobID", vm.Job),
+		number("clientId", int64(4000+hash(vm.Name)%100)), text("Agent", "proxy-01"), text("Host", "esx-01.example.com"),
+		text("TransportMode", "hotadd"), text("CBTStatus", "Used"), number("BackupType", 2), number("backupLevel", 0),
+		number("Size", bytes), number("UsedSpace", bytes/2), number("GuestSize", bytes/3),
+		text("OperatingSystem", "Debian GNU/Linux 12 (64-bit)"), text("ToolsVersion", "Current"), text("HardwareVersion", "vmx-19"),
+		flag("ArchivedByCurrentJob", false), flag("PoweredOffByCurrentJob", false), number("PoweredOffSince", 0),
+		number("StubStatus", 0), number("syncStatus", 0), text("destinationVMName", ""),
+	}
 }
 
 func hash(name string) uint64 {

@@ -1,55 +1,60 @@
 package sim
 
 import (
-	"fmt"
 	"strings"
 )
 
 // summaryInfo is what a list says of a job that does not change.
-func (l *live) summaryInfo() []byte {
+func (l *live) summaryInfo() node {
 	m := manners[l.Kind]
-	o := object{
-		"jobId": l.ID, "jobStartTime": l.config.wall(l.steps[0].At).Unix(), "jobType": m.jobType, "opType": m.opType,
-		"localizedOperationName": m.operation, "appTypeName": m.agent, "subclient": l.subclient(),
-		"backupLevel": 0, "commcellId": l.config.CommCellID, "vsaParentJobID": 0, "isVisible": true, "isPreemptable": 1,
-		"alertColorLevel": 0, "errorType": 0, "userName": object{"userId": 1, "userName": "admin"},
+	n := node{
+		number("jobId", l.ID), number("jobStartTime", l.config.wall(l.steps[0].At).Unix()), text("jobType", m.jobType),
+		number("opType", int64(m.opType)), text("localizedOperationName", m.operation), text("appTypeName", m.agent),
+		number("commcellId", l.config.CommCellID), number("vsaParentJobID", l.Parent), word("isVisible", true),
+		number("isPreemptable", 1), number("alertColorLevel", 0), number("errorType", 0),
+		object("userName", node{number("userId", 1), text("userName", "admin")}), object("subclient", l.subclient()),
 	}
 	if l.hasClient() {
-		o["destClientName"], o["backupSetName"] = l.Client, "defaultBackupSet"
-		o["clientGroups"] = []object{{"_type_": 28, "clientGroupId": 2, "clientGroupName": "Servers"}}
+		n = append(n, text("destClientName", l.Client), text("backupSetName", "defaultBackupSet"), list("clientGroups", []node{
+			{number("_type_", 28), number("clientGroupId", 2), text("clientGroupName", "Servers")},
+		}))
 	}
-	if l.isBackup() {
-		o["subclientName"], o["storagePolicy"] = "default", l.storagePolicy()
-		o["backupLevel"], o["backupLevelName"], o["localizedBackupLevelName"] = 2, l.level(), l.level()
-		if l.isFull() {
-			o["backupLevel"] = 1
-		}
+	if !l.isBackup() {
+		return append(n, enum("backupLevel", 0, "NONE"))
 	}
-	return o.open()
+	return append(n, text("subclientName", "default"), object("storagePolicy", l.storagePolicy()),
+		l.levelEnum(), text("backupLevelName", l.level()), text("localizedBackupLevelName", l.level()))
 }
 
-// line appends a job's jobSummary. It says status where the details say state, and numbers where they say
-// texts; of reasons it has the pending one only.
-func (m *moment) line(b []byte) []byte {
-	b = append(b, `{"jobSummary":`...)
-	b = append(b, m.summary...)
-	b = fmt.Appendf(b, `,"status":%s,"localizedStatus":%s,"statusColor":"%s","currentPhaseName":%s,"percentComplete":%d,`+
-		`"lastUpdateTime":%d,"jobElapsedTime":%d,"sizeOfApplication":%d,"totalNumOfFiles":%d,"percentSavings":%.2f,`+
-		`"totalFailedFolders":%d,"totalFailedFiles":%d,"pendingReason":%s,"pendingReasonErrorCode":%s,`+
-		`"jobSubmitErrorCode":%d,"isAged":%t`,
-		m.state, m.state, m.color(), m.listedPhase(), m.listedPercent(),
-		m.updated().Unix(), m.seconds(), m.doneBytes(), max(0, m.fileCount()), m.listedSavings(),
-		m.folders, m.files, m.reason, m.code,
-		m.submitError(), m.neverStarted())
-	if m.done {
-		b = fmt.Appendf(b, `,"jobEndTime":%d`, m.ending().Unix())
+// levelEnum is misspelt as by Commvault.
+func (l *live) levelEnum() member {
+	if l.isFull() {
+		return enum("backupLevel", 1, "FULL")
 	}
-	return append(b, `}}`...)
+	return enum("backupLevel", 2, "INCREMANTAL")
+}
+
+// line is a job's jobSummary. It says status where the details say state, and numbers where they say
+// texts; of reasons it has the pending one only.
+func (m *moment) line() node {
+	n := node{
+		m.summary, text("status", m.State), text("localizedStatus", m.State), text("statusColor", m.color()),
+		text("currentPhaseName", m.listedPhase()), percent("percentComplete", m.listedPercent()),
+		number("lastUpdateTime", m.updated().Unix()), number("jobElapsedTime", m.seconds()),
+		number("sizeOfApplication", m.doneBytes()), number("totalNumOfFiles", max(0, m.fileCount())),
+		ratio("percentSavings", m.listedSavings()), number("totalFailedFolders", int64(m.folders)),
+		number("totalFailedFiles", int64(m.files)), text("pendingReason", m.Reason), text("pendingReasonErrorCode", m.Code),
+		number("jobSubmitErrorCode", m.submitError()), word("isAged", m.neverStarted()),
+	}
+	if m.done {
+		n = append(n, number("jobEndTime", m.ending().Unix()))
+	}
+	return n
 }
 
 func (m *moment) neverStarted() bool { return strings.EqualFold(m.State, "Failed to Start") }
 
-func (m *moment) submitError() int {
+func (m *moment) submitError() int64 {
 	if m.neverStarted() {
 		return 14
 	}
@@ -66,9 +71,9 @@ func (m *moment) listedPercent() int {
 
 func (m *moment) listedPhase() string {
 	if m.done {
-		return `""`
+		return ""
 	}
-	return m.phase
+	return m.Phase
 }
 
 func (m *moment) listedSavings() float64 {
