@@ -10,29 +10,48 @@ import (
 // answer is what goes out, unless a fault comes between.
 type answer struct {
 	status  int
-	doc     node // what it says, unless there is a body
+	doc     doc // what it says, unless there is a body
 	content string
 	body    []byte
 	header  map[string]string // besides Content-Type and Content-Length
 	told    *Served           // what a whole answer of JobDetails tells, else nil
 }
 
-func ok(doc node) answer { return answer{status: http.StatusOK, doc: doc} }
+func ok(d doc) answer { return answer{status: http.StatusOK, doc: d} }
 
-func refused(status int, doc node) answer { return answer{status: status, doc: doc} }
+func refused(status int, d doc) answer { return answer{status: status, doc: d} }
 
 func plain(status int, content, body string) answer {
 	return answer{status: status, content: content, body: []byte(body)}
 }
 
 // complaint is an error in its flat form.
-func complaint(words string, code int64) node {
-	return node{text("errorMessage", words), number("errorCode", code)}
+func complaint(words string, code int64) doc {
+	return func(w *writer) {
+		w.text("errorMessage", words)
+		w.number("errorCode", code)
+	}
 }
 
-// errList is an error in its listed form.
-func errList(code int64, words string) member {
-	return list("errList", []node{{number("errorCode", code), text("errLogMessage", words)}})
+// nested is a complaint within error.
+func nested(words string, code int64) doc {
+	return func(w *writer) {
+		w.object("error", func() { complaint(words, code)(w) })
+	}
+}
+
+// listed is an error in the form that refuses a job.
+func listed(words string, code int64) doc {
+	return func(w *writer) {
+		w.object("error", func() { errList(w, code, words) })
+	}
+}
+
+func errList(w *writer, code int64, words string) {
+	w.list("errList", 1, func(int) {
+		w.number("errorCode", code)
+		w.text("errLogMessage", words)
+	})
 }
 
 const (
@@ -42,14 +61,14 @@ const (
 
 // write puts what the answer says into the format that was asked for.
 func (a *answer) write(req *request) {
-	switch {
-	case a.body != nil:
-	case req.xml:
+	if a.body != nil {
+		return
+	}
+	w := writer{b: make([]byte, 0, 2048), xml: req.xml}
+	w.answer(cmp.Or(roots[req.op], "App_GenericResponse"), a.doc)
+	a.body, a.content = w.b, jsonContent
+	if req.xml {
 		a.content = xmlContent
-		a.body = a.doc.appendXML(append(make([]byte, 0, 4096), xmlProlog...), cmp.Or(roots[req.op], "App_GenericResponse"))
-	default:
-		a.content = jsonContent
-		a.body = a.doc.appendJSON(make([]byte, 0, 2048))
 	}
 }
 

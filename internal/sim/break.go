@@ -17,7 +17,7 @@ func (s *strike) instead(req *request) (answer, bool) {
 	case ErrorFlat:
 		return refused(s.Code, complaint("The database is busy.", 2)), true
 	case ErrorNested:
-		return refused(s.Code, node{object("error", complaint("See the web service's log.", int64(s.Code)))}), true
+		return refused(s.Code, nested("See the web service's log.", int64(s.Code))), true
 	case ErrorPage:
 		return plain(s.Code, htmlContent, gatewayPage(s.Code)), true
 	case Unavailable, TooMany:
@@ -25,11 +25,11 @@ func (s *strike) instead(req *request) (answer, bool) {
 	case LoginPage:
 		return plain(http.StatusOK, htmlContent, loginPage), true
 	case ErrorDocument:
-		return ok(node{object("error", node{errList(587, "The request could not be processed.")})}), true
+		return ok(listed("The request could not be processed.", 587)), true
 	case Empty:
 		return plain(http.StatusOK, jsonContent, ""), true
 	case EmptyObject:
-		return ok(node{}), true
+		return ok(func(*writer) {}), true
 	case Null:
 		return ok(nil), true
 	case Doctype:

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"strconv"
 	"time"
 )
 
@@ -9,65 +8,86 @@ const gigabyte = 1 << 30
 
 // details is the answer of JobDetails. Sizes and times come as texts, as real ones do; an active job has
 // no detailInfo, a finished one hardly any progressInfo.
-func (m *moment) details() node {
-	parts := make(node, 0, 4)
-	parts = append(parts, object("generalInfo", node{
-		m.general, number("totalNumOfFiles", m.fileCount()), text("pendingReasonErrorCode", m.Code),
-	}))
+func (m *moment) details(w *writer) {
+	w.object("job", func() {
+		w.object("jobDetail", func() { m.jobDetail(w) })
+	})
+}
+
+func (m *moment) jobDetail(w *writer) {
+	w.object("generalInfo", func() {
+		w.number("totalNumOfFiles", m.fileCount())
+		w.text("pendingReasonErrorCode", m.Code)
+		w.put(m.general)
+	})
 	switch {
 	case m.Mute:
 	case m.done:
-		parts = append(parts, object("progressInfo", m.progressAfter()))
+		w.object("progressInfo", func() { m.progressAfter(w) })
 	default:
-		parts = append(parts, object("progressInfo", m.progress()))
+		w.object("progressInfo", func() { m.progress(w) })
 	}
 	if m.done {
-		parts = append(parts, object("detailInfo", m.detailInfo()))
+		w.object("detailInfo", func() { m.detailInfo(w) })
 	}
 	if m.VMs != nil {
-		parts = append(parts, object("clientStatusInfo", node{m.machines}))
-	}
-	return node{object("job", node{object("jobDetail", parts)})}
-}
-
-func (m *moment) progress() node {
-	return node{
-		text("reasonForJobDelay", m.Reason), text("state", m.State), text("currentPhase", m.Phase),
-		number("percentComplete", int64(m.percent())), number("elapsedTime", m.freshSeconds()),
-		number("estimatedCompletionTime", m.expected()), number("lastJobUpdateTime", m.updated().Unix()),
-		number("numOfFilesTransferred", m.doneFiles()), numeral("sizeOfApplication", m.doneBytes()),
-		numeral("transferTime", m.seconds()), ratio("averageThroughput", m.throughput()),
-		ratio("currentAttemptThroughput", m.throughput()), text("failures", m.Failures),
+		w.object("clientStatusInfo", func() { m.machines.write(w) })
 	}
 }
 
-func (m *moment) progressAfter() node {
-	n := node{text("reasonForJobDelay", m.Reason), text("state", m.State)}
+func (m *moment) progress(w *writer) {
+	w.text("reasonForJobDelay", m.Reason)
+	w.text("state", m.State)
+	w.text("currentPhase", m.Phase)
+	w.number("percentComplete", int64(m.percent()))
+	w.number("elapsedTime", m.freshSeconds())
+	w.number("estimatedCompletionTime", m.expected())
+	w.number("lastJobUpdateTime", m.updated().Unix())
+	w.number("numOfFilesTransferred", m.doneFiles())
+	w.numeral("sizeOfApplication", m.doneBytes())
+	w.numeral("transferTime", m.seconds())
+	w.ratio("averageThroughput", m.throughput())
+	w.ratio("currentAttemptThroughput", m.throughput())
+	w.text("failures", m.Failures)
+}
+
+func (m *moment) progressAfter(w *writer) {
+	w.text("reasonForJobDelay", m.Reason)
+	w.text("state", m.State)
 	if m.isBackup() {
-		n = append(n, number("numOfFilesTransferred", m.doneFiles()))
+		w.number("numOfFilesTransferred", m.doneFiles())
 	}
-	return n
 }
 
-func (m *moment) detailInfo() node {
-	n := node{
-		number("startTime", m.began().Unix()), number("endTime", m.ending().Unix()), numeral("transferTime", m.seconds()),
-		numeral("sizeOfApplication", m.doneBytes()), numeral("dataWritten", m.written()),
-		numeral("dataXferedNetwork", m.written()+m.written()/100), size("unCompressedBytes", m.doneBytes()),
-		size("compressedBytes", m.written()), size("sizeOfMediaOnDisk", m.written()), number("numOfObjects", m.doneFiles()),
-		number("skippedItems", 0), text("savingsPercent", hundredths(m.savings())), text("throughPut", hundredths(m.throughput())),
-	}
+func (m *moment) detailInfo(w *writer) {
+	w.number("startTime", m.began().Unix())
+	w.number("endTime", m.ending().Unix())
+	w.numeral("transferTime", m.seconds())
+	w.numeral("sizeOfApplication", m.doneBytes())
+	w.numeral("dataWritten", m.written())
+	w.numeral("dataXferedNetwork", m.written()+m.written()/100)
+	w.size("unCompressedBytes", m.doneBytes())
+	w.size("compressedBytes", m.written())
+	w.size("sizeOfMediaOnDisk", m.written())
+	w.number("numOfObjects", m.doneFiles())
+	w.number("skippedItems", 0)
+	w.ratioText("savingsPercent", m.savings())
+	w.ratioText("throughPut", m.throughput())
 	if m.Failures != "" {
-		n = append(n, text("failures", m.Failures), number("backupFolderFailures", int64(m.folders)),
-			number("backupFileFailures", int64(m.files)), number("scanFolderFailures", 0), number("scanFileFailures", 0))
+		m.failureCounts(w)
 	}
 	if m.Kind != Restore {
-		n = append(n, number("numOfStreams", 4))
+		w.number("numOfStreams", 4)
 	}
-	return n
 }
 
-func hundredths(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }
+func (m *moment) failureCounts(w *writer) {
+	w.text("failures", m.Failures)
+	w.number("backupFolderFailures", m.folders)
+	w.number("backupFileFailures", m.files)
+	w.number("scanFolderFailures", 0)
+	w.number("scanFileFailures", 0)
+}
 
 func (m *moment) began() time.Time  { return m.config.wall(m.steps[0].At) }
 func (m *moment) ending() time.Time { return m.config.wall(m.ended) }

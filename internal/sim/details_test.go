@@ -123,7 +123,7 @@ func TestEveryAnswerIsJSONWithoutHTML(t *testing.T) {
 	for second := 0; second < 120; second += 15 {
 		clock.set(time.Duration(second) * time.Second)
 		for _, m := range s.jobs.known(clock.now()) {
-			for _, answer := range [][]byte{m.details().appendJSON(nil), page([]moment{m}, 1).appendJSON(nil)} {
+			for _, answer := range [][]byte{inJSON(m.details), inJSON(page([]moment{m}, 1))} {
 				if !json.Valid(answer) || strings.ContainsAny(string(answer), "<>") {
 					t.Fatalf("job %d: %s", m.ID, answer)
 				}

@@ -5,8 +5,8 @@ type manner struct {
 	operation string // generalInfo.operationType
 	jobType   string // the list's
 	agent     string // appName
-	appID     int
-	opType    int
+	appID     int64
+	opType    int64
 }
 
 var manners = map[Kind]manner{
@@ -26,26 +26,44 @@ func (j *Job) hasClient() bool { return j.Kind != DisasterRecovery && j.Kind != 
 func (j *Job) isBackup() bool { return j.Kind == FileSystem || j.Kind == VirtualServer }
 
 // generalInfo is what JobDetails says of a job that does not change.
-func (l *live) generalInfo() node {
-	n := node{
-		number("jobId", l.ID), text("operationType", manners[l.Kind].operation), number("opType", int64(manners[l.Kind].opType)),
-		text("backupType", l.level()), number("startTime", l.config.wall(l.steps[0].At).Unix()),
-		text("jobStartedBy", "admin"), text("jobStartedFrom", "Schedule"), number("priority", l.priority()),
-		text("systemState", "No"), text("encrypted", "No"), number("jobAttributes", attributes),
-		number("jobAttributesEx", 0), number("vsaParentJobID", l.Parent), number("jobIdActedOn", 0),
-		object("subclient", l.subclient()),
-	}
+func (l *live) generalInfo(w *writer) {
+	w.number("jobId", l.ID)
+	w.text("operationType", manners[l.Kind].operation)
+	w.number("opType", manners[l.Kind].opType)
+	w.text("backupType", l.level())
+	w.number("startTime", l.config.wall(l.steps[0].At).Unix())
+	w.text("jobStartedBy", "admin")
+	w.text("jobStartedFrom", "Schedule")
+	w.number("priority", l.priority())
+	w.text("systemState", "No")
+	w.text("encrypted", "No")
+	w.number("jobAttributes", attributes)
+	w.number("jobAttributesEx", 0)
+	w.number("vsaParentJobID", l.Parent)
+	w.number("jobIdActedOn", 0)
 	if l.Kind == Restore {
-		return append(n, text("softwareCompression", "Off"), text("useScalableResourceAllocation", "Unavailable"),
-			object("destinationClient", node{text("clientName", l.Client)}))
+		l.restored(w)
+		return
 	}
-	n = append(n, text("softwareCompression", "Storage Policy"), object("destinationClient", node{number("clientId", 0)}),
-		object("commcell", node{number("commCellId", l.config.CommCellID)}))
+	w.text("softwareCompression", "Storage Policy")
+	l.subclient(w)
+	w.object("destinationClient", func() { w.number("clientId", 0) })
+	w.object("commcell", func() { w.number("commCellId", l.config.CommCellID) })
 	if l.isBackup() {
-		n = append(n, object("storagePolicy", l.storagePolicy()),
-			object("mediaAgent", node{number("mediaAgentId", 3), text("mediaAgentName", "ma-01")}))
+		l.storagePolicy(w)
+		w.object("mediaAgent", func() {
+			w.number("mediaAgentId", 3)
+			w.text("mediaAgentName", "ma-01")
+		})
 	}
-	return n
+}
+
+// restored is the rest of a restore's, which lacks the policy, the MediaAgent and the CommCell.
+func (l *live) restored(w *writer) {
+	w.text("softwareCompression", "Off")
+	w.text("useScalableResourceAllocation", "Unavailable")
+	l.subclient(w)
+	w.object("destinationClient", func() { w.text("clientName", l.Client) })
 }
 
 // priority is -999 where it does not apply.
@@ -69,27 +87,42 @@ func (l *live) level() string {
 
 func (l *live) isFull() bool { return mix(uint64(l.ID))%3 == 0 }
 
-func (l *live) storagePolicy() node {
-	return node{number("storagePolicyId", 12), text("storagePolicyName", "daily-to-disk")}
+func (l *live) storagePolicy(w *writer) {
+	w.object("storagePolicy", func() {
+		w.number("storagePolicyId", 12)
+		w.text("storagePolicyName", "daily-to-disk")
+	})
 }
 
-func (l *live) subclient() node {
-	m := manners[l.Kind]
-	if !l.hasClient() {
-		return node{
-			number("clientId", 0), number("instanceId", 0), number("backupsetId", 0), number("subclientId", 0),
-			number("applicationId", 0), text("appName", m.agent),
+func (l *live) subclient(w *writer) {
+	w.object("subclient", func() {
+		w.number("applicationId", manners[l.Kind].appID)
+		w.text("appName", manners[l.Kind].agent)
+		if !l.hasClient() {
+			w.number("clientId", 0)
+			w.number("instanceId", 0)
+			w.number("backupsetId", 0)
+			w.number("subclientId", 0)
+			return
 		}
+		l.clientSubclient(w)
+	})
+}
+
+func (l *live) clientSubclient(w *writer) {
+	w.number("clientId", int64(100+hash(l.Client)%900))
+	w.text("clientName", l.Client)
+	w.text("displayName", l.Client)
+	w.number("instanceId", 1)
+	w.text("instanceName", l.instance())
+	w.number("backupsetId", 7)
+	w.text("backupsetName", "defaultBackupSet")
+	if !l.isBackup() {
+		w.number("subclientId", 0)
+		return
 	}
-	n := node{
-		number("clientId", int64(100+hash(l.Client)%900)), text("clientName", l.Client), text("displayName", l.Client),
-		number("applicationId", int64(m.appID)), text("appName", m.agent), number("instanceId", 1),
-		text("instanceName", l.instance()), number("backupsetId", 7), text("backupsetName", "defaultBackupSet"),
-	}
-	if l.isBackup() {
-		return append(n, number("subclientId", int64(40+mix(uint64(l.ID))%60)), text("subclientName", "default"))
-	}
-	return append(n, number("subclientId", 0))
+	w.number("subclientId", int64(40+mix(uint64(l.ID))%60))
+	w.text("subclientName", "default")
 }
 
 func (l *live) instance() string {

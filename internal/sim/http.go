@@ -166,7 +166,7 @@ func (s *Sim) operate(req *request, broken *strike) answer {
 	case OpCommServ:
 		return s.commServ()
 	}
-	return refused(http.StatusNotFound, node{object("error", complaint("There is no such operation.", 404))})
+	return refused(http.StatusNotFound, nested("There is no such operation.", 404))
 }
 
 func (s *Sim) jobDetails(req *request, broken *strike) answer {
@@ -174,24 +174,29 @@ func (s *Sim) jobDetails(req *request, broken *strike) answer {
 	if !known || req.commCellID != 0 && req.commCellID != s.config.CommCellID {
 		return ok(unknown[uint64(req.id)%uint64(len(unknown))])
 	}
-	a := ok(m.details())
+	a := ok(m.details)
 	a.told = m.told()
 	return a
 }
 
 // unknown holds what CommServes were seen to say of a job that they do not know, one for each job.
-var unknown = []node{
-	{},
-	{null("job")},
+var unknown = []doc{
+	func(*writer) {},
+	func(w *writer) { w.null("job") },
 	nil,
-	{object("error", node{errList(2, "No job has this id.")})},
+	listed("No job has this id.", 2),
 }
 
 func (s *Sim) commServ() answer {
-	return ok(node{
-		text("hostName", "commserve.example.com"), number("currentSPVersion", 36), text("releaseName", "11.36"),
-		text("timeZone", "UTC"), object("commcell", node{
-			text("commCellName", "commserve"), number("commCellId", s.config.CommCellID), text("csGUID", s.config.GUID),
-		}),
+	return ok(func(w *writer) {
+		w.text("hostName", "commserve.example.com")
+		w.number("currentSPVersion", 36)
+		w.text("releaseName", "11.36")
+		w.text("timeZone", "UTC")
+		w.object("commcell", func() {
+			w.text("commCellName", "commserve")
+			w.number("commCellId", s.config.CommCellID)
+			w.text("csGUID", s.config.GUID)
+		})
 	})
 }

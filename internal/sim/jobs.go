@@ -26,9 +26,12 @@ func (j *jobs) begin(config *Config) {
 	}
 }
 
-func (j *jobs) add(l *live) {
+func (j *jobs) add(l *live, at time.Duration) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if len(l.steps) > 0 && l.steps[0].At > at {
+		l.before = j.byID[l.ID]
+	}
 	j.put(l)
 }
 
@@ -44,6 +47,9 @@ func (j *jobs) find(id int64, at time.Duration) (moment, bool) {
 	j.arrive(at)
 	j.mu.RLock()
 	l := j.byID[id]
+	if l == nil {
+		l = j.byID[parentOf(id)].child(id)
+	}
 	j.mu.RUnlock()
 	if l == nil {
 		return moment{}, false
@@ -100,11 +106,23 @@ func (j *jobs) arrive(at time.Duration) {
 	defer j.mu.Unlock()
 	for j.arrival() <= at {
 		id := firstJob + int64(j.config.Jobs) + j.arrived
-		if j.byID[id] == nil {
-			j.put(newLive(j.config, life(j.config, id).shifted(j.arrival())))
+		job := life(j.config, id).shifted(j.arrival())
+		if job.ID = j.number(id); j.byID[job.ID] == nil || job.ID != id {
+			j.put(newLive(j.config, job))
 		}
 		j.arrived++
 	}
+}
+
+// number is the next one, or now and then that of a job that has ended, as after a restore of the CommServe's
+// database.
+func (j *jobs) number(id int64) int64 {
+	scatter := mix(uint64(j.config.Seed) ^ mix(uint64(id)))
+	old := firstJob + int64(scatter%uint64(id-firstJob+1))
+	if l := j.byID[old]; l != nil && chance(scatter, j.config.Oddities) && l.steps[len(l.steps)-1].At < j.arrival() {
+		return old
+	}
+	return id
 }
 
 func (j *jobs) due(at time.Duration) bool {

@@ -139,14 +139,14 @@ func (s *Sim) summary(req *request, broken *strike) answer {
 }
 
 // page is a list's answer: some jobs of how many. Without any the member jobs is missing, not empty.
-func page(some []moment, of int) node {
-	n := node{number("totalRecordsWithoutPaging", int64(of))}
-	if len(some) == 0 {
-		return n
+func page(some []moment, of int) doc {
+	return func(w *writer) {
+		w.number("totalRecordsWithoutPaging", int64(of))
+		if len(some) == 0 {
+			return
+		}
+		w.list("jobs", len(some), func(i int) {
+			w.object("jobSummary", func() { some[i].line(w) })
+		})
 	}
-	lines := make([]node, len(some))
-	for i := range some {
-		lines[i] = node{object("jobSummary", some[i].line())}
-	}
-	return append(n, list("jobs", lines))
 }

@@ -19,8 +19,8 @@ type live struct {
 
 	before *live // had the number until this one began; nil for none
 
-	general member // of generalInfo, and of a list's line, what does not change
-	summary member
+	general *kept // of generalInfo, and of a list's line, what does not change
+	summary *kept
 	answers atomic.Int64 // of JobDetails
 }
 
@@ -32,9 +32,8 @@ type step struct {
 	elapsed time.Duration // spent in busy states before this step
 	worked  time.Duration // elapsed without the stalled steps
 
-	folders, files int    // failed
-	machines       member // of clientStatusInfo, where there are VMs
-	failing        map[string]string
+	folders, files int64     // failed
+	machines       *machines // nil without VMs
 }
 
 // moment is one job at one simulated time.
@@ -70,14 +69,18 @@ func (l *live) next(s Step) step {
 	if len(l.steps) > 0 {
 		n.follow(&l.steps[len(l.steps)-1])
 	}
-	if n.machines.kept == nil && s.VMs != nil {
-		began := s.At
-		if len(l.steps) > 0 {
-			began = l.steps[0].At
-		}
-		n.machines, n.failing = l.vmStatus(s, began, n.ended), failing(s.VMs)
+	if n.machines == nil && s.VMs != nil {
+		n.machines = newMachines(l.config, s, l.start(s.At), n.ended)
 	}
 	return n
+}
+
+// start is when the job began: with its first step, which may be the one at hand.
+func (l *live) start(at time.Duration) time.Duration {
+	if len(l.steps) > 0 {
+		return l.steps[0].At
+	}
+	return at
 }
 
 func (n *step) follow(last *step) {
@@ -93,7 +96,7 @@ func (n *step) follow(last *step) {
 		n.ended = last.ended
 	}
 	if n.done == last.done && slices.Equal(n.VMs, last.VMs) {
-		n.machines, n.failing = last.machines, last.failing
+		n.machines = last.machines
 	}
 }
 
@@ -103,16 +106,6 @@ func (l *live) failuresText(s Step) string {
 		return "0 Folders, 0 Files"
 	}
 	return s.Failures
-}
-
-func failing(vms []VM) map[string]string {
-	reasons := map[string]string{}
-	for _, vm := range vms {
-		if vm.Reason != "" {
-			reasons[vm.Name] = vm.Reason
-		}
-	}
-	return reasons
 }
 
 // planned lets a job that will not complete be far from done when it ends.
@@ -136,6 +129,9 @@ func (l *live) moment(at time.Duration) (moment, bool) {
 	}
 	if !exact {
 		i--
+	}
+	if i < 0 && l.before != nil {
+		return l.before.moment(at)
 	}
 	if i < 0 || l.steps[i].Forgot {
 		return moment{}, false

@@ -105,9 +105,12 @@ func (s *Sim) countWrong(now time.Time) answer {
 }
 
 func (s *Sim) loginRefused(why string, locked time.Duration) answer {
-	return ok(node{
-		number("loginAttempts", int64(s.sessions.wrong)), number("remainingLockTime", int64(locked.Seconds())),
-		flag("isAccountLocked", locked > 0), errList(5, why),
+	attempts := int64(s.sessions.wrong)
+	return ok(func(w *writer) {
+		w.number("loginAttempts", attempts)
+		w.number("remainingLockTime", int64(locked.Seconds()))
+		w.flag("isAccountLocked", locked > 0)
+		errList(w, 5, why)
 	})
 }
 
@@ -116,10 +119,17 @@ func (s *Sim) admit(now time.Time) answer {
 	n := mix(uint64(s.config.Seed)) + s.sessions.made
 	token := fmt.Sprintf("QSDK %016x%016x", mix(n), mix(^n))
 	s.sessions.alive[token] = now
-	return ok(node{
-		text("token", token), text("userName", s.config.Username), text("aliasName", "1"), text("userGUID", guid(1)),
-		number("loginAttempts", 0), number("remainingLockTime", 0), flag("isAccountLocked", false),
-		flag("forcePasswordChange", false), number("providerType", 1), number("capability", 4328650366975),
-		list("errList", nil),
+	return ok(func(w *writer) {
+		w.text("token", token)
+		w.text("userName", s.config.Username)
+		w.text("aliasName", "1")
+		w.text("userGUID", guid(1))
+		w.number("loginAttempts", 0)
+		w.number("remainingLockTime", 0)
+		w.flag("isAccountLocked", false)
+		w.flag("forcePasswordChange", false)
+		w.number("providerType", 1)
+		w.number("capability", 4328650366975)
+		w.list("errList", 0, nil)
 	})
 }

@@ -11,44 +11,91 @@ const (
 	machineOther = 2
 )
 
-// maxKept is how many machines' answers are kept; those of more are written anew each time, for they would
+// machines is clientStatusInfo as of a step.
+type machines struct {
+	vms     []VM
+	config  *Config
+	began   time.Duration
+	ended   time.Duration // if done
+	done    bool
+	failing map[string]string // reasons by name
+	kept    *kept             // nil for many
+}
+
+// maxKept is of how many machines the text is kept. Those of more are written anew each time: kept they would
 // fill the memory.
 const maxKept = 32
 
-// vmStatus is clientStatusInfo's only member, as of a step.
-func (l *live) vmStatus(s Step, began, ended time.Duration) member {
-	all := func() node {
-		statuses := make([]node, len(s.VMs))
-		for i, vm := range s.VMs {
-			statuses[i] = l.machineStatus(vm, began, ended, s.finished())
-		}
-		return node{list("vmStatus", statuses)}
+func newMachines(config *Config, s Step, began, ended time.Duration) *machines {
+	m := &machines{vms: s.VMs, config: config, began: began, ended: ended, done: s.finished(), failing: failing(s.VMs)}
+	if len(m.vms) <= maxKept {
+		m.kept = keep(m.writeAll)
 	}
-	if len(s.VMs) > maxKept {
-		return fresh(all)
-	}
-	return keep(all)
+	return m
 }
 
-func (l *live) machineStatus(vm VM, began, ended time.Duration, done bool) node {
-	bytes := 10<<30 + int64(hash(vm.Name)%(90<<30))
-	status, end := int64(machineOther), int64(0)
-	if done {
-		end = l.config.wall(ended).Unix()
+func failing(vms []VM) map[string]string {
+	reasons := map[string]string{}
+	for _, vm := range vms {
+		if vm.Reason != "" {
+			reasons[vm.Name] = vm.Reason
+		}
 	}
-	if done && vm.Reason == "" {
+	return reasons
+}
+
+func (m *machines) write(w *writer) {
+	if m.kept != nil {
+		w.put(m.kept)
+		return
+	}
+	m.writeAll(w)
+}
+
+func (m *machines) writeAll(w *writer) {
+	w.list("vmStatus", len(m.vms), func(i int) { m.vmStatus(w, m.vms[i]) })
+}
+
+func (m *machines) vmStatus(w *writer, vm VM) {
+	status, end := int64(machineOther), int64(0)
+	if m.done {
+		end = m.config.wall(m.ended).Unix()
+	}
+	if m.done && vm.Reason == "" {
 		status = machineDone
 	}
-	return node{
-		text("vmName", vm.Name), text("GUID", guid(hash(vm.Name))), text("FailureReason", vm.Reason), number("Status", status),
-		number("BackupStartTime", l.config.wall(began).Unix()), number("BackupEndTime", end), number("jobID", vm.Job),
-		number("clientId", int64(4000+hash(vm.Name)%100)), text("Agent", "proxy-01"), text("Host", "esx-01.example.com"),
-		text("TransportMode", "hotadd"), text("CBTStatus", "Used"), number("BackupType", 2), number("backupLevel", 0),
-		number("Size", bytes), number("UsedSpace", bytes/2), number("GuestSize", bytes/3),
-		text("OperatingSystem", "Debian GNU/Linux 12 (64-bit)"), text("ToolsVersion", "Current"), text("HardwareVersion", "vmx-19"),
-		flag("ArchivedByCurrentJob", false), flag("PoweredOffByCurrentJob", false), number("PoweredOffSince", 0),
-		number("StubStatus", 0), number("syncStatus", 0), text("destinationVMName", ""),
-	}
+	w.text("vmName", vm.Name)
+	w.text("GUID", guid(hash(vm.Name)))
+	w.text("FailureReason", vm.Reason)
+	w.number("Status", status)
+	w.number("BackupStartTime", m.config.wall(m.began).Unix())
+	w.number("BackupEndTime", end)
+	w.number("jobID", vm.Job)
+	vm.describe(w)
+}
+
+// describe tells what nothing that happens changes.
+func (vm VM) describe(w *writer) {
+	bytes := 10<<30 + int64(hash(vm.Name)%(90<<30))
+	w.number("Size", bytes)
+	w.number("UsedSpace", bytes/2)
+	w.number("GuestSize", bytes/3)
+	w.number("clientId", int64(4000+hash(vm.Name)%100))
+	w.text("Agent", "proxy-01")
+	w.text("Host", "esx-01.example.com")
+	w.text("TransportMode", "hotadd")
+	w.text("CBTStatus", "Used")
+	w.number("BackupType", 2)
+	w.number("backupLevel", 0)
+	w.text("OperatingSystem", "Debian GNU/Linux 12 (64-bit)")
+	w.text("ToolsVersion", "Current")
+	w.text("HardwareVersion", "vmx-19")
+	w.flag("ArchivedByCurrentJob", false)
+	w.flag("PoweredOffByCurrentJob", false)
+	w.number("PoweredOffSince", 0)
+	w.number("StubStatus", 0)
+	w.number("syncStatus", 0)
+	w.text("destinationVMName", "")
 }
 
 func hash(name string) uint64 {

@@ -34,7 +34,7 @@ type Served struct {
 func (m *moment) told() *Served {
 	told := &Served{
 		Whole: utf8.ValidString(m.State + m.Phase), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
-		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing, Finished: m.done,
+		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing(), Finished: m.done,
 	}
 	if m.Mute {
 		told.State, told.Phase, told.Reason = "", "", ""
@@ -46,6 +46,13 @@ func (m *moment) told() *Served {
 		told.Phase = ""
 	}
 	return told
+}
+
+func (m *moment) failing() map[string]string {
+	if m.machines == nil {
+		return nil
+	}
+	return m.machines.failing
 }
 
 func served(id int64, asked time.Time, reply answer, broken *strike, err error) Served {

@@ -16,6 +16,8 @@ type Config struct {
 	Speed    float64 // simulated seconds in a second; 0 means 1
 	Jobs     int     // generated jobs that run at the start, from number 1001 on
 	Arrivals float64 // generated jobs that begin later, in a simulated second
+	VMs      int     // virtual machines of a generated job that has some; default 5
+	Oddities float64 // share of the generated jobs whose details name no state at the end, and share of the later ones with a number that was another's
 
 	Username      string        // default "watcher"
 	Password      string        // default "watcher"
@@ -57,6 +59,7 @@ func New(config Config) *Sim {
 
 func (c Config) withDefaults() Config {
 	c.Speed = cmp.Or(c.Speed, 1)
+	c.VMs = cmp.Or(c.VMs, 5)
 	c.Username = cmp.Or(c.Username, "watcher")
 	c.Password = cmp.Or(c.Password, "watcher")
 	c.Token = cmp.Or(c.Token, "QSDK sim")
@@ -75,8 +78,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Add adds a scripted job, or replaces the one with its number. Its Steps may lie in the past or the future.
-func (s *Sim) Add(job Job) { s.jobs.add(newLive(s.config, job)) }
+// Add adds a scripted job. Its Steps may lie in the past or the future; a job that had its number is replaced
+// when the first of them comes.
+func (s *Sim) Add(job Job) { s.jobs.add(newLive(s.config, job), s.config.Clock()) }
 
 // String says what is played and how to sign in, for whoever started it by hand.
 func (s *Sim) String() string {

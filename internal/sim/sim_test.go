@@ -58,6 +58,12 @@ func (c *caller) text(method, path, body string) (int, string) {
 	return response.StatusCode, string(all)
 }
 
+func inJSON(d doc) []byte {
+	var w writer
+	w.answer("", d)
+	return w.b
+}
+
 // tree is a JSON answer whose members are found by path; numbers stay as they were written.
 type tree map[string]any
 

@@ -5,51 +5,85 @@ import (
 )
 
 // summaryInfo is what a list says of a job that does not change.
-func (l *live) summaryInfo() node {
+func (l *live) summaryInfo(w *writer) {
 	m := manners[l.Kind]
-	n := node{
-		number("jobId", l.ID), number("jobStartTime", l.config.wall(l.steps[0].At).Unix()), text("jobType", m.jobType),
-		number("opType", int64(m.opType)), text("localizedOperationName", m.operation), text("appTypeName", m.agent),
-		number("commcellId", l.config.CommCellID), number("vsaParentJobID", l.Parent), word("isVisible", true),
-		number("isPreemptable", 1), number("alertColorLevel", 0), number("errorType", 0),
-		object("userName", node{number("userId", 1), text("userName", "admin")}), object("subclient", l.subclient()),
-	}
-	if l.hasClient() {
-		n = append(n, text("destClientName", l.Client), text("backupSetName", "defaultBackupSet"), list("clientGroups", []node{
-			{number("_type_", 28), number("clientGroupId", 2), text("clientGroupName", "Servers")},
-		}))
-	}
-	if !l.isBackup() {
-		return append(n, enum("backupLevel", 0, "NONE"))
-	}
-	return append(n, text("subclientName", "default"), object("storagePolicy", l.storagePolicy()),
-		l.levelEnum(), text("backupLevelName", l.level()), text("localizedBackupLevelName", l.level()))
+	w.number("jobId", l.ID)
+	w.number("jobStartTime", l.config.wall(l.steps[0].At).Unix())
+	w.text("jobType", m.jobType)
+	w.number("opType", m.opType)
+	w.text("localizedOperationName", m.operation)
+	w.text("appTypeName", m.agent)
+	w.number("commcellId", l.config.CommCellID)
+	w.number("vsaParentJobID", l.Parent)
+	w.word("isVisible", true)
+	w.number("isPreemptable", 1)
+	w.number("alertColorLevel", 0)
+	w.number("errorType", 0)
+	l.summaryLevel(w)
+	l.summaryObjects(w)
 }
 
-// levelEnum is misspelt as by Commvault.
-func (l *live) levelEnum() member {
-	if l.isFull() {
-		return enum("backupLevel", 1, "FULL")
+// summaryLevel has a word that is misspelt as by Commvault.
+func (l *live) summaryLevel(w *writer) {
+	if l.hasClient() {
+		w.text("destClientName", l.Client)
+		w.text("backupSetName", "defaultBackupSet")
 	}
-	return enum("backupLevel", 2, "INCREMANTAL")
+	switch {
+	case !l.isBackup():
+		w.enum("backupLevel", 0, "NONE")
+		return
+	case l.isFull():
+		w.enum("backupLevel", 1, "FULL")
+	default:
+		w.enum("backupLevel", 2, "INCREMANTAL")
+	}
+	w.text("backupLevelName", l.level())
+	w.text("localizedBackupLevelName", l.level())
+	w.text("subclientName", "default")
+}
+
+func (l *live) summaryObjects(w *writer) {
+	l.subclient(w)
+	w.object("userName", func() {
+		w.number("userId", 1)
+		w.text("userName", "admin")
+	})
+	if l.isBackup() {
+		l.storagePolicy(w)
+	}
+	if l.hasClient() {
+		w.list("clientGroups", 1, func(int) {
+			w.number("_type_", 28)
+			w.number("clientGroupId", 2)
+			w.text("clientGroupName", "Servers")
+		})
+	}
 }
 
 // line is a job's jobSummary. It says status where the details say state, and numbers where they say
 // texts; of reasons it has the pending one only.
-func (m *moment) line() node {
-	n := node{
-		m.summary, text("status", m.State), text("localizedStatus", m.State), text("statusColor", m.color()),
-		text("currentPhaseName", m.listedPhase()), percent("percentComplete", m.listedPercent()),
-		number("lastUpdateTime", m.updated().Unix()), number("jobElapsedTime", m.seconds()),
-		number("sizeOfApplication", m.doneBytes()), number("totalNumOfFiles", max(0, m.fileCount())),
-		ratio("percentSavings", m.listedSavings()), number("totalFailedFolders", int64(m.folders)),
-		number("totalFailedFiles", int64(m.files)), text("pendingReason", m.Reason), text("pendingReasonErrorCode", m.Code),
-		number("jobSubmitErrorCode", m.submitError()), word("isAged", m.neverStarted()),
-	}
+func (m *moment) line(w *writer) {
+	w.text("status", m.State)
+	w.text("localizedStatus", m.State)
+	w.text("statusColor", m.color())
+	w.text("currentPhaseName", m.listedPhase())
+	w.percent("percentComplete", m.listedPercent())
+	w.number("lastUpdateTime", m.updated().Unix())
+	w.number("jobElapsedTime", m.seconds())
+	w.number("sizeOfApplication", m.doneBytes())
+	w.number("totalNumOfFiles", max(0, m.fileCount()))
+	w.ratio("percentSavings", m.listedSavings())
+	w.number("totalFailedFolders", m.folders)
+	w.number("totalFailedFiles", m.files)
+	w.text("pendingReason", m.Reason)
+	w.text("pendingReasonErrorCode", m.Code)
+	w.number("jobSubmitErrorCode", m.submitError())
+	w.word("isAged", m.neverStarted())
 	if m.done {
-		n = append(n, number("jobEndTime", m.ending().Unix()))
+		w.number("jobEndTime", m.ending().Unix())
 	}
-	return n
+	w.put(m.summary)
 }
 
 func (m *moment) neverStarted() bool { return strings.EqualFold(m.State, "Failed to Start") }
