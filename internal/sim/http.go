@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -61,9 +62,25 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if req.op == OpJobDetails && !s.config.NoRecord {
 		s.record.keep(served(req.id, asked, reply, broken, err))
 	}
+	if s.config.Log != nil {
+		s.config.Log(line(req, &reply, broken))
+	}
 	if errors.Is(err, http.ErrAbortHandler) {
 		panic(http.ErrAbortHandler) // net/http's way to break a connection off
 	}
+}
+
+// line says in some words what became of a request.
+func line(req *request, a *answer, broken *strike) string {
+	said := string(req.op)
+	if req.id != 0 {
+		said += " " + strconv.FormatInt(req.id, 10)
+	}
+	said += fmt.Sprintf(": %d, %d bytes", a.status, len(a.body))
+	if broken != nil {
+		said += ", " + string(broken.Kind)
+	}
+	return said
 }
 
 // maxRequest is far above any request of this API.

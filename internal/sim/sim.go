@@ -34,7 +34,8 @@ type Config struct {
 	// The CommServe's clock shows Start + Clock()/Speed, so that what is fast are the jobs' lives.
 	Clock func() time.Duration
 
-	NoRecord bool // keep no Served, for long runs; Counts go on
+	NoRecord bool              // keep no Served, for long runs; Counts go on
+	Log      func(line string) // is told of each request; nil for none
 }
 
 // Sim is a CommServe. All its methods may be called at any time from any goroutine.
@@ -82,16 +83,14 @@ func (c Config) withDefaults() Config {
 // when the first of them comes.
 func (s *Sim) Add(job Job) { s.jobs.add(newLive(s.config, job), s.config.Clock()) }
 
-// String says what is played and how to sign in, for whoever started it by hand.
+// String says what is played.
 func (s *Sim) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CommServe of seed %d: %d jobs", s.config.Seed, len(s.jobs.known(s.config.Clock())))
 	if s.config.Arrivals > 0 {
 		fmt.Fprintf(&b, ", %g new ones a second", s.config.Arrivals*s.config.Speed)
 	}
-	fmt.Fprintf(&b, ", at %g times real speed\n", s.config.Speed)
-	fmt.Fprintf(&b, "sign in with token %q, or as %q with password %q\n",
-		s.config.Token, s.config.Username, s.config.Password)
+	fmt.Fprintf(&b, ", at %g times real speed", s.config.Speed)
 	return b.String()
 }
 
