@@ -192,24 +192,3 @@ func TestRateFollowsFromTheSeed(t *testing.T) {
 		t.Errorf("%d of 1000 failed at a rate of 0.2", failed)
 	}
 }
-
-func TestEveryFaultKindDoesSomething(t *testing.T) {
-	for _, kind := range FaultKinds() {
-		synctest.Test(t, func(t *testing.T) {
-			s := running(7)
-			s.Fault(Fault{Kind: kind, Next: 1})
-			c := call(t, s)
-			c.client.Timeout = time.Minute
-			begun := time.Now()
-			response, err := c.do("POST", "JobDetails", `{"jobId":7}`)
-			if err != nil {
-				return
-			}
-			defer response.Body.Close()
-			body, err := io.ReadAll(response.Body)
-			if err == nil && strings.Contains(string(body), `"jobId":7,`) && time.Since(begun) == 0 {
-				t.Errorf("%s: the right answer, at once", kind)
-			}
-		})
-	}
-}

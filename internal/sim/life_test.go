@@ -9,10 +9,10 @@ import (
 func TestLivesFollowFromTheSeed(t *testing.T) {
 	differ := 0
 	for id := int64(1); id <= 200; id++ {
-		if !reflect.DeepEqual(life(3, id), life(3, id)) {
+		if !reflect.DeepEqual(life(&Config{Seed: 3, VMs: 5}, id), life(&Config{Seed: 3, VMs: 5}, id)) {
 			t.Errorf("job %d: two lives from one seed", id)
 		}
-		if !reflect.DeepEqual(life(3, id).Steps, life(4, id).Steps) {
+		if !reflect.DeepEqual(life(&Config{Seed: 3, VMs: 5}, id).Steps, life(&Config{Seed: 4, VMs: 5}, id).Steps) {
 			differ++
 		}
 	}
@@ -23,7 +23,7 @@ func TestLivesFollowFromTheSeed(t *testing.T) {
 
 func TestEveryLifeEnds(t *testing.T) {
 	for id := int64(1); id <= 3000; id++ {
-		steps := life(1, id).Steps
+		steps := life(&Config{Seed: 1, VMs: 5}, id).Steps
 		last := steps[len(steps)-1]
 		if !last.finished() || last.Phase != "" {
 			t.Errorf("job %d ends in %q, phase %q", id, last.State, last.Phase)
@@ -48,7 +48,7 @@ func TestEveryLifeEnds(t *testing.T) {
 func TestLivesAreOfManyKinds(t *testing.T) {
 	seen := map[string]bool{}
 	for id := int64(1); id <= 2000; id++ {
-		job := life(1, id)
+		job := life(&Config{Seed: 1, VMs: 5}, id)
 		seen[manners[job.Kind].jobType+" of "+manners[job.Kind].agent] = true
 		for _, s := range job.Steps {
 			seen[s.State], seen["phase "+s.Phase] = true, true
