@@ -4,6 +4,12 @@ import (
 	"bytes"
 	"os"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/event/eventtest"
 )
 
 // The line that the kept contract's test advises must write just what that test wants.
@@ -20,5 +26,34 @@ func TestContractPrintsWhatIsKept(t *testing.T) {
 		if !bytes.Equal(out.Bytes(), kept) {
 			t.Errorf("contract %s prints something else than contract/%s; go test ./contract says what", word, file)
 		}
+	}
+}
+
+// checkStream holds whatever a stream has by now against the contract.
+func checkStream(t *testing.T, url string) {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := js.OrderedConsumer(t.Context(), "JOBS", jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending := consumer.CachedInfo().NumPending
+	if pending == 0 {
+		t.Fatal("the stream is empty")
+	}
+	for range pending {
+		m, err := consumer.Next(jetstream.FetchMaxWait(10 * time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventtest.Valid(t, m.Subject(), m.Headers(), m.Data())
 	}
 }

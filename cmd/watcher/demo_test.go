@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -29,12 +31,15 @@ func TestDemo(t *testing.T) {
 	}
 	missing := []string{"nats --server nats://127.0.0.1:", "state ", "phase ", "failure.state", "Completed"}
 	lines := bufio.NewScanner(out)
+	address := ""
 	for len(missing) > 0 && lines.Scan() {
 		missing = without(missing, lines.Text())
+		address = cmp.Or(address, regexp.MustCompile(`nats://[0-9.:]+[0-9]`).FindString(lines.Text()))
 	}
 	if len(missing) > 0 {
 		t.Fatalf("ended without having shown %q\n%s", missing, said.String())
 	}
+	checkStream(t, address)
 	if err := demo.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strings"
 
 	"jobwatch/internal/job"
@@ -60,6 +61,17 @@ func (r row) message() string {
 		return r.name()
 	}
 	return r.kind
+}
+
+// messagesOf are the names of the messages about jobs, or about CommCells.
+func messagesOf(commCells bool) []string {
+	var names []string
+	for _, r := range rows {
+		if (r.kind == job.KindCommCell) == commCells && !slices.Contains(names, r.message()) {
+			names = append(names, r.message())
+		}
+	}
+	return names
 }
 
 // eventType is the row's CloudEvents type.

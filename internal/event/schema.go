@@ -1,10 +1,7 @@
 package event
 
 import (
-	"encoding/json"
-	"reflect"
 	"slices"
-	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -21,18 +18,16 @@ func Schema() *jsonschema.Schema {
 		ID:          "urn:jobwatch:event:v1",
 		Title:       "Event of jobwatch",
 		Description: "A CloudEvent that tells what became of a Commvault job, or of a CommCell.",
-		OneOf:       refs(messages()),
+		OneOf:       refs(eventNames()),
 		Defs:        definitions(),
 	}
 }
 
-// messages are the names of the events' definitions, one for each CloudEvents type.
-func messages() []string {
+// eventNames are those of the definitions of whole events.
+func eventNames() []string {
 	var names []string
-	for _, r := range rows {
-		if name := r.message() + "Event"; !slices.Contains(names, name) {
-			names = append(names, name)
-		}
+	for _, message := range slices.Concat(messagesOf(false), messagesOf(true)) {
+		names = append(names, message+"Event")
 	}
 	return names
 }
@@ -84,6 +79,9 @@ func (r row) jobData() *jsonschema.Schema {
 	p["job"], p["truncated"] = ref("job"), ref("truncated")
 	return s
 }
+
+// open marks an enumeration that may grow without notice.
+const open = "x-open"
 
 func truncated() *jsonschema.Schema {
 	s := schemaOf[JobData]("jobData").Properties["truncated"]
@@ -153,63 +151,4 @@ func cuttable() []any {
 		}
 	}
 	return names
-}
-
-// open marks an enumeration that may grow without notice.
-const open = "x-open"
-
-// types are the schemas of the Go types whose form in JSON is their own.
-var types = map[reflect.Type]*jsonschema.Schema{
-	reflect.TypeFor[job.Text]():        {Types: []string{"string", "null"}, MinLength: jsonschema.Ptr(1)},
-	reflect.TypeFor[job.Severity]():    {Type: "string", Enum: anyOf(anySeverity)},
-	reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time", Pattern: timePattern},
-	reflect.TypeFor[json.RawMessage](): {},
-}
-
-// schemaOf is the schema of a Go type with what notes says of its members.
-func schemaOf[T any](name string) *jsonschema.Schema {
-	s, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: types})
-	if err != nil {
-		panic(err) // the types are fixed: it fails in every test, or never
-	}
-	annotate(s, name)
-	return s
-}
-
-func annotate(s *jsonschema.Schema, name string) {
-	for member, p := range s.Properties {
-		if !slices.Contains(s.Required, member) { // left out where it is empty, so never null
-			notNull(p)
-		}
-		if n, noted := notes[name+"."+member]; noted {
-			n.write(p)
-		}
-	}
-}
-
-func notNull(s *jsonschema.Schema) {
-	for _, t := range s.Types { // null and another
-		if t != "null" {
-			s.Type = t
-		}
-	}
-	s.Types = nil
-}
-
-func fixed(text string) *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](text)}
-}
-
-func matching(pattern, text string) *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: pattern, Description: text}
-}
-
-func ref(name string) *jsonschema.Schema { return &jsonschema.Schema{Ref: "#/$defs/" + name} }
-
-func refs(names []string) []*jsonschema.Schema {
-	var all []*jsonschema.Schema
-	for _, name := range names {
-		all = append(all, ref(name))
-	}
-	return all
 }
