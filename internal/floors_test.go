@@ -27,24 +27,27 @@ var floors = map[string]int{
 	"internal/store":     2,
 	"internal/publish":   3,
 	"internal/poller":    3,
-	"cmd/watcher":        4,
+	"internal/metrics":   4,
+	"internal/web":       4,
+	"cmd/watcher":        5,
 }
 
 // mayImport names the packages that may import a third-party module; tests may import any.
 var mayImport = map[string][]string{
-	"github.com/goccy/go-yaml":           {"internal/config"},
-	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
-	"github.com/go-json-experiment/json": {"internal/commvault"},
-	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
-	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish"},
-	"go.etcd.io/bbolt":                   {"internal/store"},
-	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
-	"golang.org/x/time":                  {"internal/poller"},
-	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "cmd/watcher"},
-	"golang.org/x/term":                  {"cmd/watcher"},
-	"github.com/spf13/cobra":             {"cmd/watcher"},
-	"charm.land/lipgloss/v2":             {"cmd/watcher"},
-	"github.com/lmittmann/tint":          {"cmd/watcher"},
+	"github.com/goccy/go-yaml":            {"internal/config"},
+	"github.com/robfig/cron/v3":           {"internal/config", "internal/poller"}, // config checks the schedules
+	"github.com/go-json-experiment/json":  {"internal/commvault"},
+	"github.com/nats-io/nats-server/v2":   {"internal/stream"},
+	"github.com/nats-io/nats.go":          {"internal/stream", "internal/publish"},
+	"go.etcd.io/bbolt":                    {"internal/store"},
+	"github.com/prometheus/client_golang": {"internal/metrics"},
+	"github.com/cenkalti/backoff/v4":      {"internal/poller"},
+	"golang.org/x/time":                   {"internal/poller"},
+	"golang.org/x/sync":                   {"internal/commvault", "internal/publish", "internal/poller", "cmd/watcher"},
+	"golang.org/x/term":                   {"cmd/watcher"},
+	"github.com/spf13/cobra":              {"cmd/watcher"},
+	"charm.land/lipgloss/v2":              {"cmd/watcher"},
+	"github.com/lmittmann/tint":           {"cmd/watcher"},
 }
 
 func TestFloors(t *testing.T) {

@@ -41,6 +41,7 @@ func (p *Poller) discover(ctx context.Context, t *tick) error {
 	if err != nil {
 		return nil
 	}
+	p.sight(p.id).failure = ""
 	var found []job.ID
 	for _, line := range lines {
 		id := job.ID{CommCell: p.CommCell, Number: line.Number}

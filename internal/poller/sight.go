@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/job"
@@ -17,6 +18,10 @@ type sight struct {
 	olderClock time.Time // the own time of the last of them
 	misses     int       // answers without the job, in a row
 	failure    string    // the last failure that was logged
+	class      job.Text  // of the last observation's state
+
+	percent atomic.Uint64 // bits of a float64; with shown what Progress reads
+	shown   atomic.Int64  // asked, Unix nanoseconds
 }
 
 func (p *Poller) sight(id job.ID) *sight {
@@ -74,7 +79,9 @@ func (s *sight) before(known store.Known) time.Time {
 }
 
 func (s *sight) saw(seen *job.Observation) {
-	s.asked, s.updated, s.misses = seen.Asked, seen.Snapshot.Updated(), 0
+	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated(), 0, ""
+	s.class = seen.Snapshot.StateClass
+	s.show(seen.Snapshot.PercentComplete)
 }
 
 func (s *sight) miss() int {
