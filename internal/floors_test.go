@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"github.com/prometheus/client_golang": {"internal/metrics"},
 	"github.com/cenkalti/backoff/v4":      {"internal/poller"},
 	"golang.org/x/time":                   {"internal/poller"},
-	"golang.org/x/sync":                   {"internal/commvault", "internal/publish", "internal/poller", "cmd/watcher"},
+	"golang.org/x/sync":                   {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
 	"golang.org/x/term":                   {"cmd/watcher"},
 	"github.com/spf13/cobra":              {"cmd/watcher"},
 	"charm.land/lipgloss/v2":              {"cmd/watcher"},
