@@ -56,7 +56,7 @@ func (p *commCellProbe) warn(step, format string, values ...any) {
 
 func (p *commCellProbe) settings(context.Context) bool {
 	var err error
-	if p.client, err = newClient(p.cell, slog.New(slog.DiscardHandler)); err != nil {
+	if p.client, err = newClient(p.cell, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return p.failed("settings", err)
 	}
 	if p.tls, err = newTLS(p.cell.TLS); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
@@ -15,7 +16,7 @@ import (
 	"jobwatch/internal/stream"
 )
 
-func newClient(cell config.CommCell, log *slog.Logger) (*commvault.Client, error) {
+func newClient(cell config.CommCell, observe observer, log *slog.Logger) (*commvault.Client, error) {
 	token, err := secret("auth.token_file", cell.Auth.Token, cell.Auth.TokenFile)
 	if err != nil {
 		return nil, err
@@ -35,8 +36,12 @@ func newClient(cell config.CommCell, log *slog.Logger) (*commvault.Client, error
 		CommCell: cell.Name, URL: cell.URL, CommCellID: int64(cell.CommCellID), Format: cell.Format,
 		Token: token, Username: cell.Auth.Username, Password: password, Domain: cell.Auth.Domain, Scheme: cell.Auth.Scheme,
 		TLS: secure, Timeout: cell.Timeout, Concurrency: cell.Concurrency, Log: log,
+		Observe: observe,
 	})
 }
+
+// observer counts a request; nil: nobody does.
+type observer = func(operation string, code int, took time.Duration, err error)
 
 func newBroker(c config.NATS, embedded *stream.Embedded, log *slog.Logger) (*stream.Broker, error) {
 	s, err := streamConfig(c, log)

@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/control"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/metrics"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
@@ -28,6 +29,9 @@ type daemon struct {
 
 	embedded *stream.Embedded // where whoever runs the daemon has started it; else Run does, if it is configured
 	ready    func()           // called when the pollers start; may be nil
+
+	metrics *metrics.Metrics // made by Run, as is
+	site    *site            // the HTTP side
 }
 
 // natsPatience is how long the start waits for NATS. The stream is better read before the first
@@ -54,10 +58,15 @@ func (d *daemon) Run(ctx context.Context) error {
 		return err
 	}
 	defer st.Close()
+	d.metrics = metrics.New(version())
 	pollers, err := d.pollers(st)
 	if err != nil {
 		return err
 	}
+	if d.site, err = openSite(d.config.HTTP, d.log); err != nil {
+		return err
+	}
+	defer d.site.close()
 	if d.config.NATS.UsesEmbedded() && d.embedded == nil {
 		if d.embedded, err = startEmbedded(d.config.NATS, d.log); err != nil {
 			return err
@@ -75,6 +84,7 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, pollers []*poller.P
 	}
 	publisher := publish.New(publish.Config{Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log})
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })
 	group.Go(func() error { return d.serveDesk(ctx, st, pollers) })
 	group.Go(func() error {
@@ -138,7 +148,8 @@ func (d *daemon) awaitCatchUp(ctx context.Context, broker *stream.Broker, publis
 func (d *daemon) pollers(st *store.Store) ([]*poller.Poller, error) {
 	var pollers []*poller.Poller
 	for _, cell := range d.config.CommCells {
-		client, err := newClient(cell, d.log)
+		meter := d.metrics.CommCell(cell.Name)
+		client, err := newClient(cell, meter.Request, d.log)
 		if err != nil {
 			return nil, fmt.Errorf("commcell %s: %w", cell.Name, err)
 		}
@@ -150,6 +161,7 @@ func (d *daemon) pollers(st *store.Store) ([]*poller.Poller, error) {
 			CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
 			Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 			KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
+			Timeout: cell.Timeout, Meter: meter,
 		}))
 	}
 	return pollers, nil

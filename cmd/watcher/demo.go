@@ -46,6 +46,7 @@ commcells:
 nats:
   embedded: {listen: %q, dir: %q, sync: interval}
 store: {path: %q}
+http: {listen: %q}
 log: {level: warn}
 `
 
@@ -60,7 +61,8 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 		return err
 	}
 	cfg, err := config.Parse("demo", fmt.Appendf(nil, demoConfig,
-		commServe.Addr(), demoAddress(), filepath.Join(dir, "nats"), filepath.Join(dir, "watcher.db")), os.LookupEnv)
+		commServe.Addr(), freeAddress("127.0.0.1:4222"), filepath.Join(dir, "nats"), filepath.Join(dir, "watcher.db"),
+		freeAddress("127.0.0.1:9480")), os.LookupEnv)
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	reader.InProcess = embedded
 
 	printer := newPrinter(out)
-	printer.welcome(commServe.Addr().String(), embedded.ClientURL())
+	printer.welcome(commServe.Addr().String(), embedded.ClientURL(), "http://"+cfg.HTTP.Listen)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
 	group.Go(func() error { return (&daemon{config: cfg, log: log, embedded: embedded}).Run(ctx) })
@@ -90,9 +92,9 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	return nil
 }
 
-// demoAddress is NATS's usual port, or a free one if that is taken.
-func demoAddress() string {
-	for _, address := range []string{"127.0.0.1:4222", "127.0.0.1:0"} {
+// freeAddress is the usual address, or one with a free port if that is taken.
+func freeAddress(usual string) string {
+	for _, address := range []string{usual, "127.0.0.1:0"} {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			continue

@@ -29,8 +29,9 @@ var (
 	}
 )
 
-func (p printer) welcome(commServe, nats string) {
+func (p printer) welcome(commServe, nats, page string) {
 	p.line("%s a simulated CommServe at http://%s/webconsole/api, polled every second", strong.Render("jobwatch demo"), commServe)
+	p.line("The page is at %s", strong.Render(page))
 	p.line("Events are published to NATS at %s. From another terminal:", nats)
 	p.line("")
 	p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.>'", nats)))

@@ -41,6 +41,8 @@ type Config struct {
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
 	Concurrency    int           // requests under way at once; default 8
 	RateLimit      float64       // requests a second; 0: none
+	Timeout        time.Duration // that the Source gives one request, for FreshUntil to judge by
+	Meter          Meter         // may be nil
 }
 
 // Poller follows one CommCell.
@@ -74,13 +76,15 @@ func New(c Config) *Poller {
 	if c.RateLimit > 0 {
 		limit = rate.Limit(c.RateLimit)
 	}
-	return &Poller{
+	p := &Poller{
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
 		limiter: rate.NewLimiter(limit, 1),
 		urgent:  make(chan job.ID, urgentJobs),
 		sights:  map[int64]*sight{},
 	}
+	p.Counts.meter = c.Meter
+	return p
 }
 
 // Run polls at once, and then on schedule until ctx ends; meanwhile it looks at once at what LookNow
@@ -103,6 +107,7 @@ func (p *Poller) tickOnSchedule(ctx context.Context) error {
 			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
 		}
 		due = p.skipMissed(due)
+		p.Counts.due(due)
 		if due.IsZero() {
 			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
 		}
@@ -131,9 +136,9 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 }
 
 // Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
-func (p *Poller) Poll(ctx context.Context) error {
+func (p *Poller) Poll(ctx context.Context) (err error) {
 	t := newTick(p.Concurrency)
-	defer func(start time.Time) { p.Counts.tick(time.Since(start)) }(time.Now())
+	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
 	up, err := p.probe(ctx, t)
 	if err == nil && up {
 		err = p.sweep(ctx, t)
@@ -157,6 +162,7 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	p.countClasses(tracked, false)
 	if len(tracked) == 0 {
 		err := p.list(ctx, func([]commvault.Line) error { return nil })
 		t.note(err)
@@ -177,7 +183,9 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 	if err != nil {
 		return err
 	}
-	return p.lookAtAll(ctx, t, tracked)
+	err = p.lookAtAll(ctx, t, tracked)
+	p.countClasses(tracked, !t.hopeless())
+	return err
 }
 
 // forget drops, once an hour, the snapshots of jobs that ended long ago.

@@ -1,6 +1,8 @@
 package poller
 
 import (
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/job"
@@ -19,6 +21,19 @@ type sight struct {
 	failure    string    // the last failure that was logged
 
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
+
+	class   atomic.Int32  // of the last observation's state, in classes
+	percent atomic.Uint64 // bits of a float64; with shown what Progress reads
+	shown   atomic.Int64  // asked, Unix nanoseconds
+}
+
+// classes gives each class a number that a sight can keep; 0 is that of a job without a state.
+var classes = [...]job.Class{job.Unknown, job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed}
+
+const unknownClass = 0
+
+func classNumber(class job.Text) int32 {
+	return int32(max(slices.Index(classes[:], job.Class(class)), unknownClass))
 }
 
 func (p *Poller) sight(id job.ID) *sight {
@@ -101,7 +116,9 @@ func (s *sight) before(known store.Known) time.Time {
 }
 
 func (s *sight) saw(seen *job.Observation) {
-	s.asked, s.updated, s.misses = seen.Asked, seen.Snapshot.Updated(), 0
+	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated(), 0, ""
+	s.class.Store(classNumber(seen.Snapshot.StateClass))
+	s.show(seen.Snapshot.PercentComplete)
 }
 
 func (s *sight) miss() int {

@@ -81,7 +81,9 @@ func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
 		return nil
 	}
 	defer p.release(j.id)
+	start := time.Now()
 	err := p.look(ctx, j)
+	p.Counts.looked(start)
 	var broken *storeError
 	if errors.As(err, &broken) {
 		return err
@@ -97,7 +99,7 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 		return nil
 	}
 	up := t.answers > 0
-	p.Counts.answers(up)
+	p.Counts.answers(up, t.err)
 	for {
 		known, err := p.Store.Recall(p.id)
 		if err != nil {
@@ -111,9 +113,13 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 		if !up {
 			reason = t.err.Error()
 		}
-		err = p.Store.CommitCommCell(p.id, known, changes, time.Now(), reason)
+		now := time.Now()
+		err = p.Store.CommitCommCell(p.id, known, changes, now, reason)
 		if errors.Is(err, store.ErrChanged) {
 			continue
+		}
+		if err == nil {
+			p.Counts.events(changes, time.Time{}, now)
 		}
 		if err == nil && up {
 			p.Log.Info("answers again", "commcell", p.CommCell)

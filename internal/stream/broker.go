@@ -110,6 +110,23 @@ func (b *Broker) LastError() error {
 	return b.lastErr
 }
 
+// Usable says why nothing can be published or read now; nil if it can.
+func (b *Broker) Usable() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.fitting != nil:
+		return nil
+	case b.lastErr != nil:
+		return b.lastErr
+	case b.session != nil:
+		return errUnfit
+	}
+	return ErrDisconnected
+}
+
+var errUnfit = errors.New("connected to NATS, but the server or the stream does not fit; the log says why")
+
 func (b *Broker) up(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
