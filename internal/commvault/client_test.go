@@ -72,14 +72,15 @@ func TestAFinishedJobsStateComesFromItsSummary(t *testing.T) {
 		summary string
 		want    string
 	}{
-		"finished":    {200, summarized("Completed w/ one or more errors"), "Completed w/ one or more errors partial"},
-		"no list":     {200, strings.NewReplacer("[", "", "]", "").Replace(summarized("Killed")), "Killed killed"},
-		"not yet":     {200, summarized("Running"), " "},
-		"unknown":     {200, `{"totalRecordsWithoutPaging":0}`, " "},
-		"failing":     {500, ``, "Summary of job 71: HTTP 500: Internal Server Error"},
-		"web page":    {200, `<html>`, "Summary of job 71: a web page where an answer was expected (is url: the web service's root?)"},
-		"another job": {200, strings.Replace(summarized("Killed"), "71", "72", 1), "Summary of job 71: the answer is of another job"},
-		"broken byte": {200, summarized("Kill\xffed"), "Summary of job 71: a broken byte in the status: Kill�ed"},
+		"finished":     {200, summarized("Completed w/ one or more errors"), "Completed w/ one or more errors partial"},
+		"no list":      {200, strings.NewReplacer("[", "", "]", "").Replace(summarized("Killed")), "Killed killed"},
+		"not yet":      {200, summarized("Running"), " "},
+		"unknown":      {200, `{"totalRecordsWithoutPaging":0}`, " "},
+		"failing":      {500, ``, "Summary of job 71: HTTP 500: Internal Server Error"},
+		"web page":     {200, `<html>`, "Summary of job 71: a web page where an answer was expected (is url: the web service's root?)"},
+		"another job":  {200, strings.Replace(summarized("Killed"), "71", "72", 1), "Summary of job 71: the answer is of another job"},
+		"broken phase": {200, summarized(`Killed","currentPhaseName":"B` + "\xc3"), "Summary of job 71: a broken byte in the phase: B\uFFFD"},
+		"broken byte":  {200, summarized("Kill\xffed"), "Summary of job 71: a broken byte in the status: Kill�ed"},
 	} {
 		c := newClient(t, Config{Transport: commserve(func(r *http.Request) (int, string) {
 			if strings.HasSuffix(r.URL.Path, "/Job/71") && r.Method == http.MethodGet {

@@ -2,7 +2,6 @@ package commvault
 
 import (
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -162,5 +161,5 @@ func memberOf(t *testing.T, s job.Snapshot, name string) string {
 	if err := json.Unmarshal(written, &members); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%s", members[name])
+	return string(members[name])
 }
