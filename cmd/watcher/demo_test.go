@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"jobwatch/internal/event/eventtest"
 )
 
 // TestDemo runs the README's first command until it has shown an event of each kind, also with NATS's
@@ -39,7 +41,7 @@ func TestDemo(t *testing.T) {
 	if len(missing) > 0 {
 		t.Fatalf("ended without having shown %q\n%s", missing, said.String())
 	}
-	checkStream(t, address)
+	events := held(t, address)
 	if err := demo.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +51,9 @@ func TestDemo(t *testing.T) {
 	}
 	if err := demo.Wait(); err != nil || !strings.Contains(last, "nothing is left behind") {
 		t.Errorf("Ctrl-C ends it with %v and %q\n%s", err, last, said.String())
+	}
+	for _, m := range events {
+		eventtest.Valid(t, m.Subject(), m.Headers(), m.Data())
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
