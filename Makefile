@@ -1,6 +1,7 @@
 # The development tools have a module file of their own, so that go.mod lists what the program needs.
 tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
+BENCHFLAGS ?=
 
 .PHONY: help build test bench setup fmt vet lint vuln tidy race
 .NOTPARALLEL:
@@ -45,5 +46,5 @@ vuln: ## run govulncheck where its database can be reached
 race: ## run all tests under the race detector; TESTFLAGS are passed on
 	go test -race $(TESTFLAGS) ./...
 
-bench: ## run all benchmarks
-	go test -run '^$$' -bench . ./...
+bench: ## run all benchmarks, one after the other; BENCHFLAGS are passed on
+	go test -p 1 -timeout 1h -run '^$$' -bench . $(BENCHFLAGS) ./...

@@ -41,7 +41,7 @@ const natsPatience = 5 * time.Second
 // ballast is counted by the garbage collector, and takes no memory, since nobody touches it: the small heap of a
 // watcher of some thousand jobs, collected at every doubling, would cost a tenth of all CPU time. A memory limit
 // would do the same, and have a watcher of a million jobs collect without end.
-const ballast = 16 << 20
+const ballast = 8 << 20
 
 // Run runs until ctx ends. Its error is one that somebody has to mend before a start.
 func (d *daemon) Run(ctx context.Context) error {

@@ -110,7 +110,7 @@ log: {level: warn}
 }
 
 func waitFor(b *testing.B, what string, holds func() bool) {
-	deadline := time.Now().Add(5 * time.Minute)
+	deadline := time.Now().Add(15 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			b.Fatalf("waited in vain: %s", what)

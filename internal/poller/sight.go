@@ -10,15 +10,15 @@ import (
 )
 
 // sight is what this process remembers of its own last looks at a job. The store keeps only
-// observations that changed something.
+// observations that changed something. There may be 100,000 of them: each byte here is 200 kB of memory.
 type sight struct {
 	asked   time.Time // of the last observation; zero: none in this process
-	updated time.Time // its own time, by the CommServe's clock
+	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
-	older      int       // answers older than that one, in a row
-	olderClock time.Time // the own time of the last of them
-	misses     int       // answers without the job, in a row
-	failure    string    // the last failure that was logged
+	older      int32  // answers older than that one, in a row
+	misses     int32  // answers without the job, in a row
+	olderClock int64  // the own time of the last older one, in Unix seconds
+	failure    string // the last failure that was logged
 
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
 
@@ -86,15 +86,16 @@ const olderInARow = 3 // agreeing answers that say a clock was set back
 func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	asked, updated := s.asked, s.updated
 	if asked.IsZero() {
-		asked, updated = known.Asked, known.Updated
+		asked, updated = known.Asked, known.Updated.Unix()
 	}
-	own := seen.Snapshot.Updated()
-	behind := !own.IsZero() && own.Before(updated)
+	clock := seen.Snapshot.Updated()
+	own := clock.Unix()
+	behind := !clock.IsZero() && own < updated
 	if !behind && !seen.Asked.Before(asked) {
 		s.older = 0
 		return true
 	}
-	if s.older > 0 && own.Before(s.olderClock) {
+	if s.older > 0 && own < s.olderClock {
 		s.older = 0
 	}
 	s.older++
@@ -116,12 +117,12 @@ func (s *sight) before(known store.Known) time.Time {
 }
 
 func (s *sight) saw(seen *job.Observation) {
-	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated(), 0, ""
+	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated().Unix(), 0, ""
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete)
 }
 
-func (s *sight) miss() int {
+func (s *sight) miss() int32 {
 	s.misses++
 	return s.misses
 }

@@ -18,7 +18,7 @@ type memo struct {
 	known Known
 }
 
-const memos = 1 << 13 // about 5 MB
+const memos = 1 << 12 // about 2 MB
 
 func (m *memory) recall(id job.ID, line []byte) (Known, bool) {
 	m.mu.Lock()
