@@ -98,7 +98,9 @@ func (l *listener) wants(events ...string) {
 	}
 }
 
-func state(number int64, words job.Text) job.Snapshot { return job.Snapshot{Number: number, State: words} }
+func state(number int64, words job.Text) job.Snapshot {
+	return job.Snapshot{Number: number, State: words}
+}
 
 func TestEventsLive(t *testing.T) {
 	w := newWorld(t)
