@@ -18,7 +18,7 @@ import (
 // configuration of run in another, until the first event.
 func TestSimPrintsAConfiguration(t *testing.T) {
 	printed := startSim(t, "--speed", "20", "--fault", "error-flat:0.05")
-	address := freeAddress(t)
+	address := freeAddress("127.0.0.1:0")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "watcher.yaml")
 	text := printed + fmt.Sprintf("nats: {embedded: {listen: %q}}\nhttp: {listen: \"\"}\n", address)
@@ -68,15 +68,6 @@ func startSim(t *testing.T, flags ...string) string {
 	}
 	t.Fatalf("sim printed no schedule:\n%s", printed.String())
 	return ""
-}
-
-func freeAddress(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func TestReachable(t *testing.T) {

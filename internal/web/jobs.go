@@ -175,11 +175,11 @@ func (s selection) has(l store.Listed) bool {
 	if s.client != "" && !strings.EqualFold(string(snapshot.Client), s.client) {
 		return false
 	}
-	return !snapshot.Terminal || !ended(l).Before(s.endedAfter)
+	return !snapshot.Terminal || !endOf(l).Before(s.endedAfter)
 }
 
-// ended is when a finished job ended, or was seen to have.
-func ended(l store.Listed) time.Time {
+// endOf is when a finished job ended, or was seen to have.
+func endOf(l store.Listed) time.Time {
 	if l.Snapshot.EndTime != nil {
 		return *l.Snapshot.EndTime
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	ringSize    = 500 // events kept for who comes, or comes back
+	ringSize    = 500 // events kept, at least, for who comes or comes back
 	clientQueue = 256 // events that a follower may lag behind before it is dropped
 	retryAfter  = time.Second
 )
@@ -31,6 +31,7 @@ type told struct {
 // live follows the stream once, for all who follow it through us.
 type live struct {
 	broker *stream.Broker
+	size   int           // of the ring
 	ready  chan struct{} // closed when the stream was first reached
 
 	mu      sync.Mutex
@@ -44,7 +45,7 @@ type live struct {
 type follower struct{ events chan told }
 
 func newLive(b *stream.Broker) *live {
-	return &live{broker: b, ready: make(chan struct{}), clients: map[*follower]bool{}}
+	return &live{broker: b, size: ringSize, ready: make(chan struct{}), clients: map[*follower]bool{}}
 }
 
 // run follows the stream until ctx ends, across whatever happens to NATS.
@@ -81,8 +82,8 @@ func (l *live) begin(info stream.Info) uint64 {
 	if l.next < first || l.next > info.Last+1 {
 		l.ring = nil
 		l.next = first
-		if info.Last > ringSize {
-			l.next = max(first, info.Last-ringSize+1)
+		if info.Last > uint64(l.size) {
+			l.next = max(first, info.Last-uint64(l.size)+1)
 		}
 		l.from = l.next
 	}
@@ -99,8 +100,8 @@ func (l *live) take(m stream.Message) error {
 		return nil
 	}
 	l.ring = append(l.ring, t)
-	if len(l.ring) >= 2*ringSize { // cut now and then, not at each event
-		l.ring = slices.Clone(l.ring[ringSize:])
+	if len(l.ring) >= 2*l.size { // cut now and then, not at each event
+		l.ring = slices.Clone(l.ring[l.size:])
 		l.from = l.ring[0].sequence
 	}
 	for c := range l.clients {

@@ -83,7 +83,7 @@ function drawJobs() {
   const running = all.filter((job) => job.stateClass === "active").length;
   const wrong = all.filter((job) => job.stateClass in marks).length;
   const more = found.length > shown.length ? `, ${found.length - shown.length} more than shown` : "";
-  say("count", all.length ? `${running} running, ${wrong} failed of ${all.length}${complete ? "" : " and more"}${more}` : "");
+  say("count", all.length ? `${running} running, ${wrong} failed or incomplete, ${all.length}${complete ? "" : " and more"} in all${more}` : "");
   at("nojobs").hidden = shown.length > 0;
   say("nojobs", all.length ? "No job has these words. Clear the filter to see all of them."
     : "No job is known yet. Jobs appear as soon as the CommServe lists them; if it has running ones, see that the user of commcells[].auth may view them.");
