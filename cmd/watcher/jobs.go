@@ -18,7 +18,7 @@ func newJobs() *cobra.Command {
 		Use:   "jobs",
 		Short: "List and show the jobs that are known, track and untrack them",
 		Long: "jobs asks the running watcher, or where none runs the store's file itself.\n" +
-			"A job is named <commcell>/<job id>.",
+			"A job is named <commcell>/<job id>. What is shown of it is as old as its last change: see snapshotAt.",
 		Example: "  watcher jobs list\n  watcher jobs show prod/1248",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -102,21 +102,14 @@ func listJobs(c *cobra.Command, d desk, filter jobFilter, list jobList) error {
 type jobTable struct{ table }
 
 func newJobTable(out io.Writer) jobList {
-	return &jobTable{newTable(out, "JOB", "CLIENT", "OPERATION", "STATE", "PHASE", "DONE", "STARTED", "TRACKED", "REASON")}
+	return &jobTable{newTable(out, "JOB", "CLIENT", "OPERATION", "STATE", "PHASE", "STARTED", "TRACKED", "REASON")}
 }
 
 func (t *jobTable) add(l store.Listed) error {
 	s := &l.Snapshot
 	t.row(l.ID().String(), shorten(string(s.Client), 32), string(s.Operation), string(s.State), string(s.Phase),
-		percent(s.PercentComplete), localTime(s.StartTime), string(l.Why), shorten(string(s.ReasonText()), 60))
+		localTime(s.StartTime), string(l.Why), shorten(string(s.ReasonText()), 60))
 	return nil
-}
-
-func percent(p *float64) string {
-	if p == nil {
-		return ""
-	}
-	return fmt.Sprintf("%.0f%%", *p)
 }
 
 // jobArray prints a JSON array.

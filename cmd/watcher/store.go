@@ -58,7 +58,8 @@ func printStat(out io.Writer, stat store.Stat) error {
 	}
 	t.row("unsent events", strconv.FormatInt(stat.Unsent, 10))
 	t.row("oldest unsent", localTime(stat.OldestUnsent))
-	t.row("stream read to", fmt.Sprintf("%d of %s", stat.ReadTo, stat.Stream))
+	t.row("stream read to", strconv.FormatUint(stat.ReadTo, 10))
+	t.row("stream", stat.Stream)
 	return t.end()
 }
 

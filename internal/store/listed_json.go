@@ -11,8 +11,8 @@ import (
 // events carry it, with what they leave out.
 type listedJSON struct {
 	kept
+	SnapshotAt *time.Time `json:"snapshotAt"` // when it was asked for: an active job's progress is not kept up
 	Tracked    job.Text   `json:"tracked"`    // configured, by hand, discovered, owed, untracked; null: not any more
-	ObservedAt *time.Time `json:"observedAt"` // when the answer that the snapshot is from was asked for
 	Sequence   uint64     `json:"sequence"`   // of the job's last event, sent or not
 	Sent       uint64     `json:"sent"`       // of the last that the broker acknowledged
 	Unsent     int        `json:"unsent"`     // events that wait for the broker
@@ -23,7 +23,7 @@ func (l Listed) MarshalJSON() ([]byte, error) {
 	j := listedJSON{Tracked: job.Text(l.Why), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent}
 	j.kept = kept{Snapshot: l.Snapshot, Machines: l.Snapshot.Machines, Truncated: l.Snapshot.Truncated}
 	if !l.Seen.IsZero() {
-		j.ObservedAt = &l.Seen
+		j.SnapshotAt = &l.Seen
 	}
 	return json.Marshal(j)
 }
@@ -36,8 +36,8 @@ func (l *Listed) UnmarshalJSON(data []byte) error {
 	}
 	*l = Listed{Snapshot: j.Snapshot, Why: Why(j.Tracked), Sequence: j.Sequence, Sent: j.Sent, Unsent: j.Unsent}
 	l.Snapshot.Machines, l.Snapshot.Truncated = j.Machines, j.Truncated
-	if j.ObservedAt != nil {
-		l.Seen = *j.ObservedAt
+	if j.SnapshotAt != nil {
+		l.Seen = *j.SnapshotAt
 	}
 	return nil
 }
