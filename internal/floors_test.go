@@ -28,8 +28,8 @@ var floors = map[string]int{
 	"internal/publish":   3,
 	"internal/poller":    3,
 	"internal/metrics":   4,
-	"internal/web":       4,
-	"cmd/watcher":        5,
+	"internal/web":       5,
+	"cmd/watcher":        6,
 }
 
 // mayImport names the packages that may import a third-party module; tests may import any.
