@@ -30,8 +30,8 @@ var floors = map[string]int{
 	"internal/poller":    3,
 	"internal/control":   3,
 	"internal/metrics":   4,
-	"internal/web":       4,
-	"cmd/watcher":        5,
+	"internal/web":       5,
+	"cmd/watcher":        6,
 
 	"internal/event/eventtest": 1, // helps tests
 	"contract":                 2, // tests alone
