@@ -1,8 +1,9 @@
 # The development tools have a module file of their own, so that go.mod lists what the program needs.
 tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
+BENCHFLAGS ?=
 
-.PHONY: help build test bench setup fmt vet lint vuln tidy race
+.PHONY: help build test bench setup chromium fmt vet lint vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -13,12 +14,21 @@ build: ## build bin/watcher
 
 test: setup fmt tidy vet lint vuln race ## do all of the checks below, up to the first that fails
 
-setup: ## fetch the modules of the program and of the tools
+setup: chromium ## fetch the modules of the program and of the tools, and a browser for the tests
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
 		echo "make: no C compiler ($$(go env CC)), or CGO_ENABLED=0; the race detector needs cgo: install gcc or clang" >&2; \
 		exit 1; }
 	go mod download
 	go -C tools mod download
+
+# The page is tested in a real browser. Debian and Ubuntu have it as chromium; elsewhere somebody installs it.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null && exit 0; \
+	as=; test "$$(id -u)" = 0 || as=sudo; \
+	command -v apt-get >/dev/null && { test -z "$$as" || command -v $$as >/dev/null; } && \
+	$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium || { \
+		echo "make: no browser for the tests of the page: install chromium (Debian: apt-get install chromium)" >&2; \
+		exit 1; }
 
 fmt: ## check that gofmt would change nothing
 	@files=$$(gofmt -l .) && test -z "$$files" || { \
@@ -45,5 +55,5 @@ vuln: ## run govulncheck where its database can be reached
 race: ## run all tests under the race detector; TESTFLAGS are passed on
 	go test -race $(TESTFLAGS) ./...
 
-bench: ## run all benchmarks
-	go test -run '^$$' -bench . ./...
+bench: ## run all benchmarks, one after the other; BENCHFLAGS are passed on
+	go test -p 1 -timeout 1h -run '^$$' -bench . $(BENCHFLAGS) ./...

@@ -28,7 +28,10 @@ var floors = map[string]int{
 	"internal/store":     2,
 	"internal/publish":   3,
 	"internal/poller":    3,
-	"cmd/watcher":        4,
+	"internal/control":   3,
+	"internal/metrics":   4,
+	"internal/web":       4,
+	"cmd/watcher":        5,
 
 	"internal/event/eventtest": 1, // helps tests
 	"contract":                 2, // tests alone
@@ -44,8 +47,9 @@ var mayImport = map[string][]string{
 	"go.etcd.io/bbolt":                   {"internal/store"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
-	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "cmd/watcher"},
+	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
 	"golang.org/x/term":                  {"cmd/watcher"},
+	"golang.org/x/sys":                   {"cmd/watcher"},
 	"github.com/google/jsonschema-go":    {"internal/event"},
 	"github.com/spf13/cobra":             {"cmd/watcher"},
 	"charm.land/lipgloss/v2":             {"cmd/watcher"},
@@ -53,6 +57,7 @@ var mayImport = map[string][]string{
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/event/eventtest"},
 	"github.com/cloudevents/sdk-go/v2":         {"internal/event/eventtest"},
+	"github.com/prometheus/client_golang":      {"internal/metrics"},
 }
 
 func TestFloors(t *testing.T) {

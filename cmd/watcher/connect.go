@@ -5,7 +5,10 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
+	"time"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
@@ -13,7 +16,7 @@ import (
 	"jobwatch/internal/stream"
 )
 
-func newClient(cell config.CommCell, log *slog.Logger) (*commvault.Client, error) {
+func newClient(cell config.CommCell, observe observer, log *slog.Logger) (*commvault.Client, error) {
 	token, err := secret("auth.token_file", cell.Auth.Token, cell.Auth.TokenFile)
 	if err != nil {
 		return nil, err
@@ -30,39 +33,70 @@ func newClient(cell config.CommCell, log *slog.Logger) (*commvault.Client, error
 		return nil, err
 	}
 	return commvault.New(commvault.Config{
-		CommCell: cell.Name, URL: cell.URL, CommCellID: int64(cell.CommCellID),
+		CommCell: cell.Name, URL: cell.URL, CommCellID: int64(cell.CommCellID), Format: cell.Format,
 		Token: token, Username: cell.Auth.Username, Password: password, Domain: cell.Auth.Domain, Scheme: cell.Auth.Scheme,
 		TLS: secure, Timeout: cell.Timeout, Concurrency: cell.Concurrency, Log: log,
+		Observe: observe,
 	})
 }
 
+// observer counts a request; nil: nobody does.
+type observer = func(operation string, code int, took time.Duration, err error)
+
 func newBroker(c config.NATS, embedded *stream.Embedded, log *slog.Logger) (*stream.Broker, error) {
-	password, err := secret("nats.password_file", "", c.PasswordFile)
+	s, err := streamConfig(c, log)
 	if err != nil {
 		return nil, err
 	}
-	token, err := secret("nats.token_file", "", c.TokenFile)
-	if err != nil {
-		return nil, err
-	}
-	secure, err := newTLS(c.TLS)
-	if err != nil {
-		return nil, fmt.Errorf("nats: %w", err)
-	}
-	s := stream.Config{
-		URL: c.URL, CredsFile: c.CredsFile, NKeyFile: c.NKeyFile, User: c.User, Password: password, Token: token, TLS: secure,
-		Stream: c.Stream, Subjects: event.Subjects(c.SubjectPrefix), Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
-		Log: log,
-	}
-	if embedded != nil {
-		s.InProcess = embedded
-	}
+	s.InProcess = embedded
 	return stream.New(s), nil
 }
 
+// streamConfig says where others than its own process find NATS.
+func streamConfig(c config.NATS, log *slog.Logger) (stream.Config, error) {
+	password, token, err := natsSecrets(c)
+	if err != nil {
+		return stream.Config{}, err
+	}
+	secure, err := newTLS(c.TLS)
+	if err != nil {
+		return stream.Config{}, fmt.Errorf("nats: %w", err)
+	}
+	return stream.Config{
+		URL: clientURL(c), CredsFile: c.CredsFile, NKeyFile: c.NKeyFile, User: c.User, Password: password, Token: token, TLS: secure,
+		Stream: c.Stream, Subjects: event.Subjects(c.SubjectPrefix), Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
+		Log: log,
+	}, nil
+}
+
+func natsSecrets(c config.NATS) (password, token string, err error) {
+	if password, err = secret("nats.password_file", "", c.PasswordFile); err != nil {
+		return "", "", err
+	}
+	token, err = secret("nats.token_file", "", c.TokenFile)
+	return password, token, err
+}
+
+// clientURL is where clients on this machine connect. One that listens on all addresses is not found under that name.
+func clientURL(c config.NATS) string {
+	if !c.UsesEmbedded() {
+		return c.URL
+	}
+	host, port, _ := net.SplitHostPort(c.Embedded.Listen)
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "nats://" + net.JoinHostPort(host, port)
+}
+
 func startEmbedded(c config.NATS, log *slog.Logger) (*stream.Embedded, error) {
+	password, token, err := natsSecrets(c)
+	if err != nil {
+		return nil, err
+	}
 	return stream.StartEmbedded(stream.EmbeddedConfig{
-		Listen: c.Embedded.Listen, Dir: c.Embedded.Dir, SyncAlways: c.Embedded.Sync == "always", Log: log,
+		Listen: c.Embedded.Listen, Dir: c.Embedded.Dir, SyncAlways: c.Embedded.Sync == "always",
+		User: c.User, Password: password, Token: token, Log: log,
 	})
 }
 

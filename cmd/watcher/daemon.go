@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/control"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/metrics"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
@@ -21,18 +24,28 @@ import (
 // daemon is the running program: the two loops, the file between them, and the broker.
 type daemon struct {
 	config *config.Config
+	file   string // the configuration's
 	log    *slog.Logger
 
 	embedded *stream.Embedded // where whoever runs the daemon has started it; else Run does, if it is configured
 	ready    func()           // called when the pollers start; may be nil
+
+	metrics *metrics.Metrics // made by Run, as is
+	site    *site            // the HTTP side
 }
 
 // natsPatience is how long the start waits for NATS. The stream is better read before the first
 // look; but polling does not depend on NATS.
 const natsPatience = 5 * time.Second
 
+// ballast is counted by the garbage collector, and takes no memory, since nobody touches it: the small heap of a
+// watcher of some thousand jobs, collected at every doubling, would cost a tenth of all CPU time. A memory limit
+// would do the same, and have a watcher of a million jobs collect without end.
+const ballast = 8 << 20
+
 // Run runs until ctx ends. Its error is one that somebody has to mend before a start.
 func (d *daemon) Run(ctx context.Context) error {
+	defer runtime.KeepAlive(make([]byte, ballast))
 	for _, key := range d.config.NotYetInForce() {
 		d.log.Warn("this key is accepted but not yet in force: " + key)
 	}
@@ -45,10 +58,15 @@ func (d *daemon) Run(ctx context.Context) error {
 		return err
 	}
 	defer st.Close()
+	d.metrics = metrics.New(version())
 	pollers, err := d.pollers(st)
 	if err != nil {
 		return err
 	}
+	if d.site, err = openSite(d.config.HTTP, d.log); err != nil {
+		return err
+	}
+	defer d.site.close()
 	if d.config.NATS.UsesEmbedded() && d.embedded == nil {
 		if d.embedded, err = startEmbedded(d.config.NATS, d.log); err != nil {
 			return err
@@ -66,7 +84,9 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, pollers []*poller.P
 	}
 	publisher := publish.New(publish.Config{Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log})
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })
+	group.Go(func() error { return d.serveDesk(ctx, st, pollers) })
 	group.Go(func() error {
 		if err := d.fits(ctx, broker); err != nil {
 			return err
@@ -99,6 +119,19 @@ func (d *daemon) fits(ctx context.Context, broker *stream.Broker) error {
 	return nil
 }
 
+// serveDesk lets the jobs and store commands reach this process. Without a socket the watching goes on.
+func (d *daemon) serveDesk(ctx context.Context, st *store.Store, pollers []*poller.Poller) error {
+	lookNow := map[string]func(job.ID){}
+	for _, p := range pollers {
+		lookNow[p.CommCell] = p.LookNow
+	}
+	server := control.Server{Store: d.config.Store.Path, Desk: newDesk(d.config, d.file, st, lookNow)}
+	if err := server.Run(ctx); err != nil {
+		d.log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
+	}
+	return nil
+}
+
 // awaitCatchUp waits until the stream has been read, for as long as NATS is there.
 func (d *daemon) awaitCatchUp(ctx context.Context, broker *stream.Broker, publisher *publish.Publisher) {
 	for broker.Connected() {
@@ -115,7 +148,8 @@ func (d *daemon) awaitCatchUp(ctx context.Context, broker *stream.Broker, publis
 func (d *daemon) pollers(st *store.Store) ([]*poller.Poller, error) {
 	var pollers []*poller.Poller
 	for _, cell := range d.config.CommCells {
-		client, err := newClient(cell, d.log)
+		meter := d.metrics.CommCell(cell.Name)
+		client, err := newClient(cell, meter.Request, d.log)
 		if err != nil {
 			return nil, fmt.Errorf("commcell %s: %w", cell.Name, err)
 		}
@@ -127,6 +161,7 @@ func (d *daemon) pollers(st *store.Store) ([]*poller.Poller, error) {
 			CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
 			Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 			KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
+			Timeout: cell.Timeout, Meter: meter,
 		}))
 	}
 	return pollers, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
-	"jobwatch/internal/stream"
 )
 
 func newDemo() *cobra.Command {
@@ -48,6 +46,7 @@ commcells:
 nats:
   embedded: {listen: %q, dir: %q, sync: interval}
 store: {path: %q}
+http: {listen: %q}
 log: {level: warn}
 `
 
@@ -62,7 +61,8 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 		return err
 	}
 	cfg, err := config.Parse("demo", fmt.Appendf(nil, demoConfig,
-		commServe.Addr(), demoAddress(), filepath.Join(dir, "nats"), filepath.Join(dir, "watcher.db")), os.LookupEnv)
+		commServe.Addr(), freeAddress("127.0.0.1:4222"), filepath.Join(dir, "nats"), filepath.Join(dir, "watcher.db"),
+		freeAddress("127.0.0.1:9480")), os.LookupEnv)
 	if err != nil {
 		return err
 	}
@@ -73,12 +73,18 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	}
 	defer embedded.Close()
 
+	reader, err := streamConfig(cfg.NATS, log)
+	if err != nil {
+		return err
+	}
+	reader.InProcess = embedded
+
 	printer := newPrinter(out)
-	printer.welcome(commServe.Addr().String(), embedded.ClientURL())
+	printer.welcome(commServe.Addr().String(), embedded.ClientURL(), "http://"+cfg.HTTP.Listen)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
 	group.Go(func() error { return (&daemon{config: cfg, log: log, embedded: embedded}).Run(ctx) })
-	group.Go(func() error { return follow(ctx, cfg.NATS, embedded, log, printer.event) })
+	group.Go(func() error { return follower{settings: reader, print: printer.event, log: log}.Run(ctx) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -86,33 +92,9 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	return nil
 }
 
-// follow reads the stream as any subscriber does, on a connection of its own.
-func follow(ctx context.Context, c config.NATS, embedded *stream.Embedded, log *slog.Logger, yield func(stream.Message) error) error {
-	broker, err := newBroker(c, embedded, log)
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return broker.Run(ctx) })
-	group.Go(func() error {
-		if _, err := broker.Ready(ctx); err != nil {
-			return ignoreEnd(ctx, err)
-		}
-		return ignoreEnd(ctx, broker.Follow(ctx, 1, yield))
-	})
-	return group.Wait()
-}
-
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-// demoAddress is NATS's usual port, or a free one if that is taken.
-func demoAddress() string {
-	for _, address := range []string{"127.0.0.1:4222", "127.0.0.1:0"} {
+// freeAddress is the usual address, or one with a free port if that is taken.
+func freeAddress(usual string) string {
+	for _, address := range []string{usual, "127.0.0.1:0"} {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			continue

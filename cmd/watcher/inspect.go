@@ -21,10 +21,12 @@ func newInspect() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect FILE [FILE2]",
 		Short: "Show what a saved JobDetails response says, or what lies between two",
-		Long: "inspect reads a saved JobDetails response (- is standard input) and prints the normalized\n" +
-			"snapshot that events carry. With two it prints the transitions from the first to the second.",
+		Long: "inspect reads a saved JobDetails response, JSON or XML (- is standard input), and prints the\n" +
+			"normalized snapshot that events carry, with its virtual machines in place of their counts.\n" +
+			"With two it prints the transitions from the first to the second. Of XML the inner elements\n" +
+			"alone will do, as the documentation prints them.",
 		Example: "  watcher inspect answer.json\n" +
-			"  watcher inspect before.json after.json\n" +
+			"  watcher inspect before.xml after.json\n" +
 			"  curl … /JobDetails | watcher inspect -",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, files []string) error {
@@ -78,13 +80,14 @@ func readResponse(file string, in io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// printSnapshot prints the `job` of an event, and the machines, which events leave out.
+// printSnapshot prints the `job` of an event, with the machines themselves in place of their counts.
 func printSnapshot(out io.Writer, s job.Snapshot) error {
 	return printJSON(out, struct {
 		job.Snapshot
-		Machines  []job.VM `json:"machines,omitempty"`
-		Truncated []string `json:"truncated,omitempty"`
-	}{s, s.Machines, s.Truncated})
+		Counts    *job.VMCount `json:"vms,omitempty"` // hides the snapshot's
+		Machines  []job.VM     `json:"machines"`
+		Truncated []string     `json:"truncated,omitempty"`
+	}{Snapshot: s, Machines: s.Machines, Truncated: s.Truncated})
 }
 
 // printChanges prints what a watcher that has told all of the first response would tell of the second.

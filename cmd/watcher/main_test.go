@@ -11,13 +11,20 @@ import (
 )
 
 // TestMain lets the test binary play the watcher itself: for the scripts, and as the child process
-// that the kill test kills.
+// that the kill test kills; and the bare client beside which the benchmarks measure it.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"watcher": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+		"bareclient": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			if err := bareClient(ctx); err != nil {
+				panic(err)
+			}
 		},
 	})
 }

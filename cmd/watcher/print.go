@@ -29,8 +29,9 @@ var (
 	}
 )
 
-func (p printer) welcome(commServe, nats string) {
+func (p printer) welcome(commServe, nats, page string) {
 	p.line("%s a simulated CommServe at http://%s/webconsole/api, polled every second", strong.Render("jobwatch demo"), commServe)
+	p.line("The page is at %s", strong.Render(page))
 	p.line("Events are published to NATS at %s. From another terminal:", nats)
 	p.line("")
 	p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.>'", nats)))
@@ -50,7 +51,7 @@ func (p printer) event(m stream.Message) error {
 	at := faint.Render(e.Time.Local().Format("15:04:05"))
 	if e.IsCommCell() {
 		if data, err := e.CommCell(); err == nil {
-			p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), data.Reason)
+			p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), printable(string(data.Reason)))
 		}
 		return nil
 	}
@@ -58,7 +59,7 @@ func (p printer) event(m stream.Message) error {
 	if err != nil {
 		return nil
 	}
-	client := data.Job.Client
+	client := printable(string(data.Job.Client))
 	if client == "" {
 		client = "-"
 	}
@@ -83,7 +84,7 @@ func words(c job.Change) string {
 	if c.VM != "" {
 		text = c.VM + ": " + text
 	}
-	return text
+	return printable(text)
 }
 
 func (p printer) severity(s job.Severity, text string) string { return severityStyles[s].Render(text) }

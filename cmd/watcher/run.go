@@ -28,7 +28,7 @@ func newRun() *cobra.Command {
 			log := newLog(c.ErrOrStderr(), cfg.Log)
 			defer sayNoReload(c.Context(), log)()
 			log.Info("watching", "commcell", names(cfg.CommCells))
-			d := daemon{config: cfg, log: log}
+			d := daemon{config: cfg, file: file, log: log}
 			if err := d.Run(c.Context()); err != nil {
 				return fail(err)
 			}

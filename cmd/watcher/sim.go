@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,27 +17,41 @@ import (
 )
 
 func newSim() *cobra.Command {
-	var config sim.Config
+	config := sim.Config{NoRecord: true, Oddities: 0.03}
 	var listen string
+	var faults []string
+	var log bool
 	command := &cobra.Command{
 		Use:   "sim",
 		Short: "Play a CommServe, to try jobwatch or to develop subscribers against",
-		Long: "sim serves the part of Commvault's REST API that jobwatch uses, over jobs that begin, fail,\n" +
-			"wait and end by themselves. The same seed plays the same jobs.",
-		Example: "  watcher sim\n  watcher sim --listen 127.0.0.1:8081 --jobs 200 --speed 10",
-		Args:    cobra.NoArgs,
+		Long: "sim serves the part of Commvault's REST API that jobwatch uses, in JSON and XML, over jobs that\n" +
+			"begin, fail, wait and end by themselves. The same seed plays the same jobs. What it prints is a\n" +
+			"configuration for watcher run. Faults and jobs on demand, while it runs: curl http://ADDRESS/sim\n\n" +
+			"Kinds of --fault (each befalls one request in ten, or as many as the rate after the colon says):\n\n" +
+			strings.TrimRight(sim.FaultHelp(), "\n"),
+		Example: "  watcher sim\n  watcher sim --listen 127.0.0.1:8081 --jobs 200 --speed 10\n" +
+			"  watcher sim --fault login-page --fault cut-short:0.02",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if config.Speed <= 0 || config.Jobs < 0 || config.Arrivals < 0 {
 				return errors.New("--speed must be above 0, --jobs and --arrivals not below")
 			}
-			config.NoRecord = true
+			if config.VMs < 1 || config.VMs > maxVMs {
+				return fmt.Errorf("--vms must be from 1 to %d", maxVMs)
+			}
+			if log {
+				config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
+			}
+			play := sim.New(config)
+			if err := addFaults(play, faults); err != nil {
+				return err
+			}
 			listener, err := listenOn(listen, "--listen")
 			if err != nil {
 				return fail(err)
 			}
-			cs := sim.New(config)
-			fmt.Fprintf(c.OutOrStdout(), "http://%s/webconsole/api is a %s", listener.Addr(), cs)
-			return fail(serve(c.Context(), listener, cs))
+			fmt.Fprintf(c.OutOrStdout(), simWelcome, reachable(listener.Addr()), play)
+			return fail(serve(c.Context(), listener, play.Control()))
 		},
 	}
 	flags := command.Flags()
@@ -44,7 +60,44 @@ func newSim() *cobra.Command {
 	flags.Float64Var(&config.Speed, "speed", 1, "how many times faster than life jobs live")
 	flags.IntVar(&config.Jobs, "jobs", 20, "that run at the start")
 	flags.Float64Var(&config.Arrivals, "arrivals", 0.1, "jobs that begin in a simulated second")
+	flags.IntVar(&config.VMs, "vms", 5, "virtual machines in each job that has some")
+	flags.StringArrayVar(&faults, "fault", nil, "`kind[:rate]` of fault that befalls requests; may be repeated")
+	flags.BoolVar(&log, "log", false, "print each request on standard error")
 	return command
+}
+
+const maxVMs = 5000
+
+// simWelcome is a configuration in which the rest is comment.
+const simWelcome = `# http://%[1]s/webconsole/api: log in as "watcher" with password "watcher"
+# a %[2]s
+# make faults and jobs: curl http://%[1]s/sim
+# watcher.yaml:
+commcells:
+  - name: sim
+    url: http://%[1]s/webconsole/api
+    auth: {username: watcher, password: watcher}
+    schedule: "@every 5s"
+`
+
+func addFaults(play *sim.Sim, texts []string) error {
+	for _, text := range texts {
+		fault, err := sim.ParseFault(text)
+		if err != nil {
+			return fmt.Errorf("--fault %s: %w", text, err)
+		}
+		play.Fault(fault)
+	}
+	return nil
+}
+
+// reachable is the address by which a client on this machine reaches a listener on all.
+func reachable(listening net.Addr) string {
+	address, ok := listening.(*net.TCPAddr)
+	if !ok || !address.IP.IsUnspecified() {
+		return listening.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(address.Port))
 }
 
 func listenOn(address, key string) (net.Listener, error) {

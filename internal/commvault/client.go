@@ -1,5 +1,5 @@
-// Package commvault asks a CommServe about jobs. It turns its JSON into job.Snapshot and its refusals
-// into *Error; the API's ugliness ends in wire.go.
+// Package commvault asks a CommServe about jobs, in JSON or XML. It turns its answers into job.Snapshot
+// and its refusals into *Error; the API's ugliness ends in wire.go.
 package commvault
 
 import (
@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +22,7 @@ type Config struct {
 	CommCell   string // the name that snapshots and errors carry
 	URL        string // the <webservice> root: https://cs.example.com/webconsole/api
 	CommCellID int64  // sent with each JobDetails where it is above 0; a CommServe takes 2 without it
+	Format     string // what requests are written in, and answers asked for: json (also ""), xml
 
 	Token    string // a ready token, or
 	Username string // a login, repeated when its token expires
@@ -45,6 +45,7 @@ type Client struct {
 	commcell   string
 	root       string
 	commcellID int64
+	format     format
 	bearer     bool
 	username   string
 	login      []byte // body of POST Login
@@ -70,6 +71,9 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		commcell: config.CommCell, root: root, commcellID: config.CommCellID, username: config.Username,
 		timeout: config.Timeout, log: config.Log, observe: config.Observe,
+	}
+	if c.format, err = formatNamed(config.Format); err != nil {
+		return nil, fmt.Errorf("commcell %s: %w", config.CommCell, err)
 	}
 	if c.timeout <= 0 {
 		c.timeout = defaultTimeout
@@ -98,7 +102,7 @@ func (c *Client) authenticate(config Config) error {
 	token := strings.TrimSpace(config.Token)
 	switch {
 	case config.Username != "":
-		c.login = loginBody(config)
+		c.login = c.format.login(config)
 		c.secrets = []string{config.Password, base64.StdEncoding.EncodeToString([]byte(config.Password))}
 		c.session = &session{login: c.logIn}
 	case token != "":
@@ -130,7 +134,7 @@ func webservice(text string) (string, error) {
 // it cannot be had there is no observation.
 func (c *Client) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
 	var snapshot job.Snapshot
-	q := query{operation: "JobDetails", job: number, method: http.MethodPost, path: "/JobDetails", body: c.detailsBody(number)}
+	q := query{operation: "JobDetails", job: number, method: http.MethodPost, path: "/JobDetails", body: c.format.details(number, c.commcellID)}
 	q.decode = func(body []byte) (err error) {
 		snapshot, err = decodeDetails(c.commcell, number, body)
 		return err
@@ -143,17 +147,6 @@ func (c *Client) JobDetails(ctx context.Context, number int64) (job.Observation,
 		return job.Observation{}, err
 	}
 	return job.Observation{Snapshot: snapshot, Asked: asked, Answered: time.Now().UTC()}, nil
-}
-
-// The CommCell is named only where it is configured: old releases do not know the member.
-func (c *Client) detailsBody(number int64) []byte {
-	body := strconv.AppendInt([]byte(`{"jobId":`), number, 10)
-	if c.commcellID > 0 {
-		body = append(body, `,"commcell":{"commCellId":`...)
-		body = strconv.AppendInt(body, c.commcellID, 10)
-		body = append(body, '}')
-	}
-	return append(body, '}')
 }
 
 func (c *Client) addState(ctx context.Context, snapshot *job.Snapshot) error {

@@ -18,7 +18,11 @@ func TestJobDetailsSendsWhatTheDocumentationSays(t *testing.T) {
 		"token":    {Config{}, `{"jobId":71}`, "Authtoken", secretToken},
 		"bearer":   {Config{Scheme: "bearer", Token: "abc\n"}, `{"jobId":71}`, "Authorization", "Bearer abc"},
 		"commcell": {Config{CommCellID: 6}, `{"jobId":71,"commcell":{"commCellId":6}}`, "Accept", "application/json"},
-		"type":     {Config{}, `{"jobId":71}`, "Content-Type", "application/json"},
+		"type":     {Config{Format: "json"}, `{"jobId":71}`, "Content-Type", "application/json"},
+		"XML": {Config{Format: "xml"}, `<JobManager_JobDetailRequest jobId="71"></JobManager_JobDetailRequest>`,
+			"Content-Type", "application/xml"},
+		"XML, commcell": {Config{Format: "xml", CommCellID: 6},
+			`<JobManager_JobDetailRequest jobId="71"><commcell commCellId="6"/></JobManager_JobDetailRequest>`, "Accept", "application/xml"},
 	} {
 		row.config.Transport = commserve(func(r *http.Request) (int, string) {
 			if got := r.Method + " " + r.URL.String() + " " + sent(r); got != "POST https://cs.example.com/webconsole/api/JobDetails "+row.body {
@@ -68,14 +72,15 @@ func TestAFinishedJobsStateComesFromItsSummary(t *testing.T) {
 		summary string
 		want    string
 	}{
-		"finished":    {200, summarized("Completed w/ one or more errors"), "Completed w/ one or more errors partial"},
-		"no list":     {200, strings.NewReplacer("[", "", "]", "").Replace(summarized("Killed")), "Killed killed"},
-		"not yet":     {200, summarized("Running"), " "},
-		"unknown":     {200, `{"totalRecordsWithoutPaging":0}`, " "},
-		"failing":     {500, ``, "Summary of job 71: HTTP 500: Internal Server Error"},
-		"web page":    {200, `<html>`, "Summary of job 71: a web page where JSON was expected (is url: the web service's root?)"},
-		"another job": {200, strings.Replace(summarized("Killed"), "71", "72", 1), "Summary of job 71: the answer is of another job"},
-		"broken byte": {200, summarized("Kill\xffed"), "Summary of job 71: a broken byte in the status: Kill�ed"},
+		"finished":     {200, summarized("Completed w/ one or more errors"), "Completed w/ one or more errors partial"},
+		"no list":      {200, strings.NewReplacer("[", "", "]", "").Replace(summarized("Killed")), "Killed killed"},
+		"not yet":      {200, summarized("Running"), " "},
+		"unknown":      {200, `{"totalRecordsWithoutPaging":0}`, " "},
+		"failing":      {500, ``, "Summary of job 71: HTTP 500: Internal Server Error"},
+		"web page":     {200, `<html>`, "Summary of job 71: a web page where an answer was expected (is url: the web service's root?)"},
+		"another job":  {200, strings.Replace(summarized("Killed"), "71", "72", 1), "Summary of job 71: the answer is of another job"},
+		"broken phase": {200, summarized(`Killed","currentPhaseName":"B` + "\xc3"), "Summary of job 71: a broken byte in the phase: B\uFFFD"},
+		"broken byte":  {200, summarized("Kill\xffed"), "Summary of job 71: a broken byte in the status: Kill�ed"},
 	} {
 		c := newClient(t, Config{Transport: commserve(func(r *http.Request) (int, string) {
 			if strings.HasSuffix(r.URL.Path, "/Job/71") && r.Method == http.MethodGet {
@@ -114,6 +119,7 @@ func TestNewRefuses(t *testing.T) {
 		`commcell prod: url: "x/y" is no http or https URL; write https://<host>/webconsole/api`:             {URL: "x/y", Token: "t"},
 		`commcell prod: url: a user, a query or a fragment has no place in it; see auth`:                     {URL: "https://u:p@x/", Token: "t"},
 		`commcell prod: url: no URL; write https://<host>/webconsole/api`:                                    {URL: "https://x/\x00" + secretPassword, Token: "t"},
+		`commcell prod: format is "yaml"; write json or xml`:                                                 {URL: "https://x", Token: "t", Format: "yaml"},
 		`commcell prod: url: "ftp://u:xxxxx@h" is no http or https URL; write https://<host>/webconsole/api`: {URL: "ftp://u:p@h", Token: "t"},
 	} {
 		config.CommCell = "prod"

@@ -6,10 +6,10 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Decode reads a saved answer to JobDetails. Number 0 takes any job's; else the answer must be of
-// that job. The errors are those of Client.JobDetails.
+// Decode reads a saved answer to JobDetails, also the inner elements alone of one in XML. Number 0
+// takes any job's; else the answer must be of that job. The errors are those of Client.JobDetails.
 func Decode(commcell string, number int64, body []byte) (job.Snapshot, error) {
-	snapshot, err := decodeDetails(commcell, number, body)
+	snapshot, err := decodeDetails(commcell, number, mended(body))
 	if e, ok := err.(*Error); ok {
 		e.Operation, e.Job, e.Code, e.Words = "JobDetails", number, http.StatusOK, oneLine(e.Words)
 	}
@@ -19,7 +19,7 @@ func Decode(commcell string, number int64, body []byte) (job.Snapshot, error) {
 // decodeDetails decides by what is there: an error object beside a job says nothing, an error without
 // a job says why there is none.
 func decodeDetails(commcell string, number int64, body []byte) (job.Snapshot, error) {
-	answer, err := parse[envelope](body)
+	answer, err := parse[envelope](body, detailsRoot)
 	if err != nil {
 		return job.Snapshot{}, err
 	}
@@ -62,9 +62,9 @@ func (d *jobDetail) check(number int64) error {
 		return notAnAnswer("the answer names no job id")
 	case number != 0 && *id != number:
 		return notAnAnswer("the answer is of job %d", *id)
-	case d.Progress.is.State.broken:
+	case d.Progress.is.State.broken():
 		return brokenByte("state", d.Progress.is.State)
-	case d.Progress.is.Phase.broken:
+	case d.Progress.is.Phase.broken():
 		return brokenByte("phase", d.Progress.is.Phase)
 	}
 	return nil

@@ -110,8 +110,8 @@ func (c *Client) request(ctx context.Context, q query, t token) (*http.Request, 
 		return nil, err
 	}
 	h := request.Header
-	h.Set("Accept", "application/json")
-	h.Set("Content-Type", "application/json")
+	h.Set("Accept", c.format.mediaType())
+	h.Set("Content-Type", c.format.mediaType())
 	h.Set("User-Agent", "jobwatch")
 	if q.limit > 0 {
 		h.Set("limit", strconv.Itoa(q.limit))

@@ -56,11 +56,11 @@ func TestRefusals(t *testing.T) {
 		"401": {say(401, "", ``), "auth down",
 			"HTTP 401: the token is refused or has expired; put a new one in auth.token or auth.token_file"},
 		"page with 200": {say(200, "", `<html><title>Log in</title>`), "not_an_answer retryable down",
-			"a web page where JSON was expected (is url: the web service's root?): Log in"},
+			"a web page where an answer was expected (is url: the web service's root?): Log in"},
 		"JSON called HTML": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "Text/HTML; charset=utf-8")
 			fmt.Fprint(w, answer("", "", ""))
-		}, "not_an_answer retryable down", "a web page where JSON was expected (is url: the web service's root?)"},
+		}, "not_an_answer retryable down", "a web page where an answer was expected (is url: the web service's root?)"},
 		"another job": {say(200, "", strings.Replace(answer("", "", ""), "71", "17", 1)), "not_an_answer retryable", "the answer is of job 17"},
 		"error document": {say(200, "", `{"errorMessage":"Access denied","errorCode":5}`),
 			"not_an_answer retryable", "an error instead of a job: Access denied"},

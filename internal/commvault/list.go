@@ -1,12 +1,9 @@
 package commvault
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"jobwatch/internal/job"
@@ -39,30 +36,32 @@ const (
 	maxOverlap = 10
 )
 
-// Jobs asks for all active jobs, of every type, and those that finished within the time (GET Job), and
-// gives them by number. GET Job is asked rather than POST Jobs: it is the documented one, in all releases.
+// List asks for all active jobs, of every type, and those that finished within the time (GET Job), and
+// yields them a page at a time: 100,000 lines at once would be 200 MB. An error of yield's ends the list and
+// is List's. GET Job is asked rather than POST Jobs: it is the documented one, in all releases.
 //
 // Jobs come and go while pages are read, so each page begins a little before the end of the last one,
-// and a job seen twice counts once, as seen last. What slips through is in the next list.
-func (c *Client) Jobs(ctx context.Context, finishedWithin time.Duration) ([]Line, error) {
-	lines := map[int64]Line{}
+// and a job seen twice is yielded twice, last as seen last. What slips through is in the next list.
+func (c *Client) List(ctx context.Context, finishedWithin time.Duration, yield func([]Line) error) error {
+	seen := map[int64]struct{}{}
 	for offset := 0; ; {
 		page, err := c.page(ctx, finishedWithin, offset)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		known := len(lines)
+		if err := yield(page.lines); err != nil {
+			return err
+		}
+		known := len(seen)
 		for _, line := range page.lines {
-			lines[line.Number] = line
+			seen[line.Number] = struct{}{}
 		}
 		// A page without news is the end, whatever the total says: some servers ignore the offset.
-		if len(lines) == known || page.isLast(offset) {
-			break
+		if len(seen) == known || page.isLast(offset) {
+			return nil
 		}
 		offset += page.rows - min(page.rows/10, maxOverlap)
 	}
-	byNumber := func(a, b Line) int { return cmp.Compare(a.Number, b.Number) }
-	return slices.SortedFunc(maps.Values(lines), byNumber), nil
 }
 
 // Summary asks for one job's line (GET Job/<id>). Errors as of JobDetails.
@@ -113,7 +112,7 @@ func listPath(finishedWithin time.Duration) string {
 }
 
 func decodeList(body []byte) (listPage, error) {
-	answer, err := parse[jobList](body)
+	answer, err := parse[jobList](body, listRoot)
 	switch {
 	case err != nil:
 		return listPage{}, err
@@ -137,7 +136,7 @@ func decodeList(body []byte) (listPage, error) {
 }
 
 func decodeSummary(number int64, body []byte) (Line, error) {
-	answer, err := parse[jobList](body)
+	answer, err := parse[jobList](body, listRoot)
 	switch {
 	case err != nil:
 		return Line{}, err
@@ -151,8 +150,11 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 		if id := summary.JobID.positive(); id == nil || *id != number {
 			continue
 		}
-		if summary.Status.broken {
+		switch {
+		case summary.Status.broken():
 			return Line{}, brokenByte("status", summary.Status)
+		case summary.Phase.broken():
+			return Line{}, brokenByte("phase", summary.Phase)
 		}
 		return summary.line(), nil
 	}

@@ -122,7 +122,7 @@ func TestWhatIsNoList(t *testing.T) {
 		`null`:                            "Jobs: JSON that is no object",
 		`[]`:                              "Jobs: JSON that is no object",
 		`{"errorMessage":"Access denied","errorCode":5}`: "Jobs: an error instead of a list: Access denied",
-		`<title>Log in`: "Jobs: a web page where JSON was expected (is url: the web service's root?)",
+		`<title>Log in`: "Jobs: a web page where an answer was expected (is url: the web service's root?)",
 		`{"jobs":[`:     "Jobs: the answer is cut short after 9 bytes",
 	} {
 		c := newClient(t, Config{Transport: commserve(func(*http.Request) (int, string) { return 200, body })})

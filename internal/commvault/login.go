@@ -2,23 +2,11 @@ package commvault
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 )
-
-// loginBody is what POST Login takes; base64 is Commvault's wish, and no protection.
-func loginBody(config Config) []byte {
-	body, _ := json.Marshal(struct { // of strings: cannot fail
-		Username string `json:"username"`
-		Password string `json:"password"`
-		Domain   string `json:"domain,omitempty"`
-	}{config.Username, base64.StdEncoding.EncodeToString([]byte(config.Password)), config.Domain})
-	return body
-}
 
 // logIn gives a new token. A refusal is an *Error of the kind Auth.
 func (c *Client) logIn(ctx context.Context) (string, error) {
@@ -54,7 +42,7 @@ const maxLock = 24 * time.Hour
 
 // decodeLogin gives the token, which already begins with "QSDK " and is sent as it stands.
 func decodeLogin(body []byte) (string, error) {
-	answer, err := parse[loginAnswer](body)
+	answer, err := parse[loginAnswer](body, loginRoot)
 	if err != nil {
 		return "", err
 	}
@@ -68,7 +56,7 @@ func decodeLogin(body []byte) (string, error) {
 	}
 	if refused.Words == "" {
 		refused.Words = "the answer holds no token"
-		if answer.is.Locked {
+		if answer.is.Locked.yes() {
 			refused.Words = "the account is locked"
 		}
 	}

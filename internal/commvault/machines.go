@@ -38,7 +38,7 @@ func (v *vmStatus) empty() bool {
 }
 
 func (v *vmStatus) machine(clip *clipper) job.VM {
-	name := either(v.Name, either(v.GUID, text{words: unnamed}))
+	name := either(v.Name, either(v.GUID, text{unnamed}))
 	return job.VM{
 		Name:      string(clip.name("vms", name)),
 		GUID:      clip.name("vms", v.GUID),
@@ -51,6 +51,20 @@ func (v *vmStatus) machine(clip *clipper) job.VM {
 		EndTime:   v.End.time(),
 		Size:      v.Size.value,
 		UsedSpace: v.UsedSpace.value,
+		GuestSize: v.GuestSize.value,
+
+		Client:          v.Client.positive(),
+		OperatingSystem: clip.name("vms", v.OperatingSystem),
+		HardwareVersion: clip.name("vms", v.HardwareVersion),
+		ToolsVersion:    clip.name("vms", v.ToolsVersion),
+		BackupType:      v.BackupType.value,
+		TransportMode:   clip.name("vms", v.TransportMode),
+		CBTStatus:       clip.name("vms", v.CBTStatus),
+
+		Archived:        v.Archived.value,
+		Stub:            v.Stub.value,
+		PoweredOff:      v.PoweredOff.value,
+		PoweredOffSince: v.PoweredOffSince.time(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"regexp"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,23 +21,66 @@ var tolerant = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowD
 
 var byteOrderMark = []byte("\uFEFF")
 
-// parse reads a whole answer into the shape T. Of what is valid JSON only the outermost value's kind
-// can be wrong, which is the caller's to judge; the errors are *Error.
-func parse[T any](body []byte) (*section[T], error) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), byteOrderMark))
+// parse reads a whole answer into the shape T, in the format that it came in, whatever was asked for.
+// Root is what the answer's root element is called in XML. Of what is valid JSON only the outermost
+// value's kind can be wrong, which is the caller's to judge; the errors are *Error.
+func parse[T any](body []byte, root string) (*section[T], error) {
+	body = bare(body)
 	switch {
 	case len(body) == 0:
 		return nil, notAnAnswer("an empty answer")
 	case body[0] == '<':
-		return nil, page(body)
+		return parseXML[T](body, root)
 	case tooDeep(body):
 		return nil, notAnAnswer("JSON nested deeper than %d", maxDepth)
 	}
+	return parseJSON[T](plain(body))
+}
+
+func bare(body []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), byteOrderMark))
+}
+
+func parseJSON[T any](body []byte) (*section[T], error) {
 	answer := new(section[T])
-	if err := json.Unmarshal(plain(body), answer, tolerant); err != nil {
+	if err := json.Unmarshal(body, answer, tolerant); err != nil {
 		return nil, badJSON(err, len(body))
 	}
 	return answer, nil
+}
+
+// parseXML takes the root asked for, and an error's. Of any other only a complaint is heard.
+func parseXML[T any](body []byte, want string) (*section[T], error) {
+	content, root, err := fromXML(body)
+	switch root {
+	case want, errorRoot, "":
+		if err != nil {
+			return nil, err
+		}
+	default:
+		return nil, stranger(root, content, body)
+	}
+	if root == errorRoot {
+		content = slices.Concat([]byte(`{"error":`), content, []byte("}"))
+	}
+	return parseJSON[T](content)
+}
+
+// stranger is XML that nobody asked for: an error in a form of its own, the answer to something else,
+// or a web page.
+func stranger(root string, content, body []byte) *Error {
+	if answer, err := parseJSON[complaint](content); err == nil {
+		if words := answer.is.words(); words != "" {
+			e := notAnAnswer("an error instead of an answer")
+			e.Words = words
+			return e
+		}
+	}
+	switch root {
+	case detailsRoot, listRoot, loginRoot:
+		return notAnAnswer("the answer is a %s", root)
+	}
+	return page(body)
 }
 
 var attribute = regexp.MustCompile(`"@(\w+)"(\s*:)`)
@@ -93,10 +137,10 @@ func badJSON(err error, size int) *Error {
 
 var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// page is HTML, or XML, where JSON was asked for: a login page, a gateway's, one of a server that starts.
+// page is HTML, or XML of no CommServe: a login page, a gateway's, one of a server that starts.
 func page(body []byte) *Error {
 	e := &Error{Kind: NotAnAnswer, Words: titleOf(body), page: true}
-	e.Err = errors.New("a web page where JSON was expected (is url: the web service's root?)")
+	e.Err = errors.New("a web page where an answer was expected (is url: the web service's root?)")
 	return e
 }
 
@@ -109,7 +153,7 @@ func titleOf(body []byte) string {
 
 // complaintIn gives the words of an error's body, whatever it is, and whether it is a web page.
 func complaintIn(body []byte) (words string, isPage bool) {
-	answer, err := parse[complaint](body)
+	answer, err := parse[complaint](body, "")
 	if err == nil {
 		return answer.is.words(), false
 	}

@@ -15,10 +15,8 @@ import (
 const notApplicable = -999
 
 // text is a member that should be a string. Anything else, white space alone and -999 are no words.
-type text struct {
-	words  string
-	broken bool // bytes that were no UTF-8 are U+FFFD now
-}
+// Each byte of it that was no UTF-8 is U+FFFD.
+type text struct{ words string }
 
 func (t *text) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	*t = text{}
@@ -26,25 +24,28 @@ func (t *text) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if err != nil || raw.Kind() != '"' {
 		return err
 	}
-	words, broken := unquote(raw)
-	if strings.TrimSpace(words) != "" && words != "-999" {
-		*t = text{words, broken}
+	if words := unquote(raw); strings.TrimSpace(words) != "" && words != "-999" {
+		t.words = words
 	}
 	return nil
 }
 
-func unquote(raw jsontext.Value) (words string, broken bool) {
+func unquote(raw jsontext.Value) string {
 	inner := raw[1 : len(raw)-1]
 	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		return string(inner), false
+		return string(inner)
 	}
-	unquoted, err := jsontext.AppendUnquote(nil, raw)
-	return string(unquoted), err != nil
+	// Its only error is invalid UTF-8, which it replaces.
+	unquoted, _ := jsontext.AppendUnquote(nil, raw)
+	return string(unquoted)
 }
 
-// whole gives the text unless it is broken: half a word is no state.
+// broken says whether a byte was lost, here or on the way: half a word is no state.
+func (t text) broken() bool { return strings.ContainsRune(t.words, utf8.RuneError) }
+
+// whole gives the text unless it is broken.
 func (t text) whole() text {
-	if t.broken {
+	if t.broken() {
 		return text{}
 	}
 	return t
@@ -114,15 +115,22 @@ func numeral(raw jsontext.Value) []byte {
 	return nil
 }
 
-// boolean is a member that should be true or false; XML's converters make 1 and "true" of it.
-type boolean bool
+// boolean is a member that should be true or false: true, 1, "1", "True".
+type boolean struct{ value *bool }
 
 func (b *boolean) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	b.value = nil
 	raw, err := dec.ReadValue()
-	yes, _ := strconv.ParseBool(strings.Trim(string(raw), `"`))
-	*b = boolean(yes)
-	return err
+	if err != nil {
+		return err
+	}
+	if yes, err := strconv.ParseBool(strings.Trim(string(raw), `" `)); err == nil {
+		b.value = &yes
+	}
+	return nil
 }
+
+func (b boolean) yes() bool { return b.value != nil && *b.value }
 
 const (
 	yearTenThousand = 253402300800 // RFC 3339 ends before it

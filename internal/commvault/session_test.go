@@ -211,7 +211,7 @@ func TestWhatIsARefusedLogin(t *testing.T) {
 		`403 {"errorMessage":"go away"}`: `commcell prod: login as "watcher" refused: HTTP 403: go away (next try 00:01)`,
 		`404 <title>lost</title>`:        `Login: HTTP 404: lost`,
 		`500 `:                           `Login: HTTP 500: Internal Server Error`,
-		`200 <title>starting</title>`:    `Login: a web page where JSON was expected (is url: the web service's root?): starting`,
+		`200 <title>starting</title>`:    `Login: a web page where an answer was expected (is url: the web service's root?): starting`,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var code int

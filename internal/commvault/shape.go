@@ -29,17 +29,19 @@ func (s *section[T]) misshapen() bool { return s.kind != 0 && s.kind != 'n' && s
 // maxElements keeps an answer of 16 MiB of empty objects from filling the memory.
 const maxElements = 1 << 16
 
-// list is a member that should be an array of objects. One object stands for an array of one:
-// XML's converters write it so. It is nil where neither stood there.
+// list is a member that should be an array of objects. One object stands for an array of one, and
+// of several of the same name each adds its own: XML's converters write it so. It is nil where
+// neither stood there.
 type list[T any] []T
 
 func (l *list[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	*l = nil
 	switch dec.PeekKind() {
 	case '{':
 		return l.add(dec)
 	case '[':
-		*l = list[T]{}
+		if *l == nil {
+			*l = list[T]{}
+		}
 		return l.addAll(dec)
 	}
 	return dec.SkipValue()

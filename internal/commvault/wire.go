@@ -115,6 +115,20 @@ type vmStatus struct {
 	End       integer `json:"BackupEndTime"`
 	Size      integer `json:"Size"`
 	UsedSpace integer `json:"UsedSpace"`
+	GuestSize integer `json:"GuestSize"`
+
+	Client          integer `json:"clientId"`
+	OperatingSystem text    `json:"OperatingSystem"`
+	HardwareVersion text    `json:"HardwareVersion"`
+	ToolsVersion    text    `json:"ToolsVersion"`
+	BackupType      integer `json:"BackupType"`
+	TransportMode   text    `json:"TransportMode"`
+	CBTStatus       text    `json:"CBTStatus"`
+
+	Archived        boolean `json:"ArchivedByCurrentJob"`
+	Stub            boolean `json:"StubStatus"`
+	PoweredOff      boolean `json:"PoweredOffByCurrentJob"`
+	PoweredOffSince integer `json:"PoweredOffSince"`
 }
 
 // jobList is the answer to GET Job and to GET Job/<id>.

@@ -141,7 +141,5 @@ const embedded = "embedded"
 // UsesEmbedded tells whether the NATS server is the one inside this program.
 func (n NATS) UsesEmbedded() bool { return n.URL == embedded }
 
-// authenticates tells whether a client of the broker has to say who it is.
-func (n NATS) authenticates() bool {
-	return n.CredsFile != "" || n.NKeyFile != "" || n.User != "" || n.TokenFile != ""
-}
+// asksClients tells whether the embedded server has its clients say who they are.
+func (n NATS) asksClients() bool { return n.User != "" || n.TokenFile != "" }

@@ -19,13 +19,11 @@ var later = map[string]bool{
 	"commcells[].discover.exclude":        true,
 	"commcells[].discover.include":        true,
 	"commcells[].feed_every":              true,
-	"commcells[].format":                  true,
 	"commcells[].full_refresh":            true,
 	"commcells[].guid":                    true,
 	"commcells[].lost_after":              true,
 	"commcells[].stall_after":             true,
 	"commcells[].sweep":                   true,
-	"http":                                true,
 	"nats.on_new_stream":                  true,
 	"relays":                              true,
 	"store.keep_sent":                     true,
@@ -61,10 +59,15 @@ func isLater(key string) bool {
 // Warnings gives what is allowed and hardly meant, one sentence each, with file, line and mend.
 func (c *Config) Warnings() []string {
 	var warnings []string
-	if n := c.NATS; n.UsesEmbedded() && !n.authenticates() && !loopback(n.Embedded.Listen) {
+	if n := c.NATS; n.UsesEmbedded() && !n.asksClients() && !loopback(n.Embedded.Listen) {
 		warnings = append(warnings, fmt.Sprintf(
 			"%s:%d: nats.embedded.listen: whoever reaches %s may read and write the stream; set nats.user and nats.password_file, or listen on 127.0.0.1",
 			c.file, c.lines["nats.embedded.listen"], n.Embedded.Listen))
+	}
+	if h := c.HTTP; h.Listen != "" && !loopback(h.Listen) && h.TokenFile == "" && h.TLS.ClientCAFile == "" {
+		warnings = append(warnings, fmt.Sprintf(
+			"%s:%d: http.listen: whoever reaches %s may read all jobs and events; set http.token_file or http.tls.client_ca_file, or listen on 127.0.0.1",
+			c.file, c.lines["http.listen"], h.Listen))
 	}
 	return warnings
 }

@@ -18,12 +18,11 @@ func TestNotYetInForce(t *testing.T) {
 		{commcell("sweep: details"), []string{"commcells[0].sweep"}},
 		{auth("access_token_file: a, refresh_token_file: b"), []string{"commcells[0].auth.access_token_file", "commcells[0].auth.refresh_token_file"}},
 		{full, []string{
-			"commcells[0].guid", "commcells[0].format", "commcells[0].discover.include.client", "commcells[0].discover.include.client_group",
+			"commcells[0].guid", "commcells[0].discover.include.client", "commcells[0].discover.include.client_group",
 			"commcells[0].discover.exclude.application", "commcells[0].discover.exclude.job_type",
 			"commcells[0].discover.exclude.operation", "commcells[0].discover.exclude.subclient",
 			"commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every", "commcells[0].stall_after", "commcells[0].lost_after",
 			"nats.on_new_stream", "store.keep_sent",
-			"http.listen", "http.tls.cert_file", "http.tls.client_ca_file", "http.tls.key_file", "http.token_file",
 			"cluster.enabled", "cluster.instance", "relays",
 		}},
 	} {
@@ -36,6 +35,8 @@ func TestNotYetInForce(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	open := []string{"watcher.yaml:5: nats.embedded.listen: whoever reaches 0.0.0.0:4222 may read and write the stream; " +
 		"set nats.user and nats.password_file, or listen on 127.0.0.1"}
+	openHTTP := []string{"watcher.yaml:5: http.listen: whoever reaches 0.0.0.0:9480 may read all jobs and events; " +
+		"set http.token_file or http.tls.client_ca_file, or listen on 127.0.0.1"}
 	for _, row := range []struct {
 		text string
 		want []string
@@ -48,6 +49,12 @@ func TestWarnings(t *testing.T) {
 		{section("nats: {embedded: {listen: '127.8.0.1:4222'}}"), nil},
 		{section("nats: {embedded: {listen: '[::1]:4222'}}"), nil},
 		{section("nats: {embedded: {listen: 'localhost:4222'}}"), nil},
+		{section("http: {listen: '0.0.0.0:9480'}"), openHTTP},
+		{section("http: {listen: '0.0.0.0:9480', tls: {cert_file: a, key_file: b}}"), openHTTP},
+		{section("http: {listen: '0.0.0.0:9480', tls: {cert_file: a, key_file: b, client_ca_file: c}}"), nil},
+		{section("http: {listen: '0.0.0.0:9480', token_file: a}"), nil},
+		{section("http: {listen: '127.0.0.1:1'}"), nil},
+		{section("http: {listen: ''}"), nil},
 	} {
 		if got := parse(t, row.text).Warnings(); !reflect.DeepEqual(got, row.want) {
 			t.Errorf("%s\n got %q\nwant %q", row.text, got, row.want)

@@ -6,7 +6,8 @@ import "time"
 // `job` member of an event, so its JSON names are a promise. What the CommServe did not say, or
 // said as -999, is null: "" for a Text, nil for the others. Nothing of it is a guess.
 //
-// Times come as Unix seconds and are kept in UTC, sizes are bytes, throughputs are GB an hour.
+// Times come as Unix seconds and are kept in UTC, sizes are bytes, throughputs are GB an hour. Members
+// without a comment keep Commvault's name; docs/fields.md has them all beside Commvault's.
 type Snapshot struct {
 	CommCell   string `json:"commcell"`
 	Number     int64  `json:"id"`
@@ -17,46 +18,46 @@ type Snapshot struct {
 
 	Client            Text `json:"client"` // subclient.clientName, else destinationClient.clientName
 	DestinationClient Text `json:"destinationClient"`
-	Agent             Text `json:"agent"` // subclient.appName
-	Instance          Text `json:"instance"`
-	Backupset         Text `json:"backupset"`
-	Subclient         Text `json:"subclient"`
+	Agent             Text `json:"agent"`     // subclient.appName
+	Instance          Text `json:"instance"`  // subclient.instanceName
+	Backupset         Text `json:"backupset"` // subclient.backupsetName
+	Subclient         Text `json:"subclient"` // subclient.subclientName
 	StoragePolicy     Text `json:"storagePolicy"`
 	MediaAgent        Text `json:"mediaAgent"`
 
-	Operation           Text   `json:"operation"`   // generalInfo.operationType
-	BackupLevel         Text   `json:"backupLevel"` // generalInfo.backupType
-	StartedBy           Text   `json:"startedBy"`
-	StartedFrom         Text   `json:"startedFrom"`
+	Operation           Text   `json:"operation"`           // generalInfo.operationType
+	BackupLevel         Text   `json:"backupLevel"`         // generalInfo.backupType
+	StartedBy           Text   `json:"startedBy"`           // generalInfo.jobStartedBy, a user
+	StartedFrom         Text   `json:"startedFrom"`         // generalInfo.jobStartedFrom: Interactive, Schedule
 	SystemState         Text   `json:"systemState"`         // Yes, No, Unavailable
 	SoftwareCompression Text   `json:"softwareCompression"` // where it is done
 	Priority            *int64 `json:"priority"`
 	ParentJob           *int64 `json:"parentJob"` // generalInfo.vsaParentJobID
 	Attempt             *int64 `json:"attempt"`   // where the server tells attempts
 
-	StartTime               *time.Time `json:"startTime"`
+	StartTime               *time.Time `json:"startTime"`      // generalInfo.startTime, else detailInfo's
 	EndTime                 *time.Time `json:"endTime"`        // detailInfo.endTime
 	LastUpdateTime          *time.Time `json:"lastUpdateTime"` // progressInfo.lastJobUpdateTime
 	EstimatedCompletionTime *time.Time `json:"estimatedCompletionTime"`
-	ElapsedSeconds          *int64     `json:"elapsedSeconds"` // without pauses: no wall time
-	TransferSeconds         *int64     `json:"transferSeconds"`
+	ElapsedSeconds          *int64     `json:"elapsedSeconds"`  // without pauses: no wall time
+	TransferSeconds         *int64     `json:"transferSeconds"` // detailInfo.transferTime, else progressInfo's
 
-	PercentComplete   *float64 `json:"percentComplete"` // 100 is not success: "Failed to Start" says it too
-	TotalFiles        *int64   `json:"totalFiles"`
-	FilesTransferred  *int64   `json:"filesTransferred"`
-	Objects           *int64   `json:"objects"`
-	SkippedItems      *int64   `json:"skippedItems"`
-	Streams           *int64   `json:"streams"`
-	SizeOfApplication *int64   `json:"sizeOfApplication"` // detailInfo's, else progressInfo's
-	DataWritten       *int64   `json:"dataWritten"`
-	DataTransferred   *int64   `json:"dataTransferred"` // detailInfo.dataXferedNetwork
+	PercentComplete   *float64 `json:"percentComplete"`   // 100 is not success: "Failed to Start" says it too
+	TotalFiles        *int64   `json:"totalFiles"`        // generalInfo.totalNumOfFiles
+	FilesTransferred  *int64   `json:"filesTransferred"`  // progressInfo.numOfFilesTransferred
+	Objects           *int64   `json:"objects"`           // detailInfo.numOfObjects
+	SkippedItems      *int64   `json:"skippedItems"`      // a count
+	Streams           *int64   `json:"streams"`           // detailInfo.numOfStreams
+	SizeOfApplication *int64   `json:"sizeOfApplication"` // bytes; detailInfo's, else progressInfo's
+	DataWritten       *int64   `json:"dataWritten"`       // bytes
+	DataTransferred   *int64   `json:"dataTransferred"`   // bytes; detailInfo.dataXferedNetwork
 	UncompressedBytes *int64   `json:"uncompressedBytes"`
 	CompressedBytes   *int64   `json:"compressedBytes"`
-	SizeOfMediaOnDisk *int64   `json:"sizeOfMediaOnDisk"`
-	SavingsPercent    *float64 `json:"savingsPercent"` // may be negative
-	AverageThroughput *float64 `json:"averageThroughput"`
-	CurrentThroughput *float64 `json:"currentThroughput"` // progressInfo.currentAttemptThroughput
-	Throughput        *float64 `json:"throughput"`        // detailInfo.throughPut
+	SizeOfMediaOnDisk *int64   `json:"sizeOfMediaOnDisk"` // bytes
+	SavingsPercent    *float64 `json:"savingsPercent"`    // may be negative
+	AverageThroughput *float64 `json:"averageThroughput"` // GB an hour, as the documentation says
+	CurrentThroughput *float64 `json:"currentThroughput"` // GB an hour; progressInfo.currentAttemptThroughput
+	Throughput        *float64 `json:"throughput"`        // GB an hour; detailInfo.throughPut
 
 	Failures      Text     `json:"failures"` // as told: "0 Folders, 0 Files"
 	FailedFiles   *int64   `json:"failedFiles"`
@@ -80,15 +81,29 @@ type VMCount struct {
 type VM struct {
 	Name      string     `json:"name"` // vmName, else GUID
 	GUID      Text       `json:"guid"`
-	Job       *int64     `json:"job"` // the child job, where there is one
-	Status    *int64     `json:"status"`
+	Job       *int64     `json:"job"`    // jobID: the child job, where there is one
+	Status    *int64     `json:"status"` // 0 is well
 	Reason    Text       `json:"failureReason"`
-	Agent     Text       `json:"agent"`
-	Host      Text       `json:"host"`
+	Agent     Text       `json:"agent"` // the proxy that took the backup
+	Host      Text       `json:"host"`  // where the machine runs
 	StartTime *time.Time `json:"startTime"`
 	EndTime   *time.Time `json:"endTime"`
-	Size      *int64     `json:"size"`      // bytes
-	UsedSpace *int64     `json:"usedSpace"` // bytes
+	Size      *int64     `json:"size"`      // bytes that its disks may grow to
+	UsedSpace *int64     `json:"usedSpace"` // bytes backed up, without white space
+	GuestSize *int64     `json:"guestSize"` // bytes in use on the storage; 0 for Linux
+
+	Client          *int64 `json:"clientId"` // of the virtualization client
+	OperatingSystem Text   `json:"operatingSystem"`
+	HardwareVersion Text   `json:"hardwareVersion"`
+	ToolsVersion    Text   `json:"toolsVersion"` // of the guest's tools: "Out of date", "Not running"
+	BackupType      *int64 `json:"backupType"`   // the method's number; its meaning is not documented
+	TransportMode   Text   `json:"transportMode"`
+	CBTStatus       Text   `json:"cbtStatus"` // changed block tracking: "Used"
+
+	Archived        *bool      `json:"archivedByCurrentJob"`
+	Stub            *bool      `json:"stubStatus"` // archived, by any job
+	PoweredOff      *bool      `json:"poweredOffByCurrentJob"`
+	PoweredOffSince *time.Time `json:"poweredOffSince"`
 }
 
 // JobID names the job that the snapshot is of.

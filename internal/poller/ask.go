@@ -27,15 +27,16 @@ func (p *Poller) ask(ctx context.Context, number int64) (seen job.Observation, e
 	return seen, err
 }
 
-func (p *Poller) list(ctx context.Context) (lines []commvault.Line, err error) {
-	err = p.repeat(ctx, func() error {
-		if err = p.admit(ctx); err == nil {
-			lines, err = p.Source.Jobs(ctx, p.FinishedWithin)
+// list reads the Job list, from its start again after a passing failure. An error of yield's is its own.
+func (p *Poller) list(ctx context.Context, yield func([]commvault.Line) error) error {
+	return p.repeat(ctx, func() error {
+		err := p.admit(ctx)
+		if err == nil {
+			err = p.Source.List(ctx, p.FinishedWithin, yield)
 		}
 		p.rest.heed(err)
 		return err
 	})
-	return lines, err
 }
 
 func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observation, err error) {

@@ -4,26 +4,46 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
+	"jobwatch/internal/store"
 )
 
-// Counts are what metrics show of a Poller. The zero Counts is ready.
+// Meter counts what a Poller does. Its methods are called from many goroutines, the first two at
+// each poll: they must be cheap.
+type Meter interface {
+	Polled(result string)        // a look ended: ok, unchanged, older, or the kind of the error
+	PollTook(took time.Duration) // a look, its repetitions included
+	Committed(changes []job.Change, notBefore, observed time.Time)
+	TickTook(took time.Duration)
+	TickSkipped()
+}
+
+// Counts are what the page and readiness show of a Poller. The zero Counts is ready.
 type Counts struct {
+	meter Meter        // may be nil
+	alive atomic.Int64 // when a look or a tick last ended, Unix nanoseconds; 0: none yet
+
 	mu    sync.Mutex
 	state Totals // guarded by mu
 }
 
 // Totals are the counts since the start.
 type Totals struct {
-	Polls   map[string]int64 // looks, by result: ok, unchanged, or the kind of the error
-	Events  map[string]int64 // changes committed, by kind
 	Ticks   int64
 	Skipped int64         // ticks that fell due during a tick
 	Took    time.Duration // the last tick
-	Up      bool          // the last tick that asked got an answer
+	Due     time.Time     // the next tick; zero while the first runs
+	Broken  error         // what cut the last tick short: an error of the store
+
+	Up       bool           // the last tick that asked got an answer
+	Since    time.Time      // that holds; zero: no tick has asked yet
+	Answered time.Time      // the last tick that got an answer ended
+	Reason   string         // why there is none
+	Classes  map[string]int // jobs looked at, by the class of the last answer
 }
 
 // Totals reads the counts.
@@ -31,49 +51,102 @@ func (c *Counts) Totals() Totals {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.state
-	t.Polls, t.Events = maps.Clone(t.Polls), maps.Clone(t.Events)
+	t.Classes = maps.Clone(t.Classes)
 	return t
 }
 
 func (c *Counts) count(edit func(*Totals)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state.Polls == nil {
-		c.state.Polls, c.state.Events = map[string]int64{}, map[string]int64{}
-	}
 	edit(&c.state)
 }
 
-func (c *Counts) poll(result string) { c.count(func(t *Totals) { t.Polls[result]++ }) }
-func (c *Counts) skippedTick()       { c.count(func(t *Totals) { t.Skipped++ }) }
-func (c *Counts) answers(up bool)    { c.count(func(t *Totals) { t.Up = up }) }
-
-func (c *Counts) tick(took time.Duration) {
-	c.count(func(t *Totals) { t.Ticks++; t.Took = took })
+func (c *Counts) poll(result string) {
+	if c.meter != nil {
+		c.meter.Polled(result)
+	}
 }
 
-func (c *Counts) events(changes []job.Change) {
+func (c *Counts) looked(start time.Time) {
+	end := time.Now()
+	c.alive.Store(end.UnixNano())
+	if c.meter != nil {
+		c.meter.PollTook(end.Sub(start))
+	}
+}
+
+func (c *Counts) events(changes []job.Change, notBefore, observed time.Time) {
+	if c.meter != nil && len(changes) > 0 {
+		c.meter.Committed(changes, notBefore, observed)
+	}
+}
+
+func (c *Counts) skippedTick() {
+	c.count(func(t *Totals) { t.Skipped++ })
+	if c.meter != nil {
+		c.meter.TickSkipped()
+	}
+}
+
+func (c *Counts) tick(start time.Time, broken error) {
+	took := time.Since(start)
+	c.alive.Store(start.Add(took).UnixNano())
+	c.count(func(t *Totals) { t.Ticks++; t.Took, t.Broken = took, broken })
+	if c.meter != nil {
+		c.meter.TickTook(took)
+	}
+}
+
+func (c *Counts) due(at time.Time) { c.count(func(t *Totals) { t.Due = at }) }
+
+func (c *Counts) answers(up bool, reason error) {
+	now := time.Now()
 	c.count(func(t *Totals) {
-		for _, change := range changes {
-			t.Events[change.Kind]++
+		if up != t.Up || t.Since.IsZero() {
+			t.Up, t.Since = up, now
+		}
+		t.Reason = ""
+		if up {
+			t.Answered = now
+		} else if reason != nil {
+			t.Reason = reason.Error()
 		}
 	})
 }
 
+// countClasses counts the jobs of a tick. One without a sight was either not asked for, or has left.
+func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
+	var counts [len(classes)]int
+	p.mu.Lock()
+	for _, j := range jobs {
+		switch s := p.sights[j.Number]; {
+		case s != nil:
+			counts[s.class.Load()]++
+		case !askedAll:
+			counts[unknownClass]++
+		}
+	}
+	p.mu.Unlock()
+	byName := map[string]int{}
+	for i, n := range counts {
+		if n > 0 {
+			byName[string(classes[i])] = n
+		}
+	}
+	p.Counts.count(func(t *Totals) { t.Classes = byName })
+}
+
 // report logs what went wrong with a job, or with the CommCell's list, when it is news.
 func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || err == nil {
 		return
 	}
-	if err != nil && !j.id.IsCommCell() {
-		p.Counts.poll(resultOf(err))
+	kind := resultOf(err)
+	if !j.id.IsCommCell() {
+		p.Counts.poll(kind)
 	}
 	sight := p.sight(j.id)
-	kind := ""
-	if err != nil {
-		kind = resultOf(err)
-	}
-	if kind != "" && kind != sight.failure {
+	if kind != sight.failure {
 		p.Log.Warn("no observation", "job", j.id.String(), "err", err)
 	}
 	sight.failure = kind

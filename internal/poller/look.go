@@ -56,7 +56,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		return wrapStore(err)
 	}
 	p.Counts.poll("ok")
-	p.Counts.events(look.Changes)
+	p.Counts.events(look.Changes, look.NotBefore, seen.Answered)
 	if look.Leave {
 		p.forgetSight(j.id)
 		return nil
@@ -84,13 +84,17 @@ func (p *Poller) missed(j trackedJob, cause error) error {
 	if err != nil || !found {
 		return wrapStore(err)
 	}
-	err = p.Store.Commit(store.Look{
+	look := store.Look{
 		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: time.Now()},
 		Changes: diff.Since(known.Told, &held), NotBefore: known.Asked,
 		Leave: j.why != store.Configured,
-	})
+	}
+	err = p.Store.Commit(look)
 	if err != nil && !errors.Is(err, store.ErrChanged) {
 		return &storeError{err}
+	}
+	if err == nil {
+		p.Counts.events(look.Changes, look.NotBefore, look.Seen.Answered)
 	}
 	return cause
 }

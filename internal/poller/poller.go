@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"jobwatch/internal/commvault"
@@ -22,8 +23,8 @@ import (
 type Source interface {
 	// JobDetails asks for one job. A nil error is an observation.
 	JobDetails(ctx context.Context, number int64) (job.Observation, error)
-	// Jobs lists the active jobs and those that finished within a time.
-	Jobs(ctx context.Context, finishedWithin time.Duration) ([]commvault.Line, error)
+	// List yields the active jobs and those that finished within a time, some at a time.
+	List(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error
 }
 
 // Config says what a Poller follows, and how.
@@ -40,6 +41,8 @@ type Config struct {
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
 	Concurrency    int           // requests under way at once; default 8
 	RateLimit      float64       // requests a second; 0: none
+	Timeout        time.Duration // that the Source gives one request, for FreshUntil to judge by
+	Meter          Meter         // may be nil
 }
 
 // Poller follows one CommCell.
@@ -53,6 +56,7 @@ type Poller struct {
 	forgot  time.Time // when finished jobs were last forgotten
 	probed  int       // which job was last asked as a probe
 	late    bool      // the last tick took longer than the schedule allows
+	urgent  chan job.ID
 
 	mu     sync.Mutex
 	sights map[int64]*sight // guarded by mu; a sight itself by who looks at its job
@@ -72,26 +76,38 @@ func New(c Config) *Poller {
 	if c.RateLimit > 0 {
 		limit = rate.Limit(c.RateLimit)
 	}
-	return &Poller{
+	p := &Poller{
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
 		limiter: rate.NewLimiter(limit, 1),
+		urgent:  make(chan job.ID, urgentJobs),
 		sights:  map[int64]*sight{},
 	}
+	p.Counts.meter = c.Meter
+	return p
 }
 
-// Run polls at once, and then on schedule until ctx ends. A tick that falls due during a tick is
-// skipped and counted.
+// Run polls at once, and then on schedule until ctx ends; meanwhile it looks at once at what LookNow
+// names.
 func (p *Poller) Run(ctx context.Context) error {
 	if err := p.Store.Configure(p.CommCell, p.Jobs); err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.tickOnSchedule(ctx) })
+	group.Go(func() error { return p.lookWhenTold(ctx) })
+	return group.Wait()
+}
+
+// tickOnSchedule skips and counts a tick that falls due during a tick.
+func (p *Poller) tickOnSchedule(ctx context.Context) error {
 	for {
 		due := p.Schedule.Next(time.Now())
 		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
 			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
 		}
 		due = p.skipMissed(due)
+		p.Counts.due(due)
 		if due.IsZero() {
 			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
 		}
@@ -120,9 +136,9 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 }
 
 // Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
-func (p *Poller) Poll(ctx context.Context) error {
+func (p *Poller) Poll(ctx context.Context) (err error) {
 	t := newTick(p.Concurrency)
-	defer func(start time.Time) { p.Counts.tick(time.Since(start)) }(time.Now())
+	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
 	up, err := p.probe(ctx, t)
 	if err == nil && up {
 		err = p.sweep(ctx, t)
@@ -142,17 +158,18 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	if err != nil || !known.Told.Unreachable {
 		return true, err
 	}
-	tracked, err := p.tracked()
+	tracked, err := p.Store.Tracked(p.CommCell)
 	if err != nil {
 		return false, err
 	}
+	p.countClasses(tracked, false)
 	if len(tracked) == 0 {
-		_, err := p.list(ctx)
+		err := p.list(ctx, func([]commvault.Line) error { return nil })
 		t.note(err)
 		return err == nil, nil
 	}
 	p.probed++
-	_, err = p.askOnce(ctx, tracked[p.probed%len(tracked)].id.Number)
+	_, err = p.askOnce(ctx, tracked[p.probed%len(tracked)].Number)
 	t.note(err)
 	return answered(err), nil
 }
@@ -162,11 +179,13 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 	if err := p.discover(ctx, t); err != nil {
 		return err
 	}
-	tracked, err := p.tracked()
+	tracked, err := p.Store.Tracked(p.CommCell)
 	if err != nil {
 		return err
 	}
-	return p.lookAtAll(ctx, t, tracked)
+	err = p.lookAtAll(ctx, t, tracked)
+	p.countClasses(tracked, !t.hopeless())
+	return err
 }
 
 // forget drops, once an hour, the snapshots of jobs that ended long ago.

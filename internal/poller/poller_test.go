@@ -43,7 +43,7 @@ func TestUnchangedPollWritesNothing(t *testing.T) {
 		if b.writes != 0 {
 			t.Fatalf("%d transactions for polls that changed nothing", b.writes)
 		}
-		if got := b.Counts.Totals().Polls["unchanged"]; got != 60 {
+		if got := b.tally.polls["unchanged"]; got != 60 {
 			t.Fatalf("%d unchanged polls counted, want 60", got)
 		}
 	})
@@ -130,8 +130,8 @@ func TestErrorsAreNoObservation(t *testing.T) {
 				delete(b.script.broken, 71)
 				b.script.is(71, state("Completed"))
 				b.tells("prod/71 state: Running → Completed")
-				if kind != commvault.UnknownJob && b.Counts.Totals().Polls[string(kind)] != 1 {
-					t.Errorf("counted %v", b.Counts.Totals().Polls)
+				if kind != commvault.UnknownJob && b.tally.polls[string(kind)] != 1 {
+					t.Errorf("counted %v", b.tally.polls)
 				}
 			})
 		})

@@ -1,6 +1,8 @@
 package poller
 
 import (
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/job"
@@ -8,20 +10,60 @@ import (
 )
 
 // sight is what this process remembers of its own last looks at a job. The store keeps only
-// observations that changed something.
+// observations that changed something. There may be 100,000 of them: each byte here is 200 kB of memory.
 type sight struct {
 	asked   time.Time // of the last observation; zero: none in this process
-	updated time.Time // its own time, by the CommServe's clock
+	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
-	older      int       // answers older than that one, in a row
-	olderClock time.Time // the own time of the last of them
-	misses     int       // answers without the job, in a row
-	failure    string    // the last failure that was logged
+	older      int32  // answers older than that one, in a row
+	misses     int32  // answers without the job, in a row
+	olderClock int64  // the own time of the last older one, in Unix seconds
+	failure    string // the last failure that was logged
+
+	claimed bool // by who looks at the job now; guarded by the Poller's mu
+
+	class   atomic.Int32  // of the last observation's state, in classes
+	percent atomic.Uint64 // bits of a float64; with shown what Progress reads
+	shown   atomic.Int64  // asked, Unix nanoseconds
+}
+
+// classes gives each class a number that a sight can keep; 0 is that of a job without a state.
+var classes = [...]job.Class{job.Unknown, job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed}
+
+const unknownClass = 0
+
+func classNumber(class job.Text) int32 {
+	return int32(max(slices.Index(classes[:], job.Class(class)), unknownClass))
 }
 
 func (p *Poller) sight(id job.ID) *sight {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.sightLocked(id)
+}
+
+// claim keeps two from looking at a job at once: a tick, and who was told to look out of turn.
+func (p *Poller) claim(id job.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.sightLocked(id)
+	if s.claimed {
+		return false
+	}
+	s.claimed = true
+	return true
+}
+
+// release finds no sight where the job's end has been told.
+func (p *Poller) release(id job.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.sights[id.Number]; s != nil {
+		s.claimed = false
+	}
+}
+
+func (p *Poller) sightLocked(id job.ID) *sight {
 	s := p.sights[id.Number]
 	if s == nil {
 		s = &sight{}
@@ -44,15 +86,16 @@ const olderInARow = 3 // agreeing answers that say a clock was set back
 func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	asked, updated := s.asked, s.updated
 	if asked.IsZero() {
-		asked, updated = known.Asked, known.Updated
+		asked, updated = known.Asked, known.Updated.Unix()
 	}
-	own := seen.Snapshot.Updated()
-	behind := !own.IsZero() && own.Before(updated)
+	clock := seen.Snapshot.Updated()
+	own := clock.Unix()
+	behind := !clock.IsZero() && own < updated
 	if !behind && !seen.Asked.Before(asked) {
 		s.older = 0
 		return true
 	}
-	if s.older > 0 && own.Before(s.olderClock) {
+	if s.older > 0 && own < s.olderClock {
 		s.older = 0
 	}
 	s.older++
@@ -74,10 +117,12 @@ func (s *sight) before(known store.Known) time.Time {
 }
 
 func (s *sight) saw(seen *job.Observation) {
-	s.asked, s.updated, s.misses = seen.Asked, seen.Snapshot.Updated(), 0
+	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated().Unix(), 0, ""
+	s.class.Store(classNumber(seen.Snapshot.StateClass))
+	s.show(seen.Snapshot.PercentComplete)
 }
 
-func (s *sight) miss() int {
+func (s *sight) miss() int32 {
 	s.misses++
 	return s.misses
 }

@@ -68,17 +68,17 @@ func (s *script) JobDetails(ctx context.Context, number int64) (job.Observation,
 	return job.Observation{Snapshot: snapshot, Asked: asked, Answered: time.Now()}, nil
 }
 
-func (s *script) Jobs(ctx context.Context, _ time.Duration) ([]commvault.Line, error) {
+func (s *script) List(ctx context.Context, _ time.Duration, yield func([]commvault.Line) error) error {
 	if err := s.request(ctx, 0); err != nil {
-		return nil, err
+		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	var lines []commvault.Line
 	for number, snapshot := range s.jobs {
 		lines = append(lines, commvault.Line{Number: number, Status: snapshot.State})
 	}
-	return lines, nil
+	s.mu.Unlock()
+	return yield(lines)
 }
 
 func (s *script) request(ctx context.Context, number int64) error {
@@ -116,7 +116,40 @@ type bench struct {
 	t      *testing.T
 	script *script
 	store  *store.Store
+	tally  *tally
 	writes int
+}
+
+// tally is a Meter that a test can read while no poll is under way.
+type tally struct {
+	mu      sync.Mutex
+	polls   map[string]int
+	took    int
+	told    map[string]int
+	delays  []time.Duration
+	ticks   int
+	skipped int
+}
+
+func (t *tally) count(edit func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	edit()
+}
+
+func (t *tally) Polled(result string)   { t.count(func() { t.polls[result]++ }) }
+func (t *tally) PollTook(time.Duration) { t.count(func() { t.took++ }) }
+func (t *tally) TickTook(time.Duration) { t.count(func() { t.ticks++ }) }
+func (t *tally) TickSkipped()           { t.count(func() { t.skipped++ }) }
+func (t *tally) Committed(changes []job.Change, notBefore, observed time.Time) {
+	t.count(func() {
+		for _, c := range changes {
+			t.told[c.Kind]++
+		}
+		if !notBefore.IsZero() {
+			t.delays = append(t.delays, observed.Sub(notBefore))
+		}
+	})
 }
 
 func newBench(t *testing.T, edit func(*Config)) *bench {
@@ -125,7 +158,7 @@ func newBench(t *testing.T, edit func(*Config)) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	b := &bench{t: t, script: newScript(), store: st}
+	b := &bench{t: t, script: newScript(), store: st, tally: &tally{polls: map[string]int{}, told: map[string]int{}}}
 	st.Fault = func(p store.Point) error {
 		if p == store.BeforeCommit {
 			b.writes++
@@ -136,7 +169,7 @@ func newBench(t *testing.T, edit func(*Config)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{CommCell: "prod", Source: b.script, Store: st, Schedule: schedule, Discover: true}
+	c := Config{CommCell: "prod", Source: b.script, Store: st, Schedule: schedule, Discover: true, Meter: b.tally}
 	if edit != nil {
 		edit(&c)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/diff"
+	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
 
@@ -52,7 +53,7 @@ func (t *tick) hopeless() bool {
 
 // lookAtAll looks at the jobs, several at once. Few goroutines that stay are cheaper than one a job,
 // each of which would grow its stack anew.
-func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) error {
+func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) error {
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(p.Concurrency, len(jobs)) {
@@ -62,7 +63,8 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) erro
 				if i >= len(jobs) {
 					return nil
 				}
-				if err := p.lookAt(ctx, t, jobs[i]); err != nil {
+				id := job.ID{CommCell: p.CommCell, Number: jobs[i].Number}
+				if err := p.lookAt(ctx, t, trackedJob{id, jobs[i].Why}); err != nil {
 					return err
 				}
 			}
@@ -72,9 +74,16 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []trackedJob) erro
 	return group.Wait()
 }
 
-// lookAt counts what comes of a look. Its error is one of the store's.
+// lookAt counts what comes of a look. Its error is one of the store's. Who finds the job being looked
+// at leaves it.
 func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
+	if !p.claim(j.id) {
+		return nil
+	}
+	defer p.release(j.id)
+	start := time.Now()
 	err := p.look(ctx, j)
+	p.Counts.looked(start)
 	var broken *storeError
 	if errors.As(err, &broken) {
 		return err
@@ -90,7 +99,7 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 		return nil
 	}
 	up := t.answers > 0
-	p.Counts.answers(up)
+	p.Counts.answers(up, t.err)
 	for {
 		known, err := p.Store.Recall(p.id)
 		if err != nil {
@@ -104,9 +113,13 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 		if !up {
 			reason = t.err.Error()
 		}
-		err = p.Store.CommitCommCell(p.id, known, changes, time.Now(), reason)
+		now := time.Now()
+		err = p.Store.CommitCommCell(p.id, known, changes, now, reason)
 		if errors.Is(err, store.ErrChanged) {
 			continue
+		}
+		if err == nil {
+			p.Counts.events(changes, time.Time{}, now)
 		}
 		if err == nil && up {
 			p.Log.Info("answers again", "commcell", p.CommCell)

@@ -25,15 +25,12 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	folds := map[job.ID]*event.Fold{}
-	last, err := p.Broker.Scan(ctx, from, func(m stream.Message) error {
-		foldInto(folds, m)
-		return nil
-	})
+	folds := map[job.ID]*reading{}
+	last, err := p.Broker.Scan(ctx, from, func(m stream.Message) error { return p.foldInto(folds, m, from) })
 	if err != nil {
 		return err
 	}
-	if err := p.settleAll(ctx, folds, from <= 1); err != nil {
+	if err := p.settleAll(ctx, folds); err != nil {
 		return err
 	}
 	if last < from {
@@ -56,27 +53,44 @@ func (p *Publisher) readFrom(name string, info stream.Info) (uint64, error) {
 	return cursor + 1, nil
 }
 
-func foldInto(folds map[job.ID]*event.Fold, m stream.Message) {
+// reading is what was read of a job's events.
+type reading struct {
+	event.Fold
+	whole bool // nothing of them lies before
+}
+
+// foldInto reads one message. Up to the last event that the broker has acknowledged to us nothing is news, and
+// nothing is kept: most of what is read are our own events, of up to 100,000 jobs.
+func (p *Publisher) foldInto(folds map[job.ID]*reading, m stream.Message, from uint64) error {
 	e, err := event.Parse(m.Data)
 	if err != nil {
-		return
+		return nil
 	}
 	id, err := e.JobID()
 	if err != nil {
-		return
+		return nil
+	}
+	sent, err := p.Store.Sent(id)
+	if err != nil {
+		return err
+	}
+	if e.ID == sent.ID && m.Sequence == sent.Stream {
+		delete(folds, id)
+		return nil
 	}
 	if folds[id] == nil {
-		folds[id] = &event.Fold{}
+		folds[id] = &reading{whole: from <= 1 && (sent.ID == "" || e.Number() == 1)}
 	}
 	folds[id].Add(m.Sequence, m.Data)
+	return nil
 }
 
 // settleAll settles many jobs at once, so that they share transactions.
-func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*event.Fold, whole bool) error {
+func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*reading) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
-	for id, fold := range folds {
-		group.Go(func() error { return p.settle(ctx, id, *fold, whole) })
+	for id, r := range folds {
+		group.Go(func() error { return p.settle(ctx, id, r.Fold, r.whole) })
 	}
 	return group.Wait()
 }

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
@@ -17,10 +18,11 @@ type refusals struct {
 	mu       sync.Mutex
 	stops    map[job.ID]string // job => refusal; guarded by mu
 	byReason map[string]int64  // reason => refusals; guarded by mu
+	passing  map[string]int64  // reason => other failures, which the next try may not meet; guarded by mu
 }
 
 func newRefusals(log *slog.Logger) refusals {
-	return refusals{log: log, stops: map[job.ID]string{}, byReason: map[string]int64{}}
+	return refusals{log: log, stops: map[job.ID]string{}, byReason: map[string]int64{}, passing: map[string]int64{}}
 }
 
 func (r *refusals) stopped(id job.ID, refused *stream.RefusedError) {
@@ -36,6 +38,35 @@ func (r *refusals) stopped(id job.ID, refused *stream.RefusedError) {
 		r.log.Error("the broker refuses an event; it is kept, and the job's events wait behind it",
 			"job", id.String(), "err", refused)
 	}
+}
+
+// passed counts a publish that failed and is tried again.
+func (r *refusals) passed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passing[passingReason(err)]++
+}
+
+func passingReason(err error) string {
+	switch {
+	case errors.Is(err, stream.ErrDisconnected):
+		return "disconnected"
+	case errors.Is(err, stream.ErrSequence):
+		return "sequence"
+	case errors.Is(err, stream.ErrBusy):
+		return "busy"
+	case errors.Is(err, stream.ErrNoStream):
+		return "no_stream"
+	}
+	return "unacknowledged"
+}
+
+func (r *refusals) all() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := maps.Clone(r.byReason)
+	maps.Copy(all, r.passing)
+	return all
 }
 
 func (r *refusals) cleared(id job.ID) {

@@ -62,7 +62,11 @@ func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCaus
 // sendNext sends the oldest event of a job; false if there is none, or none that can be sent now.
 func (p *Publisher) sendNext(ctx context.Context, id job.ID, end context.CancelCauseFunc) (more bool) {
 	next, found, err := p.Store.Oldest(id)
-	if err == nil && (!found || ctx.Err() != nil) {
+	if err == nil && !found {
+		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
+		return false
+	}
+	if err == nil && ctx.Err() != nil {
 		return false
 	}
 	if err == nil {
@@ -96,6 +100,10 @@ func (p *Publisher) send(ctx context.Context, id job.ID, next store.Unsent) erro
 	sequence, err := p.Broker.Publish(ctx, stream.Outgoing{
 		Subject: subject, Filter: event.Filter(p.Prefix, id), ID: next.Event.ID, ExpectLast: next.Expect, Data: next.Row,
 	})
+	var refused *stream.RefusedError
+	if err != nil && !errors.As(err, &refused) {
+		p.refused.passed(err)
+	}
 	switch {
 	case err == nil:
 		p.Counts.Published.Add(1)

@@ -15,7 +15,9 @@ func BenchmarkAnswer(b *testing.B) {
 	buffer := make([]byte, 0, 8<<10)
 	for i := 0; b.Loop(); i++ {
 		m, _ := s.jobs.find(firstJob+int64(i%5000), s.config.Clock())
-		buffer = m.details(buffer[:0])
+		w := writer{b: buffer[:0]}
+		w.answer("", m.details)
+		buffer = w.b
 	}
 }
 

@@ -2,50 +2,117 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"path"
 	"strconv"
 	"time"
 )
 
 // instead gives the answer that a fault puts in place of the right one, if it is of that sort.
-func (s *Sim) instead(req *request, broken *strike) (answer, bool) {
-	if broken == nil {
+func (s *strike) instead(req *request) (answer, bool) {
+	if s == nil {
 		return answer{}, false
 	}
-	switch broken.Kind {
+	switch s.Kind {
 	case ErrorFlat:
-		return refused(http.StatusInternalServerError, `{"errorMessage":"The database is busy.","errorCode":2}`), true
+		return refused(s.Code, complaint("The database is busy.", 2)), true
 	case ErrorNested:
-		return refused(http.StatusInternalServerError, `{"error":{"errorMessage":"See the web service's log.","errorCode":500}}`), true
-	case Unavailable:
-		a := refused(http.StatusServiceUnavailable, `{"errorMessage":"The service restarts.","errorCode":503}`)
-		a.retry = strconv.Itoa(max(1, int(broken.Delay.Seconds())))
-		return a, true
+		return refused(s.Code, nested("See the web service's log.", int64(s.Code))), true
+	case ErrorPage:
+		return plain(s.Code, htmlContent, gatewayPage(s.Code)), true
+	case Unavailable, TooMany:
+		return s.later(), true
 	case LoginPage:
-		return answer{status: http.StatusOK, content: "text/html; charset=utf-8", body: []byte(loginPage)}, true
+		return plain(http.StatusOK, htmlContent, loginPage), true
 	case ErrorDocument:
-		return ok([]byte(`{"error":{"errList":[{"errorCode":587,"errLogMessage":"The request could not be processed."}]}}`)), true
-	case OtherJob:
-		return s.otherJob(req), true
+		return ok(listed("The request could not be processed.", 587)), true
+	case Empty:
+		return plain(http.StatusOK, jsonContent, ""), true
+	case EmptyObject:
+		return ok(func(*writer) {}), true
+	case Null:
+		return ok(nil), true
+	case Doctype:
+		return plain(http.StatusOK, xmlContent, entityBomb), true
+	case Redirect:
+		return s.elsewhere(req), true
 	}
 	return answer{}, false
 }
 
+// later asks the client to come again.
+func (s *strike) later() answer {
+	a := refused(s.Code, complaint("The service is busy.", int64(s.Code)))
+	a.header = map[string]string{"Retry-After": strconv.Itoa(max(1, int(s.Delay.Seconds())))}
+	return a
+}
+
+// elsewhere redirects, as newer releases do from webconsole to commandcenter.
+func (s *strike) elsewhere(req *request) answer {
+	to := s.Location
+	if to == "" {
+		to = "/commandcenter/api/" + path.Base(req.URL.Path)
+		if req.op == OpSummary {
+			to = "/commandcenter/api/Job/" + path.Base(req.URL.Path)
+		}
+	}
+	a := plain(s.Code, htmlContent, gatewayPage(s.Code))
+	a.header = map[string]string{"Location": to}
+	return a
+}
+
+const htmlContent = "text/html; charset=utf-8"
+
 const loginPage = "<!DOCTYPE html>\n<html><head><title>Command Center</title></head>" +
 	"<body><form method=\"post\"><input name=\"username\"><input name=\"password\" type=\"password\"></form></body></html>\n"
 
-// otherJob answers for the next job. Where there is none, one is made up.
-func (s *Sim) otherJob(req *request) answer {
+func gatewayPage(code int) string {
+	title := strconv.Itoa(code) + " " + http.StatusText(code)
+	return "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"
+}
+
+// asked is the job that a request is about, as a fault lets it be seen.
+func (s *Sim) asked(req *request, broken *strike) (moment, bool) {
 	at := s.config.Clock()
-	m, found := s.jobs.another(req.id, at)
+	switch {
+	case broken.is(UnknownJob):
+		return moment{}, false
+	case broken.is(OtherJob):
+		return s.otherJob(req.id, at), true
+	case broken.is(Stale):
+		return s.jobs.stale(req.id, at, time.Duration(float64(broken.Delay)*s.config.Speed))
+	}
+	m, known := s.jobs.find(req.id, at)
+	if known && (broken.is(BrokenReason) || broken.is(BrokenState)) {
+		m.breakText(broken.Kind)
+	}
+	return m, known
+}
+
+// otherJob is the next job. Where there is none, one is made up.
+func (s *Sim) otherJob(id int64, at time.Duration) moment {
+	m, found := s.jobs.another(id, at)
 	if !found {
-		m, _ = newLive(s.config, life(s.config.Seed, req.id+1).shifted(at)).moment(at)
+		m, _ = newLive(s.config, life(s.config, id+1).shifted(at)).moment(at)
 	}
-	if req.op == OpSummary {
-		return ok(page([]moment{m}, 1))
+	return m
+}
+
+// latin1 is the byte of a u umlaut, which is no UTF-8.
+const latin1 = "\xfc"
+
+func (m *moment) breakText(kind FaultKind) {
+	step := *m.step
+	m.step = &step
+	if kind == BrokenState {
+		step.State = step.State[:len(step.State)/2] + latin1 + step.State[len(step.State)/2:]
+		return
 	}
-	return ok(m.details(nil))
+	if step.Reason == "" {
+		step.Reason = "Warten auf Medien f" + latin1 + "r den Auftrag"
+		return
+	}
+	step.Reason += " " + latin1
 }
 
 // deliver writes an answer as a fault lets it. It is http.ErrAbortHandler when the connection has to break.
@@ -55,9 +122,9 @@ func (s *strike) deliver(w http.ResponseWriter, r *http.Request, a answer) error
 		<-r.Context().Done()
 		return http.ErrAbortHandler
 	case s.is(CutShort):
-		return cut(w, a, s.dice, true)
+		return a.cut(w, s.dice, true)
 	case s.is(CutChunked):
-		return cut(w, a, s.dice, false)
+		return a.cut(w, s.dice, false)
 	case s.is(Slow):
 		wait(r.Context(), s.Delay)
 	}
@@ -65,36 +132,16 @@ func (s *strike) deliver(w http.ResponseWriter, r *http.Request, a answer) error
 	if r.Context().Err() != nil {
 		return http.ErrAbortHandler
 	}
-	return write(w, a, a.body, true)
+	return a.send(w, a.body, true)
 }
 
 // cut writes the beginning of an answer, at most all but its last byte.
-func cut(w http.ResponseWriter, a answer, dice uint64, sized bool) error {
-	some := a.body[:dice%uint64(len(a.body))]
-	if err := write(w, a, some, sized); err != nil {
+func (a *answer) cut(w http.ResponseWriter, dice uint64, sized bool) error {
+	some := a.body[:dice%uint64(max(1, len(a.body)))]
+	if err := a.send(w, some, sized); err != nil {
 		return err
 	}
 	return http.ErrAbortHandler
-}
-
-// write hands some of an answer's body to the network. Sized says whether Content-Length tells all of it.
-func write(w http.ResponseWriter, a answer, some []byte, sized bool) error {
-	h := w.Header()
-	h.Set("Content-Type", a.content)
-	if a.retry != "" {
-		h.Set("Retry-After", a.retry)
-	}
-	if sized {
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
-	}
-	w.WriteHeader(a.status)
-	if _, err := w.Write(some); err != nil {
-		return err
-	}
-	if err := http.NewResponseController(w).Flush(); !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	return nil
 }
 
 // wait takes d, less if the client gives up.

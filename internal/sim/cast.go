@@ -2,7 +2,10 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 )
 
 // Some client names hold what a NATS subject could not carry: dots, spaces, a percent sign.
@@ -16,16 +19,19 @@ var hypervisors = []string{"vcenter-east.example.com", "vcenter-west.example.com
 
 var machineNames = []string{"dc", "web", "sql", "app", "jump", "cache", "queue", "ldap"}
 
+// reason is why a job waits. A # in its text is a number that changes while it does.
 type reason struct{ code, text string }
 
 var reasons = []reason{
-	{"19:599", "No drive of the library is free. The job goes on by itself when one is."},
+	{"19:599", "No drive of the library is free. # jobs are before this one."},
 	{"13:138", "The MediaAgent [ma-01] cannot be reached over the network."},
-	{"9:40", "A file that the index needs is locked by another process on client."},
-	{"62:468", "All 12 of 12 streams of the storage policy are taken."},
-	{"7:75", "The mount path is full: 3 GB are left, 20 GB are kept free."},
+	{"9:40", `A file that the index needs is locked by another process: "C:\Index\42.lock" & others.`},
+	{"62:468", "All 12 of 12 streams of the storage policy are taken. Waited for # minutes."},
+	{"7:75", "The mount path is full: # GB are left, 20 GB are kept free."},
 	{"19:1131", "Outside the operation window. Next window begins at 20:00."},
 }
+
+func (r reason) with(n int) string { return strings.ReplaceAll(r.text, "#", strconv.Itoa(n)) }
 
 var machineReasons = []string{
 	"The snapshot of the machine could not be made: quiescing took longer than 900 seconds.",
@@ -58,6 +64,9 @@ func mix(n uint64) uint64 {
 	n = (n ^ n>>27) * 0x94d049bb133111eb
 	return n ^ n>>31
 }
+
+// chance is true for a share of all numbers.
+func chance(n uint64, share float64) bool { return float64(mix(n)) < share*math.MaxUint64 }
 
 // guid is a GUID made of a number.
 func guid(n uint64) string {

@@ -1,91 +1,92 @@
 package sim
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 )
 
-// object is a JSON object that is made once a job.
-type object map[string]any
-
-// open is the object without its last brace, for what changes to follow. It must not be empty.
-func (o object) open() []byte {
-	text, err := json.Marshal(o)
-	if err != nil {
-		panic(err) // only texts and numbers are put in
-	}
-	return text[:len(text)-1]
-}
-
-// quote is a JSON string. What is no UTF-8 becomes U+FFFD.
-func quote(text string) string {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		panic(err) // no string makes Marshal fail
-	}
-	return string(quoted)
-}
-
 const gigabyte = 1 << 30
 
-// details appends the answer of POST JobDetails. Sizes and times come as texts, as real ones do;
-// an active job has no detailInfo, a finished one hardly any progressInfo.
-func (m *moment) details(b []byte) []byte {
-	b = append(b, `{"job":{"jobDetail":{"generalInfo":`...)
-	b = append(b, m.general...)
-	b = fmt.Appendf(b, `,"totalNumOfFiles":%d,"pendingReasonErrorCode":%s}`, m.fileCount(), m.code)
+// details is the answer of JobDetails. Sizes and times come as texts, as real ones do; an active job has
+// no detailInfo, a finished one hardly any progressInfo.
+func (m *moment) details(w *writer) {
+	w.object("job", func() {
+		w.object("jobDetail", func() { m.jobDetail(w) })
+	})
+}
+
+func (m *moment) jobDetail(w *writer) {
+	w.object("generalInfo", func() {
+		w.number("totalNumOfFiles", m.fileCount())
+		w.text("pendingReasonErrorCode", m.Code)
+		w.put(m.general)
+	})
 	switch {
 	case m.Mute:
 	case m.done:
-		b = m.progressAfter(b)
+		w.object("progressInfo", func() { m.progressAfter(w) })
 	default:
-		b = m.progress(b)
+		w.object("progressInfo", func() { m.progress(w) })
 	}
 	if m.done {
-		b = m.detailInfo(b)
+		w.object("detailInfo", func() { m.detailInfo(w) })
 	}
-	if m.machines != nil {
-		b = append(b, `,"clientStatusInfo":{"vmStatus":`...)
-		b = append(b, m.machines...)
-		b = append(b, '}')
+	if m.VMs != nil {
+		w.object("clientStatusInfo", func() { m.machines.write(w) })
 	}
-	return append(b, `}}}`...)
 }
 
-func (m *moment) progress(b []byte) []byte {
-	return fmt.Appendf(b, `,"progressInfo":{"reasonForJobDelay":%s,"state":%s,"currentPhase":%s,"percentComplete":%d,`+
-		`"elapsedTime":%d,"estimatedCompletionTime":%d,"lastJobUpdateTime":%d,"numOfFilesTransferred":%d,`+
-		`"sizeOfApplication":"%d","transferTime":"%d","averageThroughput":%.2f,"currentAttemptThroughput":%.2f,"failures":%s}`,
-		m.reason, m.state, m.phase, m.percent(),
-		m.freshSeconds(), m.expected(), m.updated().Unix(), m.doneFiles(),
-		m.doneBytes(), m.seconds(), m.throughput(), m.throughput(), m.failures)
+func (m *moment) progress(w *writer) {
+	w.text("reasonForJobDelay", m.Reason)
+	w.text("state", m.State)
+	w.text("currentPhase", m.Phase)
+	w.number("percentComplete", int64(m.percent()))
+	w.number("elapsedTime", m.freshSeconds())
+	w.number("estimatedCompletionTime", m.expected())
+	w.number("lastJobUpdateTime", m.updated().Unix())
+	w.number("numOfFilesTransferred", m.doneFiles())
+	w.numeral("sizeOfApplication", m.doneBytes())
+	w.numeral("transferTime", m.seconds())
+	w.ratio("averageThroughput", m.throughput())
+	w.ratio("currentAttemptThroughput", m.throughput())
+	w.text("failures", m.Failures)
 }
 
-func (m *moment) progressAfter(b []byte) []byte {
-	b = fmt.Appendf(b, `,"progressInfo":{"reasonForJobDelay":%s,"state":%s`, m.reason, m.state)
-	if m.Kind == FileSystem || m.Kind == VirtualServer {
-		b = fmt.Appendf(b, `,"numOfFilesTransferred":%d`, m.doneFiles())
+func (m *moment) progressAfter(w *writer) {
+	w.text("reasonForJobDelay", m.Reason)
+	w.text("state", m.State)
+	if m.isBackup() {
+		w.number("numOfFilesTransferred", m.doneFiles())
 	}
-	return append(b, '}')
 }
 
-func (m *moment) detailInfo(b []byte) []byte {
-	size := m.doneBytes()
-	b = fmt.Appendf(b, `,"detailInfo":{"startTime":%d,"endTime":%d,"transferTime":"%d","sizeOfApplication":"%d",`+
-		`"dataWritten":"%d","dataXferedNetwork":"%d","unCompressedBytes":%d,"compressedBytes":%d,"sizeOfMediaOnDisk":%d,`+
-		`"numOfObjects":%d,"skippedItems":0,"savingsPercent":"%.2f","throughPut":"%.2f"`,
-		m.began().Unix(), m.ending().Unix(), m.seconds(), size,
-		m.written(), m.written()+m.written()/100, size, m.written(), m.written(),
-		m.doneFiles(), m.savings(), m.throughput())
+func (m *moment) detailInfo(w *writer) {
+	w.number("startTime", m.began().Unix())
+	w.number("endTime", m.ending().Unix())
+	w.numeral("transferTime", m.seconds())
+	w.numeral("sizeOfApplication", m.doneBytes())
+	w.numeral("dataWritten", m.written())
+	w.numeral("dataXferedNetwork", m.written()+m.written()/100)
+	w.size("unCompressedBytes", m.doneBytes())
+	w.size("compressedBytes", m.written())
+	w.size("sizeOfMediaOnDisk", m.written())
+	w.number("numOfObjects", m.doneFiles())
+	w.number("skippedItems", 0)
+	w.ratioText("savingsPercent", m.savings())
+	w.ratioText("throughPut", m.throughput())
 	if m.Failures != "" {
-		b = fmt.Appendf(b, `,"failures":%s,"backupFolderFailures":%d,"backupFileFailures":%d,`+
-			`"scanFolderFailures":0,"scanFileFailures":0`, m.failures, m.folders, m.files)
+		m.failureCounts(w)
 	}
 	if m.Kind != Restore {
-		b = append(b, `,"numOfStreams":4`...)
+		w.number("numOfStreams", 4)
 	}
-	return append(b, '}')
+}
+
+func (m *moment) failureCounts(w *writer) {
+	w.text("failures", m.Failures)
+	w.number("backupFolderFailures", m.folders)
+	w.number("backupFileFailures", m.files)
+	w.number("scanFolderFailures", 0)
+	w.number("scanFileFailures", 0)
 }
 
 func (m *moment) began() time.Time  { return m.config.wall(m.steps[0].At) }

@@ -2,14 +2,18 @@
 //
 //	sim.go      Config, New, the clock
 //	job.go      what is scripted: Job, Step, VM
-//	life.go     generated jobs: life(seed, id); plot.go what befalls them, cast.go their names and reasons
+//	life.go     generated jobs: life(config, id); plot.go what befalls them, cast.go their names and reasons
 //	live.go     one job at one moment; general.go what never changes of it
+//	child.go    the jobs of a generated job's virtual machines
 //	jobs.go     all jobs, those that arrive included
-//	http.go     from a request to an operation, and out again
+//	http.go     from a request to an operation; answer.go out again
 //	login.go    tokens, lock-out
 //	details.go  the answer of POST JobDetails; machines.go its virtual machines
 //	list.go     the answers of GET Job, POST Jobs and GET Job/<id>; summary.go one line of them
-//	fault.go    what goes wrong on demand; break.go how
+//	writer.go   the form of an answer, JSON or XML; values.go of each value in it, escape.go of texts;
+//	            kept.go what is written once
+//	kinds.go    what can go wrong; fault.go with which requests; break.go how; bomb.go with too much of it
+//	control.go  faults and jobs on demand, over HTTP; form.go, jobform.go as they are asked for
 //	served.go   the record of what was told, to hold a stream of events against
 //	inside.go   an http.RoundTripper without a network, for tests on fake time
 //

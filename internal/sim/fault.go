@@ -1,46 +1,27 @@
 package sim
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
 	"time"
 )
 
-// FaultKind is something that goes wrong between a CommServe and its client.
-type FaultKind string
-
-// The faults, from the commonest on.
-const (
-	ErrorFlat     FaultKind = "error-flat"     // HTTP 500, errorMessage and errorCode
-	ErrorNested   FaultKind = "error-nested"   // HTTP 500, the same within "error"
-	Unavailable   FaultKind = "unavailable"    // HTTP 503 with a Retry-After of Fault.Delay
-	LoginPage     FaultKind = "login-page"     // HTTP 200, HTML
-	ErrorDocument FaultKind = "error-document" // HTTP 200, an error in JSON
-	CutShort      FaultKind = "cut-short"      // fewer bytes than Content-Length says
-	CutChunked    FaultKind = "cut-chunked"    // a chunked body without its end
-	OtherJob      FaultKind = "other-job"      // the answer for another job; JobDetails and summaries only
-	Hang          FaultKind = "hang"           // nothing, until the client gives up
-	TokenRevoked  FaultKind = "token-revoked"  // HTTP 401; a login's token is dead from now on, Config.Token is not
-	Slow          FaultKind = "slow"           // the right answer, Fault.Delay after it was true
-)
-
-// FaultKinds gives them all.
-func FaultKinds() []FaultKind {
-	return []FaultKind{
-		ErrorFlat, ErrorNested, Unavailable, LoginPage, ErrorDocument,
-		CutShort, CutChunked, OtherJob, Hang, TokenRevoked, Slow,
-	}
-}
-
 // Fault says what is to go wrong, with which requests, and how often. Without Next and Rate it never does.
 type Fault struct {
-	Kind  FaultKind
-	Op    Op            // "" for all
-	Job   int64         // 0 for all; needs an Op that names a job
-	Next  int           // this many of the next requests
-	Rate  float64       // or any request with this probability, until Heal
-	Delay time.Duration // of Slow and Unavailable, real time; default 1s
+	Kind FaultKind
+	Op   Op    // "" for all that the kind can befall
+	Job  int64 // 0 for all; needs an Op that names a job
+
+	Next  int           // so many requests, the next ones unless there is a Rate
+	Rate  float64       // any request with this probability: until Heal, or Next times
+	Skip  int           // so many requests of Op and Job go well first
+	After time.Duration // so long all goes well, real time
+
+	Delay    time.Duration // of Slow, Unavailable, TooMany (default 1s) and Stale, real time
+	Code     int           // the HTTP status, of a kind that says so
+	Location string        // of Redirect
 }
 
 // faults are those in force.
@@ -48,8 +29,16 @@ type faults struct {
 	seed uint64
 
 	mu    sync.Mutex // guards the rest
-	all   []*Fault
+	all   []*planned
 	asked uint64
+}
+
+// planned is a fault that goes on.
+type planned struct {
+	Fault // Next and Skip count down
+	trait
+	limited bool      // to Next
+	from    time.Time // After is over
 }
 
 // strike is a fault at one request; nil is none.
@@ -60,14 +49,19 @@ type strike struct {
 
 func (s *strike) is(kind FaultKind) bool { return s != nil && s.Kind == kind }
 
+// harmless says whether an answer is still one to a client, and all of it true when it was asked for.
+func (s *strike) harmless() bool { return s == nil || s.Kind == Slow || s.Kind == BrokenReason }
+
 // Fault adds a fault. Of several that could befall a request, the one added first does.
 func (s *Sim) Fault(f Fault) {
-	if f.Delay == 0 {
-		f.Delay = time.Second
+	p := &planned{Fault: f, trait: f.Kind.trait(), limited: f.Next > 0, from: time.Now().Add(f.After)}
+	p.Code = cmp.Or(f.Code, p.code)
+	if f.Kind != Stale {
+		p.Delay = cmp.Or(f.Delay, time.Second)
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	s.faults.all = append(s.faults.all, &f)
+	s.faults.all = append(s.faults.all, p)
 }
 
 // Heal ends all faults.
@@ -77,34 +71,52 @@ func (s *Sim) Heal() {
 	s.faults.all = nil
 }
 
+// Faults gives those in force, with what is left of Next and Skip.
+func (s *Sim) Faults() []Fault {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	all := make([]Fault, len(s.faults.all))
+	for i, p := range s.faults.all {
+		all[i] = p.Fault
+	}
+	return all
+}
+
 // next chooses what befalls a request. The choice follows from the seed and the count of requests.
 func (f *faults) next(op Op, job int64) *strike {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
-	for i, fault := range f.all {
+	for i, p := range f.all {
 		dice := mix(f.seed ^ mix(f.asked) + uint64(i))
-		if !fault.concerns(op, job) || !fault.strikes(dice) {
+		if !p.concerns(op, job) || !p.strikes(dice) {
 			continue
 		}
-		if fault.Next > 0 {
-			fault.Next--
+		if p.limited {
+			p.Next--
 		}
-		f.all = slices.DeleteFunc(f.all, (*Fault).spent)
-		return &strike{Fault: *fault, dice: dice}
+		f.all = slices.DeleteFunc(f.all, (*planned).spent)
+		return &strike{Fault: p.Fault, dice: dice}
 	}
 	return nil
 }
 
-func (f *Fault) concerns(op Op, job int64) bool {
-	if f.Kind == OtherJob && op != OpJobDetails && op != OpSummary {
+func (p *planned) concerns(op Op, job int64) bool {
+	return p.befalls(op) && (p.Op == "" || p.Op == op) && (p.Job == 0 || p.Job == job)
+}
+
+func (p *planned) strikes(dice uint64) bool {
+	if p.After > 0 && time.Now().Before(p.from) {
 		return false
 	}
-	return (f.Op == "" || f.Op == op) && (f.Job == 0 || f.Job == job)
+	if p.Skip > 0 {
+		p.Skip--
+		return false
+	}
+	if p.Rate > 0 {
+		return float64(dice) < p.Rate*math.MaxUint64
+	}
+	return p.Next > 0
 }
 
-func (f *Fault) strikes(dice uint64) bool {
-	return f.Next > 0 || float64(dice) < f.Rate*math.MaxUint64
-}
-
-func (f *Fault) spent() bool { return f.Next == 0 && f.Rate == 0 }
+func (p *planned) spent() bool { return p.limited && p.Next == 0 }

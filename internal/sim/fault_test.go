@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -193,23 +194,85 @@ func TestRateFollowsFromTheSeed(t *testing.T) {
 	}
 }
 
-func TestEveryFaultKindDoesSomething(t *testing.T) {
-	for _, kind := range FaultKinds() {
-		synctest.Test(t, func(t *testing.T) {
-			s := running(7)
-			s.Fault(Fault{Kind: kind, Next: 1})
-			c := call(t, s)
-			c.client.Timeout = time.Minute
-			begun := time.Now()
-			response, err := c.do("POST", "JobDetails", `{"jobId":7}`)
-			if err != nil {
-				return
+func TestInsideUnpacksAsANetworkClientDoes(t *testing.T) {
+	s := running(7)
+	s.Fault(Fault{Kind: GzipBomb, Next: 2})
+	c := call(t, s)
+	if _, body := c.text("POST", "JobDetails", `{"jobId":7}`); len(body) < bombSize || !strings.HasPrefix(body, "{") {
+		t.Errorf("got %d bytes: %.100q", len(body), body)
+	}
+	c.header = map[string]string{"Accept-Encoding": "gzip"}
+	if _, body := c.text("POST", "JobDetails", `{"jobId":7}`); len(body) > bombSize/16 || !strings.HasPrefix(body, "\x1f\x8b") {
+		t.Errorf("asked for gzip: got %d bytes: %.100q", len(body), body)
+	}
+}
+
+func TestALoginIsNoTokenToRevoke(t *testing.T) {
+	s := running(7)
+	s.Fault(Fault{Kind: TokenRevoked, Next: 1})
+	c := call(t, s)
+	if c.login("watcher")["token"] == nil || c.status() != 401 {
+		t.Error("the fault befell the login")
+	}
+}
+
+// A wrong password that a fault pretends counts like any other.
+func TestLockOutOnDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{LockAfter: 3})
+		s.Fault(Fault{Kind: WrongPassword, Next: 3})
+		c := call(t, s)
+		for try := range 3 {
+			if got := c.login("watcher"); got["token"] != nil || got["isAccountLocked"] != (try == 2) {
+				t.Errorf("try %d: %v", try, got)
 			}
-			defer response.Body.Close()
-			body, err := io.ReadAll(response.Body)
-			if err == nil && strings.Contains(string(body), `"jobId":7,`) && time.Since(begun) == 0 {
-				t.Errorf("%s: the right answer, at once", kind)
-			}
-		})
+		}
+		if got := c.login("watcher"); got["remainingLockTime"] != json.Number("900") {
+			t.Errorf("locked: %v", got)
+		}
+		time.Sleep(15 * time.Minute)
+		s.Fault(Fault{Kind: AccountLocked, Next: 1})
+		if got := c.login("watcher"); got["isAccountLocked"] != true || got["remainingLockTime"] != json.Number("900") {
+			t.Errorf("locked on demand: %v", got)
+		}
+		if got := c.login("watcher"); got["isAccountLocked"] != true {
+			t.Errorf("it does not last: %v", got)
+		}
+	})
+}
+
+func TestAStaleAnswerIsAsOldAsAsked(t *testing.T) {
+	var clock hand
+	s := New(Config{Clock: clock.now, Speed: 2})
+	s.Add(Job{ID: 7, Steps: []Step{{State: "Waiting"}, {At: 10 * time.Second, State: "Running"}, {At: 20 * time.Second, State: "Killed"}}})
+	for _, row := range []struct {
+		at, delay time.Duration // real time is half of it
+		want      any
+	}{
+		{5 * time.Second, 0, "Waiting"}, {15 * time.Second, 0, "Waiting"}, {25 * time.Second, 0, "Running"},
+		{25 * time.Second, time.Second, "Killed"}, {25 * time.Second, 5 * time.Second, "Running"},
+		{25 * time.Second, 10 * time.Second, "Waiting"}, {25 * time.Second, 20 * time.Second, nil},
+	} {
+		clock.set(row.at)
+		s.Fault(Fault{Kind: Stale, Next: 1, Delay: row.delay})
+		_, body := call(t, s).text("POST", "JobDetails", `{"jobId":7}`)
+		if (row.want == nil) == strings.Contains(body, "jobDetail") || row.want != nil && !strings.Contains(body, `"state":"`+row.want.(string)+`"`) {
+			t.Errorf("at %v, %v old: got %s, want %v", row.at, row.delay, body, row.want)
+		}
+	}
+}
+
+// What a script holds that is no UTF-8 is told as it is, and a state of that kind is no observation.
+func TestScriptedBytes(t *testing.T) {
+	s := New(Config{})
+	s.Add(Job{ID: 7, Steps: []Step{{State: "Running", Reason: "a\xfc\xe4z"}}})
+	s.Add(Job{ID: 8, Steps: []Step{{State: "Run\xfcning"}}})
+	_, seven := call(t, s).text("POST", "JobDetails", `{"jobId":7}`)
+	_, eight := call(t, s).text("POST", "JobDetails", `{"jobId":8}`)
+	if !strings.Contains(seven, "\"a\xfc\xe4z\"") || !strings.Contains(eight, "\"Run\xfcning\"") {
+		t.Errorf("got %s and %s", seven, eight)
+	}
+	if told := s.Served(); !told[0].Whole || told[0].Reason != "a\uFFFD\uFFFDz" || told[1].Whole {
+		t.Errorf("served %+v", told)
 	}
 }

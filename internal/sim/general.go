@@ -5,8 +5,8 @@ type manner struct {
 	operation string // generalInfo.operationType
 	jobType   string // the list's
 	agent     string // appName
-	appID     int
-	opType    int
+	appID     int64
+	opType    int64
 }
 
 var manners = map[Kind]manner{
@@ -26,30 +26,52 @@ func (j *Job) hasClient() bool { return j.Kind != DisasterRecovery && j.Kind != 
 func (j *Job) isBackup() bool { return j.Kind == FileSystem || j.Kind == VirtualServer }
 
 // generalInfo is what JobDetails says of a job that does not change.
-func (l *live) generalInfo() []byte {
-	o := object{
-		"jobId": l.ID, "operationType": manners[l.Kind].operation, "opType": manners[l.Kind].opType,
-		"backupType": l.level(), "startTime": l.config.wall(l.steps[0].At).Unix(),
-		"jobStartedBy": "admin", "jobStartedFrom": "Schedule", "priority": -999,
-		"softwareCompression": "Storage Policy", "systemState": "No", "encrypted": "No",
-		"jobAttributes": int64(attributes), "jobAttributesEx": 0, "vsaParentJobID": 0, "jobIdActedOn": 0,
-		"subclient": l.subclient(), "destinationClient": object{"clientId": 0},
-	}
-	if l.Kind == FileSystem {
-		o["priority"] = 166
-	}
+func (l *live) generalInfo(w *writer) {
+	w.number("jobId", l.ID)
+	w.text("operationType", manners[l.Kind].operation)
+	w.number("opType", manners[l.Kind].opType)
+	w.text("backupType", l.level())
+	w.number("startTime", l.config.wall(l.steps[0].At).Unix())
+	w.text("jobStartedBy", "admin")
+	w.text("jobStartedFrom", "Schedule")
+	w.number("priority", l.priority())
+	w.text("systemState", "No")
+	w.text("encrypted", "No")
+	w.number("jobAttributes", attributes)
+	w.number("jobAttributesEx", 0)
+	w.number("vsaParentJobID", l.Parent)
+	w.number("jobIdActedOn", 0)
 	if l.Kind == Restore {
-		o["destinationClient"] = object{"clientName": l.Client}
-		o["softwareCompression"] = "Off"
-		o["useScalableResourceAllocation"] = "Unavailable"
-		return o.open()
+		l.restored(w)
+		return
 	}
-	o["commcell"] = object{"commCellId": l.config.CommCellID}
+	w.text("softwareCompression", "Storage Policy")
+	l.subclient(w)
+	w.object("destinationClient", func() { w.number("clientId", 0) })
+	w.object("commcell", func() { w.number("commCellId", l.config.CommCellID) })
 	if l.isBackup() {
-		o["storagePolicy"] = l.storagePolicy()
-		o["mediaAgent"] = object{"mediaAgentId": 3, "mediaAgentName": "ma-01"}
+		l.storagePolicy(w)
+		w.object("mediaAgent", func() {
+			w.number("mediaAgentId", 3)
+			w.text("mediaAgentName", "ma-01")
+		})
 	}
-	return o.open()
+}
+
+// restored is the rest of a restore's, which lacks the policy, the MediaAgent and the CommCell.
+func (l *live) restored(w *writer) {
+	w.text("softwareCompression", "Off")
+	w.text("useScalableResourceAllocation", "Unavailable")
+	l.subclient(w)
+	w.object("destinationClient", func() { w.text("clientName", l.Client) })
+}
+
+// priority is -999 where it does not apply.
+func (l *live) priority() int64 {
+	if l.Kind == FileSystem {
+		return 166
+	}
+	return -999
 }
 
 // level is the backup level by its word.
@@ -65,28 +87,47 @@ func (l *live) level() string {
 
 func (l *live) isFull() bool { return mix(uint64(l.ID))%3 == 0 }
 
-func (l *live) storagePolicy() object {
-	return object{"storagePolicyId": 12, "storagePolicyName": "daily-to-disk"}
+func (l *live) storagePolicy(w *writer) {
+	w.object("storagePolicy", func() {
+		w.number("storagePolicyId", 12)
+		w.text("storagePolicyName", "daily-to-disk")
+	})
 }
 
-func (l *live) subclient() object {
-	m := manners[l.Kind]
-	if !l.hasClient() {
-		return object{
-			"clientId": 0, "instanceId": 0, "backupsetId": 0, "subclientId": 0,
-			"applicationId": 0, "appName": m.agent,
+func (l *live) subclient(w *writer) {
+	w.object("subclient", func() {
+		w.number("applicationId", manners[l.Kind].appID)
+		w.text("appName", manners[l.Kind].agent)
+		if !l.hasClient() {
+			w.number("clientId", 0)
+			w.number("instanceId", 0)
+			w.number("backupsetId", 0)
+			w.number("subclientId", 0)
+			return
 		}
+		l.clientSubclient(w)
+	})
+}
+
+func (l *live) clientSubclient(w *writer) {
+	w.number("clientId", int64(100+hash(l.Client)%900))
+	w.text("clientName", l.Client)
+	w.text("displayName", l.Client)
+	w.number("instanceId", 1)
+	w.text("instanceName", l.instance())
+	w.number("backupsetId", 7)
+	w.text("backupsetName", "defaultBackupSet")
+	if !l.isBackup() {
+		w.number("subclientId", 0)
+		return
 	}
-	o := object{
-		"clientId": 100 + hash(l.Client)%900, "clientName": l.Client, "displayName": l.Client,
-		"applicationId": m.appID, "appName": m.agent, "instanceId": 1, "instanceName": "DefaultInstanceName",
-		"backupsetId": 7, "backupsetName": "defaultBackupSet", "subclientId": 0,
-	}
+	w.number("subclientId", int64(40+mix(uint64(l.ID))%60))
+	w.text("subclientName", "default")
+}
+
+func (l *live) instance() string {
 	if l.Kind == VirtualServer {
-		o["instanceName"] = "VMware"
+		return "VMware"
 	}
-	if l.isBackup() {
-		o["subclientId"], o["subclientName"] = 40+mix(uint64(l.ID))%60, "default"
-	}
-	return o
+	return "DefaultInstanceName"
 }

@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -25,31 +28,25 @@ const (
 	OpNone       Op = "not found"
 )
 
+// roots are the elements that an answer in XML is.
+var roots = map[Op]string{
+	OpLogin:      "DM2ContentIndexing_CheckCredentialResp",
+	OpJobDetails: "JobManager_JobDetailResponse",
+	OpList:       "JobManager_JobListResponse",
+	OpJobs:       "JobManager_JobListResponse",
+	OpSummary:    "JobManager_JobListResponse",
+	OpCommServ:   "App_GetCommServPropertiesResponse",
+}
+
 // request is what was asked, read to its end: only then does net/http notice that a client gave up.
 type request struct {
 	*http.Request
 	op   Op
 	id   int64 // the job that JobDetails or a summary is asked of, else 0
 	body []byte
+	xml  bool // the answer is to be XML
 
 	commCellID int64 // as JobDetails was told, else 0
-}
-
-// answer is what goes out, unless a fault comes between.
-type answer struct {
-	status  int
-	content string // Content-Type
-	retry   string // Retry-After
-	body    []byte
-	told    *Served // what a whole answer of JobDetails tells, else nil
-}
-
-const jsonContent = "application/json; charset=utf-8"
-
-func ok(body []byte) answer { return answer{status: http.StatusOK, content: jsonContent, body: body} }
-
-func refused(status int, body string) answer {
-	return answer{status: status, content: jsonContent, body: []byte(body)}
 }
 
 // ServeHTTP answers under every base path: /webconsole/api/, /SearchSvc/CVWebService.svc/, /.
@@ -59,13 +56,31 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.record.count(req.op)
 	broken := s.faults.next(req.op, req.id)
 	reply := s.reply(req, readErr, broken)
+	reply.write(req)
+	broken.spoil(req, &reply)
 	err := broken.deliver(w, r, reply)
 	if req.op == OpJobDetails && !s.config.NoRecord {
 		s.record.keep(served(req.id, asked, reply, broken, err))
 	}
+	if s.config.Log != nil {
+		s.config.Log(line(req, &reply, broken))
+	}
 	if errors.Is(err, http.ErrAbortHandler) {
 		panic(http.ErrAbortHandler) // net/http's way to break a connection off
 	}
+}
+
+// line says in some words what became of a request.
+func line(req *request, a *answer, broken *strike) string {
+	said := string(req.op)
+	if req.id != 0 {
+		said += " " + strconv.FormatInt(req.id, 10)
+	}
+	said += fmt.Sprintf(": %d, %d bytes", a.status, len(a.body))
+	if broken != nil {
+		said += ", " + string(broken.Kind)
+	}
+	return said
 }
 
 // maxRequest is far above any request of this API.
@@ -75,18 +90,43 @@ func read(r *http.Request) (*request, error) {
 	req := &request{Request: r}
 	req.op, req.id = route(r.Method, r.URL.Path)
 	var err error
-	if req.body, err = io.ReadAll(io.LimitReader(r.Body, maxRequest)); err != nil || req.op != OpJobDetails {
+	req.body, err = io.ReadAll(io.LimitReader(r.Body, maxRequest))
+	req.xml = wantsXML(r.Header.Get("Accept"), req.body)
+	if err != nil || req.op != OpJobDetails {
 		return req, err
 	}
-	var wanted struct {
-		JobID    int64 `json:"jobId"`
-		CommCell struct {
-			ID int64 `json:"commCellId"`
-		} `json:"commcell"`
+	return req, req.readJob()
+}
+
+// wantsXML leaves it to the request's own format where Accept names none.
+func wantsXML(accept string, body []byte) bool {
+	switch {
+	case strings.Contains(accept, "json"):
+		return false
+	case strings.Contains(accept, "xml"):
+		return true
 	}
-	err = json.Unmarshal(req.body, &wanted)
+	return isXML(body)
+}
+
+func isXML(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+// readJob reads which job JobDetails is asked of, in both formats.
+func (req *request) readJob() error {
+	var wanted struct {
+		XMLName  xml.Name `json:"-" xml:"JobManager_JobDetailRequest"`
+		JobID    int64    `json:"jobId" xml:"jobId,attr"`
+		CommCell struct {
+			ID int64 `json:"commCellId" xml:"commCellId,attr"`
+		} `json:"commcell" xml:"commcell"`
+	}
+	decode := json.Unmarshal
+	if isXML(req.body) {
+		decode = xml.Unmarshal
+	}
+	err := decode(req.body, &wanted)
 	req.id, req.commCellID = wanted.JobID, wanted.CommCell.ID
-	return req, err
+	return err
 }
 
 func route(method, path string) (Op, int64) {
@@ -113,62 +153,67 @@ func (s *Sim) reply(req *request, readErr error, broken *strike) answer {
 		s.sessions.revoke(token(req.Request))
 		return unauthorized
 	}
-	if instead, is := s.instead(req, broken); is {
+	if instead, is := broken.instead(req); is {
 		return instead
 	}
 	switch {
 	case req.op == OpLogin:
-		return s.login(req.body)
+		return s.login(req.body, broken)
 	case !s.authorized(token(req.Request)):
 		return unauthorized
 	case readErr != nil:
-		return refused(http.StatusBadRequest, `{"errorMessage":"The request is no JSON that could be read.","errorCode":2}`)
+		return refused(http.StatusBadRequest, complaint("The request could not be read.", 2))
 	}
-	return s.operate(req)
+	return s.operate(req, broken)
 }
 
-func (s *Sim) operate(req *request) answer {
+func (s *Sim) operate(req *request, broken *strike) answer {
 	switch req.op {
 	case OpLogout:
 		s.sessions.revoke(token(req.Request))
-		return answer{status: http.StatusOK, content: "text/plain", body: []byte("User logged out")}
+		return plain(http.StatusOK, "text/plain", "User logged out")
 	case OpJobDetails:
-		return s.jobDetails(req)
+		return s.jobDetails(req, broken)
 	case OpList:
 		return s.list(listQuery(req.Request))
 	case OpJobs:
 		return s.jobsPost(req.body)
 	case OpSummary:
-		return s.summary(req.id)
+		return s.summary(req, broken)
 	case OpCommServ:
 		return s.commServ()
 	}
-	return refused(http.StatusNotFound, `{"error":{"errorMessage":"There is no such operation.","errorCode":404}}`)
+	return refused(http.StatusNotFound, nested("There is no such operation.", 404))
 }
 
-func (s *Sim) jobDetails(req *request) answer {
-	m, known := s.jobs.find(req.id, s.config.Clock())
+func (s *Sim) jobDetails(req *request, broken *strike) answer {
+	m, known := s.asked(req, broken)
 	if !known || req.commCellID != 0 && req.commCellID != s.config.CommCellID {
-		return ok([]byte(unknown[uint64(req.id)%uint64(len(unknown))]))
+		return ok(unknown[uint64(req.id)%uint64(len(unknown))])
 	}
-	a := ok(m.details(make([]byte, 0, 2048)))
+	a := ok(m.details)
 	a.told = m.told()
 	return a
 }
 
 // unknown holds what CommServes were seen to say of a job that they do not know, one for each job.
-var unknown = []string{
-	`{}`,
-	`{"job":null}`,
-	`null`,
-	`{"error":{"errList":[{"errorCode":2,"errLogMessage":"No job has this id."}]}}`,
+var unknown = []doc{
+	func(*writer) {},
+	func(w *writer) { w.null("job") },
+	nil,
+	listed("No job has this id.", 2),
 }
 
 func (s *Sim) commServ() answer {
-	return ok(append(object{
-		"hostName": "commserve.example.com", "currentSPVersion": 36, "releaseName": "11.36",
-		"timeZone": "UTC", "commcell": object{
-			"commCellName": "commserve", "commCellId": s.config.CommCellID, "csGUID": s.config.GUID,
-		},
-	}.open(), '}'))
+	return ok(func(w *writer) {
+		w.text("hostName", "commserve.example.com")
+		w.number("currentSPVersion", 36)
+		w.text("releaseName", "11.36")
+		w.text("timeZone", "UTC")
+		w.object("commcell", func() {
+			w.text("commCellName", "commserve")
+			w.number("commCellId", s.config.CommCellID)
+			w.text("csGUID", s.config.GUID)
+		})
+	})
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"compress/gzip"
 	"io"
 	"net/http"
 	"strconv"
@@ -28,6 +29,9 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body io.Reader = &c.body
 	if aborted {
 		body = io.MultiReader(body, cutOff{})
+	}
+	if c.header.Get("Content-Encoding") == "gzip" && r.Header.Get("Accept-Encoding") == "" {
+		body = c.unpacked()
 	}
 	return &http.Response{
 		Status: strconv.Itoa(c.status) + " " + http.StatusText(c.status), StatusCode: c.status,
@@ -68,6 +72,17 @@ func (c *caught) length() int64 {
 		return -1
 	}
 	return n
+}
+
+// unpacked reads the body as http.Transport does for whoever did not ask for gzip.
+func (c *caught) unpacked() io.Reader {
+	c.header.Del("Content-Encoding")
+	c.header.Del("Content-Length")
+	unpacked, err := gzip.NewReader(&c.body)
+	if err != nil {
+		return cutOff{}
+	}
+	return unpacked
 }
 
 // cutOff reads like a connection that broke.

@@ -20,6 +20,7 @@ const (
 type Job struct {
 	ID     int64
 	Kind   Kind
+	Parent int64  // of a machine's own job: the job of all machines
 	Client string // default: one chosen by seed and ID; of no use to a Kind without client
 	Steps  []Step // in order of At
 }
@@ -29,7 +30,7 @@ type Job struct {
 // the job comes back to life.
 type Step struct {
 	At       time.Duration // simulated, since Config.Start; may be negative
-	State    string        // "Running", "Completed", …
+	State    string        // "Running", "Completed", …; texts are told byte by byte, also where they are no UTF-8
 	Phase    string        // "" while it waits and when it is finished
 	Failures string        // "0 Folders, 3 Files"; "" means none, said as this kind of job says it
 	Reason   string        // why it is delayed, or failed
@@ -45,6 +46,7 @@ type Step struct {
 type VM struct {
 	Name   string
 	Reason string
+	Job    int64 // the machine's own job, 0 for none
 }
 
 // finished holds the states that a job does not leave, in lower case.

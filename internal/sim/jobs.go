@@ -20,15 +20,18 @@ type jobs struct {
 func (j *jobs) begin(config *Config) {
 	j.config, j.byID = config, map[int64]*live{}
 	for id := int64(firstJob); id < firstJob+int64(config.Jobs); id++ {
-		job := life(config.Seed, id)
+		job := life(config, id)
 		ends := job.Steps[len(job.Steps)-1].At
 		j.put(newLive(config, job.shifted(-time.Duration(mix(uint64(id))%uint64(ends/2+1)))))
 	}
 }
 
-func (j *jobs) add(l *live) {
+func (j *jobs) add(l *live, at time.Duration) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if len(l.steps) > 0 && l.steps[0].At > at {
+		l.before = j.byID[l.ID]
+	}
 	j.put(l)
 }
 
@@ -44,11 +47,26 @@ func (j *jobs) find(id int64, at time.Duration) (moment, bool) {
 	j.arrive(at)
 	j.mu.RLock()
 	l := j.byID[id]
+	if l == nil {
+		l = j.byID[parentOf(id)].child(id)
+	}
 	j.mu.RUnlock()
 	if l == nil {
 		return moment{}, false
 	}
 	return l.moment(at)
+}
+
+// stale gives the job as it was some time before; without one, just before its last step.
+func (j *jobs) stale(id int64, at, before time.Duration) (moment, bool) {
+	if before > 0 {
+		return j.find(id, at-before)
+	}
+	m, known := j.find(id, at)
+	if !known || m.step.At <= m.steps[0].At {
+		return m, known
+	}
+	return m.live.moment(m.step.At - 1)
 }
 
 // known gives the jobs that are known at a time, by their numbers.
@@ -88,11 +106,23 @@ func (j *jobs) arrive(at time.Duration) {
 	defer j.mu.Unlock()
 	for j.arrival() <= at {
 		id := firstJob + int64(j.config.Jobs) + j.arrived
-		if j.byID[id] == nil {
-			j.put(newLive(j.config, life(j.config.Seed, id).shifted(j.arrival())))
+		job := life(j.config, id).shifted(j.arrival())
+		if job.ID = j.number(id); j.byID[job.ID] == nil || job.ID != id {
+			j.put(newLive(j.config, job))
 		}
 		j.arrived++
 	}
+}
+
+// number is the next one, or now and then that of a job that has ended, as after a restore of the CommServe's
+// database.
+func (j *jobs) number(id int64) int64 {
+	scatter := mix(uint64(j.config.Seed) ^ mix(uint64(id)))
+	old := firstJob + int64(scatter%uint64(id-firstJob+1))
+	if l := j.byID[old]; l != nil && chance(scatter, j.config.Oddities) && l.steps[len(l.steps)-1].At < j.arrival() {
+		return old
+	}
+	return id
 }
 
 func (j *jobs) due(at time.Duration) bool {

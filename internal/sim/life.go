@@ -8,10 +8,14 @@ import (
 
 // life is a generated job: the same one for the same seed and number, beginning at 0 and ending in a
 // finished state 30 to 120 simulated seconds later; one that fails to start ends where it begins.
-func life(seed, id int64) Job {
-	s := &story{rng: rand.New(rand.NewPCG(uint64(seed), uint64(id)))}
+func life(config *Config, id int64) Job {
+	s := &story{rng: rand.New(rand.NewPCG(uint64(config.Seed), uint64(id)))}
 	kind := pick(s.rng, kinds)
+	if kind == VirtualServer {
+		s.machines(config.VMs, id)
+	}
 	s.job(kind, pick(s.rng, plots))
+	s.steps[len(s.steps)-1].Mute = chance(uint64(config.Seed)^uint64(id), config.Oddities)
 	return Job{ID: id, Kind: kind, Client: client(s.rng, kind), Steps: s.steps}
 }
 
@@ -39,7 +43,6 @@ func (s *story) job(kind Kind, p plot) {
 	case kind == FileSystem:
 		s.backup(p, "Scan", "Backup", "Archive Index")
 	case kind == VirtualServer:
-		s.machines()
 		s.backup(p, "Discover", "Backup", "Archive Index", "Finalize")
 	case kind == Restore:
 		s.wait()
@@ -72,7 +75,7 @@ func (s *story) backup(p plot, phases ...string) {
 }
 
 func (s *story) wait() {
-	s.now.State = "Waiting"
+	s.now.State = pick(s.rng, waits)
 	s.goOn(5, 15)
 }
 
@@ -95,7 +98,7 @@ func (s *story) end(state string) {
 
 func (s *story) tell() {
 	step := s.now
-	step.At, step.VMs = s.at, slices.Clone(s.now.VMs)
+	step.At = s.at
 	s.steps = append(s.steps, step)
 }
 

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -30,12 +29,12 @@ func listQuery(r *http.Request) wanted {
 		finished: !strings.EqualFold(q.Get("jobCategory"), "Active"),
 		within:   within(q.Get("completedJobLookupTime")),
 		types:    typeFilter(q.Get("jobFilter"), q.Has("jobFilter")),
-		offset:   number(r.Header.Get("offset")),
-		limit:    number(r.Header.Get("limit")),
+		offset:   integer(r.Header.Get("offset")),
+		limit:    integer(r.Header.Get("limit")),
 	}
 }
 
-func number(text string) int {
+func integer(text string) int {
 	n, _ := strconv.Atoi(text) // what is no number is not said
 	return n
 }
@@ -90,7 +89,7 @@ func (s *Sim) jobsPost(body []byte) answer {
 		} `json:"jobFilter"`
 	}
 	if err := json.Unmarshal(body, &given); err != nil {
-		return refused(http.StatusBadRequest, `{"errorMessage":"The request is no JSON that could be read.","errorCode":2}`)
+		return refused(http.StatusBadRequest, complaint("The request is no JSON that could be read.", 2))
 	}
 	w := wanted{
 		active: given.Category != 2, finished: given.Category != 1, within: defaultWithin,
@@ -131,8 +130,8 @@ func (w *wanted) has(m *moment, now time.Time) bool {
 }
 
 // summary answers GET Job/<id>; of an unknown job with a list of none.
-func (s *Sim) summary(id int64) answer {
-	m, known := s.jobs.find(id, s.config.Clock())
+func (s *Sim) summary(req *request, broken *strike) answer {
+	m, known := s.asked(req, broken)
 	if !known {
 		return ok(page(nil, 0))
 	}
@@ -140,18 +139,14 @@ func (s *Sim) summary(id int64) answer {
 }
 
 // page is a list's answer: some jobs of how many. Without any the member jobs is missing, not empty.
-func page(some []moment, of int) []byte {
-	b := fmt.Appendf(make([]byte, 0, 64+1200*len(some)), `{"totalRecordsWithoutPaging":%d`, of)
-	for i := range some {
-		if i == 0 {
-			b = append(b, `,"jobs":[`...)
-		} else {
-			b = append(b, ',')
+func page(some []moment, of int) doc {
+	return func(w *writer) {
+		w.number("totalRecordsWithoutPaging", int64(of))
+		if len(some) == 0 {
+			return
 		}
-		b = some[i].line(b)
+		w.list("jobs", len(some), func(i int) {
+			w.object("jobSummary", func() { some[i].line(w) })
+		})
 	}
-	if len(some) > 0 {
-		b = append(b, ']')
-	}
-	return append(b, '}')
 }

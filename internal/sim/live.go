@@ -17,8 +17,10 @@ type live struct {
 	totalBytes int64         // of application data, when it is done
 	totalFiles int64
 
-	general []byte // generalInfo and summary, each open at its end
-	summary []byte
+	before *live // had the number until this one began; nil for none
+
+	general *kept // of generalInfo, and of a list's line, what does not change
+	summary *kept
 	answers atomic.Int64 // of JobDetails
 }
 
@@ -30,10 +32,8 @@ type step struct {
 	elapsed time.Duration // spent in busy states before this step
 	worked  time.Duration // elapsed without the stalled steps
 
-	state, phase, failures, reason, code string // as JSON
-	folders, files                       int    // failed
-	machines                             []byte // vmStatus, as JSON
-	failing                              map[string]string
+	folders, files int64     // failed
+	machines       *machines // nil without VMs
 }
 
 // moment is one job at one simulated time.
@@ -56,27 +56,31 @@ func newLive(config *Config, job Job) *live {
 	}
 	l.plan = l.planned()
 	if len(l.steps) > 0 {
-		l.general, l.summary = l.generalInfo(), l.summaryInfo()
+		l.general, l.summary = keep(l.generalInfo), keep(l.summaryInfo)
 	}
 	return l
 }
 
 // next is the step that follows those that are there.
 func (l *live) next(s Step) step {
-	n := step{
-		Step: s, done: s.finished(), ended: s.At,
-		state: quote(s.State), phase: quote(s.Phase), reason: quote(s.Reason), code: quote(s.Code),
-	}
+	n := step{Step: s, done: s.finished(), ended: s.At}
 	n.Failures = l.failuresText(s)
-	n.failures = quote(n.Failures)
 	_, _ = fmt.Sscanf(n.Failures, "%d Folders, %d Files", &n.folders, &n.files) // another text counts none
 	if len(l.steps) > 0 {
 		n.follow(&l.steps[len(l.steps)-1])
 	}
 	if n.machines == nil && s.VMs != nil {
-		n.machines, n.failing = l.vmStatus(&n), failing(s.VMs)
+		n.machines = newMachines(l.config, s, l.start(s.At), n.ended)
 	}
 	return n
+}
+
+// start is when the job began: with its first step, which may be the one at hand.
+func (l *live) start(at time.Duration) time.Duration {
+	if len(l.steps) > 0 {
+		return l.steps[0].At
+	}
+	return at
 }
 
 func (n *step) follow(last *step) {
@@ -92,7 +96,7 @@ func (n *step) follow(last *step) {
 		n.ended = last.ended
 	}
 	if n.done == last.done && slices.Equal(n.VMs, last.VMs) {
-		n.machines, n.failing = last.machines, last.failing
+		n.machines = last.machines
 	}
 }
 
@@ -102,16 +106,6 @@ func (l *live) failuresText(s Step) string {
 		return "0 Folders, 0 Files"
 	}
 	return s.Failures
-}
-
-func failing(vms []VM) map[string]string {
-	reasons := map[string]string{}
-	for _, vm := range vms {
-		if vm.Reason != "" {
-			reasons[vm.Name] = vm.Reason
-		}
-	}
-	return reasons
 }
 
 // planned lets a job that will not complete be far from done when it ends.
@@ -135,6 +129,9 @@ func (l *live) moment(at time.Duration) (moment, bool) {
 	}
 	if !exact {
 		i--
+	}
+	if i < 0 && l.before != nil {
+		return l.before.moment(at)
 	}
 	if i < 0 || l.steps[i].Forgot {
 		return moment{}, false

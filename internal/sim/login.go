@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"strings"
@@ -18,7 +20,7 @@ type sessions struct {
 	locked time.Time // until then
 }
 
-var unauthorized = refused(http.StatusUnauthorized, `{"errorMessage":"Access denied. The token is missing, wrong or expired.","errorCode":5}`)
+var unauthorized = refused(http.StatusUnauthorized, complaint("Access denied. The token is missing, wrong or expired.", 5))
 
 // token is the one that a request carries, in either of the two headers that clients use.
 func token(r *http.Request) string {
@@ -55,23 +57,41 @@ func (s *sessions) revoke(token string) {
 }
 
 // login refuses with 200 and without a token, as a CommServe does.
-func (s *Sim) login(body []byte) answer {
-	var given struct {
-		Username string `json:"username"`
-		Password []byte `json:"password"` // base64
-	}
-	malformed := json.Unmarshal(body, &given) != nil
+func (s *Sim) login(body []byte, broken *strike) answer {
+	given, err := readLogin(body)
 	now := s.now()
 	s.sessions.mu.Lock()
 	defer s.sessions.mu.Unlock()
+	if broken.is(AccountLocked) {
+		s.sessions.locked = now.Add(s.config.LockTime)
+	}
 	if s.sessions.locked.After(now) {
 		return s.loginRefused("The account is locked.", s.sessions.locked.Sub(now))
 	}
-	if malformed || given.Username != s.config.Username || string(given.Password) != s.config.Password {
+	if err != nil || broken.is(WrongPassword) || !given.match(s.config) {
 		return s.countWrong(now)
 	}
 	s.sessions.wrong = 0
 	return s.admit(now)
+}
+
+// credentials are what POST Login takes, in both formats.
+type credentials struct {
+	XMLName  xml.Name `json:"-" xml:"DM2ContentIndexing_CheckCredentialReq"`
+	Username string   `json:"username" xml:"username,attr"`
+	Password string   `json:"password" xml:"password,attr"` // base64
+}
+
+func readLogin(body []byte) (given credentials, err error) {
+	if isXML(body) {
+		return given, xml.Unmarshal(body, &given)
+	}
+	return given, json.Unmarshal(body, &given)
+}
+
+func (c *credentials) match(config *Config) bool {
+	password, err := base64.StdEncoding.DecodeString(c.Password)
+	return err == nil && c.Username == config.Username && string(password) == config.Password
 }
 
 // countWrong and the two below are called with the sessions locked.
@@ -85,9 +105,13 @@ func (s *Sim) countWrong(now time.Time) answer {
 }
 
 func (s *Sim) loginRefused(why string, locked time.Duration) answer {
-	return ok(fmt.Appendf(nil, `{"loginAttempts":%d,"remainingLockTime":%d,"isAccountLocked":%t,`+
-		`"errList":[{"errorCode":5,"errLogMessage":%s}]}`,
-		s.sessions.wrong, int(locked.Seconds()), locked > 0, quote(why)))
+	attempts := int64(s.sessions.wrong)
+	return ok(func(w *writer) {
+		w.number("loginAttempts", attempts)
+		w.number("remainingLockTime", int64(locked.Seconds()))
+		w.flag("isAccountLocked", locked > 0)
+		errList(w, 5, why)
+	})
 }
 
 func (s *Sim) admit(now time.Time) answer {
@@ -95,9 +119,17 @@ func (s *Sim) admit(now time.Time) answer {
 	n := mix(uint64(s.config.Seed)) + s.sessions.made
 	token := fmt.Sprintf("QSDK %016x%016x", mix(n), mix(^n))
 	s.sessions.alive[token] = now
-	return ok(append(object{
-		"token": token, "userName": s.config.Username, "aliasName": "1", "userGUID": guid(1), "loginAttempts": 0,
-		"remainingLockTime": 0, "isAccountLocked": false, "forcePasswordChange": false, "providerType": 1,
-		"capability": 4328650366975, "errList": []object{},
-	}.open(), '}'))
+	return ok(func(w *writer) {
+		w.text("token", token)
+		w.text("userName", s.config.Username)
+		w.text("aliasName", "1")
+		w.text("userGUID", guid(1))
+		w.number("loginAttempts", 0)
+		w.number("remainingLockTime", 0)
+		w.flag("isAccountLocked", false)
+		w.flag("forcePasswordChange", false)
+		w.number("providerType", 1)
+		w.number("capability", 4328650366975)
+		w.list("errList", 0, nil)
+	})
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 )
 
 // plot is what befalls a generated job.
@@ -29,6 +30,11 @@ var kinds = []weighted[Kind]{
 	{52, FileSystem}, {26, VirtualServer}, {13, Restore}, {5, DisasterRecovery}, {4, Verification},
 }
 
+var waits = []weighted[string]{{3, "Waiting"}, {1, "Queued"}}
+
+// partly is how a job ends of which some is missing.
+const partly = "Completed w/ one or more errors"
+
 // befall lets it happen, in the middle of the job's longest phase. It says whether the job has ended.
 func (p plot) befall(s *story) (ended bool) {
 	switch p {
@@ -51,6 +57,7 @@ func (p plot) befall(s *story) (ended bool) {
 		s.lose()
 		s.run(s.now.Phase, 17, 20)
 		s.hold()
+		s.cleanUp()
 		s.end("Failed")
 		return true
 	}
@@ -58,20 +65,28 @@ func (p plot) befall(s *story) (ended bool) {
 }
 
 func (s *story) failToStart() {
-	s.blame()
+	why := reasons[s.rng.IntN(len(reasons))]
+	s.now.Reason, s.now.Code = why.with(1), why.code
 	s.end("Failed to Start")
 }
 
-// hold makes the job pending. It stays so, and has its reason, until it runs again or ends.
+// hold makes the job pending. It stays so, and has its reason, until it runs again or ends; a number in
+// the reason may change.
 func (s *story) hold() {
-	s.now.State = "Pending"
-	s.blame()
-	s.goOn(5, 20)
+	why := reasons[s.rng.IntN(len(reasons))]
+	s.now.State, s.now.Code = "Pending", why.code
+	for n := range 1 + s.rng.IntN(3) {
+		s.now.Reason = why.with(9 - 2*n)
+		s.goOn(4, 6)
+	}
 }
 
-func (s *story) blame() {
-	why := reasons[s.rng.IntN(len(reasons))]
-	s.now.Reason, s.now.Code = why.text, why.code
+// cleanUp comes before some failures.
+func (s *story) cleanUp() {
+	if s.rng.IntN(3) == 0 {
+		s.now.State = "Abnormal Terminated Cleanup"
+		s.goOn(3, 5)
+	}
 }
 
 func (s *story) pause(soon, then string) {
@@ -104,23 +119,32 @@ func (s *story) lose() {
 	}
 }
 
+// loseMachines lets one of a few fail, or up to a twentieth of many, in four steps at most. A step's machines
+// are its own once they differ from those before.
 func (s *story) loseMachines() {
-	for _, i := range s.rng.Perm(len(s.now.VMs))[:1+s.rng.IntN(len(s.now.VMs)-1)] {
-		s.now.VMs[i].Reason = machineReasons[s.rng.IntN(len(machineReasons))]
+	all := len(s.now.VMs)
+	most := max(1, min(all-1, max(4, all/20)))
+	lost := s.rng.Perm(all)[:1+s.rng.IntN(most)]
+	for some := range slices.Chunk(lost, (len(lost)+3)/4) {
+		s.now.VMs = slices.Clone(s.now.VMs)
+		for _, i := range some {
+			s.now.VMs[i].Reason = machineReasons[s.rng.IntN(len(machineReasons))]
+		}
 		s.goOn(3, 5)
 	}
 }
 
-func (s *story) machines() {
-	for i := range 2 + s.rng.IntN(4) {
-		s.now.VMs = append(s.now.VMs, VM{Name: machine(s.rng, i)})
+func (s *story) machines(count int, id int64) {
+	s.now.VMs = make([]VM, count)
+	for i := range s.now.VMs {
+		s.now.VMs[i] = VM{Name: machine(s.rng, i), Job: childOf(id, i)}
 	}
 }
 
 func (p plot) outcome() string {
 	switch {
 	case p == partial:
-		return "Completed w/ one or more errors"
+		return partly
 	case p == warned:
 		return "Completed w/ one or more warnings"
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // Served is one answer to POST JobDetails.
@@ -23,7 +24,7 @@ type Served struct {
 	State    string
 	Phase    string
 	Failures string
-	Reason   string // progressInfo.reasonForJobDelay
+	Reason   string // progressInfo.reasonForJobDelay, U+FFFD for each byte that was no UTF-8
 	Code     string
 	VMs      map[string]string // of the machines that failed, the reasons; not to be changed
 	Finished bool              // for good
@@ -32,8 +33,8 @@ type Served struct {
 // told is what a whole answer tells.
 func (m *moment) told() *Served {
 	told := &Served{
-		Whole: true, Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
-		Reason: m.Reason, Code: m.Code, VMs: m.failing, Finished: m.done,
+		Whole: utf8.ValidString(m.State + m.Phase), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
+		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing(), Finished: m.done,
 	}
 	if m.Mute {
 		told.State, told.Phase, told.Reason = "", "", ""
@@ -47,9 +48,16 @@ func (m *moment) told() *Served {
 	return told
 }
 
+func (m *moment) failing() map[string]string {
+	if m.machines == nil {
+		return nil
+	}
+	return m.machines.failing
+}
+
 func served(id int64, asked time.Time, reply answer, broken *strike, err error) Served {
 	kept := Served{}
-	if reply.told != nil && err == nil {
+	if reply.told != nil && err == nil && broken.harmless() {
 		kept = *reply.told
 	}
 	kept.JobID, kept.Asked, kept.Served = id, asked, time.Now()

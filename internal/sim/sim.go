@@ -16,6 +16,8 @@ type Config struct {
 	Speed    float64 // simulated seconds in a second; 0 means 1
 	Jobs     int     // generated jobs that run at the start, from number 1001 on
 	Arrivals float64 // generated jobs that begin later, in a simulated second
+	VMs      int     // virtual machines of a generated job that has some; default 5
+	Oddities float64 // share of the generated jobs whose details name no state at the end, and share of the later ones with a number that was another's
 
 	Username      string        // default "watcher"
 	Password      string        // default "watcher"
@@ -32,7 +34,8 @@ type Config struct {
 	// The CommServe's clock shows Start + Clock()/Speed, so that what is fast are the jobs' lives.
 	Clock func() time.Duration
 
-	NoRecord bool // keep no Served, for long runs; Counts go on
+	NoRecord bool              // keep no Served, for long runs; Counts go on
+	Log      func(line string) // is told of each request; nil for none
 }
 
 // Sim is a CommServe. All its methods may be called at any time from any goroutine.
@@ -57,6 +60,7 @@ func New(config Config) *Sim {
 
 func (c Config) withDefaults() Config {
 	c.Speed = cmp.Or(c.Speed, 1)
+	c.VMs = cmp.Or(c.VMs, 5)
 	c.Username = cmp.Or(c.Username, "watcher")
 	c.Password = cmp.Or(c.Password, "watcher")
 	c.Token = cmp.Or(c.Token, "QSDK sim")
@@ -75,19 +79,18 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Add adds a scripted job, or replaces the one with its number. Its Steps may lie in the past or the future.
-func (s *Sim) Add(job Job) { s.jobs.add(newLive(s.config, job)) }
+// Add adds a scripted job. Its Steps may lie in the past or the future; a job that had its number is replaced
+// when the first of them comes.
+func (s *Sim) Add(job Job) { s.jobs.add(newLive(s.config, job), s.config.Clock()) }
 
-// String says what is played and how to sign in, for whoever started it by hand.
+// String says what is played.
 func (s *Sim) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CommServe of seed %d: %d jobs", s.config.Seed, len(s.jobs.known(s.config.Clock())))
 	if s.config.Arrivals > 0 {
 		fmt.Fprintf(&b, ", %g new ones a second", s.config.Arrivals*s.config.Speed)
 	}
-	fmt.Fprintf(&b, ", at %g times real speed\n", s.config.Speed)
-	fmt.Fprintf(&b, "sign in with token %q, or as %q with password %q\n",
-		s.config.Token, s.config.Username, s.config.Password)
+	fmt.Fprintf(&b, ", at %g times real speed", s.config.Speed)
 	return b.String()
 }
 

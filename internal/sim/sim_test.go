@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,12 @@ func (c *caller) text(method, path, body string) (int, string) {
 		c.t.Fatal(err)
 	}
 	return response.StatusCode, string(all)
+}
+
+func inJSON(d doc) []byte {
+	var w writer
+	w.answer("", d)
+	return w.b
 }
 
 // tree is a JSON answer whose members are found by path; numbers stay as they were written.
@@ -178,12 +185,23 @@ func TestCommServNamesItself(t *testing.T) {
 	}
 }
 
-func TestStringSaysHowToSignIn(t *testing.T) {
+func TestString(t *testing.T) {
 	got := New(Config{Seed: 4, Jobs: 20, Arrivals: 0.5, Speed: 10}).String()
-	want := "CommServe of seed 4: 20 jobs, 5 new ones a second, at 10 times real speed\n" +
-		"sign in with token \"QSDK sim\", or as \"watcher\" with password \"watcher\"\n"
-	if got != want {
+	if want := "CommServe of seed 4: 20 jobs, 5 new ones a second, at 10 times real speed"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestLog(t *testing.T) {
+	var lines []string
+	s := New(Config{Log: func(line string) { lines = append(lines, line) }})
+	s.Fault(Fault{Kind: LoginPage, Next: 1})
+	call(t, s).text("POST", "JobDetails", `{"jobId":7}`)
+	call(t, s).text("GET", "Job/8", "")
+	call(t, s).text("GET", "Nothing", "")
+	want := []string{"JobDetails 7: 200, 174 bytes, login-page", "Job/{id} 8: 200, 31 bytes", "not found: 404, 72 bytes"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got  %q\nwant %q", lines, want)
 	}
 }
 

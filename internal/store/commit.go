@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"time"
@@ -31,10 +32,19 @@ type Known struct {
 func (s *Store) Recall(id job.ID) (Known, error) {
 	var k Known
 	err := s.db.View(func(tx *bbolt.Tx) error {
+		line, _, _ := bytes.Cut(tx.Bucket(jobsBucket).Get(jobKey(id)), newline)
+		held, found := s.memory.recall(id, line)
+		if found {
+			k = held
+			return nil
+		}
 		r, _, err := readRecord(tx, id)
 		k = Known{
 			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated), Digest: r.Digest,
 			Terminal: r.Terminal, Owed: r.Owed, revision: r.Revision, sequence: r.Sequence,
+		}
+		if err == nil {
+			s.memory.keep(id, line, k)
 		}
 		return err
 	})

@@ -9,8 +9,8 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Digest sums up what is worth keeping of a snapshot. An active job's progress is not: it is
-// different in every answer.
+// Digest sums up what is worth keeping of a snapshot. An active job's progress is not, nor are its
+// machines' sizes: they are different in every answer.
 func Digest(s *job.Snapshot) uint64 {
 	sum := fnv.New64a()
 	if s.Terminal {
@@ -25,6 +25,7 @@ func Digest(s *job.Snapshot) uint64 {
 	addNumbers(sum, s.Priority, s.ParentJob, s.Attempt)
 	for _, vm := range s.Machines {
 		addTexts(sum, job.Text(vm.Name), vm.Reason)
+		addNumbers(sum, vm.Status)
 	}
 	return sum.Sum64()
 }

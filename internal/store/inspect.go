@@ -98,3 +98,11 @@ func readFormat(tx *bbolt.Tx) (int, error) {
 	}
 	return int(format), nil
 }
+
+// Inspect says what Open would refuse of a file, and leaves it as it is. A file that is not there is fine.
+func Inspect(path string) error {
+	if _, err := inspect(path); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}

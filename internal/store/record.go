@@ -28,6 +28,8 @@ type record struct {
 	Owed     bool   `json:"owed,omitempty"` // another watcher spoke: look again before anything is sent
 }
 
+var newline = []byte("\n") // between the two
+
 // kept is the second line: the snapshot with what events leave out.
 type kept struct {
 	job.Snapshot
@@ -54,7 +56,7 @@ func readRecord(tx *bbolt.Tx, id job.ID) (r record, snapshot []byte, err error) 
 	if value == nil {
 		return record{}, nil, nil
 	}
-	first, snapshot, _ := bytes.Cut(value, []byte("\n"))
+	first, snapshot, _ := bytes.Cut(value, newline)
 	if err := json.Unmarshal(first, &r); err != nil {
 		return record{}, nil, fmt.Errorf("%s in the store: %w", id, err)
 	}

@@ -4,7 +4,8 @@
 //	                                                               and the snapshot (record.go)
 //	outbox   <commcell>/<job id, 8 bytes><sequence, 8 bytes>    => event, as it is published (JSON); its subject
 //	                                                               is built when it is sent
-//	tracked  <commcell>/<job id, 8 bytes>                       => why we look at it: configured, discovered, owed
+//	tracked  <commcell>/<job id, 8 bytes>                       => why we look at it: configured, by hand, discovered,
+//	                                                               owed; or that we do not: untracked
 //	meta     format => the number of this layout; stream => name and birth of the stream last read;
 //	         cursor => the last sequence read of it, 8 bytes
 //
@@ -45,6 +46,7 @@ type Store struct {
 	Fault func(Point) error
 
 	commits group
+	memory  memory
 	unsent  atomic.Int64 // rows in the outbox
 
 	mu    sync.Mutex
@@ -80,9 +82,12 @@ func parseKey(key []byte, suffix int) job.ID {
 	end := len(key) - suffix
 	return job.ID{
 		CommCell: string(key[:end-9]),
-		Number:   int64(binary.BigEndian.Uint64(key[end-8 : end])),
+		Number:   keyNumber(key[:end]),
 	}
 }
+
+// keyNumber reads the job's number from a key of jobs or tracked.
+func keyNumber(key []byte) int64 { return int64(binary.BigEndian.Uint64(key[len(key)-8:])) }
 
 func keySequence(outboxKey []byte) uint64 {
 	return binary.BigEndian.Uint64(outboxKey[len(outboxKey)-8:])

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,7 +161,7 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		must(t, f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")))
 		tracked, err := f.Tracked("prod")
 		must(t, err)
-		if tracked[of(71)] != OwedLook {
+		if !slices.Equal(tracked, []Tracked{{71, OwedLook}}) {
 			t.Errorf("tracked %v, want an owed look", tracked)
 		}
 		look := f.sight(t, observed(of(71), "Killed", ""))
@@ -197,11 +198,11 @@ func TestTracked(t *testing.T) {
 	must(t, f.Track(Discovered, of(5)))
 	tracked, err := f.Tracked("prod")
 	must(t, err)
-	if len(tracked) != 3 || tracked[of(1)] != Discovered || tracked[of(2)] != Configured || tracked[of(5)] != Configured {
+	if !slices.Equal(tracked, []Tracked{{1, Discovered}, {2, Configured}, {5, Configured}}) {
 		t.Errorf("tracked are %v", tracked)
 	}
 	must(t, f.Configure("prod", nil))
-	if tracked, _ = f.Tracked("prod"); tracked[of(5)] != Discovered {
+	if tracked, _ = f.Tracked("prod"); !slices.Equal(tracked, []Tracked{{1, Discovered}, {2, Discovered}, {5, Discovered}}) {
 		t.Errorf("no longer configured, and tracked as %v", tracked)
 	}
 }
@@ -290,4 +291,49 @@ func TestCursor(t *testing.T) {
 	if stream, sequence, err := f.Cursor(); stream != "JOBS born today" || sequence != 42 || err != nil {
 		t.Errorf("cursor %q %d (%v)", stream, sequence, err)
 	}
+}
+
+func TestUntracked(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(1), "Running", "")
+	f.sent(t, of(1), 10)
+	if err := f.Untrack(of(1)); !errors.Is(err, ErrNotTracked) {
+		t.Errorf("untracking what is not tracked: %v", err)
+	}
+	must(t, f.Track(Discovered, of(1)))
+	must(t, f.Untrack(of(1)))
+	must(t, f.Track(Discovered, of(1)))
+	f.reopen(t)
+	f.tracks(t)
+
+	must(t, f.TakeOver(of(1), toldByAnother(t, of(1), "Suspended")))
+	f.tracks(t, Tracked{1, OwedLook})
+	look := f.sight(t, observed(of(1), "Suspended", ""))
+	look.Leave = true
+	must(t, f.Commit(look))
+	must(t, f.Track(Discovered, of(1)))
+	f.tracks(t)
+
+	if n, err := f.Forget("prod", at.Add(time.Hour)); n != 1 || err != nil {
+		t.Errorf("forgot %d, want 1 (%v)", n, err)
+	}
+	must(t, f.Track(Discovered, of(1)))
+	f.tracks(t, Tracked{1, Discovered})
+}
+
+func TestTrackedByHand(t *testing.T) {
+	f := newStore(t)
+	must(t, f.Track(Discovered, of(1)))
+	must(t, f.Untrack(of(1)))
+	must(t, f.Track(ByHand, of(1)))
+	must(t, f.Track(Discovered, of(1)))
+	f.tracks(t, Tracked{1, ByHand})
+	must(t, f.Configure("prod", []int64{1}))
+	must(t, f.Track(ByHand, of(1)))
+	f.tracks(t, Tracked{1, Configured})
+	must(t, f.Configure("prod", nil))
+	look := f.sight(t, observed(of(1), "Completed", ""))
+	look.Leave = true
+	must(t, f.Commit(look))
+	f.tracks(t)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,5 +165,19 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func (f *fixture) tracks(t testing.TB, want ...Tracked) {
+	t.Helper()
+	got, err := f.Tracked("prod")
+	must(t, err)
+	if !slices.Equal(got, want) {
+		t.Errorf("tracked are %v, want %v", got, want)
+	}
+	for _, one := range want {
+		if why, err := f.WhyTracked(of(one.Number)); err != nil || why != one.Why {
+			t.Errorf("%d is tracked as %q, want %q (%v)", one.Number, why, one.Why, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -15,8 +16,10 @@ type Why string
 // The reasons to look at a job.
 const (
 	Configured Why = "configured" // by the configuration: for ever
+	ByHand     Why = "by hand"    // by a person: until its end is told
 	Discovered Why = "discovered" // by the Job list: until its end is told
 	OwedLook   Why = "owed"       // by another watcher that spoke: until a look has answered
+	Untracked  Why = "untracked"  // not looked at, whatever the Job list says; until it is forgotten
 )
 
 // Track has the jobs looked at from now on. A reason that lasts longer stays; where nothing is new,
@@ -44,7 +47,15 @@ func (s *Store) Track(why Why, ids ...job.ID) error {
 	})
 }
 
-func outlasts(before, why Why) bool { return before == Configured || before == why }
+func outlasts(before, why Why) bool {
+	switch before {
+	case Configured:
+		return true
+	case ByHand, Untracked:
+		return why == Discovered || why == OwedLook || why == before
+	}
+	return before == why
+}
 
 func track(tx *bbolt.Tx, id job.ID, why Why) error {
 	tracked := tx.Bucket(trackedBucket)
@@ -61,27 +72,91 @@ func markOwed(tx *bbolt.Tx, id job.ID) error {
 	return track(tx, id, OwedLook)
 }
 
-// leave takes a job from the tracked set; a configured one stays.
+// leave takes a job from the tracked set; a configured one stays, and an untracked one stays out.
 func leave(tx *bbolt.Tx, id job.ID, leaves bool) error {
 	tracked := tx.Bucket(trackedBucket)
-	if !leaves || Why(tracked.Get(jobKey(id))) == Configured {
+	why := Why(tracked.Get(jobKey(id)))
+	if !leaves || why == Configured || why == Untracked {
 		return nil
 	}
 	return tracked.Delete(jobKey(id))
 }
 
+// ErrNotTracked says that a job is not looked at anyway.
+var ErrNotTracked = errors.New("not tracked")
+
+// Untrack has a job looked at no more, also if the Job list names it, until it is forgotten. What its
+// events owe is still told.
+func (s *Store) Untrack(id job.ID) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		tracked := tx.Bucket(trackedBucket)
+		if why := Why(tracked.Get(jobKey(id))); why == "" || why == Untracked {
+			return ErrNotTracked
+		}
+		return tracked.Put(jobKey(id), []byte(Untracked))
+	})
+}
+
+// Tracked is a job that is looked at, and why. There may be 100,000 of them: small.
+type Tracked struct {
+	Number int64
+	Why    Why
+}
+
 // Tracked lists the jobs of a CommCell that are looked at, in the order of their numbers.
-func (s *Store) Tracked(commCell string) (map[job.ID]Why, error) {
-	tracked := map[job.ID]Why{}
+func (s *Store) Tracked(commCell string) ([]Tracked, error) {
+	var tracked []Tracked
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		prefix := []byte(commCell + "/")
 		c := tx.Bucket(trackedBucket).Cursor()
-		for key, why := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, why = c.Next() {
-			tracked[parseKey(key, 0)] = Why(why)
+		for key, value := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, value = c.Next() {
+			why, err := toLookAt(tx, key, parseWhy(value))
+			if err != nil {
+				return err
+			}
+			if why != Untracked {
+				tracked = append(tracked, Tracked{keyNumber(key), why})
+			}
 		}
 		return nil
 	})
 	return tracked, err
+}
+
+// WhyTracked says why a job is looked at; "" if it is not.
+func (s *Store) WhyTracked(id job.ID) (why Why, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		key := jobKey(id)
+		why, err = toLookAt(tx, key, parseWhy(tx.Bucket(trackedBucket).Get(key)))
+		return err
+	})
+	if why == Untracked {
+		why = ""
+	}
+	return why, err
+}
+
+// toLookAt gives why a job is looked at. An untracked one still is where another watcher spoke of it:
+// without that look its events could never be sent.
+func toLookAt(tx *bbolt.Tx, key []byte, why Why) (Why, error) {
+	if why != Untracked {
+		return why, nil
+	}
+	r, _, err := readRecord(tx, parseKey(key, 0))
+	if r.Owed {
+		why = OwedLook
+	}
+	return why, err
+}
+
+// parseWhy gives one of the reasons without memory of its own.
+func parseWhy(text []byte) Why {
+	for _, why := range []Why{Configured, ByHand, Discovered, OwedLook, Untracked} {
+		if string(text) == string(why) {
+			return why
+		}
+	}
+	return Why(text)
 }
 
 // Configure makes the jobs given the configured ones of a CommCell. One that was configured before
@@ -96,8 +171,9 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 		now[job.ID{CommCell: commCell, Number: number}] = true
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		for id, why := range before {
-			if why != Configured || now[id] {
+		for _, t := range before {
+			id := job.ID{CommCell: commCell, Number: t.Number}
+			if t.Why != Configured || now[id] {
 				continue
 			}
 			if err := tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Discovered)); err != nil {
@@ -113,8 +189,8 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 	})
 }
 
-// Forget drops the snapshots of a CommCell's jobs that ended before a time, are not looked at, and
-// owe no event.
+// Forget drops the snapshots of a CommCell's jobs that ended before a time, or are untracked and were
+// last seen before it, are not looked at, and owe no event.
 func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err error) {
 	var old []job.ID
 	err = s.db.View(func(tx *bbolt.Tx) error {
@@ -141,7 +217,8 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 			if err != nil || !forgettable(tx, id, r, before) {
 				continue
 			}
-			if err := tx.Bucket(jobsBucket).Delete(jobKey(id)); err != nil {
+			err = errors.Join(tx.Bucket(jobsBucket).Delete(jobKey(id)), tx.Bucket(trackedBucket).Delete(jobKey(id)))
+			if err != nil {
 				return err
 			}
 			forgotten++
@@ -152,6 +229,9 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 }
 
 func forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
-	return r.Terminal && !r.Owed && r.Sequence == r.Acked && fromNanos(r.Asked).Before(before) &&
-		tx.Bucket(trackedBucket).Get(jobKey(id)) == nil
+	if r.Owed || r.Sequence != r.Acked || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
+		return false
+	}
+	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))
+	return why == Untracked || why == "" && r.Terminal
 }

@@ -42,6 +42,8 @@ type Config struct {
 	MaxAge   time.Duration // 0: messages are kept for ever
 	MaxBytes int64         // 0: no limit
 
+	ReadOnly bool // never make the stream, and read one whatever it is like
+
 	Log  *slog.Logger // default slog.Default()
 	Name string       // of the connection, as NATS shows it; default jobwatch
 }
@@ -107,6 +109,23 @@ func (b *Broker) LastError() error {
 	defer b.mu.Unlock()
 	return b.lastErr
 }
+
+// Usable says why nothing can be published or read now; nil if it can.
+func (b *Broker) Usable() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.fitting != nil:
+		return nil
+	case b.lastErr != nil:
+		return b.lastErr
+	case b.session != nil:
+		return errUnfit
+	}
+	return ErrDisconnected
+}
+
+var errUnfit = errors.New("connected to NATS, but the server or the stream does not fit; the log says why")
 
 func (b *Broker) up(s *session) {
 	b.mu.Lock()

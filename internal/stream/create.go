@@ -58,6 +58,15 @@ func passing(err error) bool {
 
 // overlap names the stream that holds our subjects, where we may know.
 func (b *Broker) overlap(ctx context.Context, s *session) error {
+	if err := b.held(ctx, s); err != nil {
+		return err
+	}
+	return misfit("stream %s cannot be made: another stream holds subjects of %s; take them from it (nats stream ls --subject=…), or set nats.subject_prefix",
+		b.cfg.Stream, strings.Join(b.cfg.Subjects, ", "))
+}
+
+// held is a misfit where another stream holds a subject of ours.
+func (b *Broker) held(ctx context.Context, s *session) error {
 	ctx, land := s.fly(ctx, "$JS.API.STREAM.NAMES")
 	defer land()
 	for _, subject := range b.cfg.Subjects {
@@ -66,6 +75,5 @@ func (b *Broker) overlap(ctx context.Context, s *session) error {
 				b.cfg.Stream, name, subject, name)
 		}
 	}
-	return misfit("stream %s cannot be made: another stream holds subjects of %s; take them from it (nats stream ls --subject=…), or set nats.subject_prefix",
-		b.cfg.Stream, strings.Join(b.cfg.Subjects, ", "))
+	return nil
 }

@@ -21,6 +21,9 @@ type EmbeddedConfig struct {
 	Listen     string       // host:port; port 0: any free one; "": no socket, only Config.InProcess
 	Dir        string       // made if absent; one process at a time
 	SyncAlways bool         // fsync before each acknowledgement; else every two minutes, and power loss loses messages
+	User       string       // with Password: what clients must say; "": nothing
+	Password   string       // with User
+	Token      string       // instead of User and Password
 	Log        *slog.Logger // of its warnings and errors; default slog.Default()
 }
 
@@ -77,6 +80,8 @@ func (c EmbeddedConfig) options() (*server.Options, error) {
 		StoreDir:   c.Dir,
 		SyncAlways: c.SyncAlways,
 		NoSigs:     true,
+
+		Username: c.User, Password: c.Password, Authorization: c.Token,
 	}
 	if opts.DontListen {
 		return opts, nil

@@ -54,6 +54,30 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
+func TestEmbeddedAsksWhoComes(t *testing.T) {
+	for name, row := range map[string]struct {
+		server EmbeddedConfig
+		right  Config
+	}{
+		"user and password": {EmbeddedConfig{User: "jobwatch", Password: "secret"}, Config{User: "jobwatch", Password: "secret"}},
+		"token":             {EmbeddedConfig{Token: "secret"}, Config{Token: "secret"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			row.server.Listen, row.server.Dir = "127.0.0.1:0", t.TempDir()
+			e := startEmbedded(t, row.server)
+			if got := Probe(soon(t), Config{URL: e.ClientURL()}); got[0].Grade != Failed || !strings.Contains(got[0].Text, "credentials refused") {
+				t.Errorf("a stranger gets %q", got)
+			}
+			for _, way := range []Config{{URL: e.ClientURL()}, {InProcess: e}} {
+				row.right.URL, row.right.InProcess = way.URL, way.InProcess
+				if got := Probe(soon(t), row.right); got[0].Grade != OK {
+					t.Errorf("a friend gets %q", got)
+				}
+			}
+		})
+	}
+}
+
 func TestEmbeddedDoesNotStart(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

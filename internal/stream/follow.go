@@ -1,11 +1,26 @@
 package stream
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// Start says where in the stream a reader begins, and what it reads. The zero Start is all of it.
+type Start struct {
+	Sequence uint64    // this message and those behind it; 0 or 1: all
+	Since    time.Time // instead of Sequence: what was stored at this time or later
+	Subjects []string  // filters, none within another; empty: all
+}
 
 // Follow gives yield every message of the stream from a sequence on (0 or 1: all), those to come included. It ends
 // with an error of yield, with ctx's, or with that of a lost connection.
 func (b *Broker) Follow(ctx context.Context, from uint64, yield func(Message) error) error {
-	r, err := b.openReader(ctx, max(from, 1))
+	return b.FollowFrom(ctx, Start{Sequence: from}, yield)
+}
+
+// FollowFrom is Follow of a part of the stream.
+func (b *Broker) FollowFrom(ctx context.Context, start Start, yield func(Message) error) error {
+	r, err := b.openReader(ctx, start)
 	if err != nil {
 		return err
 	}

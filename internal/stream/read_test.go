@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLast(t *testing.T) {
@@ -224,6 +225,52 @@ func TestFollow(t *testing.T) {
 	if err := <-done; !errors.Is(err, ErrDisconnected) {
 		t.Errorf("connection lost: got %v, want %v", err, ErrDisconnected)
 	}
+}
+
+func TestFollowFrom(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 2)
+	until(t, "the clock moves on", func() bool { return time.Since(storedAt(t, b, 2)) > time.Millisecond })
+	since := time.Now()
+	for i, job := range []int{3, 4, 3} {
+		publish(t, b, event(job, fmt.Sprintf("later-%d", i), []uint64{0, 0, 3}[i]))
+	}
+	for name, row := range map[string]struct {
+		start Start
+		want  []uint64
+	}{
+		"all":            {Start{}, []uint64{1, 2, 3, 4, 5}},
+		"from the third": {Start{Sequence: 3}, []uint64{3, 4, 5}},
+		"since a time":   {Start{Since: since}, []uint64{3, 4, 5}},
+		"a job":          {Start{Subjects: []string{"jobs.*.3.>"}}, []uint64{3, 5}},
+		"two jobs since": {Start{Since: since, Subjects: []string{"jobs.*.1.>", "jobs.*.4.>"}}, []uint64{4}},
+	} {
+		var got []uint64
+		ended := errors.New("that was the last")
+		err := b.FollowFrom(soon(t), row.start, func(m Message) error {
+			if got = append(got, m.Sequence); len(got) == len(row.want) {
+				return ended
+			}
+			return nil
+		})
+		if !errors.Is(err, ended) || !slices.Equal(got, row.want) {
+			t.Errorf("%s: got %v (%v), want %v", name, got, err, row.want)
+		}
+	}
+}
+
+// storedAt is when the stream took a message.
+func storedAt(t *testing.T, b *Broker, sequence uint64) time.Time {
+	t.Helper()
+	stream, err := admin(t, b).Stream(soon(t), "JOBS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := stream.GetMsg(soon(t), sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Time
 }
 
 func TestFollowEndsWithItsContext(t *testing.T) {

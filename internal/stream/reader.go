@@ -19,14 +19,14 @@ type reader struct {
 	delivered uint64 // messages so far; a gap in the consumer's own count is a message lost on the way
 }
 
-func (b *Broker) openReader(ctx context.Context, from uint64) (*reader, error) {
+func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
 	s, err := b.usable()
 	if err != nil {
 		return nil, err
 	}
 	ctx, land := s.watch(ctx, "$JS.API.CONSUMER.>")
 	explain := func(err error) error { return fmt.Errorf("read stream %s: %w", b.cfg.Stream, grounded(ctx, err)) }
-	msgs, err := s.consume(ctx, b.cfg.Stream, from)
+	msgs, err := s.consume(ctx, b.cfg.Stream, start)
 	if err != nil {
 		defer land()
 		return nil, explain(err)
@@ -35,17 +35,22 @@ func (b *Broker) openReader(ctx context.Context, from uint64) (*reader, error) {
 	return &reader{msgs: msgs, explain: explain, close: func() { stop(); msgs.Stop(); land() }}, nil
 }
 
-func (s *session) consume(ctx context.Context, stream string, from uint64) (jetstream.MessagesContext, error) {
+func (s *session) consume(ctx context.Context, stream string, start Start) (jetstream.MessagesContext, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	consumer, err := s.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+	config := jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       from,
+		OptStartSeq:       max(start.Sequence, 1),
+		FilterSubjects:    start.Subjects,
 		AckPolicy:         jetstream.AckNonePolicy,
 		InactiveThreshold: 30 * time.Second,
 		Replicas:          1,
 		MemoryStorage:     true,
-	})
+	}
+	if !start.Since.IsZero() {
+		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &start.Since
+	}
+	consumer, err := s.js.CreateConsumer(ctx, stream, config)
 	if err != nil {
 		return nil, err
 	}

@@ -79,20 +79,31 @@ func (b *Broker) check(ctx context.Context, s *session) error {
 	}
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if b.cfg.ReadOnly {
+			return misfit("stream %s: not there yet; start the watcher, which makes it", b.cfg.Stream)
+		}
 		info, err = b.create(ctx, s)
 	}
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
 	}
+	if b.cfg.ReadOnly {
+		return nil
+	}
 	if lines := misfits(b.cfg, info.Config); len(lines) > 0 {
 		return &MisfitError{lines}
 	}
 	b.warn(differences(b.cfg, info.Config))
-	if n := s.nc.MaxPayload(); n < largest {
-		b.warn([]string{fmt.Sprintf("%s: max_payload is %d, an event may need %d; raise it in the server's configuration",
-			s.host, n, largest)})
-	}
+	b.warn(s.payloadTooSmall())
 	return nil
+}
+
+func (s *session) payloadTooSmall() []string {
+	n := s.nc.MaxPayload()
+	if n >= largest {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: max_payload is %d, an event may need %d; raise it in the server's configuration", s.host, n, largest)}
 }
 
 func (b *Broker) warn(lines []string) {

@@ -48,7 +48,7 @@ func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Me
 	if read >= to {
 		return read, nil
 	}
-	r, err := b.openReader(ctx, from)
+	r, err := b.openReader(ctx, Start{Sequence: from})
 	if err != nil {
 		return read, err
 	}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/config"
+)
+
+// checkCommCell goes as far as the CommServe lets it.
+func checkCommCell(ctx context.Context, cell config.CommCell) []finding {
+	p := &commCellProbe{cell: cell}
+	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.details} {
+		if !step(ctx) {
+			break
+		}
+	}
+	return p.found
+}
+
+// commCellProbe is a row of steps, each of which says whether the next is worth trying.
+type commCellProbe struct {
+	cell   config.CommCell
+	client *commvault.Client
+	tls    *tls.Config
+	host   string // and port
+	jobs   int    // of the list
+	newest int64  // of them
+	found  []finding
+}
+
+func (p *commCellProbe) what(step string) string { return "commcell " + p.cell.Name + ": " + step }
+
+func (p *commCellProbe) ok(step, format string, values ...any) bool {
+	p.found = append(p.found, fine(p.what(step), format, values...))
+	return true
+}
+
+func (p *commCellProbe) failed(step string, err error) bool {
+	p.found = append(p.found, broken(p.what(step), err))
+	return false
+}
+
+func (p *commCellProbe) warn(step, format string, values ...any) {
+	p.found = append(p.found, doubtful(p.what(step), format, values...))
+}
+
+func (p *commCellProbe) settings(context.Context) bool {
+	var err error
+	if p.client, err = newClient(p.cell, nil, slog.New(slog.DiscardHandler)); err != nil {
+		return p.failed("settings", err)
+	}
+	if p.tls, err = newTLS(p.cell.TLS); err != nil {
+		return p.failed("settings", err)
+	}
+	return true
+}
+
+func (p *commCellProbe) name(ctx context.Context) bool {
+	u, err := url.Parse(p.cell.URL)
+	if err != nil {
+		return p.failed("name", err)
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	p.host = net.JoinHostPort(u.Hostname(), port)
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.cell.Timeout)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupHost(ctx, u.Hostname())
+	if err != nil {
+		var unknown *net.DNSError
+		if errors.As(err, &unknown) && unknown.IsNotFound {
+			err = fmt.Errorf("%s: no such host; mend url:, or the name server", u.Hostname())
+		}
+		return p.failed("name", err)
+	}
+	return p.ok("name", "%s is %s", u.Hostname(), strings.Join(addresses, ", "))
+}
+
+func (p *commCellProbe) connection(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, p.cell.Timeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.host)
+	if err != nil {
+		return p.failed("connection", err)
+	}
+	defer conn.Close()
+	if !strings.HasPrefix(p.cell.URL, "https:") {
+		if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
+			p.warn("connection", "plain HTTP carries the token and the password for all to read; use https where the web server offers it")
+		}
+		return p.ok("connection", "%s answers", p.host)
+	}
+	return p.handshake(ctx, conn)
+}
+
+const soonExpired = 30 * 24 * time.Hour
+
+// handshake looks at the certificate that requests will meet. What is wrong with one the requests themselves say best.
+func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
+	secure := &tls.Config{}
+	if p.tls != nil {
+		secure = p.tls.Clone()
+	}
+	secure.ServerName, _, _ = net.SplitHostPort(p.host)
+	session := tls.Client(conn, secure)
+	if err := session.HandshakeContext(ctx); err != nil {
+		return true
+	}
+	if p.cell.TLS.InsecureSkipVerify {
+		p.warn("TLS", "the certificate is not verified: anybody on the way may read the token; name the certificate in tls.ca_file instead of insecure_skip_verify")
+	}
+	certificate := session.ConnectionState().PeerCertificates[0]
+	if left := time.Until(certificate.NotAfter); left < soonExpired {
+		p.warn("TLS", "the certificate ends on %s", certificate.NotAfter.Format(time.DateOnly))
+	}
+	return p.ok("TLS", "%s, certificate of %s, valid until %s", tls.VersionName(session.ConnectionState().Version),
+		certificate.Subject.CommonName, certificate.NotAfter.Format(time.DateOnly))
+}
+
+func (p *commCellProbe) list(ctx context.Context) bool {
+	numbers := map[int64]bool{}
+	err := p.client.List(ctx, p.cell.Discover.FinishedWithin, func(lines []commvault.Line) error {
+		for _, line := range lines {
+			numbers[line.Number] = true // one may be listed twice
+			p.newest = max(p.newest, line.Number)
+		}
+		return nil
+	})
+	p.jobs = len(numbers)
+	way := "token"
+	if p.cell.Auth.Username != "" {
+		way = "login"
+	}
+	if commvault.KindOf(err) == commvault.Auth {
+		return p.failed(way, err)
+	}
+	if err != nil {
+		return p.failed("job list", err)
+	}
+	p.ok(way, "accepted")
+	if p.jobs == 0 && p.cell.Discover.Enabled {
+		p.warn("job list", "holds no job: none has run within %v, or this user may see none", p.cell.Discover.FinishedWithin)
+		return true
+	}
+	return p.ok("job list", "holds %d jobs", p.jobs)
+}
+
+// details asks for one job: the first configured one, or the newest of the list.
+func (p *commCellProbe) details(ctx context.Context) bool {
+	var number int64
+	switch {
+	case len(p.cell.Jobs) > 0:
+		number = p.cell.Jobs[0]
+	case p.newest > 0:
+		number = p.newest
+	default:
+		p.warn("job details", "no job to ask for")
+		return true
+	}
+	seen, err := p.client.JobDetails(ctx, number)
+	if errors.Is(err, commvault.ErrUnknownJob) {
+		p.warn("job details", "the CommServe does not know job %d, or does not show it to this user", number)
+		return true
+	}
+	if err != nil {
+		return p.failed("job details", err)
+	}
+	state := string(seen.Snapshot.State)
+	if state == "" {
+		state = "without a state"
+	}
+	return p.ok("job details", "job %d of %s is %s", number, orDash(string(seen.Snapshot.Client)), state)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

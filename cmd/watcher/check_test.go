@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"jobwatch/internal/sim"
+	"jobwatch/internal/stream"
+)
+
+// TestCheck runs check before the first start of a watcher. Each row spoils one thing.
+func TestCheck(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		spoil  func(*place)
+		status int
+		says   []string
+	}{
+		{"all is well", func(*place) {}, done, []string{
+			"ok       commcell prod: connection: 127.0.0.1:", "ok       commcell prod: login: accepted",
+			"ok       commcell prod: job list: holds 1 jobs", "ok       commcell prod: job details: job 71 of fall is Running",
+			"ok       NATS: 127.0.0.1:", "ok       NATS stream: JOBS is not there yet; run makes it",
+			"ok       store: ", "is not there yet; run makes it"}},
+		{"no such host", func(p *place) { p.url = "http://commserve.invalid/api" }, failed, []string{
+			"failed   commcell prod: name: "}},
+		{"the CommServe is away", func(p *place) { p.url = "http://" + p.closedPort() + "/api" }, failed, []string{
+			"failed   commcell prod: connection: dial tcp 127.0.0.1:", "ok       NATS: "}},
+		{"a wrong password", func(p *place) { p.password = "another-secret" }, failed, []string{
+			`failed   commcell prod: login: commcell prod: login as "watcher" refused`}},
+		{"a web server that is no CommServe", func(p *place) {
+			p.serves = http.RedirectHandler("https://elsewhere.example.com/", http.StatusFound)
+		}, failed, []string{"failed   commcell prod: job list: Login: HTTP 302", "https://elsewhere.example.com/"}},
+		{"a job that the CommServe does not know", func(p *place) { p.jobs = "[99]" }, done, []string{
+			"warning  commcell prod: job details: the CommServe does not know job 99, or does not show it to this user"}},
+		{"NATS is away", func(p *place) { p.nats = "nats://" + p.closedPort() }, failed, []string{
+			"failed   NATS: nats://127.0.0.1:", "ok       commcell prod: login"}},
+		{"the embedded server's port is free", func(p *place) {
+			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, p.closedPort(), p.in("nats"))
+		}, done, []string{"ok       NATS: the embedded server can listen on 127.0.0.1:", "nats is not there yet; run makes it"}},
+		{"a store that is none", func(p *place) { p.write("watcher.db", strings.Repeat("a shopping list ", 20)) }, failed, []string{
+			"failed   store: ", "not a store of jobwatch"}},
+		{"a store under a file", func(p *place) { p.write("file", ""); p.store = p.in("file/data/watcher.db") }, failed, []string{
+			"failed   store: ", "not a directory; the watcher must be able to"}},
+		{"a taken HTTP address", func(p *place) { p.http = strings.TrimPrefix(p.commServe.URL, "http://") }, failed, []string{
+			"failed   HTTP: http.listen 127.0.0.1:", "address already in use; choose another"}},
+		{"a key of a later version", func(p *place) { p.more = "relays: []\ncluster: {enabled: true, instance: a}" }, done, []string{
+			"warning  configuration: cluster.enabled is accepted but not yet in force"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			row.spoil(p)
+			p.write("watcher.yaml", p.config())
+			before := p.files()
+			got := typed(t, "check", "-c", p.in("watcher.yaml"))
+			if got.status != row.status {
+				t.Errorf("status %d, want %d", got.status, row.status)
+			}
+			for _, part := range row.says {
+				if !strings.Contains(got.out, part) {
+					t.Errorf("%q is not in\n%s", part, got.out)
+				}
+			}
+			if row.status == failed && (strings.Count(got.errs, "\n") != 1 || !strings.Contains(got.errs, "checks failed")) {
+				t.Errorf("the last word is %q", got.errs)
+			}
+			if strings.Contains(got.out+got.errs, p.password) {
+				t.Errorf("the password is in\n%s%s", got.out, got.errs)
+			}
+			if after := p.files(); after != before {
+				t.Errorf("files before: %s, after: %s", before, after)
+			}
+		})
+	}
+}
+
+// place is a folder, a CommServe and a NATS server, and what the configuration says of them.
+type place struct {
+	t         *testing.T
+	dir       string
+	commServe *httptest.Server
+	serves    http.Handler
+
+	url, password, jobs, nats, store, http, more string
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	p := &place{t: t, dir: t.TempDir(), password: "watcher-secret", jobs: "[]"}
+	play := sim.New(sim.Config{Password: "watcher-secret"})
+	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{State: "Running", Phase: "Scan"}}})
+	p.serves = play
+	p.commServe = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serves.ServeHTTP(w, r) }))
+	t.Cleanup(p.commServe.Close)
+	nats, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nats.Close)
+	p.url, p.nats, p.store = p.commServe.URL+"/webconsole/api", nats.ClientURL(), p.in("data/watcher.db")
+	return p
+}
+
+func (p *place) config() string {
+	return fmt.Sprintf(`
+commcells: [{name: prod, url: %q, auth: {username: watcher, password: %q}, jobs: %s}]
+nats: {url: "%s"}
+store: {path: %q}
+http: {listen: %q}
+%s
+`, p.url, p.password, p.jobs, p.nats, p.store, p.http, p.more)
+}
+
+func (p *place) in(name string) string { return filepath.Join(p.dir, name) }
+
+func (p *place) write(name, text string) {
+	p.t.Helper()
+	if name == "watcher.db" {
+		p.store = p.in(name)
+	}
+	if err := os.WriteFile(p.in(name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// closedPort is an address where nobody listens.
+func (p *place) closedPort() string {
+	p.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func (p *place) files() string {
+	var names []string
+	err := filepath.WalkDir(p.dir, func(path string, _ os.DirEntry, err error) error {
+		names = append(names, path)
+		return err
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return strings.Join(names, " ")
+}

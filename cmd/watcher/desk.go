@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/control"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// desk is where jobs are asked for: that of the running watcher, or one on the store's file itself.
+type desk interface {
+	Jobs(ctx context.Context, after job.ID, limit int) ([]store.Listed, error)
+	Job(ctx context.Context, id job.ID) (store.Listed, error)
+	Track(ctx context.Context, id job.ID) error
+	Untrack(ctx context.Context, id job.ID) error
+	Stat(ctx context.Context) (store.Stat, error)
+}
+
+// atDesk runs do at the desk of the configuration that the command names. A store is made only for
+// what is to be written into it.
+func atDesk(c *cobra.Command, writes bool, do func(desk) error) error {
+	file, _ := c.Flags().GetString("config")
+	cfg, err := config.Load(file)
+	if err != nil {
+		return err
+	}
+	client, err := control.Dial(cfg.Store.Path)
+	if err == nil {
+		return fail(do(client))
+	}
+	if !errors.Is(err, control.ErrNobody) {
+		return fail(err)
+	}
+	if _, err := os.Stat(cfg.Store.Path); !writes && errors.Is(err, fs.ErrNotExist) {
+		return fail(fmt.Errorf("%s: no such store, and no watcher is running; start one with: watcher run -c %s", cfg.Store.Path, file))
+	}
+	st, err := store.Open(cfg.Store.Path, event.NewMinter(severities(cfg.Severity)))
+	if err != nil {
+		return fail(err)
+	}
+	return fail(errors.Join(do(newDesk(cfg, file, st, nil)), st.Close()))
+}
+
+// newDesk is the desk of who holds the store.
+func newDesk(cfg *config.Config, file string, st *store.Store, lookNow map[string]func(job.ID)) *control.Desk {
+	d := &control.Desk{Store: st, CommCells: map[string]control.CommCell{}}
+	for _, cell := range cfg.CommCells {
+		places := map[int64]string{}
+		for number, line := range cell.JobLines {
+			places[number] = fmt.Sprintf("%s:%d", file, line)
+		}
+		d.CommCells[cell.Name] = control.CommCell{Jobs: places, LookNow: lookNow[cell.Name]}
+	}
+	return d
+}

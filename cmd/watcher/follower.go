@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jobwatch/internal/stream"
+)
+
+// follower reads the stream as any subscriber does, on a connection of its own, and again where that was lost.
+type follower struct {
+	settings stream.Config
+	start    stream.Start
+	fromNow  bool // instead of start's place
+	print    func(stream.Message) error
+	log      *slog.Logger // of what happens after the start
+}
+
+// errAway says that there was no NATS to read from at the start.
+var errAway = errors.New("NATS is away")
+
+// Run prints until ctx ends. That NATS or the stream is not there at the start is an error; later it is waited for.
+func (f follower) Run(ctx context.Context) error {
+	broker := stream.New(f.settings)
+	ctx, cancel := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return broker.Run(ctx) })
+	group.Go(func() error {
+		defer cancel()
+		err := f.begin(ctx, broker)
+		if err == nil {
+			err = f.follow(ctx, broker)
+		}
+		return ignoreEnd(ctx, err)
+	})
+	return group.Wait()
+}
+
+// begin waits for NATS as long as a person would, and finds the place in the stream.
+func (f *follower) begin(ctx context.Context, broker *stream.Broker) error {
+	soon, cancel := context.WithTimeout(ctx, natsPatience)
+	defer cancel()
+	if _, err := broker.Ready(soon); err != nil {
+		if soon.Err() != nil && broker.LastError() != nil {
+			return fmt.Errorf("%w: %w", errAway, broker.LastError())
+		}
+		return err
+	}
+	if !f.fromNow {
+		return nil
+	}
+	is, err := broker.Info(ctx)
+	f.start.Sequence = is.Last + 1
+	return err
+}
+
+func (f *follower) follow(ctx context.Context, broker *stream.Broker) error {
+	for {
+		err := broker.FollowFrom(ctx, f.start, func(m stream.Message) error {
+			f.start.Since, f.start.Sequence = time.Time{}, m.Sequence+1
+			if err := f.print(m); err != nil {
+				return &printError{err}
+			}
+			return nil
+		})
+		var broken *printError
+		var refused *stream.RefusedError
+		switch {
+		case errors.As(err, &broken):
+			return broken.error
+		case errors.As(err, &refused):
+			return refused
+		}
+		if ctx.Err() == nil {
+			f.log.Warn("reading on as soon as NATS answers", "err", err)
+		}
+		if _, err := broker.Ready(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// printError is one of the output, which ends it: somebody has closed the pipe.
+type printError struct{ error }
+
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// ErrNobody says that no watcher serves the store.
+var ErrNobody = errors.New("no watcher is running")
+
+// Client uses the Desk of the watcher that serves a store. Its methods are the Desk's.
+type Client struct {
+	http *http.Client
+	path string
+}
+
+// Dial finds the watcher that serves a store. The error is ErrNobody where none does; else it says
+// what keeps us from it.
+func Dial(storePath string) (*Client, error) {
+	path, err := socketOf(storePath)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" || len(path) > longestSocket { // then a short one would be named in its place
+		return nil, ErrNobody
+	}
+	c := &Client{path: path}
+	c.http = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+	}}
+	conn, err := net.Dial("unix", path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, ErrNobody
+	case errors.Is(err, fs.ErrPermission):
+		return nil, noRight(path)
+	case err != nil:
+		return nil, err
+	}
+	return c, conn.Close()
+}
+
+// Jobs is Desk.Jobs.
+func (c *Client) Jobs(ctx context.Context, after job.ID, limit int) ([]store.Listed, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if after != (job.ID{}) {
+		query.Set("after", after.String())
+	}
+	var page jobPage
+	err := c.do(ctx, http.MethodGet, "/jobs?"+query.Encode(), &page)
+	return page.Jobs, err
+}
+
+// Job is Desk.Job.
+func (c *Client) Job(ctx context.Context, id job.ID) (store.Listed, error) {
+	var l store.Listed
+	err := c.do(ctx, http.MethodGet, "/jobs/"+id.String(), &l)
+	return l, err
+}
+
+// Track is Desk.Track.
+func (c *Client) Track(ctx context.Context, id job.ID) error {
+	return c.do(ctx, http.MethodPut, "/jobs/"+id.String(), nil)
+}
+
+// Untrack is Desk.Untrack.
+func (c *Client) Untrack(ctx context.Context, id job.ID) error {
+	return c.do(ctx, http.MethodDelete, "/jobs/"+id.String(), nil)
+}
+
+// Stat is Desk.Stat.
+func (c *Client) Stat(ctx context.Context) (store.Stat, error) {
+	var stat store.Stat
+	err := c.do(ctx, http.MethodGet, "/store", &stat)
+	return stat, err
+}
+
+func (c *Client) do(ctx context.Context, method, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, "http://watcher"+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("%s: the running watcher does not answer: %w", c.path, errors.Unwrap(err))
+	}
+	defer response.Body.Close()
+	decoder := json.NewDecoder(response.Body)
+	if response.StatusCode != http.StatusOK {
+		var refused refusal
+		if decoder.Decode(&refused) != nil || refused.Error == "" {
+			return fmt.Errorf("%s: the running watcher answers %s; is it another version?", c.path, response.Status)
+		}
+		return errors.New(refused.Error)
+	}
+	if into == nil {
+		return nil
+	}
+	return decoder.Decode(into)
+}

@@ -1,0 +1,193 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+func of(number int64) job.ID { return job.ID{CommCell: "prod", Number: number} }
+
+// office is a desk on a real store, and its server.
+type office struct {
+	*Desk
+	path   string
+	looked []job.ID
+	end    func() error
+}
+
+func newOffice(t *testing.T, path string) *office {
+	t.Helper()
+	o := &office{path: path}
+	st, err := store.Open(path, event.NewMinter(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	o.Desk = &Desk{Store: st, CommCells: map[string]CommCell{"prod": {
+		Jobs:    map[int64]string{71: "watcher.yaml:9"},
+		LookNow: func(id job.ID) { o.looked = append(o.looked, id) },
+	}}}
+	return o
+}
+
+// open serves until the test ends, or end is called.
+func (o *office) open(t *testing.T) *Client {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- (&Server{Store: o.path, Desk: o.Desk}).Run(ctx) }()
+	o.end = func() error { cancel(); return <-ended }
+	t.Cleanup(cancel)
+	for {
+		client, err := Dial(o.path)
+		if err == nil {
+			return client
+		}
+		select {
+		case err := <-ended:
+			t.Fatal(err)
+		default:
+		}
+		if !errors.Is(err, ErrNobody) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func refuses(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the error is %v, want %q in it", err, want)
+	}
+}
+
+// TestDesk is the same at the desk and through the socket.
+func TestDesk(t *testing.T) {
+	type desk interface {
+		Jobs(context.Context, job.ID, int) ([]store.Listed, error)
+		Job(context.Context, job.ID) (store.Listed, error)
+		Track(context.Context, job.ID) error
+		Untrack(context.Context, job.ID) error
+		Stat(context.Context) (store.Stat, error)
+	}
+	for name, at := range map[string]func(*testing.T, *office) desk{
+		"itself":             func(_ *testing.T, o *office) desk { return o.Desk },
+		"through the socket": func(t *testing.T, o *office) desk { return o.open(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
+			d := at(t, o)
+			ctx := t.Context()
+			for _, number := range []int64{5, 6, 7} {
+				if err := d.Track(ctx, of(number)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(o.looked, []job.ID{of(5), of(6), of(7)}) {
+				t.Errorf("looked at once at %v", o.looked)
+			}
+			if err := d.Untrack(ctx, of(6)); err != nil {
+				t.Fatal(err)
+			}
+			page, err := d.Jobs(ctx, of(5), 10)
+			if err != nil || len(page) != 2 || page[0].ID() != of(6) || page[0].Why != store.Untracked || page[1].Why != store.ByHand {
+				t.Errorf("behind prod/5 are %+v (%v)", page, err)
+			}
+			if page, err := d.Jobs(ctx, job.ID{}, 1); err != nil || len(page) != 1 || page[0].ID() != of(5) {
+				t.Errorf("the first is %+v (%v)", page, err)
+			}
+			if l, err := d.Job(ctx, of(7)); err != nil || l.ID() != of(7) {
+				t.Errorf("prod/7 is %+v (%v)", l, err)
+			}
+			if stat, err := d.Stat(ctx); err != nil || stat.Tracked["by hand"] != 2 || stat.Tracked["untracked"] != 1 || stat.Bytes == 0 {
+				t.Errorf("stat is %+v (%v)", stat, err)
+			}
+			_, err = d.Job(ctx, of(8))
+			refuses(t, err, "prod/8: no such job here")
+			refuses(t, d.Untrack(ctx, of(8)), "prod/8: not tracked")
+			refuses(t, d.Untrack(ctx, of(6)), "prod/6: not tracked")
+			refuses(t, d.Untrack(ctx, of(71)), "prod/71: tracked by the configuration, watcher.yaml:9")
+			refuses(t, d.Track(ctx, job.ID{CommCell: "dr", Number: 1}), `no CommCell "dr" in the configuration, which names prod`)
+			refuses(t, d.Untrack(ctx, job.ID{CommCell: "dr", Number: 1}), `no CommCell "dr"`)
+		})
+	}
+}
+
+func TestSocket(t *testing.T) {
+	t.Run("lies beside the store, for its owner alone, and goes with the server", func(t *testing.T) {
+		o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
+		o.open(t)
+		info, err := os.Stat(o.path + ".sock")
+		if err != nil || info.Mode() != fs.ModeSocket|0o600 {
+			t.Errorf("the socket is %v (%v)", info, err)
+		}
+		if err := o.end(); err != nil {
+			t.Error(err)
+		}
+		if _, err := Dial(o.path); !errors.Is(err, ErrNobody) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+	t.Run("takes the place of one that a killed watcher has left", func(t *testing.T) {
+		o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
+		left, err := listenUnix(o.path + ".sock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		left.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+		left.Close()
+		if _, err := Dial(o.path); !errors.Is(err, ErrNobody) {
+			t.Fatalf("nobody serves, and: %v", err)
+		}
+		o.open(t)
+	})
+	t.Run("is a short one where the path is too long", func(t *testing.T) {
+		t.Setenv("TMPDIR", "/tmp")
+		dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+		o := newOffice(t, filepath.Join(dir, "watcher.db"))
+		client := o.open(t)
+		if _, err := client.Stat(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(client.path); err != nil || info.Mode() != fs.ModeSocket|0o600 {
+			t.Errorf("the socket is %v (%v)", info, err)
+		}
+		killed := client.path // its file stays, as after kill -9
+		note, err := os.ReadFile(o.path + ".sock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.end(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(killed); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the short socket stays: %v", err)
+		}
+		if err := os.WriteFile(o.path+".sock", note, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o.open(t)
+	})
+	t.Run("leaves a file alone that is none of ours", func(t *testing.T) {
+		o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
+		for _, text := range []string{"somebody's", "/etc/passwd\n", ""} {
+			if err := os.WriteFile(o.path+".sock", []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			refuses(t, (&Server{Store: o.path, Desk: o.Desk}).Run(t.Context()), "in the place of the watcher's socket")
+			if got, err := os.ReadFile(o.path + ".sock"); err != nil || string(got) != text {
+				t.Errorf("the file holds %q now (%v)", got, err)
+			}
+		}
+	})
+}

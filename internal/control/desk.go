@@ -1,0 +1,85 @@
+// Package control is the desk at which people ask for jobs, and have them tracked or untracked: the
+// Desk works on the store; a Server lets others use it through a Unix socket, and a Client does.
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// Desk answers from a store, in the process that holds it.
+type Desk struct {
+	Store     *store.Store
+	CommCells map[string]CommCell // by name
+}
+
+// CommCell is what the desk knows of a CommCell of the configuration.
+type CommCell struct {
+	Jobs    map[int64]string // configured job => where the configuration lists it, "watcher.yaml:12"
+	LookNow func(job.ID)     // nil: nobody looks
+}
+
+// Jobs lists up to limit jobs behind the one given, in the order of CommCell and number.
+func (d *Desk) Jobs(_ context.Context, after job.ID, limit int) ([]store.Listed, error) {
+	return d.Store.List(after, limit)
+}
+
+// Job shows one job. The error says so where nothing is known of it.
+func (d *Desk) Job(_ context.Context, id job.ID) (store.Listed, error) {
+	l, found, err := d.Store.Show(id)
+	if err == nil && !found {
+		err = fmt.Errorf("%s: no such job here; list them with: watcher jobs list", id)
+	}
+	return l, err
+}
+
+// Track has a job looked at from now on, until its end is told; at once where somebody looks.
+func (d *Desk) Track(_ context.Context, id job.ID) error {
+	cell, err := d.commCell(id)
+	if err != nil {
+		return err
+	}
+	if err := d.Store.Track(store.ByHand, id); err != nil {
+		return err
+	}
+	if cell.LookNow != nil {
+		cell.LookNow(id)
+	}
+	return nil
+}
+
+// Untrack has a job looked at no more until it is forgotten. One of the configuration is refused.
+func (d *Desk) Untrack(_ context.Context, id job.ID) error {
+	cell, err := d.commCell(id)
+	if err != nil {
+		return err
+	}
+	if place, configured := cell.Jobs[id.Number]; configured {
+		return fmt.Errorf("%s: tracked by the configuration, %s; take it out there and restart", id, place)
+	}
+	err = d.Store.Untrack(id)
+	if errors.Is(err, store.ErrNotTracked) {
+		return fmt.Errorf("%s: not tracked; list what is with: watcher jobs list", id)
+	}
+	return err
+}
+
+// Stat counts what the store holds.
+func (d *Desk) Stat(context.Context) (store.Stat, error) { return d.Store.Stat() }
+
+func (d *Desk) commCell(id job.ID) (CommCell, error) {
+	cell, known := d.CommCells[id.CommCell]
+	if !known {
+		names := slices.Sorted(maps.Keys(d.CommCells))
+		return CommCell{}, fmt.Errorf("%s: no CommCell %q in the configuration, which names %s",
+			id, id.CommCell, strings.Join(names, ", "))
+	}
+	return cell, nil
+}

@@ -1,0 +1,109 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// Server lets other processes of the same user use a Desk.
+//
+//	GET    /jobs?after=prod/71&limit=500    => {"jobs": […]}
+//	GET    /jobs/{commcell}/{id}            => one of them
+//	PUT    /jobs/{commcell}/{id}            tracks it
+//	DELETE /jobs/{commcell}/{id}            untracks it
+//	GET    /store                           => store.Stat
+//
+// A refusal is {"error": "a sentence"} with the status 409.
+type Server struct {
+	Store string // the store's file; whoever holds that may take the socket's place
+	Desk  *Desk
+}
+
+// Run serves until ctx ends. Its error says why there can be no socket.
+func (s *Server) Run(ctx context.Context) error {
+	listener, leave, err := listen(s.Store)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	server := &http.Server{Handler: s.Desk.handler(), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+func (d *Desk) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /jobs", func(w http.ResponseWriter, r *http.Request) {
+		after, limit, err := page(r)
+		if err != nil {
+			answer(w, nil, err)
+			return
+		}
+		jobs, err := d.Jobs(r.Context(), after, limit)
+		answer(w, jobPage{jobs}, err)
+	})
+	mux.HandleFunc("GET /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return d.Job(ctx, id) }))
+	mux.HandleFunc("PUT /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, d.Track(ctx, id) }))
+	mux.HandleFunc("DELETE /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, d.Untrack(ctx, id) }))
+	mux.HandleFunc("GET /store", func(w http.ResponseWriter, r *http.Request) {
+		stat, err := d.Stat(r.Context())
+		answer(w, stat, err)
+	})
+	return mux
+}
+
+type jobPage struct {
+	Jobs []store.Listed `json:"jobs"`
+}
+
+type refusal struct {
+	Error string `json:"error"`
+}
+
+const largestPage = 1000 // jobs
+
+func page(r *http.Request) (after job.ID, limit int, err error) {
+	limit = largestPage
+	if text := r.FormValue("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil {
+			return job.ID{}, 0, err
+		}
+	}
+	if text := r.FormValue("after"); text != "" {
+		after, err = job.ParseID(text)
+	}
+	return after, min(max(limit, 1), largestPage), err
+}
+
+func named(do func(context.Context, job.ID) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id, err := job.ParseID(r.PathValue("commcell") + "/" + r.PathValue("id"))
+		if err != nil {
+			answer(w, nil, err)
+			return
+		}
+		value, err := do(r.Context(), id)
+		answer(w, value, err)
+	}
+}
+
+func answer(w http.ResponseWriter, value any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusConflict)
+		value = refusal{err.Error()}
+	}
+	_ = json.NewEncoder(w).Encode(value) // who asked has gone, if this fails
+}

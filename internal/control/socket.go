@@ -1,0 +1,126 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// longestSocket is what Linux and macOS both take of a Unix socket's path, in bytes.
+const longestSocket = 103
+
+// besideStore is where a store's socket lies; where that path is too long for one, a file in its place
+// holds the path of one that is short.
+func besideStore(storePath string) string { return storePath + ".sock" }
+
+// socketOf finds the socket that belongs to a store, whether or not somebody serves it.
+func socketOf(storePath string) (string, error) {
+	path := besideStore(storePath)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil
+	case errors.Is(err, fs.ErrPermission):
+		return "", noRight(path)
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return path, nil
+	}
+	short, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return "", noRight(path)
+	}
+	return strings.TrimSpace(string(short)), err
+}
+
+func noRight(path string) error {
+	return fmt.Errorf("%s: no right to use the running watcher's socket; run this as the user that runs the watcher", path)
+}
+
+// listen takes the place of a socket that a killed watcher has left: it had the store, and we have it now.
+func listen(storePath string) (l net.Listener, leave func(), err error) {
+	beside := besideStore(storePath)
+	if err := takePlace(storePath); err != nil {
+		return nil, nil, err
+	}
+	if len(beside) <= longestSocket {
+		l, err := listenUnix(beside)
+		return l, func() {}, err
+	}
+	dir, err := os.MkdirTemp("", shortDir+"*")
+	if err != nil {
+		return nil, nil, err
+	}
+	short := filepath.Join(dir, shortName)
+	leave = func() {
+		_ = os.RemoveAll(dir)
+		_ = os.Remove(beside)
+	}
+	l, err = listenUnix(short)
+	if err == nil {
+		err = writeWhole(beside, short+"\n")
+	}
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return l, leave, nil
+}
+
+// writeWhole leaves nobody a file to read that is not written to its end.
+func writeWhole(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+const (
+	shortDir  = "jobwatch-"
+	shortName = "control.sock"
+)
+
+// takePlace takes away what a killed watcher has left, and nothing else: a file of that name may be somebody's.
+func takePlace(storePath string) error {
+	beside := besideStore(storePath)
+	path, err := socketOf(storePath)
+	if err != nil {
+		return err
+	}
+	if path != beside {
+		if filepath.Base(path) != shortName || !strings.HasPrefix(filepath.Base(filepath.Dir(path)), shortDir) {
+			return inTheWay(beside)
+		}
+		return errors.Join(os.RemoveAll(filepath.Dir(path)), os.Remove(beside))
+	}
+	info, err := os.Lstat(beside)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return inTheWay(beside)
+	}
+	return os.Remove(beside)
+}
+
+func inTheWay(path string) error {
+	return fmt.Errorf("%s: in the place of the watcher's socket; move it away", path)
+}
+
+// listenUnix gives the socket its mode as it is made: nobody else gets to it in between.
+func listenUnix(path string) (net.Listener, error) {
+	defer syscall.Umask(syscall.Umask(0o177))
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,107 @@
+package metrics
+
+import (
+	"maps"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/poller"
+	"jobwatch/internal/publish"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
+)
+
+// Sources are read at each scrape.
+type Sources struct {
+	Store     *store.Store
+	Publisher *publish.Publisher
+	Pollers   []*poller.Poller
+}
+
+// Read has the metrics tell what the sources hold. It is called once.
+func (m *Metrics) Read(s Sources) { m.registry.MustRegister(collector{s}) }
+
+type collector struct{ Sources }
+
+var (
+	published     = describe("published_total", "Events that the broker has acknowledged.")
+	publishErrors = describe("publish_errors_total", "Publishes that the broker has not acknowledged, by reason.", "reason")
+	outboxEvents  = describe("outbox_events", "Events that wait for the broker.")
+	outboxOldest  = describe("outbox_oldest_seconds", "Age of the oldest event that waits for the broker; 0: none waits.")
+	tracked       = describe("tracked_jobs", "Jobs looked at, by the class of their state (unknown: also those without an answer yet).", "commcell", "class")
+	up            = describe("commcell_up", "1: the last tick that asked the CommServe got an answer; 0: it got none.", "commcell")
+	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
+)
+
+// reasons of publish errors and classes of jobs start at 0; others may join them.
+var (
+	reasons = []string{
+		stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Misfit, stream.Subject,
+		"disconnected", "sequence", "busy", "no_stream", "unacknowledged",
+	}
+	classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}
+)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prefix+"_"+name, help, labels, nil)
+}
+
+// Describe is for the registry.
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{published, publishErrors, outboxEvents, outboxOldest, tracked, up, leases} {
+		to <- d
+	}
+}
+
+// Collect is for the registry.
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
+	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	count(published, float64(c.Publisher.Counts.Published.Load()))
+	for reason, n := range withZeros(c.Publisher.Errors()) {
+		count(publishErrors, float64(n), reason)
+	}
+	gauge(outboxEvents, float64(c.Store.Unsent()))
+	if oldest, err := c.Store.OldestUnsent(); err == nil {
+		gauge(outboxOldest, age(oldest))
+	}
+	for _, p := range c.Pollers {
+		t := p.Counts.Totals()
+		for _, class := range classes {
+			gauge(tracked, float64(t.Classes[string(class)]), p.CommCell, string(class))
+		}
+		if !t.Since.IsZero() {
+			gauge(up, oneIf(t.Up), p.CommCell)
+		}
+	}
+	gauge(leases, 0)
+}
+
+func withZeros(counts map[string]int64) map[string]int64 {
+	all := map[string]int64{}
+	for _, reason := range reasons {
+		all[reason] = 0
+	}
+	maps.Copy(all, counts)
+	return all
+}
+
+func age(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(t).Seconds())
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

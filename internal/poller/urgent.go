@@ -1,0 +1,40 @@
+package poller
+
+import (
+	"context"
+
+	"jobwatch/internal/job"
+)
+
+const urgentJobs = 64 // that wait to be looked at; what comes beyond them is left to the next tick
+
+// LookNow has a tracked job looked at at once, not at the next tick. It does not wait for the answer.
+func (p *Poller) LookNow(id job.ID) {
+	select {
+	case p.urgent <- id:
+	default:
+	}
+}
+
+func (p *Poller) lookWhenTold(ctx context.Context) error {
+	for {
+		select {
+		case id := <-p.urgent:
+			if err := p.lookOutOfTurn(ctx, id); err != nil && ctx.Err() == nil {
+				p.Log.Error("look cut short", "job", id.String(), "err", err)
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// lookOutOfTurn looks at a job unless it has been untracked meanwhile. Whether the CommCell answers is
+// for the ticks to say.
+func (p *Poller) lookOutOfTurn(ctx context.Context, id job.ID) error {
+	why, err := p.Store.WhyTracked(id)
+	if err != nil || why == "" {
+		return err
+	}
+	return p.lookAt(ctx, newTick(1), trackedJob{id, why})
+}

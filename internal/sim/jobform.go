@@ -1,0 +1,85 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// jobForm is a Job as it is asked for over HTTP.
+type jobForm struct {
+	ID     int64      `json:"id"`
+	Kind   string     `json:"kind"`
+	Parent int64      `json:"parent"`
+	Client string     `json:"client"`
+	Steps  []stepForm `json:"steps"`
+}
+
+type stepForm struct {
+	After    duration `json:"after"` // the request, in simulated time
+	State    string   `json:"state"`
+	Phase    string   `json:"phase"`
+	Failures string   `json:"failures"`
+	Reason   string   `json:"reason"`
+	Code     string   `json:"code"`
+	VMs      []vmForm `json:"vms"`
+	Stalled  bool     `json:"stalled"`
+	Forgot   bool     `json:"forgot"`
+	Mute     bool     `json:"mute"`
+}
+
+type vmForm struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+	Job    int64  `json:"job"`
+}
+
+var kindNames = map[string]Kind{
+	"": FileSystem, "file-system": FileSystem, "virtual-server": VirtualServer, "restore": Restore,
+	"disaster-recovery": DisasterRecovery, "verification": Verification,
+}
+
+// job is the job of a request that came at a simulated time.
+func (form *jobForm) job(at time.Duration) (Job, error) {
+	kind, known := kindNames[form.Kind]
+	switch {
+	case form.ID <= 0:
+		return Job{}, errors.New("id: a job has a number above 0")
+	case !known:
+		return Job{}, fmt.Errorf("kind: there is no %q, but %q", form.Kind, slices.Sorted(maps.Keys(kindNames))[1:])
+	case len(form.Steps) == 0:
+		return Job{}, errors.New("steps: a job needs one at least")
+	}
+	job := Job{ID: form.ID, Kind: kind, Parent: form.Parent, Client: form.Client}
+	for i := range form.Steps {
+		step, err := form.Steps[i].step(at)
+		if err != nil {
+			return Job{}, fmt.Errorf("steps[%d]: %w", i, err)
+		}
+		job.Steps = append(job.Steps, step)
+	}
+	return job, nil
+}
+
+// aYear bounds what a clock can be asked for.
+const aYear = 365 * 24 * time.Hour
+
+func (form *stepForm) step(at time.Duration) (Step, error) {
+	after := time.Duration(form.After)
+	switch {
+	case form.State == "" && !form.Forgot:
+		return Step{}, errors.New("state: it needs one, unless it is forgot")
+	case after > aYear || after < -aYear:
+		return Step{}, fmt.Errorf("after: %v is more than a year off", after)
+	}
+	s := Step{
+		At: at + after, State: form.State, Phase: form.Phase, Failures: form.Failures, Reason: form.Reason,
+		Code: form.Code, Stalled: form.Stalled, Forgot: form.Forgot, Mute: form.Mute,
+	}
+	for _, vm := range form.VMs {
+		s.VMs = append(s.VMs, VM(vm))
+	}
+	return s, nil
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"bytes"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/job"
+)
+
+// Listed is what people are shown of a job.
+type Listed struct {
+	Snapshot job.Snapshot // the newest held; of a job never seen its names alone
+	Seen     time.Time    // when that was asked for; zero: unknown, or never seen
+	Told     job.Told     // what the stream says of it, or will once the unsent events are there
+	Why      Why          // why it is looked at; "": it is not any more
+	Owed     bool         // another watcher spoke: the next look tells anew
+	Sequence uint64       // of its last event, sent or not; 0: none
+	Sent     uint64       // of its last event that the broker acknowledged
+	Unsent   int          // events that wait for the broker
+}
+
+// ID names the job listed.
+func (l Listed) ID() job.ID { return l.Snapshot.JobID() }
+
+// List reads up to limit jobs behind the one given, by CommCell and number; the zero ID is before
+// all. A tracked job that was never seen is among them; a CommCell itself is not.
+func (s *Store) List(after job.ID, limit int) ([]Listed, error) {
+	var page []Listed
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		next := mergeKeys(tx, behind(after))
+		for len(page) < limit {
+			key := next()
+			if key == nil {
+				return nil
+			}
+			id := parseKey(key, 0)
+			if id.IsCommCell() {
+				continue
+			}
+			l, _, err := list(tx, id)
+			if err != nil {
+				return err
+			}
+			page = append(page, l)
+		}
+		return nil
+	})
+	return page, err
+}
+
+// Show reads one job as List does; false if the store knows nothing of it.
+func (s *Store) Show(id job.ID) (Listed, bool, error) {
+	var l Listed
+	found := false
+	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+		l, found, err = list(tx, id)
+		return err
+	})
+	return l, found && err == nil && !id.IsCommCell(), err
+}
+
+// behind is where the keys behind a job's begin.
+func behind(id job.ID) []byte {
+	if id == (job.ID{}) {
+		return nil
+	}
+	return jobKey(job.ID{CommCell: id.CommCell, Number: id.Number + 1})
+}
+
+// mergeKeys walks the keys of jobs and tracked as one, in order.
+func mergeKeys(tx *bbolt.Tx, from []byte) (next func() []byte) {
+	seen, tracked := tx.Bucket(jobsBucket).Cursor(), tx.Bucket(trackedBucket).Cursor()
+	a, _ := seen.Seek(from)
+	b, _ := tracked.Seek(from)
+	return func() []byte {
+		key := a
+		if a == nil || b != nil && bytes.Compare(b, a) < 0 {
+			key = b
+		}
+		if bytes.Equal(a, key) {
+			a, _ = seen.Next()
+		}
+		if bytes.Equal(b, key) {
+			b, _ = tracked.Next()
+		}
+		return key
+	}
+}
+
+func list(tx *bbolt.Tx, id job.ID) (Listed, bool, error) {
+	r, line, err := readRecord(tx, id)
+	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))
+	if err != nil || r.Revision == 0 && why == "" {
+		return Listed{}, false, err
+	}
+	l := Listed{
+		Seen: fromNanos(r.Asked), Told: r.Told, Why: why, Owed: r.Owed,
+		Sequence: r.Sequence, Sent: r.Acked, Unsent: countRows(tx, id),
+	}
+	if len(line) > 0 {
+		l.Snapshot, err = decodeSnapshot(line)
+	}
+	l.Snapshot.CommCell, l.Snapshot.Number = id.CommCell, id.Number
+	return l, true, err
+}
+
+func countRows(tx *bbolt.Tx, id job.ID) int {
+	n := 0
+	c := tx.Bucket(outboxBucket).Cursor()
+	for key, _ := c.Seek(jobKey(id)); bytes.HasPrefix(key, jobKey(id)); key, _ = c.Next() {
+		n++
+	}
+	return n
+}
+
+// OldestUnsent is when the oldest event that waits for the broker was minted; zero if none waits.
+// It reads one row a job.
+func (s *Store) OldestUnsent() (time.Time, error) {
+	var oldest time.Time
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(outboxBucket).Cursor()
+		for key, row := c.First(); key != nil; {
+			at, err := mintedAt(row)
+			if err != nil {
+				return err
+			}
+			if oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+			id := parseKey(key, 8)
+			key, row = c.Seek(outboxKey(job.ID{CommCell: id.CommCell, Number: id.Number + 1}, 0))
+		}
+		return nil
+	})
+	return oldest, err
+}
+
+// mintedAt reads an event's time alone: to parse 100,000 rows takes a second, and this is asked often.
+// No value before it can hold the name in quotes.
+func mintedAt(row []byte) (time.Time, error) {
+	_, rest, _ := bytes.Cut(row, []byte(`"time":"`))
+	text, _, _ := bytes.Cut(rest, []byte(`"`))
+	return time.Parse(time.RFC3339, string(text))
+}

@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Grade says how good a Finding is.
+type Grade string
+
+// The grades.
+const (
+	OK      Grade = "ok"
+	Warning Grade = "warning"
+	Failed  Grade = "failed"
+)
+
+// Finding is one thing that Probe has looked at, with the mend where one is needed.
+type Finding struct {
+	Grade Grade
+	What  string // NATS, stream, rights
+	Text  string // one line
+}
+
+// Probe looks at the server, the stream and the rights as Ready and Publish would meet them, and makes and stores
+// nothing.
+func Probe(ctx context.Context, cfg Config) []Finding {
+	cfg.Log = slog.New(slog.DiscardHandler)
+	b := New(cfg)
+	s, err := b.dial(ctx, nil)
+	if err != nil {
+		return []Finding{{Failed, "NATS", err.Error()}}
+	}
+	defer s.nc.Close()
+	if err := newEnough(s.host, s.version); err != nil {
+		return []Finding{{Failed, "NATS", err.Error()}}
+	}
+	b.up(s)
+	b.admit(s)
+	return append([]Finding{{OK, "NATS", s.host + " is nats-server " + s.version}}, b.probeStream(ctx, s)...)
+}
+
+func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
+	info, err := s.streamInfo(ctx, b.cfg.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return append(b.probeAbsence(ctx, s), b.probeRights(ctx, s, false)...)
+	}
+	if err != nil {
+		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
+	}
+	found := graded(Failed, misfits(b.cfg, info.Config))
+	if len(found) == 0 {
+		found = append(found, Finding{OK, "stream", fmt.Sprintf("%s fits, and holds %d events", b.cfg.Stream, info.State.Msgs)})
+	}
+	found = append(found, graded(Warning, differences(b.cfg, info.Config))...)
+	found = append(found, graded(Warning, s.payloadTooSmall())...)
+	return append(found, b.probeRights(ctx, s, true)...)
+}
+
+func graded(grade Grade, lines []string) []Finding {
+	var found []Finding
+	for _, line := range lines {
+		found = append(found, Finding{grade, "stream", line})
+	}
+	return found
+}
+
+// probeAbsence says whether the stream that is not there could be made.
+func (b *Broker) probeAbsence(ctx context.Context, s *session) []Finding {
+	if err := b.held(ctx, s); err != nil {
+		return []Finding{{Failed, "stream", err.Error()}}
+	}
+	return []Finding{{OK, "stream", b.cfg.Stream + " is not there yet; run makes it"}}
+}
+
+// noSuchStream is what a publish expects that nobody is to store.
+const noSuchStream = "jobwatch-check"
+
+// probeRights publishes what the stream must refuse: who gets that far has the right. Where there is no stream, that
+// nobody answers says it too.
+func (b *Broker) probeRights(ctx context.Context, s *session, there bool) []Finding {
+	subject := strings.TrimSuffix(b.cfg.Subjects[0], ">") + "check.0.-.watch.check"
+	flight, land := s.fly(ctx, subject)
+	defer land()
+	_, err := s.js.PublishMsg(flight, &nats.Msg{Subject: subject},
+		jetstream.WithExpectStream(noSuchStream), jetstream.WithRetryAttempts(0))
+	err = grounded(flight, err)
+	if !isCode(err, server.JSStreamNotMatchErr) && (there || !errors.Is(err, jetstream.ErrNoStreamResponse)) {
+		return []Finding{{Failed, "rights", "publish: " + err.Error()}}
+	}
+	found := []Finding{{OK, "rights", "may publish to " + b.cfg.Subjects[0]}}
+	if !there {
+		return found
+	}
+	if _, err := b.Last(ctx, b.cfg.Subjects[0]); err != nil && !errors.Is(err, ErrNone) {
+		return append(found, Finding{Failed, "rights", err.Error()})
+	}
+	return append(found, Finding{OK, "rights", "may read " + b.cfg.Stream})
+}

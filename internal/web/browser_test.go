@@ -1,0 +1,225 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"jobwatch/internal/job"
+)
+
+// tab is the page in a real Chromium.
+type tab struct {
+	*testing.T
+	ctx context.Context
+
+	mu     sync.Mutex
+	errors []string // that the page's console has shown; guarded by mu
+}
+
+// TestPage opens the page in tabs of one browser, which takes long to start.
+func TestPage(t *testing.T) {
+	browser := startBrowser(t)
+	for name, test := range map[string]func(*testing.T, context.Context){
+		"shows what happens":   pageShowsWhatHappens,
+		"takes names for text": pageTakesNamesForText,
+		"comes back":           pageComesBack,
+		"with a token":         pageWithAToken,
+		"on a phone":           pageOnAPhone,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, browser) })
+	}
+}
+
+// startBrowser starts a Chromium that knows nothing.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, end := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(end)
+	ctx, stop := chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("Chromium does not start: %v; make setup installs it", err)
+	}
+	return ctx
+}
+
+// opens opens the page in a tab of its own.
+func (w *world) opens(browser context.Context, url string) *tab {
+	w.Helper()
+	ctx, closeTab := chromedp.NewContext(browser)
+	w.Cleanup(closeTab)
+	b := &tab{T: w.T, ctx: ctx}
+	b.do(chromedp.EmulateViewport(1400, 900))
+	console := chromedp.Console(ctx)
+	go func() {
+		for m, err := range console {
+			if err != nil {
+				return
+			}
+			b.hears(fmt.Sprint(m))
+		}
+	}()
+	b.do(chromedp.Navigate(url))
+	return b
+}
+
+func (b *tab) hears(message string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.errors = append(b.errors, message)
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// shows waits until an expression of JavaScript holds in the page.
+func (b *tab) shows(expression string) {
+	b.Helper()
+	_, err := chromedp.Run(b.ctx, chromedp.Poll[chromedp.Void](expression,
+		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
+	if err != nil {
+		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.Fatalf("waited in vain: %s: %v\nthe page says:\n%s\nits console:\n%s", expression, err, text, strings.Join(b.errors, "\n"))
+	}
+}
+
+// has waits until an element has words in it.
+func (b *tab) has(selector string, words ...string) {
+	b.Helper()
+	for _, text := range words {
+		b.shows(fmt.Sprintf("document.querySelector(%q)?.textContent.includes(%q)", selector, text))
+	}
+}
+
+// clean fails the test if the page's console has shown anything, as what the policy forbids.
+func (b *tab) clean() {
+	b.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.errors) > 0 {
+		b.Errorf("the page's console says:\n%s", strings.Join(b.errors, "\n"))
+	}
+}
+
+func pageShowsWhatHappens(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	w.becomes(http.StatusServiceUnavailable, "ok    nats")
+	b := w.opens(browser, w.url)
+	b.has("#link", "Live")
+	b.has("#nojobs", "No job is known yet.")
+	b.has("#noevents", "Nothing was told yet.")
+	b.has("#cells", "prod", "not asked yet")
+	b.has("#trouble", "commcell prod: nothing has been asked yet")
+
+	w.commServe.is(job.Snapshot{Number: 72, State: "Waiting", Client: "winter"})
+	w.sees(running(71))
+	b.has("#events li", "prod/7")
+	b.has("#jobs tr:nth-child(1)", "prod/71", "client-71", "Running", "Backup")
+	b.has("#jobs tr:nth-child(2)", "prod/72", "winter", "Waiting")
+	b.has("#cells .up", "prod", "answers")
+	b.has("#jobs tr:nth-child(1) .done", "42 %")
+	b.shows("document.querySelector('#trouble').hidden && document.querySelector('#nojobs').hidden")
+
+	w.sees(job.Snapshot{Number: 71, State: "Failed", Client: "client-71"})
+	b.has("#events li", "prod/71", "Running → Failed")
+	b.has("#jobs tr.wrong", "prod/71", "Failed")
+	b.has("#jobs tr:nth-child(1)", "prod/72") // which has not ended
+	b.has("#count", "0 running, 1 failed or incomplete, 2 in all")
+
+	b.do(chromedp.SendKeys("#filter", "winter wait"))
+	b.shows("document.querySelectorAll('#jobs tr').length === 1")
+	b.has("#jobs", "prod/72")
+	b.do(chromedp.SendKeys("#filter", "!"))
+	b.has("#nojobs", "No job has these words.")
+
+	w.commServe.goes(errAway)
+	w.poll()
+	b.has("#cells .down", "does not answer", "connection refused")
+	b.clean()
+}
+
+// What the CommServe says is text, whatever it looks like.
+func pageTakesNamesForText(t *testing.T, browser context.Context) {
+	const evil = `<img src=x onerror="document.title='broken'"><script>document.title='broken'</script>`
+	w := newWorld(t)
+	w.becomes(http.StatusServiceUnavailable, "ok    nats")
+	b := w.opens(browser, w.url)
+	b.has("#link", "Live")
+	w.sees(job.Snapshot{
+		Number: 71, State: evil, Phase: "<b>Scan</b>", Client: evil, Operation: "<i>Backup</i>", Reason: "<u>no media</u> & more",
+	})
+	b.has("#jobs .client", evil)
+	b.has("#jobs .state", evil)
+	b.has("#jobs .phase", "<b>Scan</b>")
+	b.has("#jobs .operation", "<i>Backup</i>")
+	b.has("#jobs .reason", "<u>no media</u> & more")
+	b.shows(fmt.Sprintf("[...document.querySelectorAll('#events li')].some(li => li.textContent.includes(%q))", evil))
+	b.do(chromedp.Reload()) // the same from the API instead of the events
+	b.has("#jobs .client", evil)
+	w.commServe.goes(fmt.Errorf("%s", evil))
+	w.poll()
+	b.has("#cells .down", evil)
+	b.shows("document.title === 'jobwatch' && !document.querySelector('#jobs img, #events img, #cells img, body script, b, i, u')")
+	b.clean()
+}
+
+func pageComesBack(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	w.sees(running(71))
+	w.sent()
+	b := w.opens(browser, w.url)
+	b.has("#link", "Live")
+	b.has("#jobs tr", "Running")
+	w.stop()
+	b.has("#link", "Disconnected, reconnecting…")
+	w.sees(job.Snapshot{Number: 71, State: "Completed", Client: "client-71"})
+	w.sent()
+	w.serve(w.server.Config)
+	b.has("#link", "Live")
+	b.has("#jobs tr", "Completed")
+	b.has("#events li", "Running → Completed")
+	b.shows("document.querySelectorAll('#events li').length === 3") // state, phase, state: none twice
+}
+
+// A browser that shows the token as a password sends it with the events too.
+func pageWithAToken(t *testing.T, browser context.Context) {
+	w := newWorld(t, func(c *Config) { c.Token = "s3cret" })
+	w.sees(running(71))
+	b := w.opens(browser, strings.Replace(w.url, "http://", "http://me:s3cret@", 1))
+	b.has("#link", "Live")
+	w.sees(job.Snapshot{Number: 71, State: "Completed", Client: "client-71"})
+	b.has("#jobs tr", "Completed")
+	b.clean()
+}
+
+func pageOnAPhone(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	long := running(71)
+	long.Client, long.State = job.Text(strings.Repeat("client", 30)), "Running (cannot be verified)"
+	long.Reason = job.Text(strings.Repeat("reason ", 60))
+	w.sees(long)
+	b := w.opens(browser, w.url)
+	b.do(chromedp.EmulateViewport(360, 740))
+	b.has("#jobs tr", "Running")
+	b.shows("document.documentElement.scrollWidth <= 360")
+	b.shows("document.documentElement.lang === 'en' && document.querySelector('#filter').labels.length === 1")
+	b.shows("document.querySelector('#link').getAttribute('aria-live') === 'polite'")
+	b.clean()
+}

@@ -1,0 +1,172 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/store"
+)
+
+// readyz fails the test unless /readyz answers so, with the line; /healthz is fine whatever happens.
+func (w *world) readyz(code int, line string) {
+	w.Helper()
+	got, body := w.get("/readyz")
+	if got != code || !strings.Contains(body, line) {
+		w.Errorf("/readyz: got %d %q, want %d and %q", got, body, code, line)
+	}
+	if got, _ := w.get("/healthz"); got != http.StatusOK {
+		w.Errorf("/healthz: got %d", got)
+	}
+}
+
+// becomes waits until /readyz answers so.
+func (w *world) becomes(code int, line string) {
+	w.Helper()
+	w.until(line, func() bool {
+		got, body := w.get("/readyz")
+		return got == code && strings.Contains(body, line)
+	})
+}
+
+func TestReadyOnceSomethingWasAsked(t *testing.T) {
+	w := newWorld(t)
+	w.becomes(http.StatusServiceUnavailable, "not ready\nok    store\nok    outbox: 0 events wait for the broker\nok    nats\nok    publish\n"+
+		"red   commcell prod: nothing has been asked yet\n")
+	w.poll()
+	w.readyz(http.StatusOK, "ready\nok    store\nok    outbox: 0 events wait for the broker\nok    nats\nok    publish\nok    commcell prod\n")
+}
+
+func TestNotReadyWithoutNATS(t *testing.T) {
+	w := newWorld(t)
+	w.poll()
+	w.becomes(http.StatusOK, "ok    nats")
+	w.stopNATS()
+	w.becomes(http.StatusServiceUnavailable, "red   nats: nats://"+w.listen+": no NATS server answers there")
+	w.startNATS()
+	w.becomes(http.StatusOK, "ok    nats")
+}
+
+func TestNotReadyWhileAnEventIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.poll()
+	w.becomes(http.StatusOK, "ok    publish")
+	limit := w.limitMessages()
+	limit(100)
+	w.sees(running(71))
+	w.becomes(http.StatusServiceUnavailable, "red   publish: the broker refuses the events of 1 jobs for good; the log says why")
+	limit(-1)
+	w.becomes(http.StatusOK, "ok    publish")
+}
+
+// limitMessages changes how large the stream lets a message be.
+func (w *world) limitMessages() func(int32) {
+	w.Helper()
+	nc, err := nats.Connect(w.nats.ClientURL())
+	w.must(err)
+	w.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	w.must(err)
+	return func(bytes int32) {
+		w.Helper()
+		s, err := js.Stream(w.Context(), "JOBS")
+		w.must(err)
+		c := s.CachedInfo().Config
+		c.MaxMsgSize = bytes
+		_, err = js.UpdateStream(w.Context(), c)
+		w.must(err)
+	}
+}
+
+func TestNotReadyWhenTheStoreCutsATickShort(t *testing.T) {
+	w := newWorld(t)
+	w.poll()
+	w.store.Fault = func(p store.Point) error {
+		if p == store.BeforeCommit {
+			return errors.New("no space left on device")
+		}
+		return nil
+	}
+	w.commServe.is(running(71))
+	if err := w.poller.Poll(t.Context()); err == nil {
+		t.Fatal("the tick was not cut short")
+	}
+	w.readyz(http.StatusServiceUnavailable, "red   commcell prod: the last tick was cut short: no space left on device")
+	w.store.Fault = nil
+	w.poll()
+	w.becomes(http.StatusOK, "ok    commcell prod")
+}
+
+func TestStoreThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.poll()
+	w.must(w.store.Close())
+	w.readyz(http.StatusServiceUnavailable, "red   store: it cannot be read: database not open")
+	for _, path := range []string{"/api/v1/jobs", "/api/v1/jobs/prod/71"} {
+		if code, body := w.get(path); code != http.StatusInternalServerError || !strings.Contains(body, "the store cannot be read") {
+			t.Errorf("%s: got %d %s", path, code, body)
+		}
+	}
+	if code, body := w.get("/metrics"); code != http.StatusOK || !strings.Contains(body, "jobwatch_polls_total") {
+		t.Errorf("/metrics: got %d", code)
+	}
+}
+
+// A CommServe that is away is told, and is no fault of the watcher's.
+func TestReadyWhileACommCellIsAway(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	w.commServe.goes(errAway)
+	w.poll()
+	w.becomes(http.StatusOK, "note  commcell prod: the CommServe has not answered since ")
+	w.commServe.goes(nil)
+	w.poll()
+	w.becomes(http.StatusOK, "ok    commcell prod")
+}
+
+func TestChecksOfTime(t *testing.T) {
+	w := newWorld(t)
+	w.poll()
+	w.stopNATS()
+	w.sees(running(71))
+	find := func(name string, after time.Duration) check {
+		t.Helper()
+		for _, c := range w.server.checks(time.Now().Add(after)) {
+			if c.Name == name {
+				return c
+			}
+		}
+		t.Fatalf("no check of %s", name)
+		return check{}
+	}
+	for _, row := range []struct {
+		name  string
+		after time.Duration
+		want  string
+	}{
+		{"outbox", 0, ok},
+		{"outbox", longestWait - 10*time.Second, ok},
+		{"outbox", longestWait + 10*time.Second, red},
+		{"commcell prod", 0, ok},
+		{"commcell prod", 80 * time.Second, ok}, // due every 30 s
+		{"commcell prod", 3 * time.Minute, red},
+	} {
+		if c := find(row.name, row.after); c.State != row.want {
+			t.Errorf("%s after %v: %+v, want %s", row.name, row.after, c, row.want)
+		}
+	}
+}
+
+func TestReadyzTellsReasonsToReadersOnly(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Token = "s3cret" })
+	w.readyz(http.StatusServiceUnavailable, "red   commcell prod: nothing has been asked yet\n")
+	code, body, _ := w.ask(http.MethodGet, "/readyz", nil)
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, "red   commcell prod\n") {
+		t.Errorf("without the token: %d %q", code, body)
+	}
+}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/stream"
+)
+
+const (
+	ringSize    = 500 // events kept, at least, for who comes or comes back
+	clientQueue = 256 // events that a follower may lag behind before it is dropped
+	retryAfter  = time.Second
+)
+
+// told is an event as a follower gets it.
+type told struct {
+	sequence uint64 // in the stream
+	commCell string
+	kind     string
+	data     []byte
+}
+
+// live follows the stream once, for all who follow it through us.
+type live struct {
+	broker *stream.Broker
+	size   int           // of the ring
+	ready  chan struct{} // closed when the stream was first reached
+
+	mu      sync.Mutex
+	ring    []told // guarded by mu, as the rest is
+	from    uint64 // every event of the stream from this sequence to next is in the ring
+	next    uint64 // the next sequence to come; 0: the stream was not reached yet
+	clients map[*follower]bool
+}
+
+// follower is one who follows. Its channel is closed when it is dropped.
+type follower struct{ events chan told }
+
+func newLive(b *stream.Broker) *live {
+	return &live{broker: b, size: ringSize, ready: make(chan struct{}), clients: map[*follower]bool{}}
+}
+
+// run follows the stream until ctx ends, across whatever happens to NATS.
+func (l *live) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if _, err := l.broker.Ready(ctx); err == nil {
+			_ = l.follow(ctx) // whoever publishes names what is wrong with NATS
+		}
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+func (l *live) follow(ctx context.Context) error {
+	info, err := l.broker.Info(ctx)
+	if err != nil {
+		return err
+	}
+	return l.broker.Follow(ctx, l.begin(info), l.take)
+}
+
+// begin gives the sequence to follow from: on from where it ended, or with the last events of a
+// stream that is new to us.
+func (l *live) begin(info stream.Info) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := max(info.First, 1)
+	if l.next == 0 {
+		close(l.ready)
+	}
+	if l.next < first || l.next > info.Last+1 {
+		l.ring = nil
+		l.next = first
+		if info.Last > uint64(l.size) {
+			l.next = max(first, info.Last-uint64(l.size)+1)
+		}
+		l.from = l.next
+	}
+	return l.next
+}
+
+// take keeps a message and hands it to all followers. One that is full is dropped.
+func (l *live) take(m stream.Message) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = m.Sequence + 1
+	t, ours := read(m)
+	if !ours {
+		return nil
+	}
+	l.ring = append(l.ring, t)
+	if len(l.ring) >= 2*l.size { // cut now and then, not at each event
+		l.ring = slices.Clone(l.ring[l.size:])
+		l.from = l.ring[0].sequence
+	}
+	for c := range l.clients {
+		select {
+		case c.events <- t:
+		default:
+			l.drop(c)
+		}
+	}
+	return nil
+}
+
+// oneLine is what the wire wants of JSON; only another program's event has several lines.
+func oneLine(data []byte) []byte {
+	if !bytes.ContainsAny(data, "\r\n") {
+		return data
+	}
+	var line bytes.Buffer
+	if json.Compact(&line, data) != nil {
+		return nil
+	}
+	return line.Bytes()
+}
+
+func (l *live) drop(c *follower) {
+	delete(l.clients, c)
+	close(c.events)
+}
+
+func read(m stream.Message) (told, bool) {
+	e, err := event.Parse(m.Data)
+	if err != nil {
+		return told{}, false
+	}
+	id, err := e.JobID()
+	if err != nil {
+		return told{}, false
+	}
+	t := told{sequence: m.Sequence, commCell: id.CommCell, kind: job.KindCommCell, data: oneLine(m.Data)}
+	if !e.IsCommCell() {
+		data, err := e.Job()
+		if err != nil {
+			return told{}, false
+		}
+		t.kind = data.Change.Kind
+	}
+	return t, true
+}
+
+// join adds a follower who wants all from a sequence on; 0: what comes from now on, and before it
+// so many of the last events. It returns false where the ring begins later than that.
+func (l *live) join(from uint64, recent int) (c *follower, backlog []told, joined bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case from > l.next: // of another stream than this
+		from = 0
+	case from != 0 && from < l.from:
+		return nil, nil, false
+	}
+	backlog = l.ring[max(0, len(l.ring)-recent):]
+	if from != 0 {
+		i, _ := slices.BinarySearchFunc(l.ring, from, func(t told, from uint64) int { return cmp.Compare(t.sequence, from) })
+		backlog = l.ring[i:]
+	}
+	c = &follower{make(chan told, clientQueue)}
+	l.clients[c] = true
+	return c, slices.Clone(backlog), true
+}
+
+func (l *live) leave(c *follower) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.clients[c] {
+		l.drop(c)
+	}
+}

@@ -1,0 +1,142 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"jobwatch/internal/job"
+)
+
+// scrape reads the metrics as Prometheus does.
+func (w *world) scrape() map[string]*dto.MetricFamily {
+	w.Helper()
+	_, body := w.get("/metrics")
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
+	w.must(err)
+	return families
+}
+
+// value finds a sample: `jobwatch_polls_total result=ok`. A histogram's is its count.
+func value(families map[string]*dto.MetricFamily, sample string) (float64, bool) {
+	words := strings.Fields(sample)
+	for _, m := range families[words[0]].GetMetric() {
+		if !labelled(m, words[1:]) {
+			continue
+		}
+		switch {
+		case m.Counter != nil:
+			return m.Counter.GetValue(), true
+		case m.Gauge != nil:
+			return m.Gauge.GetValue(), true
+		}
+		return float64(m.Histogram.GetSampleCount()), true
+	}
+	return 0, false
+}
+
+func labelled(m *dto.Metric, pairs []string) bool {
+	has := map[string]bool{}
+	for _, l := range m.Label {
+		has[l.GetName()+"="+l.GetValue()] = true
+	}
+	for _, pair := range pairs {
+		if !has[pair] {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) measures(samples map[string]float64) {
+	w.Helper()
+	families := w.scrape()
+	for sample, want := range samples {
+		if got, there := value(families, sample); !there || got != want {
+			w.Errorf("%s is %v (there: %v), want %v", sample, got, there, want)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	w := newWorld(t)
+	w.becomes(503, "ok    nats")
+	w.measures(map[string]float64{ // before anything happened
+		"jobwatch_polls_total commcell=prod result=ok":          0,
+		"jobwatch_polls_total commcell=prod result=unreachable": 0,
+		"jobwatch_events_total commcell=prod kind=state":        0,
+		"jobwatch_events_total commcell=prod kind=commcell":     0,
+		"jobwatch_ticks_skipped_total commcell=prod":            0,
+		"jobwatch_publish_errors_total reason=too_large":        0,
+		"jobwatch_published_total":                              0,
+		"jobwatch_poll_duration_seconds commcell=prod":          0,
+		"jobwatch_build_info version=test":                      1,
+	})
+	if _, known := value(w.scrape(), "jobwatch_commcell_up"); known {
+		t.Error("up or down, before anything was asked")
+	}
+	w.commServe.is(running(71))
+	w.commServe.is(running(72))
+	w.poll()
+	w.poll()
+	w.sees(ended(72, "Failed", time.Now()))
+	w.sent()
+	w.measures(map[string]float64{
+		"jobwatch_polls_total commcell=prod result=ok":          3,
+		"jobwatch_polls_total commcell=prod result=unchanged":   3,
+		"jobwatch_poll_duration_seconds commcell=prod":          6,
+		"jobwatch_tick_duration_seconds commcell=prod":          3,
+		"jobwatch_events_total commcell=prod kind=state":        3,
+		"jobwatch_events_total commcell=prod kind=phase":        2,
+		"jobwatch_events_total commcell=prod kind=failure":      1,
+		"jobwatch_detection_delay_seconds":                      1, // a first observation has none
+		"jobwatch_published_total":                              6,
+		"jobwatch_outbox_events":                                0,
+		"jobwatch_outbox_oldest_seconds":                        0,
+		"jobwatch_tracked_jobs commcell=prod class=active":      1,
+		"jobwatch_tracked_jobs commcell=prod class=failed":      0, // its end is told: it is looked at no more
+		"jobwatch_commcell_up commcell=prod":                    1,
+		"jobwatch_leases_held":                                  0,
+		"jobwatch_polls_total commcell=prod result=unreachable": 0,
+	})
+	if sum := w.scrape()["jobwatch_detection_delay_seconds"].Metric[0].Histogram.GetSampleSum(); sum <= 0 || sum > 60 {
+		t.Errorf("the delay is %v s", sum)
+	}
+}
+
+func TestMetricsWhileAllIsAway(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	w.sent()
+	w.stopNATS()
+	w.commServe.goes(errAway)
+	w.poll()
+	w.measures(map[string]float64{
+		"jobwatch_commcell_up commcell=prod":                    0,
+		"jobwatch_events_total commcell=prod kind=commcell":     1,
+		"jobwatch_polls_total commcell=prod result=unreachable": 1,
+		"jobwatch_outbox_events":                                1,
+		"jobwatch_tracked_jobs commcell=prod class=active":      1,
+	})
+	w.until("the event grows old", func() bool {
+		oldest, _ := value(w.scrape(), "jobwatch_outbox_oldest_seconds")
+		return oldest > 0
+	})
+}
+
+func TestRefusedEventsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	w.poll()
+	w.becomes(200, "ok    publish")
+	w.limitMessages()(100)
+	w.sees(job.Snapshot{Number: 71, State: "Running"})
+	w.until("it is refused", func() bool {
+		refused, _ := value(w.scrape(), "jobwatch_publish_errors_total reason=too_large")
+		return refused > 0
+	})
+}

@@ -1,0 +1,66 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"jobwatch/internal/poller"
+)
+
+type status struct {
+	Version   string     `json:"version"`
+	Time      time.Time  `json:"time"`
+	Ready     bool       `json:"ready"`
+	Checks    []check    `json:"checks"`
+	Unsent    int64      `json:"unsent"`
+	CommCells []commCell `json:"commcells"`
+}
+
+type commCell struct {
+	Name     string         `json:"name"`
+	Up       *bool          `json:"up"`       // null: nothing was asked yet
+	Since    *time.Time     `json:"since"`    // that is so, as this process saw it
+	Answered *time.Time     `json:"answered"` // the last tick with an answer ended
+	Reason   string         `json:"reason,omitempty"`
+	Classes  map[string]int `json:"tracked"` // jobs by the class of their state
+	NextTick *time.Time     `json:"nextTick"`
+	Took     float64        `json:"tickSeconds"` // the last tick
+	Ticks    int64          `json:"ticks"`
+	Skipped  int64          `json:"ticksSkipped"`
+}
+
+// status is what the page's lights show.
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	now := time.Now()
+	checks := s.checks(now)
+	cells := []commCell{}
+	for _, p := range s.Pollers {
+		cells = append(cells, light(p))
+	}
+	answer(w, http.StatusOK, status{
+		Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, Unsent: s.Store.Unsent(), CommCells: cells,
+	})
+}
+
+func light(p *poller.Poller) commCell {
+	t := p.Counts.Totals()
+	c := commCell{
+		Name: p.CommCell, Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Ticks, Skipped: t.Skipped,
+		Since: known(t.Since), Answered: known(t.Answered), NextTick: known(t.Due),
+	}
+	if !t.Since.IsZero() {
+		c.Up = &t.Up
+	}
+	if c.Classes == nil {
+		c.Classes = map[string]int{}
+	}
+	return c
+}
+
+// known is null for the zero time.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC())
+}

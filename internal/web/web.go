@@ -1,0 +1,82 @@
+// Package web is the HTTP side: the page, the API, health and readiness, the metrics. It reads, and
+// changes nothing; whoever is slow or asks too much is dropped, and slows nobody.
+//
+//	/                                page, from the files in page
+//	/healthz, /readyz                health.go
+//	/metrics                         as it is given
+//	/api/v1/jobs[/<commcell>/<id>]   jobs.go
+//	/api/v1/events                   events.go, from the ring of live.go
+//	/api/v1/status                   status.go: what the page's lights show
+//
+// guard.go stands before all of them.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"jobwatch/internal/poller"
+	"jobwatch/internal/publish"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
+)
+
+// Config says what is shown, and to whom.
+type Config struct {
+	Listen string // host:port
+	TLS    TLS
+	Token  string // that a reader must show; "": none
+
+	Store     *store.Store
+	Broker    *stream.Broker
+	Publisher *publish.Publisher
+	Pollers   []*poller.Poller
+	Metrics   http.Handler
+
+	Version   string
+	Heartbeat time.Duration // between two signs of life to a follower of events; default 15 s
+	Log       *slog.Logger  // default slog.Default()
+}
+
+// Server serves one process's state.
+type Server struct {
+	Config
+	live    *live
+	slots   chan struct{} // one for each follower of events
+	handler http.Handler
+}
+
+const defaultHeartbeat = 15 * time.Second
+
+// New returns a Server that does nothing until Run is called.
+func New(c Config) *Server {
+	if c.Heartbeat <= 0 {
+		c.Heartbeat = defaultHeartbeat
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	s := &Server{Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers)}
+	s.handler = s.guard(s.routes())
+	return s
+}
+
+// ServeHTTP answers one request, the guard before it included.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.Metrics)
+	mux.HandleFunc("GET /api/v1/jobs", s.jobs)
+	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", s.job)
+	mux.HandleFunc("GET /api/v1/events", s.events)
+	mux.HandleFunc("GET /api/v1/status", s.status)
+	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, "no such address; docs/http.md lists them")
+	})
+	mux.Handle("GET /", page())
+	return mux
+}
