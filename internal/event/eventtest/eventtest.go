@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -44,22 +45,41 @@ func Valid(t T, subject string, headers map[string][]string, message []byte) {
 // valid are the messages found so: a test that waits for a stream reads the same ones over and over.
 var valid sync.Map
 
-// validate holds a message against the schema.
+// validate holds a message against the schema, and says in few words what is wrong: of the kinds of
+// events only the one counts that its type names.
 func validate(message []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
 	if err != nil {
 		return err
 	}
-	return schema().Validate(value)
+	members, _ := value.(map[string]any)
+	kind, _ := members["type"].(string)
+	if one := kinds()[kind]; one != nil {
+		return one.Validate(value)
+	}
+	return whole().Validate(value)
 }
 
-var schema = sync.OnceValue(func() *jsonschema.Schema {
+var whole = sync.OnceValue(func() *jsonschema.Schema { return Compile(text(), "") })
+
+// kinds are the parts of the schema that are for one type of events each.
+var kinds = sync.OnceValue(func() map[string]*jsonschema.Schema {
+	all := map[string]*jsonschema.Schema{}
+	for name, definition := range event.Schema().Defs {
+		if p := definition.Properties["type"]; p != nil && strings.HasSuffix(name, "Event") {
+			all[(*p.Const).(string)] = Compile(text(), "/$defs/"+name)
+		}
+	}
+	return all
+})
+
+func text() []byte {
 	text, err := json.Marshal(event.Schema())
 	if err != nil {
 		panic(err)
 	}
-	return Compile(text, "")
-})
+	return text
+}
 
 // Compile makes a schema ready that is the whole of a document, or lies in it at a JSON pointer. It
 // panics on what is no schema. Formats are checked, not only noted.
