@@ -35,6 +35,7 @@ var floors = map[string]int{
 
 	"internal/event/eventtest": 1, // helps tests
 	"contract":                 2, // tests alone
+	"examples/subscribe":       0, // another program's
 }
 
 // mayImport names the packages that may import a third-party module; tests may import any.
@@ -43,7 +44,7 @@ var mayImport = map[string][]string{
 	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
 	"github.com/go-json-experiment/json": {"internal/commvault"},
 	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
-	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish"},
+	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
