@@ -43,17 +43,16 @@ func held(t *testing.T, url string) []jetstream.Msg {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pending := consumer.CachedInfo().NumPending
-	if pending == 0 {
-		t.Fatal("the stream is empty")
+	batch, err := consumer.Fetch(int(consumer.CachedInfo().NumPending), jetstream.FetchMaxWait(10*time.Second))
+	if err != nil {
+		t.Fatal(err)
 	}
 	var all []jetstream.Msg
-	for range pending {
-		m, err := consumer.Next(jetstream.FetchMaxWait(10 * time.Second))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for m := range batch.Messages() {
 		all = append(all, m)
+	}
+	if err := batch.Error(); err != nil || len(all) == 0 {
+		t.Fatalf("%d messages in the stream (%v)", len(all), err)
 	}
 	return all
 }
