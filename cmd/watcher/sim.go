@@ -16,11 +16,16 @@ import (
 	"jobwatch/internal/sim"
 )
 
+// simulator is the sim command's flags.
+type simulator struct {
+	config sim.Config
+	listen string
+	faults []string
+	log    bool
+}
+
 func newSim() *cobra.Command {
-	config := sim.Config{NoRecord: true, Oddities: 0.03}
-	var listen string
-	var faults []string
-	var log bool
+	s := &simulator{config: sim.Config{NoRecord: true, Oddities: 0.03}}
 	command := &cobra.Command{
 		Use:   "sim",
 		Short: "Play a CommServe, to try jobwatch or to develop subscribers against",
@@ -32,38 +37,53 @@ func newSim() *cobra.Command {
 		Example: "  watcher sim\n  watcher sim --listen 127.0.0.1:8081 --jobs 200 --speed 10\n" +
 			"  watcher sim --fault login-page --fault cut-short:0.02",
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if config.Speed <= 0 || config.Jobs < 0 || config.Arrivals < 0 {
-				return errors.New("--speed must be above 0, --jobs and --arrivals not below")
-			}
-			if config.VMs < 1 || config.VMs > maxVMs {
-				return fmt.Errorf("--vms must be from 1 to %d", maxVMs)
-			}
-			if log {
-				config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
-			}
-			play := sim.New(config)
-			if err := addFaults(play, faults); err != nil {
-				return err
-			}
-			listener, err := listenOn(listen, "--listen")
-			if err != nil {
-				return fail(err)
-			}
-			fmt.Fprintf(c.OutOrStdout(), simWelcome, reachable(listener.Addr()), play)
-			return fail(serve(c.Context(), listener, play.Control()))
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return s.run(c) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&listen, "listen", "127.0.0.1:8081", "`address` to serve on")
-	flags.Int64Var(&config.Seed, "seed", 1, "of the jobs' lives")
-	flags.Float64Var(&config.Speed, "speed", 1, "how many times faster than life jobs live")
-	flags.IntVar(&config.Jobs, "jobs", 20, "that run at the start")
-	flags.Float64Var(&config.Arrivals, "arrivals", 0.1, "jobs that begin in a simulated second")
-	flags.IntVar(&config.VMs, "vms", 5, "virtual machines in each job that has some")
-	flags.StringArrayVar(&faults, "fault", nil, "`kind[:rate]` of fault that befalls requests; may be repeated")
-	flags.BoolVar(&log, "log", false, "print each request on standard error")
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:8081", "`address` to serve on")
+	flags.Int64Var(&s.config.Seed, "seed", 1, "of the jobs' lives")
+	flags.Float64Var(&s.config.Speed, "speed", 1, "how many times faster than life jobs live")
+	flags.IntVar(&s.config.Jobs, "jobs", 20, "that run at the start")
+	flags.Float64Var(&s.config.Arrivals, "arrivals", 0.1, "jobs that begin in a simulated second")
+	flags.IntVar(&s.config.VMs, "vms", 5, "virtual machines in each job that has some")
+	flags.StringArrayVar(&s.faults, "fault", nil, "`kind[:rate]` of fault that befalls requests; may be repeated")
+	flags.BoolVar(&s.log, "log", false, "print each request on standard error")
 	return command
+}
+
+func (s *simulator) run(c *cobra.Command) error {
+	if s.log {
+		s.config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
+	}
+	play, err := s.play()
+	if err != nil {
+		return err
+	}
+	listener, err := listenOn(s.listen, "--listen")
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Fprintf(c.OutOrStdout(), simWelcome, reachable(listener.Addr()), play)
+	return fail(serve(c.Context(), listener, play.Control()))
+}
+
+// play makes the CommServe that the flags ask for; the errors are about them.
+func (s *simulator) play() (*sim.Sim, error) {
+	if s.config.Speed <= 0 || s.config.Jobs < 0 || s.config.Arrivals < 0 {
+		return nil, errors.New("--speed must be above 0, --jobs and --arrivals not below")
+	}
+	if s.config.VMs < 1 || s.config.VMs > maxVMs {
+		return nil, fmt.Errorf("--vms must be from 1 to %d", maxVMs)
+	}
+	play := sim.New(s.config)
+	for _, text := range s.faults {
+		fault, err := sim.ParseFault(text)
+		if err != nil {
+			return nil, fmt.Errorf("--fault %s: %w", text, err)
+		}
+		play.Fault(fault)
+	}
+	return play, nil
 }
 
 const maxVMs = 5000
@@ -79,17 +99,6 @@ commcells:
     auth: {username: watcher, password: watcher}
     schedule: "@every 5s"
 `
-
-func addFaults(play *sim.Sim, texts []string) error {
-	for _, text := range texts {
-		fault, err := sim.ParseFault(text)
-		if err != nil {
-			return fmt.Errorf("--fault %s: %w", text, err)
-		}
-		play.Fault(fault)
-	}
-	return nil
-}
 
 // reachable is the address by which a client on this machine reaches a listener on all.
 func reachable(listening net.Addr) string {

@@ -6,7 +6,7 @@
 //	live.go     one job at one moment; general.go what never changes of it
 //	child.go    the jobs of a generated job's virtual machines
 //	jobs.go     all jobs, those that arrive included
-//	http.go     from a request to an operation; answer.go out again
+//	request.go  what is asked, in either format; http.go who answers; answer.go out again
 //	login.go    tokens, lock-out
 //	details.go  the answer of POST JobDetails; machines.go its virtual machines
 //	list.go     the answers of GET Job, POST Jobs and GET Job/<id>; summary.go one line of them

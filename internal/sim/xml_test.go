@@ -185,6 +185,10 @@ func TestXMLAsItIsWritten(t *testing.T) {
 			t.Errorf("no %s in %s", row.want, row.got)
 		}
 	}
+	s.Fault(Fault{Kind: AccountLocked, Next: 1})
+	if got := ask("POST", "Login", "<x/>"); !strings.Contains(got, ` remainingLockTime="900" isAccountLocked="1">`) {
+		t.Errorf("got %s", got)
+	}
 	c.header = map[string]string{"Accept": "application/xml"}
 	if got := ask("GET", "Job/71", ""); !strings.Contains(got, `?><JobManager_JobListResponse totalRecordsWithoutPaging="1"><jobs><jobSummary status="Completed" `) ||
 		!strings.Contains(got, ` percentComplete="100.000000" `) || !strings.HasSuffix(got, "</jobSummary></jobs></JobManager_JobListResponse>") {

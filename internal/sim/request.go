@@ -1,0 +1,86 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// request is what was asked, read to its end: only then does net/http notice that a client gave up.
+type request struct {
+	*http.Request
+	op   Op
+	id   int64 // the job that JobDetails or a summary is asked of, else 0
+	body []byte
+	xml  bool // the answer is to be XML
+
+	commCellID int64 // as JobDetails was told, else 0
+}
+
+// maxRequest is far above any request of this API.
+const maxRequest = 64 << 10
+
+func read(r *http.Request) (*request, error) {
+	req := &request{Request: r}
+	req.op, req.id = route(r.Method, r.URL.Path)
+	var err error
+	req.body, err = io.ReadAll(io.LimitReader(r.Body, maxRequest))
+	req.xml = wantsXML(r.Header.Get("Accept"), req.body)
+	if err != nil || req.op != OpJobDetails {
+		return req, err
+	}
+	return req, req.readJob()
+}
+
+// wantsXML leaves it to the request's own format where Accept names none.
+func wantsXML(accept string, body []byte) bool {
+	switch {
+	case strings.Contains(accept, "json"):
+		return false
+	case strings.Contains(accept, "xml"):
+		return true
+	}
+	return isXML(body)
+}
+
+func isXML(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+// readJob reads which job JobDetails is asked of, in both formats.
+func (req *request) readJob() error {
+	var wanted struct {
+		XMLName  xml.Name `json:"-" xml:"JobManager_JobDetailRequest"`
+		JobID    int64    `json:"jobId" xml:"jobId,attr"`
+		CommCell struct {
+			ID int64 `json:"commCellId" xml:"commCellId,attr"`
+		} `json:"commcell" xml:"commcell"`
+	}
+	decode := json.Unmarshal
+	if isXML(req.body) {
+		decode = xml.Unmarshal
+	}
+	err := decode(req.body, &wanted)
+	req.id, req.commCellID = wanted.JobID, wanted.CommCell.ID
+	return err
+}
+
+func route(method, path string) (Op, int64) {
+	before, last := "", strings.TrimSuffix(path, "/")
+	if i := strings.LastIndexByte(last, '/'); i >= 0 {
+		before, last = last[:i], last[i+1:]
+	}
+	switch op := Op(last); {
+	case method == http.MethodPost && (op == OpLogin || op == OpLogout || op == OpJobDetails || op == OpJobs):
+		return op, 0
+	case method == http.MethodGet && (op == OpList || op == OpCommServ):
+		return op, 0
+	case method == http.MethodGet && strings.HasSuffix("/"+before, "/Job"):
+		if id, err := strconv.ParseInt(last, 10, 64); err == nil {
+			return OpSummary, id
+		}
+	}
+	return OpNone, 0
+}
