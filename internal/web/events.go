@@ -82,6 +82,9 @@ var errSlow = fmt.Errorf("more than %d events behind", clientQueue)
 
 // join sends what lies behind, from the stream itself where the ring begins too late.
 func (s *Server) join(ctx context.Context, out *pipe) (*follower, error) {
+	if info, err := s.Broker.Info(ctx); err == nil && out.from > info.Last+1 {
+		out.from = 0 // of another stream than this
+	}
 	for {
 		c, backlog, joined := s.live.join(out.from, out.recent)
 		if !joined {
@@ -159,7 +162,7 @@ type pipe struct {
 }
 
 func (p *pipe) send(t told) error {
-	if !p.has(t) {
+	if !p.has(t) || t.sequence < p.from {
 		return nil
 	}
 	return p.write("id: %d\nevent: %s\ndata: %s\n\n", t.sequence, t.kind, t.data)

@@ -170,6 +170,27 @@ func TestEventsResume(t *testing.T) {
 	}
 }
 
+// What a follower knows is not told again by a server that has just started and reads the stream.
+func TestEventsResumeAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	for range 20 {
+		w.sees(state(71, "Waiting"))
+		w.sees(state(71, "Running"))
+	}
+	w.sent()
+	w.stop()
+	w.serve(w.server.Config)
+	l := w.follows("", "38")
+	l.wants("state prod/71 Waiting", "state prod/71 Running")
+	w.joined(1)
+	knowsAll := w.follows("", "40")
+	w.joined(2)
+	w.sees(state(71, "Failed"))
+	for _, l := range []*listener{l, knowsAll} {
+		l.wants("state prod/71 Failed", "failure prod/71 Failed")
+	}
+}
+
 func TestEventsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.poll()

@@ -31,8 +31,9 @@ type told struct {
 // live follows the stream once, for all who follow it through us.
 type live struct {
 	broker *stream.Broker
-	size   int           // of the ring
-	ready  chan struct{} // closed when the stream was first reached
+	size   int // of the ring
+	once   sync.Once
+	ready  chan struct{} // closed when the end of the stream was first reached
 
 	mu      sync.Mutex
 	ring    []told // guarded by mu, as the rest is
@@ -67,7 +68,20 @@ func (l *live) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.broker.Follow(ctx, l.begin(info), l.take)
+	last, err := l.broker.Scan(ctx, l.begin(info), l.take)
+	if err != nil {
+		return err
+	}
+	return l.broker.Follow(ctx, l.reached(last), l.take)
+}
+
+// reached notes that all up to a sequence was read, where the last messages may have been deleted.
+func (l *live) reached(last uint64) (next uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = max(l.next, last+1)
+	l.once.Do(func() { close(l.ready) })
+	return l.next
 }
 
 // begin gives the sequence to follow from: on from where it ended, or with the last events of a
@@ -76,9 +90,6 @@ func (l *live) begin(info stream.Info) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first := max(info.First, 1)
-	if l.next == 0 {
-		close(l.ready)
-	}
 	if l.next < first || l.next > info.Last+1 {
 		l.ring = nil
 		l.next = first
@@ -152,14 +163,12 @@ func read(m stream.Message) (told, bool) {
 }
 
 // join adds a follower who wants all from a sequence on; 0: what comes from now on, and before it
-// so many of the last events. It returns false where the ring begins later than that.
+// so many of the last events. It returns false where the ring begins later than that. Who is ahead
+// of the ring gets what it knows once more.
 func (l *live) join(from uint64, recent int) (c *follower, backlog []told, joined bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case from > l.next: // of another stream than this
-		from = 0
-	case from != 0 && from < l.from:
+	if from != 0 && from < l.from {
 		return nil, nil, false
 	}
 	backlog = l.ring[max(0, len(l.ring)-recent):]
