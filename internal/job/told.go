@@ -2,8 +2,9 @@ package job
 
 import (
 	"maps"
-	"regexp"
 	"strconv"
+	"strings"
+	"unicode"
 )
 
 // Kinds of changes, and the details that are no slug of a state or phase.
@@ -127,15 +128,27 @@ func ToldBy(s *Snapshot) Told {
 	return told
 }
 
-var failuresText = regexp.MustCompile(`(?i)^\s*(\d{1,18})\s+folders?\s*,\s*(\d{1,18})\s+files?\s*$`)
-
 // ParseFailures reads Commvault's "3 Folders, 12 Files".
 func ParseFailures(text Text) (folders, files int64, ok bool) {
-	m := failuresText.FindStringSubmatch(string(text))
-	if m == nil {
+	first, second, _ := strings.Cut(string(text), ",")
+	folders, okFolders := parseCount(first, "folder")
+	files, okFiles := parseCount(second, "file")
+	if !okFolders || !okFiles {
 		return 0, 0, false
 	}
-	folders, _ = strconv.ParseInt(m[1], 10, 64)
-	files, _ = strconv.ParseInt(m[2], 10, 64)
 	return folders, files, true
 }
+
+// parseCount reads "3 Folders". It is done at each poll, where a regular expression would cost as much as the store.
+func parseCount(text, unit string) (int64, bool) {
+	text = strings.TrimSpace(text)
+	end := strings.IndexFunc(text, unicode.IsSpace)
+	if end < 0 || end > maxDigits || strings.ContainsAny(text[:end], "+-") {
+		return 0, false
+	}
+	count, err := strconv.ParseInt(text[:end], 10, 64)
+	word := strings.TrimSpace(text[end:])
+	return count, err == nil && (strings.EqualFold(word, unit) || strings.EqualFold(word, unit+"s"))
+}
+
+const maxDigits = 18 // fit into 64 bits
