@@ -54,6 +54,8 @@ type Broker struct {
 	cfg Config
 	log *slog.Logger
 
+	making sync.Mutex // held while the stream is looked at and made: of two who find none, one makes it
+
 	mu      sync.Mutex
 	session *session        // nil while NATS is away
 	fitting *session        // the session that Ready found to fit; nothing is published through another

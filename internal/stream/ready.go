@@ -74,6 +74,8 @@ func permanent(s *session, err error, tries int) error {
 }
 
 func (b *Broker) check(ctx context.Context, s *session) error {
+	b.making.Lock()
+	defer b.making.Unlock()
 	if err := newEnough(s.host, s.version); err != nil {
 		return err
 	}

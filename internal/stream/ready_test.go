@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,19 @@ func TestReadyMakesTheStream(t *testing.T) {
 		t.Errorf("made %+v", is)
 	}
 	ready(t, b) // what it made, it finds to fit
+}
+
+func TestReadyMakesTheStreamOnce(t *testing.T) {
+	var said logbook
+	b := run(t, Config{URL: startServer(t).ClientURL(), Log: said.logger()})
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() { ready(t, b) })
+	}
+	all.Wait()
+	if got := said.count("made stream JOBS"); got != 1 {
+		t.Errorf("made %d times:\n%s", got, said.String())
+	}
 }
 
 // Each row is a stream made by hand, and what is said of it.
