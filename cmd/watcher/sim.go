@@ -32,7 +32,8 @@ func newSim() *cobra.Command {
 		Long: "sim serves the part of Commvault's REST API that jobwatch uses, in JSON and XML, over jobs that\n" +
 			"begin, fail, wait and end by themselves. The same seed plays the same jobs. What it prints is a\n" +
 			"configuration for watcher run. Faults and jobs on demand, while it runs: curl http://ADDRESS/sim\n\n" +
-			"Kinds of --fault (each befalls one request in ten, or as many as the rate after the colon says):\n\n" +
+			"Kinds of --fault (each befalls one request in ten, or as many as the rate after the colon says;\n" +
+			"code, delay and location can be told over HTTP only):\n\n" +
 			strings.TrimRight(sim.FaultHelp(), "\n"),
 		Example: "  watcher sim\n  watcher sim --listen 127.0.0.1:8081 --jobs 200 --speed 10\n" +
 			"  watcher sim --fault login-page --fault cut-short:0.02",
