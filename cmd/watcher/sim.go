@@ -32,7 +32,8 @@ func newSim() *cobra.Command {
 		Long: "sim serves the part of Commvault's REST API that jobwatch uses, in JSON and XML, over jobs that\n" +
 			"begin, fail, wait and end by themselves. The same seed plays the same jobs. What it prints is a\n" +
 			"configuration for watcher run. Faults and jobs on demand, while it runs: curl http://ADDRESS/sim\n\n" +
-			"Kinds of --fault (each befalls one request in ten, or as many as the rate after the colon says):\n\n" +
+			"Kinds of --fault (each befalls one request in ten, or as many as the rate after the colon says;\n" +
+			"code, delay and location can be told over HTTP only):\n\n" +
 			strings.TrimRight(sim.FaultHelp(), "\n"),
 		Example: "  watcher sim\n  watcher sim --listen 127.0.0.1:8081 --jobs 200 --speed 10\n" +
 			"  watcher sim --fault login-page --fault cut-short:0.02",
@@ -69,11 +70,15 @@ func (s *simulator) run(c *cobra.Command) error {
 
 // play makes the CommServe that the flags ask for; the errors are about them.
 func (s *simulator) play() (*sim.Sim, error) {
-	if s.config.Speed <= 0 || s.config.Jobs < 0 || s.config.Arrivals < 0 {
-		return nil, errors.New("--speed must be above 0, --jobs and --arrivals not below")
-	}
-	if s.config.VMs < 1 || s.config.VMs > maxVMs {
-		return nil, fmt.Errorf("--vms must be from 1 to %d", maxVMs)
+	switch c := s.config; { // the other way round a float that is no number would pass
+	case !(c.Speed > 0 && c.Speed <= 10_000):
+		return nil, errors.New("--speed must be above 0, and 10000 at most")
+	case c.Jobs < 0 || c.Jobs > 100_000:
+		return nil, errors.New("--jobs must be from 0 to 100000")
+	case !(c.Arrivals >= 0 && c.Arrivals <= 1000):
+		return nil, errors.New("--arrivals must be from 0 to 1000")
+	case c.VMs < 1 || c.VMs > 5000:
+		return nil, errors.New("--vms must be from 1 to 5000")
 	}
 	play := sim.New(s.config)
 	for _, text := range s.faults {
@@ -85,8 +90,6 @@ func (s *simulator) play() (*sim.Sim, error) {
 	}
 	return play, nil
 }
-
-const maxVMs = 5000
 
 // simWelcome is a configuration in which the rest is comment.
 const simWelcome = `# http://%[1]s/webconsole/api: log in as "watcher" with password "watcher"

@@ -41,7 +41,7 @@ func post(t *testing.T, url, accept, body string) received {
 	r.Header.Set("Authtoken", "QSDK sim")
 	r.Header.Set("Accept", accept)
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	client := &http.Client{Timeout: 5 * time.Second, CheckRedirect: stay}
+	client := &http.Client{Timeout: time.Minute, CheckRedirect: stay}
 	if strings.HasSuffix(t.Name(), "/hang") {
 		client.Timeout = 50 * time.Millisecond
 	}
