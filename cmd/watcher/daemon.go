@@ -28,7 +28,6 @@ type daemon struct {
 	log    *slog.Logger
 
 	embedded *stream.Embedded // where whoever runs the daemon has started it; else Run does, if it is configured
-	ready    func()           // called when the pollers start; may be nil
 
 	metrics *metrics.Metrics // made by Run, as is
 	site    *site            // the HTTP side
@@ -95,9 +94,6 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, pollers []*poller.P
 		d.awaitCatchUp(ctx, broker, publisher)
 		for _, p := range pollers {
 			group.Go(func() error { return p.Run(ctx) })
-		}
-		if d.ready != nil {
-			d.ready()
 		}
 		return nil
 	})
