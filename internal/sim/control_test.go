@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -79,6 +80,23 @@ func TestJobsOverHTTP(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %s in %s", want, said)
 		}
+	}
+}
+
+func TestJobForm(t *testing.T) {
+	var form jobForm
+	err := json.Unmarshal([]byte(`{"id":9,"kind":"restore","steps":[
+		{"state":"Running","stalled":true},{"after":"1m","forgot":true},{"after":"2m","state":"Killed","mute":true}]}`), &form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := form.job(time.Hour)
+	want := Job{ID: 9, Kind: Restore, Steps: []Step{
+		{At: time.Hour, State: "Running", Stalled: true}, {At: time.Hour + time.Minute, Forgot: true},
+		{At: time.Hour + 2*time.Minute, State: "Killed", Mute: true},
+	}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 	}
 }
 

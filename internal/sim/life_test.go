@@ -83,6 +83,24 @@ func onlyNumbersDiffer(a, b Step) bool {
 		digits.ReplaceAllString(a.Reason, "") == digits.ReplaceAllString(b.Reason, "")
 }
 
+func TestMachinesFailOnTheWay(t *testing.T) {
+	for id := int64(1); id <= 500; id++ {
+		last := map[string]string{}
+		for i, s := range life(&Config{Seed: 1, VMs: 40}, id).Steps {
+			now := failing(s.VMs)
+			if i == 0 && len(now) > 0 {
+				t.Errorf("job %d: %d machines fail at the start", id, len(now))
+			}
+			for name, reason := range last {
+				if now[name] != reason {
+					t.Errorf("job %d: machine %s recovers", id, name)
+				}
+			}
+			last = now
+		}
+	}
+}
+
 func TestSomeEndsAreMuteAndSomeNumbersComeBack(t *testing.T) {
 	play := func(oddities float64) (mute int, again map[int64]int) {
 		var clock hand
