@@ -47,7 +47,7 @@ func LoadTLS(certFile, keyFile, clientCAFile string) (TLS, error) {
 	return t, nil
 }
 
-// Listen takes the address, so that a start fails at once where it cannot be had.
+// Bind takes the address, so that a start fails at once where it cannot be had.
 func (c Config) Bind() (net.Listener, error) {
 	listener, err := net.Listen("tcp", c.Listen)
 	switch {
@@ -94,7 +94,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the streams of events
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
-	group.Go(func() error { return s.live.run(ctx) })
+	group.Go(func() error { return s.live.run(ctx, s.Publisher.CaughtUp()) })
 	group.Go(func() error {
 		<-ctx.Done()
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)

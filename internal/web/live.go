@@ -49,8 +49,13 @@ func newLive(b *stream.Broker) *live {
 	return &live{broker: b, size: ringSize, ready: make(chan struct{}), clients: map[*follower]bool{}}
 }
 
-// run follows the stream until ctx ends, across whatever happens to NATS.
-func (l *live) run(ctx context.Context) error {
+// run follows the stream until ctx ends, across whatever happens to NATS. That the stream is made is
+// the publisher's business, which catches up with it first.
+func (l *live) run(ctx context.Context, caughtUp <-chan struct{}) error {
+	select {
+	case <-caughtUp:
+	case <-ctx.Done():
+	}
 	for ctx.Err() == nil {
 		if _, err := l.broker.Ready(ctx); err == nil {
 			_ = l.follow(ctx) // whoever publishes names what is wrong with NATS

@@ -216,7 +216,7 @@ function drawCell(cell) {
   if (cell.reason) item.append(element("span", "more", cell.reason));
   const last = cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet";
   const jobCount = Object.values(cell.tracked).reduce((a, b) => a + b, 0);
-  item.append(element("span", "more", `${last}, ${jobCount} jobs followed`));
+  item.append(element("span", "more", `${last}, ${jobCount} ${jobCount === 1 ? "job" : "jobs"} followed`));
   return item;
 }
 
