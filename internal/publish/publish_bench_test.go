@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -35,7 +36,8 @@ func BenchmarkPublish(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer st.Close()
-	broker := stream.New(stream.Config{URL: server.ClientURL()})
+	log := slog.New(slog.DiscardHandler)
+	broker := stream.New(stream.Config{URL: server.ClientURL(), Log: log})
 	defer inBackground(broker.Run)()
 	if _, err := broker.Ready(b.Context()); err != nil {
 		b.Fatal(err)
@@ -44,7 +46,7 @@ func BenchmarkPublish(b *testing.B) {
 
 	gate := &gate{Broker: broker}
 	gate.Lock()
-	defer inBackground(New(Config{Store: st, Broker: gate, Round: time.Hour}).Run)()
+	defer inBackground(New(Config{Store: st, Broker: gate, Round: time.Hour, Log: log}).Run)()
 
 	var took, bare time.Duration
 	for first := int64(1); b.Loop(); first += benchEvents {
