@@ -3,7 +3,6 @@ package commvault
 import (
 	"fmt"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -18,7 +17,7 @@ func (s *section[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if s.kind != '{' {
 		return dec.SkipValue()
 	}
-	return json.UnmarshalDecode(dec, &s.is)
+	return readObject(dec, &s.is)
 }
 
 func (s *section[T]) present() bool { return s.kind == '{' }
@@ -68,7 +67,7 @@ func (l *list[T]) add(dec *jsontext.Decoder) error {
 		return fmt.Errorf("a list of more than %d elements", maxElements)
 	}
 	var element T
-	if err := json.UnmarshalDecode(dec, &element); err != nil {
+	if err := readObject(dec, &element); err != nil {
 		return err
 	}
 	*l = append(*l, element)
