@@ -88,10 +88,10 @@ func TestWrongPasswordsLockTheAccount(t *testing.T) {
 
 func TestWhoIsLetIn(t *testing.T) {
 	for body, in := range map[string]bool{
-		`{"username":"watcher","password":"d2F0Y2hlcg=="}`: true,
-		`{"username":"admin","password":"d2F0Y2hlcg=="}`:   false,
-		`{"username":"watcher","password":"watcher"}`:      false, // no base64
-		`{"username":"watcher"}`:                           false,
+		`{"username":"watcher","password":"d2F0Y2hlcg=="}`:                                  true,
+		`{"username":"admin","password":"d2F0Y2hlcg=="}`:                                    false,
+		`{"username":"watcher","password":"watcher"}`:                                       false, // no base64
+		`{"username":"watcher"}`:                                                            false,
 		`<DM2ContentIndexing_CheckCredentialReq username="admin" password="d2F0Y2hlcg=="/>`: false,
 		`username=watcher`: false,
 		``:                 false,
