@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +20,7 @@ import (
 // configuration of run in another, until the first event.
 func TestSimPrintsAConfiguration(t *testing.T) {
 	printed := startSim(t, "--speed", "20", "--fault", "error-flat:0.05")
+	checkControl(t, printed)
 	address := freeAddress("127.0.0.1:0")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "watcher.yaml")
@@ -44,6 +47,21 @@ func TestSimPrintsAConfiguration(t *testing.T) {
 	}
 	if _, err := events.NextMsg(time.Minute); err != nil {
 		t.Errorf("no event: %v\nconfiguration:\n%s\nlog:\n%s", err, text, said.String())
+	}
+}
+
+// checkControl asks at the address that sim tells to ask at.
+func checkControl(t *testing.T, printed string) {
+	t.Helper()
+	_, after, _ := strings.Cut(printed, "curl ")
+	url, _, _ := strings.Cut(after, "\n")
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if said, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(said), "in force: error-flat at a rate of 0.05\n") {
+		t.Errorf("%s: got %s, %v", url, said, err)
 	}
 }
 

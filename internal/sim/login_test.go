@@ -85,3 +85,21 @@ func TestWrongPasswordsLockTheAccount(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoIsLetIn(t *testing.T) {
+	for body, in := range map[string]bool{
+		`{"username":"watcher","password":"d2F0Y2hlcg=="}`:                                  true,
+		`{"username":"admin","password":"d2F0Y2hlcg=="}`:                                    false,
+		`{"username":"watcher","password":"watcher"}`:                                       false, // no base64
+		`{"username":"watcher"}`:                                                            false,
+		`<DM2ContentIndexing_CheckCredentialReq username="admin" password="d2F0Y2hlcg=="/>`: false,
+		`username=watcher`: false,
+		``:                 false,
+	} {
+		c := call(t, New(Config{}))
+		c.header = map[string]string{"Accept": "application/json"}
+		if got := c.json("POST", "Login", body); (got["token"] != nil) != in {
+			t.Errorf("%s: got %v", body, got)
+		}
+	}
+}
