@@ -13,7 +13,10 @@ type section[T any] struct {
 }
 
 func (s *section[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	*s = section[T]{kind: dec.PeekKind()} // of two with one name, none of the first stays
+	if s.kind != 0 {
+		*s = section[T]{} // of two with one name, none of the first stays
+	}
+	s.kind = dec.PeekKind()
 	if s.kind != '{' {
 		return dec.SkipValue()
 	}
