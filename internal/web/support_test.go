@@ -219,7 +219,9 @@ func (w *world) get(path string) (int, string) {
 
 func (w *world) ask(method, path string, edit func(*http.Request)) (int, string, http.Header) {
 	w.Helper()
-	r, err := http.NewRequestWithContext(w.Context(), method, w.url+path, nil)
+	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second) // an answer that should be none may have no end
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, w.url+path, nil)
 	w.must(err)
 	if edit != nil {
 		edit(r)
