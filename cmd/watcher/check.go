@@ -22,11 +22,11 @@ func newCheck() *cobra.Command {
 	}
 	form := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		file, _ := c.Flags().GetString("config")
-		cfg, err := config.Load(file)
+		cfg, err := loadConfig(c)
 		if err != nil {
 			return err
 		}
+		file, _ := c.Flags().GetString("config")
 		all := []finding{}
 		check(c.Context(), cfg, file, func(f finding) {
 			all = append(all, f)
@@ -51,11 +51,8 @@ func newCheck() *cobra.Command {
 // does not answer takes its whole time-out.
 func check(ctx context.Context, cfg *config.Config, file string, tell func(finding)) {
 	tell(fine("configuration", "%s is valid", file))
-	for _, key := range cfg.NotYetInForce() {
-		tell(doubtful("configuration", "%s is accepted but not yet in force", key))
-	}
-	for _, warning := range cfg.Warnings() {
-		tell(doubtful("configuration", "%s", warning))
+	for _, notice := range notices(cfg) {
+		tell(doubtful("configuration", "%s", notice))
 	}
 	cells := make([]chan []finding, len(cfg.CommCells))
 	for i, cell := range cfg.CommCells {
@@ -68,7 +65,7 @@ func check(ctx context.Context, cfg *config.Config, file string, tell func(findi
 		}
 	}
 	running := isRunning(cfg.Store)
-	for _, f := range checkNATS(ctx, cfg.NATS) {
+	for _, f := range checkNATS(ctx, cfg.NATS, running) {
 		tell(f)
 	}
 	tell(checkStore(cfg.Store, running))

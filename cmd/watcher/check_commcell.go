@@ -96,7 +96,7 @@ func (p *commCellProbe) connection(ctx context.Context) bool {
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.host)
 	if err != nil {
-		return p.failed("connection", err)
+		return p.failed("connection", fmt.Errorf("%w; start the CommServe's web server, or mend url:", err))
 	}
 	defer conn.Close()
 	if !strings.HasPrefix(p.cell.URL, "https:") {
@@ -119,6 +119,9 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	secure.ServerName, _, _ = net.SplitHostPort(p.host)
 	session := tls.Client(conn, secure)
 	if err := session.HandshakeContext(ctx); err != nil {
+		if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
+			return p.failed("TLS", fmt.Errorf("%s speaks no TLS; write http:// in url:, or name the port that does", p.host))
+		}
 		return true
 	}
 	if p.cell.TLS.InsecureSkipVerify {
@@ -146,10 +149,13 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 	if p.cell.Auth.Username != "" {
 		way = "login"
 	}
-	if commvault.KindOf(err) == commvault.Auth {
-		return p.failed(way, err)
-	}
-	if err != nil {
+	switch commvault.KindOf(err) {
+	case "":
+	case commvault.Auth:
+		return p.failed(way, onceTried(err, p.cell.Name))
+	case commvault.HTTP, commvault.Unreachable:
+		return p.failed("job list", fmt.Errorf("%w; is url: the web service's root?", err))
+	default:
 		return p.failed("job list", err)
 	}
 	p.ok(way, "accepted")
@@ -158,6 +164,12 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 		return true
 	}
 	return p.ok("job list", "holds %d jobs", p.jobs)
+}
+
+// onceTried takes out of a refusal what is only so for a watcher that runs on, and what stands before it anyway.
+func onceTried(err error, commcell string) error {
+	text, _, _ := strings.Cut(err.Error(), " (next try")
+	return errors.New(strings.TrimPrefix(text, "commcell "+commcell+": "))
 }
 
 // details asks for one job: the first configured one, or the newest of the list.

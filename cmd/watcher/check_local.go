@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -22,18 +21,15 @@ import (
 
 // checkNATS looks at the server that the watcher will meet. An embedded one that does not run yet has nothing to
 // look at but its address and its folder.
-func checkNATS(ctx context.Context, c config.NATS) []finding {
+func checkNATS(ctx context.Context, c config.NATS, running bool) []finding {
 	ctx, cancel := context.WithTimeout(ctx, 2*natsPatience)
 	defer cancel()
 	settings, err := streamConfig(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []finding{broken("NATS", err)}
 	}
-	if c.UsesEmbedded() && isFree(c.Embedded.Listen) {
-		return []finding{
-			fine("NATS", "the embedded server can listen on %s; run starts it, and makes stream %s", c.Embedded.Listen, c.Stream),
-			writable("NATS", "nats.embedded.dir", c.Embedded.Dir),
-		}
+	if c.UsesEmbedded() && !running {
+		return checkEmbedded(c)
 	}
 	var found []finding
 	for _, f := range stream.Probe(ctx, settings) {
@@ -46,12 +42,30 @@ func checkNATS(ctx context.Context, c config.NATS) []finding {
 	return found
 }
 
-func isFree(address string) bool {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return false
+// checkEmbedded looks for what keeps the embedded server from starting: another watcher's, say.
+func checkEmbedded(c config.NATS) []finding {
+	var found []finding
+	if err := canListen("nats.embedded.listen", c.Embedded.Listen); err != nil {
+		found = append(found, broken("NATS", err))
+	} else {
+		found = append(found, fine("NATS", "the embedded server can listen on %s; run starts it, and makes stream %s", c.Embedded.Listen, c.Stream))
 	}
-	return listener.Close() == nil
+	if err := stream.DirFree(c.Embedded.Dir); err != nil {
+		return append(found, broken("NATS", err))
+	}
+	return append(found, writable("NATS", "nats.embedded.dir", c.Embedded.Dir))
+}
+
+func canListen(key, address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err == nil {
+		return listener.Close()
+	}
+	reason := err
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		reason = call.Err
+	}
+	return fmt.Errorf("%s %s: %w; stop what uses it, or choose another", key, address, reason)
 }
 
 func isRunning(c config.Store) bool {
@@ -61,7 +75,7 @@ func isRunning(c config.Store) bool {
 
 func checkStore(c config.Store, running bool) finding {
 	if running {
-		return fine("store", "%s is in use by the running watcher", c.Path)
+		return fine("store", "%s is in use by the running watcher", absolute(c.Path))
 	}
 	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) {
 		return writable("store", "store.path", filepath.Dir(c.Path))
@@ -72,7 +86,7 @@ func checkStore(c config.Store, running bool) finding {
 	if err := unix.Access(c.Path, unix.W_OK); err != nil {
 		return broken("store", fmt.Errorf("%s: %w; let the watcher write it, or set another store.path", c.Path, err))
 	}
-	return fine("store", "%s is there", c.Path)
+	return fine("store", "%s is there", absolute(c.Path))
 }
 
 // writable looks at the folder, or at the nearest one above it that is there: the others will be made.
@@ -92,23 +106,26 @@ func writable(what, key, dir string) finding {
 		return broken(what, fmt.Errorf("%s: %s: %w; let the watcher write there, or set another", key, nearest, err))
 	}
 	if nearest == filepath.Clean(dir) {
-		return fine(what, "%s is a folder to write in", dir)
+		return fine(what, "%s is a folder to write in", absolute(dir))
 	}
-	return fine(what, "%s is not there yet; run makes it", dir)
+	return fine(what, "%s is not there yet; run makes it", absolute(dir))
+}
+
+// absolute shows which folder a relative path was taken from.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 func checkHTTP(listen string, running bool) finding {
-	listener, err := net.Listen("tcp", listen)
+	err := canListen("http.listen", listen)
 	switch {
 	case err == nil:
-		_ = listener.Close()
 		return fine("HTTP", "can listen on %s", listen)
 	case running && errors.Is(err, syscall.EADDRINUSE):
 		return fine("HTTP", "%s is in use by the running watcher", listen)
 	}
-	reason := err.Error()
-	if i := strings.LastIndex(reason, ": "); i >= 0 {
-		reason = reason[i+2:]
-	}
-	return broken("HTTP", fmt.Errorf("http.listen %s: %s; choose another, or \"\" for none", listen, reason))
+	return broken("HTTP", err)
 }

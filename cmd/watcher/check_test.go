@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 		{"the CommServe is away", func(p *place) { p.url = "http://" + p.closedPort() + "/api" }, failed, []string{
 			"failed   commcell prod: connection: dial tcp 127.0.0.1:", "ok       NATS: "}},
 		{"a wrong password", func(p *place) { p.password = "another-secret" }, failed, []string{
-			`failed   commcell prod: login: commcell prod: login as "watcher" refused`}},
+			`failed   commcell prod: login: login as "watcher" refused`}},
 		{"a web server that is no CommServe", func(p *place) {
 			p.serves = http.RedirectHandler("https://elsewhere.example.com/", http.StatusFound)
 		}, failed, []string{"failed   commcell prod: job list: Login: HTTP 302", "https://elsewhere.example.com/"}},
@@ -43,12 +43,20 @@ func TestCheck(t *testing.T) {
 		{"the embedded server's port is free", func(p *place) {
 			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, p.closedPort(), p.in("nats"))
 		}, done, []string{"ok       NATS: the embedded server can listen on 127.0.0.1:", "nats is not there yet; run makes it"}},
+		{"the embedded server's port is another's", func(p *place) {
+			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, strings.TrimPrefix(p.nats, "nats://"), p.in("nats"))
+		}, failed, []string{"failed   NATS: nats.embedded.listen 127.0.0.1:", "address already in use; stop what uses it, or choose another"}},
+		{"the embedded server's folder is another's", func(p *place) {
+			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, p.closedPort(), p.natsDir)
+		}, failed, []string{"failed   NATS: nats.embedded.dir ", "in use by another process; stop it or choose another directory"}},
+		{"a state that Commvault does not know", func(p *place) { p.more = "severity: {kiled: error}" }, done, []string{
+			"warning  configuration: severity.kiled: no state that Commvault documents"}},
 		{"a store that is none", func(p *place) { p.write("watcher.db", strings.Repeat("a shopping list ", 20)) }, failed, []string{
 			"failed   store: ", "not a store of jobwatch"}},
 		{"a store under a file", func(p *place) { p.write("file", ""); p.store = p.in("file/data/watcher.db") }, failed, []string{
 			"failed   store: ", "not a directory; the watcher must be able to"}},
 		{"a taken HTTP address", func(p *place) { p.http = strings.TrimPrefix(p.commServe.URL, "http://") }, failed, []string{
-			"failed   HTTP: http.listen 127.0.0.1:", "address already in use; choose another"}},
+			"failed   HTTP: http.listen 127.0.0.1:", "address already in use; stop what uses it, or choose another"}},
 		{"a key of a later version", func(p *place) { p.more = "relays: []\ncluster: {enabled: true, instance: a}" }, done, []string{
 			"warning  configuration: cluster.enabled is accepted but not yet in force"}},
 	} {
@@ -84,6 +92,7 @@ func TestCheck(t *testing.T) {
 type place struct {
 	t         *testing.T
 	dir       string
+	natsDir   string
 	commServe *httptest.Server
 	serves    http.Handler
 
@@ -98,7 +107,8 @@ func newPlace(t *testing.T) *place {
 	p.serves = play
 	p.commServe = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serves.ServeHTTP(w, r) }))
 	t.Cleanup(p.commServe.Close)
-	nats, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: t.TempDir()})
+	p.natsDir = t.TempDir()
+	nats, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: p.natsDir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,11 +45,8 @@ const ballast = 8 << 20
 // Run runs until ctx ends. Its error is one that somebody has to mend before a start.
 func (d *daemon) Run(ctx context.Context) error {
 	defer runtime.KeepAlive(make([]byte, ballast))
-	for _, key := range d.config.NotYetInForce() {
-		d.log.Warn("this key is accepted but not yet in force: " + key)
-	}
-	for _, warning := range d.config.Warnings() {
-		d.log.Warn(warning)
+	for _, notice := range notices(d.config) {
+		d.log.Warn(notice)
 	}
 	mint := event.NewMinter(severities(d.config.Severity))
 	st, err := store.Open(d.config.Store.Path, mint)

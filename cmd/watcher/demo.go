@@ -47,7 +47,7 @@ nats:
   embedded: {listen: %q, dir: %q, sync: interval}
 store: {path: %q}
 http: {listen: %q}
-log: {level: warn}
+log: {level: error}
 `
 
 func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {

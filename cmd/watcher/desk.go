@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,11 +29,11 @@ type desk interface {
 // atDesk runs do at the desk of the configuration that the command names. A store is made only for
 // what is to be written into it.
 func atDesk(c *cobra.Command, writes bool, do func(desk) error) error {
-	file, _ := c.Flags().GetString("config")
-	cfg, err := config.Load(file)
+	cfg, err := loadConfig(c)
 	if err != nil {
 		return err
 	}
+	file, _ := c.Flags().GetString("config")
 	client, err := control.Dial(cfg.Store.Path)
 	if err == nil {
 		return fail(do(client))
@@ -48,6 +49,20 @@ func atDesk(c *cobra.Command, writes bool, do func(desk) error) error {
 		return fail(err)
 	}
 	return fail(errors.Join(do(newDesk(cfg, file, st, nil)), st.Close()))
+}
+
+func loadConfig(c *cobra.Command) (*config.Config, error) {
+	file, _ := c.Flags().GetString("config")
+	return config.Load(file)
+}
+
+// knowsCommCell refuses a name that the configuration does not know; "" is all of them.
+func knowsCommCell(cfg *config.Config, name string) error {
+	known := func(cell config.CommCell) bool { return cell.Name == name }
+	if name == "" || slices.ContainsFunc(cfg.CommCells, known) {
+		return nil
+	}
+	return fmt.Errorf("--commcell %s: the configuration names %s", name, names(cfg.CommCells))
 }
 
 // newDesk is the desk of who holds the store.

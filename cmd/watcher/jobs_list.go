@@ -5,12 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
+
+var classes = []string{
+	string(job.Active), string(job.Queued), string(job.Held), string(job.Succeeded),
+	string(job.Partial), string(job.Failed), string(job.Killed), string(job.Unknown),
+}
 
 // jobFilter says which jobs are listed; empty members take all.
 type jobFilter struct {
@@ -38,10 +45,21 @@ func newJobsList() *cobra.Command {
 	}
 	form := outputFlag(c)
 	c.Flags().StringVar(&filter.commcell, "commcell", "", "only those of this CommCell")
-	c.Flags().StringVar(&filter.class, "class", "", "only those whose state is of this `class` (active, queued, held, succeeded, partial, failed, killed, unknown)")
+	c.Flags().StringVar(&filter.class, "class", "", "only those whose state is of this `class`: "+strings.Join(classes, ", "))
 	c.Flags().StringVar(&filter.client, "client", "", "only those of this client")
 	c.Flags().BoolVar(&filter.tracked, "tracked", false, "only those that are looked at")
+	_ = c.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classes, cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if filter.class != "" && !slices.Contains(classes, filter.class) {
+			return fmt.Errorf("--class %s: no class; there are %s", filter.class, strings.Join(classes, ", "))
+		}
+		cfg, err := loadConfig(c)
+		if err == nil {
+			err = knowsCommCell(cfg, filter.commcell)
+		}
+		if err != nil {
+			return err
+		}
 		return atDesk(c, false, func(d desk) error {
 			list := newJobTable(c.OutOrStdout())
 			if *form == asJSON {

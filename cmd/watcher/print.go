@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"charm.land/lipgloss/v2"
 
@@ -48,7 +49,7 @@ func (p printer) event(m stream.Message) error {
 	if err != nil {
 		return nil
 	}
-	at := faint.Render(e.Time.Local().Format("15:04:05"))
+	at := faint.Render(when(e.Time, time.Now()))
 	if e.IsCommCell() {
 		if data, err := e.CommCell(); err == nil {
 			p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), printable(string(data.Reason)))
@@ -59,13 +60,22 @@ func (p printer) event(m stream.Message) error {
 	if err != nil {
 		return nil
 	}
-	client := printable(string(data.Job.Client))
+	client := shorten(printable(string(data.Job.Client)), 18)
 	if client == "" {
 		client = "-"
 	}
 	what := fmt.Sprintf("%-16s", data.Change.Kind+short(data.Change.Detail, data.Change.Kind))
 	p.line("%s  %-12s %-18s %s %s", at, e.PartitionKey, client, p.severity(data.Severity, what), words(data.Change.Change))
 	return nil
+}
+
+// when is a time of day, with the date where that is not today's.
+func when(at, now time.Time) string {
+	at, now = at.Local(), now.Local()
+	if at.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format(time.DateTime)
 }
 
 // short leaves out the slug of a state or phase, which the words say better.

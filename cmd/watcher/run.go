@@ -20,11 +20,11 @@ func newRun() *cobra.Command {
 		Example: "  watcher run -c /etc/jobwatch/watcher.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			file, _ := c.Flags().GetString("config")
-			cfg, err := config.Load(file)
+			cfg, err := loadConfig(c)
 			if err != nil {
 				return err
 			}
+			file, _ := c.Flags().GetString("config")
 			log := newLog(c.ErrOrStderr(), cfg.Log)
 			defer sayNoReload(c.Context(), log)()
 			log.Info("watching", "commcell", names(cfg.CommCells))

@@ -47,8 +47,10 @@ func newTail() *cobra.Command {
 		if err := selectJob(&wanted, only); err != nil {
 			return err
 		}
-		file, _ := c.Flags().GetString("config")
-		cfg, err := config.Load(file)
+		cfg, err := loadConfig(c)
+		if err == nil {
+			err = knowsCommCell(cfg, wanted.CommCell)
+		}
 		if err != nil {
 			return err
 		}
@@ -66,7 +68,7 @@ func newTail() *cobra.Command {
 		}
 		err = f.Run(c.Context())
 		if errors.Is(err, errAway) && cfg.NATS.UsesEmbedded() {
-			err = fmt.Errorf("%w; start the watcher, whose embedded server it is", err)
+			err = fmt.Errorf("no watcher is running that serves NATS on %s; start one with: watcher run", cfg.NATS.Embedded.Listen)
 		}
 		return fail(err)
 	}
@@ -78,7 +80,7 @@ func sinceWhen(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(text); err == nil {
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)

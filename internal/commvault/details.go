@@ -34,6 +34,8 @@ func decodeDetails(commcell string, number int64, body []byte) (job.Snapshot, er
 	switch {
 	case reply.Job.misshapen(), detail.misshapen():
 		return job.Snapshot{}, notAnAnswer("a job that is no object")
+	case !detail.present() && len(reply.Jobs) > 0:
+		return job.Snapshot{}, notAnAnswer("a Job list, and no answer to JobDetails")
 	case !detail.present():
 		return job.Snapshot{}, reply.noJob()
 	}

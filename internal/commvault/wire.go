@@ -9,7 +9,8 @@ type envelope struct {
 }
 
 type reply struct {
-	Job section[jobNode] `json:"job"`
+	Job  section[jobNode] `json:"job"`
+	Jobs list[jobLine]    `json:"jobs"` // of a Job list, which answers something else
 	complaint
 }
 

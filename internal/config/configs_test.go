@@ -2,9 +2,11 @@ package config
 
 import (
 	"maps"
+	"os"
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +30,25 @@ func TestConfigsSayTheDefaults(t *testing.T) {
 		}
 		if got := c.NotYetInForce(); len(got) > 0 {
 			t.Errorf("%s sets %q", path, got)
+		}
+	}
+}
+
+// TestCompleteFileMarksWhatDoesNothing holds each line's (later) against the table of notices.go.
+func TestCompleteFileMarksWhatDoesNothing(t *testing.T) {
+	c, err := Load(completeFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(completeFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	for key, number := range c.lines {
+		line := lines[number-1]
+		if marked := strings.Contains(line, "(later)"); marked != isLater(key) {
+			t.Errorf("%s: marked %v: %s", key, marked, line)
 		}
 	}
 }

@@ -64,6 +64,16 @@ var states = map[string]StateInfo{
 	"killed":                            {Killed, true, Warning},
 }
 
+// KnowsSlug says whether a state of Commvault's vocabulary has the slug.
+func KnowsSlug(slug string) bool {
+	for words := range states {
+		if Slug(Text(words)) == slug {
+			return true
+		}
+	}
+	return false
+}
+
 // LookUp says what a state means. One that is not in the table, say a localized one, is of the
 // class unknown, and finished only where the answer also names an end time.
 func LookUp(state Text, ended bool) StateInfo {

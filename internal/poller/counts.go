@@ -145,11 +145,36 @@ func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
 	if !j.id.IsCommCell() {
 		p.Counts.poll(kind)
 	}
-	sight := p.sight(j.id)
-	if kind != sight.failure {
-		p.Log.Warn("no observation", "job", j.id.String(), "err", err)
+	if commvault.SourceDown(err) {
+		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
 	}
+	if p.isNews(j.id, kind) {
+		p.Log.Warn("no observation", keyOf(j.id), j.id.String(), "err", err)
+	}
+}
+
+// isNews says whether the last failure was another one.
+func (p *Poller) isNews(id job.ID, kind string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sight := p.sightLocked(id)
+	news := kind != sight.failure
 	sight.failure = kind
+	return news
+}
+
+// isWell has the CommCell's next failure logged, whichever it is.
+func (p *Poller) isWell() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sightLocked(p.id).failure = ""
+}
+
+func keyOf(id job.ID) string {
+	if id.IsCommCell() {
+		return "commcell"
+	}
+	return "job"
 }
 
 func resultOf(err error) string {

@@ -27,9 +27,6 @@ func (p *Poller) discover(ctx context.Context, t *tick) error {
 	}
 	t.note(err)
 	p.report(ctx, trackedJob{id: p.id}, err)
-	if err == nil {
-		p.sight(p.id).failure = ""
-	}
 	return nil
 }
 

@@ -128,8 +128,8 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 		skipped++
 	}
 	if skipped > 0 && !p.late {
-		p.Log.Warn("the schedule is faster than a tick; what falls due meanwhile is skipped", "commcell", p.CommCell,
-			"count", skipped, "took", p.Counts.Totals().Took)
+		p.Log.Warn("a tick took longer than the schedule allows; what fell due meanwhile is skipped", "commcell", p.CommCell,
+			"count", skipped, "took", p.Counts.Totals().Took.Round(time.Millisecond).String())
 	}
 	p.late = skipped > 0
 	return due

@@ -98,6 +98,9 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 	if t.asked == 0 {
 		return nil
 	}
+	if t.err == nil {
+		p.isWell()
+	}
 	up := t.answers > 0
 	p.Counts.answers(up, t.err)
 	for {

@@ -67,18 +67,28 @@ func (req *request) readJob() error {
 	return err
 }
 
+// basePaths are where web servers of several releases have the API.
+var basePaths = []string{"/webconsole/api", "/commandcenter/api", "/SearchSvc/CVWebService.svc", "/WebServerCore", ""}
+
+// route finds the operation under a base path. Under any other there is none, as on a real web server.
 func route(method, path string) (Op, int64) {
-	before, last := "", strings.TrimSuffix(path, "/")
-	if i := strings.LastIndexByte(last, '/'); i >= 0 {
-		before, last = last[:i], last[i+1:]
+	rest := strings.TrimSuffix(path, "/")
+	for _, base := range basePaths {
+		if under, is := strings.CutPrefix(rest, base+"/"); is {
+			return operation(method, under)
+		}
 	}
-	switch op := Op(last); {
+	return OpNone, 0
+}
+
+func operation(method, name string) (Op, int64) {
+	switch op := Op(name); {
 	case method == http.MethodPost && (op == OpLogin || op == OpLogout || op == OpJobDetails || op == OpJobs):
 		return op, 0
 	case method == http.MethodGet && (op == OpList || op == OpCommServ):
 		return op, 0
-	case method == http.MethodGet && strings.HasSuffix("/"+before, "/Job"):
-		if id, err := strconv.ParseInt(last, 10, 64); err == nil {
+	case method == http.MethodGet && strings.HasPrefix(name, "Job/"):
+		if id, err := strconv.ParseInt(name[len("Job/"):], 10, 64); err == nil {
 			return OpSummary, id
 		}
 	}

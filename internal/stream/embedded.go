@@ -116,20 +116,42 @@ func probe(listen string) error {
 	return fmt.Errorf("nats.embedded.listen %s: %w; choose another", listen, innermost(err))
 }
 
+const lockName = "jobwatch.lock"
+
 // lockDir makes the directory and keeps other processes out: two servers on one store would destroy it.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unusable(dir, err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "jobwatch.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, unusable(dir, err)
 	}
 	if err := tryLock(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("nats.embedded.dir %s: in use by another process; stop it or choose another directory", dir)
+		return nil, dirInUse(dir)
 	}
 	return f, nil
+}
+
+// DirFree says whether another process has its streams in the directory. It makes nothing.
+func DirFree(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return unusable(dir, err)
+	}
+	defer f.Close()
+	if err := tryLock(f); err != nil {
+		return dirInUse(dir)
+	}
+	return nil
+}
+
+func dirInUse(dir string) error {
+	return fmt.Errorf("nats.embedded.dir %s: in use by another process; stop it or choose another directory", dir)
 }
 
 func unusable(dir string, err error) error {

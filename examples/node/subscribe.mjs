@@ -1,7 +1,7 @@
 // Takes jobwatch's events through a durable JetStream consumer, which gives what was told while this program
 // was away, and again what it did not acknowledge.
 //
-//   npm install @nats-io/transport-node @nats-io/jetstream
+//   npm install
 //   node subscribe.mjs nats://127.0.0.1:4222
 import { connect } from "@nats-io/transport-node";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
