@@ -96,7 +96,7 @@ func (p *commCellProbe) connection(ctx context.Context) bool {
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.host)
 	if err != nil {
-		return p.failed("connection", fmt.Errorf("%w; start the CommServe's web server, or mend url:", err))
+		return p.failed("connection", fmt.Errorf("%w; start the CommServe's web server, or set another url", err))
 	}
 	defer conn.Close()
 	if !strings.HasPrefix(p.cell.URL, "https:") {
