@@ -32,6 +32,7 @@
 //   - internal/store: snapshots and outbox in one file
 //   - internal/publish: loop 2
 //   - internal/poller: loop 1
+//   - internal/control: the desk where jobs are tracked by hand, also through a Unix socket
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
 //   - cmd/watcher: flags, wiring, signals, exit status; daemon.go ties the packages together
