@@ -20,7 +20,6 @@ var later = map[string]bool{
 	"commcells[].discover.include":        true,
 	"commcells[].feed_every":              true,
 	"commcells[].full_refresh":            true,
-	"commcells[].guid":                    true,
 	"commcells[].lost_after":              true,
 	"commcells[].stall_after":             true,
 	"commcells[].sweep":                   true,

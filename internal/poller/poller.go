@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -35,6 +36,9 @@ type Config struct {
 	Schedule cron.Schedule
 	Log      *slog.Logger // default slog.Default()
 
+	Identify func(context.Context) (guid string, err error) // asks which CommServe it is; nil: nobody does
+	GUID     string                                         // of the one wanted; "": the first one met
+
 	Jobs           []int64       // looked at at each tick, whatever becomes of them
 	Discover       bool          // track what the Job list names
 	FinishedWithin time.Duration // how far back the list goes
@@ -57,6 +61,8 @@ type Poller struct {
 	probed  int       // which job was last asked as a probe
 	late    bool      // the last tick took longer than the schedule allows
 	urgent  chan job.ID
+
+	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 
 	mu     sync.Mutex
 	sights map[int64]*sight // guarded by mu; a sight itself by who looks at its job
@@ -139,12 +145,18 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 func (p *Poller) Poll(ctx context.Context) (err error) {
 	t := newTick(p.Concurrency)
 	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
-	up, err := p.probe(ctx, t)
+	up, err := p.identify(ctx, t)
+	if err == nil && up {
+		up, err = p.probe(ctx, t)
+	}
 	if err == nil && up {
 		err = p.sweep(ctx, t)
 	}
 	if err != nil || ctx.Err() != nil {
 		return err
+	}
+	if t.asked > 0 && t.answers == 0 {
+		p.identified.Store(false) // who answers next may be another
 	}
 	if err := p.forget(); err != nil {
 		return err

@@ -32,6 +32,9 @@ func (p *Poller) lookWhenTold(ctx context.Context) error {
 // lookOutOfTurn looks at a job unless it has been untracked meanwhile. Whether the CommCell answers is
 // for the ticks to say.
 func (p *Poller) lookOutOfTurn(ctx context.Context, id job.ID) error {
+	if p.Identify != nil && !p.identified.Load() {
+		return nil // the next tick finds out whom it would ask
+	}
 	why, err := p.Store.WhyTracked(id)
 	if err != nil || why == "" {
 		return err
