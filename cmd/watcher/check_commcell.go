@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
+	"jobwatch/internal/poller"
 )
 
 // checkCommCell goes as far as the CommServe lets it.
@@ -136,10 +139,11 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 }
 
 func (p *commCellProbe) list(ctx context.Context) bool {
-	numbers := map[int64]bool{}
+	filter := poller.NewFilter(p.cell.Discover.Include, p.cell.Discover.Exclude)
+	numbers := map[int64]string{} // and what leaves them out
 	err := p.client.List(ctx, p.cell.Discover.FinishedWithin, func(lines []commvault.Line) error {
 		for _, line := range lines {
-			numbers[line.Number] = true // one may be listed twice
+			numbers[line.Number] = filter.LeftOutBy(&line) // one may be listed twice
 			p.newest = max(p.newest, line.Number)
 		}
 		return nil
@@ -163,7 +167,27 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 		p.warn("job list", "holds no job: none has run within %v, or this user may see none", p.cell.Discover.FinishedWithin)
 		return true
 	}
-	return p.ok("job list", "holds %d jobs", p.jobs)
+	return p.filtered(numbers)
+}
+
+// filtered says what the filters make of the list.
+func (p *commCellProbe) filtered(leftOutBy map[int64]string) bool {
+	if !p.cell.Discover.Enabled || len(p.cell.Discover.Include)+len(p.cell.Discover.Exclude) == 0 {
+		return p.ok("job list", "holds %d jobs", p.jobs)
+	}
+	passing, rules := 0, map[string]bool{}
+	for _, rule := range leftOutBy {
+		if rule == "" {
+			passing++
+			continue
+		}
+		rules["discover."+rule] = true
+	}
+	if passing == 0 && p.jobs > 0 {
+		p.warn("job list", "holds %d jobs, and none passes %s", p.jobs, strings.Join(slices.Sorted(maps.Keys(rules)), ", "))
+		return true
+	}
+	return p.ok("job list", "holds %d jobs, %d match the filters", p.jobs, passing)
 }
 
 // onceTried takes out of a refusal what is only so for a watcher that runs on, and what stands before it anyway.

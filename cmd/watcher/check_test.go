@@ -40,6 +40,12 @@ func TestCheck(t *testing.T) {
 			"failed   commcell prod: identity: the CommServe has the GUID ", "and not 1F-2; point url: back, or accept it with guid: "}},
 		{"a job that the CommServe does not know", func(p *place) { p.jobs = "[99]" }, done, []string{
 			"warning  commcell prod: job details: the CommServe does not know job 99, or does not show it to this user"}},
+		{"filters", func(p *place) { p.jobs = `[], discover: {include: {client: ["f*"]}}` }, done, []string{
+			"ok       commcell prod: job list: holds 1 jobs, 1 match the filters"}},
+		{"filters that leave out all", func(p *place) {
+			p.jobs = `[], discover: {include: {client: ["w*"]}, exclude: {job_type: ["*"]}}`
+		}, done, []string{
+			"warning  commcell prod: job list: holds 1 jobs, and none passes discover.include.client"}},
 		{"NATS is away", func(p *place) { p.nats = "nats://" + p.closedPort() }, failed, []string{
 			"failed   NATS: nats://127.0.0.1:", "ok       commcell prod: login"}},
 		{"the embedded server's port is free", func(p *place) {

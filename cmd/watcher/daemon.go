@@ -152,6 +152,7 @@ func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, 
 	return poller.New(poller.Config{
 		CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
+		Filter:       poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
 		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
 		Timeout: cell.Timeout, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
 	}), nil

@@ -32,8 +32,10 @@ type Line struct {
 }
 
 const (
-	pageSize   = 500
-	maxOverlap = 10
+	pageSize     = 500
+	smallestPage = 100 // a server's own page where it minds no limit; none was seen to make smaller ones
+	maxOverlap   = 10
+	maxPages     = 2000 // a million jobs, ten times what a CommServe runs
 )
 
 // List asks for all active jobs, of every type, and those that finished within the time (GET Job), and
@@ -44,24 +46,28 @@ const (
 // and a job seen twice is yielded twice, last as seen last. What slips through is in the next list.
 func (c *Client) List(ctx context.Context, finishedWithin time.Duration, yield func([]Line) error) error {
 	seen := map[int64]struct{}{}
-	for offset := 0; ; {
+	offset, idle := 0, 0 // idle: pages in a row without news
+	for range maxPages {
 		page, err := c.page(ctx, finishedWithin, offset)
 		if err != nil {
-			return err
-		}
-		if err := yield(page.lines); err != nil {
 			return err
 		}
 		known := len(seen)
 		for _, line := range page.lines {
 			seen[line.Number] = struct{}{}
 		}
-		// A page without news is the end, whatever the total says: some servers ignore the offset.
-		if len(seen) == known || page.isLast(offset) {
+		if err := yield(page.lines); err != nil {
+			return err
+		}
+		if idle++; len(seen) > known {
+			idle = 0
+		}
+		if page.isLast(offset, idle) {
 			return nil
 		}
 		offset += page.rows - min(page.rows/10, maxOverlap)
 	}
+	return &Error{Operation: "Jobs", Kind: TooLarge, Err: fmt.Errorf("the list goes on after %d pages", maxPages)}
 }
 
 // Summary asks for one job's line (GET Job/<id>). Errors as of JobDetails.
@@ -83,9 +89,18 @@ type listPage struct {
 	total *int64 // of all pages
 }
 
-// A full page is never the last one: a total may be that of the page.
-func (p listPage) isLast(offset int) bool {
-	return p.rows < pageSize && (p.total == nil || int64(offset+p.rows) >= *p.total)
+// isLast goes by the total, if it can be that of all pages: some servers give that of the page, or none.
+// A page without news is the end then, and where it is longer than the overlap: some ignore the offset.
+// A short one may come in the middle.
+func (p listPage) isLast(offset, idle int) bool {
+	ofAll := p.total != nil && *p.total > int64(p.rows)
+	switch {
+	case idle > 1, idle == 1 && (!ofAll || p.rows > maxOverlap):
+		return true
+	case ofAll:
+		return int64(offset+p.rows) >= *p.total
+	}
+	return offset == 0 && p.rows < smallestPage
 }
 
 func (c *Client) page(ctx context.Context, finishedWithin time.Duration, offset int) (listPage, error) {

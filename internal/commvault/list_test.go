@@ -32,30 +32,67 @@ func paged(n, most int) commserve {
 	}
 }
 
+// ownTotal serves jobs 1..n with a total that is only that of the page.
+func ownTotal(n, most int) commserve {
+	return func(r *http.Request) (int, string) {
+		offset, _ := strconv.Atoi(r.Header.Get("offset"))
+		last := min(offset+most, n)
+		return 200, listOf(max(last-offset, 0), rows(offset+1, last))
+	}
+}
+
+func noTotal(serve commserve) commserve {
+	return func(r *http.Request) (int, string) {
+		status, body := serve(r)
+		return status, strings.Replace(body, "totalRecordsWithoutPaging", "total", 1)
+	}
+}
+
+// shorter has the first page at an offset end after some jobs.
+func shorter(serve commserve, offset, most int) commserve {
+	asked := false
+	return func(r *http.Request) (int, string) {
+		status, body := serve(r)
+		if asked || r.Header.Get("offset") != strconv.Itoa(offset) {
+			return status, body
+		}
+		asked = true
+		head, _, _ := strings.Cut(body, `"jobs":[`)
+		if _, own, _ := strings.Cut(head, ":"); own == "500," {
+			head = fmt.Sprintf(`{"totalRecordsWithoutPaging":%d,`, most)
+		}
+		return status, head + `"jobs":[` + rows(offset+1, offset+most) + "]}"
+	}
+}
+
 func TestTheListIsReadToItsEnd(t *testing.T) {
 	for name, row := range map[string]struct {
 		serve          commserve
 		jobs, requests int
 	}{
-		"nothing":               {paged(0, 500), 0, 1},
-		"one page":              {paged(7, 500), 7, 1},
-		"a full page":           {paged(500, 500), 500, 2},
-		"three pages":           {paged(1200, 500), 1200, 3},
-		"short pages":           {paged(250, 100), 250, 3},
-		"pages of one":          {paged(4, 1), 4, 4},
-		"the offset is ignored": {func(*http.Request) (int, string) { return 200, listOf(5000, rows(1, 500)) }, 500, 2},
-		"a total that lies":     {func(*http.Request) (int, string) { return 200, listOf(5000, rows(1, 3)) }, 3, 2},
-		"no total":              {func(*http.Request) (int, string) { return 200, `{"jobs":[` + rows(1, 3) + `]}` }, 3, 1},
-		"the total of the page": {func(r *http.Request) (int, string) {
-			offset, _ := strconv.Atoi(r.Header.Get("offset"))
-			last := min(offset+500, 800)
-			return 200, listOf(last-offset, rows(offset+1, last))
-		}, 800, 2},
-		"one object":       {func(*http.Request) (int, string) { return 200, `{"jobs":{"jobSummary":{"jobId":"5"}}}` }, 1, 1},
-		"an id twice":      {func(*http.Request) (int, string) { return 200, listOf(2, rows(5, 5)+","+rows(5, 5)) }, 1, 1},
-		"nameless lines":   {func(*http.Request) (int, string) { return 200, listOf(3, `{},{"jobSummary":{"jobId":0}},`+rows(9, 9)) }, 1, 1},
-		"an empty object":  {func(*http.Request) (int, string) { return 200, `{}` }, 0, 1},
-		"a harmless error": {func(*http.Request) (int, string) { return 200, `{"error":{"errorCode":0}}` }, 0, 1},
+		"nothing":                       {paged(0, 500), 0, 1},
+		"one page":                      {paged(7, 500), 7, 1},
+		"a full page":                   {paged(500, 500), 500, 2},
+		"three pages":                   {paged(1200, 500), 1200, 3},
+		"short pages":                   {paged(250, 100), 250, 3},
+		"pages of one":                  {paged(4, 1), 4, 4},
+		"the offset is ignored":         {func(*http.Request) (int, string) { return 200, listOf(5000, rows(1, 500)) }, 500, 2},
+		"a total that lies":             {func(*http.Request) (int, string) { return 200, listOf(5000, rows(1, 3)) }, 3, 3},
+		"no total":                      {func(*http.Request) (int, string) { return 200, `{"jobs":[` + rows(1, 3) + `]}` }, 3, 1},
+		"the total of the page":         {ownTotal(800, 500), 800, 3},
+		"the total of a short page":     {ownTotal(250, 100), 250, 4},
+		"the total of a page, all jobs": {ownTotal(99, 500), 99, 1},
+		"short pages without a total":   {noTotal(paged(250, 100)), 250, 4},
+		"a short page first":            {shorter(paged(1200, 500), 0, 37), 1200, 4},
+		"a short page in the middle":    {shorter(paged(1200, 500), 490, 20), 1200, 4},
+		"a page within the overlap":     {shorter(paged(1200, 500), 490, 3), 1200, 4},
+		"an empty page in the middle":   {shorter(paged(1200, 500), 490, 0), 1200, 4},
+		"a short page, own totals":      {shorter(ownTotal(1200, 500), 490, 150), 1200, 5},
+		"one object":                    {func(*http.Request) (int, string) { return 200, `{"jobs":{"jobSummary":{"jobId":"5"}}}` }, 1, 1},
+		"an id twice":                   {func(*http.Request) (int, string) { return 200, listOf(2, rows(5, 5)+","+rows(5, 5)) }, 1, 1},
+		"nameless lines":                {func(*http.Request) (int, string) { return 200, listOf(3, `{},{"jobSummary":{"jobId":0}},`+rows(9, 9)) }, 1, 1},
+		"an empty object":               {func(*http.Request) (int, string) { return 200, `{}` }, 0, 1},
+		"a harmless error":              {func(*http.Request) (int, string) { return 200, `{"error":{"errorCode":0}}` }, 0, 1},
 	} {
 		var seen requests
 		lines, err := newClient(t, Config{Transport: row.serve, Observe: seen.observe}).Jobs(t.Context(), time.Hour)
@@ -82,6 +119,37 @@ func TestPagesThatMoveLoseNoJob(t *testing.T) {
 	lines, err := c.Jobs(t.Context(), time.Hour)
 	if err != nil || len(lines) != 1200 {
 		t.Errorf("%d jobs, want 1200; %v", len(lines), err)
+	}
+}
+
+// Jobs that begin come first in a list by number, newest first: what follows moves down, and is listed twice.
+func TestPagesThatMoveDownLoseNoJob(t *testing.T) {
+	newest := 1200
+	c := newClient(t, Config{Transport: commserve(func(r *http.Request) (int, string) {
+		offset, _ := strconv.Atoi(r.Header.Get("offset"))
+		var page []string
+		for id := newest - offset; id > max(newest-offset-500, 0); id-- {
+			page = append(page, rows(id, id))
+		}
+		body := listOf(newest, strings.Join(page, ","))
+		newest += 100
+		return 200, body
+	})})
+	lines, err := c.Jobs(t.Context(), time.Hour)
+	if err != nil || len(lines) != 1200 {
+		t.Errorf("%d jobs, want 1200; %v", len(lines), err)
+	}
+}
+
+func TestAListWithoutEnd(t *testing.T) {
+	asked := 0
+	c := newClient(t, Config{Transport: commserve(func(*http.Request) (int, string) {
+		asked++
+		return 200, listOf(1<<40, rows(asked, asked))
+	})})
+	_, err := c.Jobs(t.Context(), time.Hour)
+	if KindOf(err) != TooLarge || err.Error() != "Jobs: the list goes on after 2000 pages" || asked != maxPages {
+		t.Errorf("after %d pages: %v", asked, err)
 	}
 }
 

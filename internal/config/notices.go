@@ -16,8 +16,6 @@ var later = map[string]bool{
 	"cluster":                             true,
 	"commcells[].auth.access_token_file":  true,
 	"commcells[].auth.refresh_token_file": true,
-	"commcells[].discover.exclude":        true,
-	"commcells[].discover.include":        true,
 	"commcells[].feed_every":              true,
 	"commcells[].full_refresh":            true,
 	"commcells[].lost_after":              true,

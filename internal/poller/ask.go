@@ -28,11 +28,11 @@ func (p *Poller) ask(ctx context.Context, number int64) (seen job.Observation, e
 }
 
 // list reads the Job list, from its start again after a passing failure. An error of yield's is its own.
-func (p *Poller) list(ctx context.Context, yield func([]commvault.Line) error) error {
+func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
 	return p.repeat(ctx, func() error {
 		err := p.admit(ctx)
 		if err == nil {
-			err = p.Source.List(ctx, p.FinishedWithin, yield)
+			err = p.Source.List(ctx, finishedWithin, yield)
 		}
 		p.rest.heed(err)
 		return err

@@ -3,6 +3,10 @@ package poller
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
@@ -15,19 +19,30 @@ type trackedJob struct {
 	why store.Why
 }
 
-// discover tracks what the Job list names and is not told to its end.
+// discover tracks what the Job list names, the filter takes, and is not told to its end. What is tracked
+// already is followed to its end, whatever a changed filter says: its events would never come to one.
 func (p *Poller) discover(ctx context.Context, t *tick) error {
 	if !p.Discover {
-		return nil
+		return p.doNotBridge()
 	}
-	err := p.list(ctx, p.track)
+	asked := time.Now()
+	within, err := p.lookBack(asked)
+	if err != nil {
+		return err
+	}
+	var sifted sieve
+	err = p.list(ctx, within, func(lines []commvault.Line) error { return p.track(sifted.takes(p.Filter, lines)) })
 	var broken *storeError
 	if errors.As(err, &broken) {
 		return err
 	}
 	t.note(err)
 	p.report(ctx, trackedJob{id: p.id}, err)
-	return nil
+	if err != nil {
+		return nil
+	}
+	p.sayIfNothingPasses(&sifted)
+	return p.listed(asked)
 }
 
 func (p *Poller) track(lines []commvault.Line) error {
@@ -52,4 +67,40 @@ func (p *Poller) toldToTheEnd(id job.ID, line commvault.Line) (bool, error) {
 	}
 	known, err := p.Store.Recall(id)
 	return known.Terminal && !known.Owed, err
+}
+
+// sieve is what a filter makes of a list. The zero sieve is ready.
+type sieve struct {
+	taken   bool
+	leftOut map[string]bool // the rules that left some out
+}
+
+// takes gives the lines that pass.
+func (s *sieve) takes(f Filter, lines []commvault.Line) []commvault.Line {
+	var passing []commvault.Line
+	for _, line := range lines {
+		rule := f.LeftOutBy(&line)
+		if rule == "" {
+			passing = append(passing, line)
+			continue
+		}
+		if s.leftOut == nil {
+			s.leftOut = map[string]bool{}
+		}
+		s.leftOut[rule] = true
+	}
+	s.taken = s.taken || len(passing) > 0
+	return passing
+}
+
+// sayIfNothingPasses judges the first list that has jobs.
+func (p *Poller) sayIfNothingPasses(s *sieve) {
+	if p.sifted || !s.taken && len(s.leftOut) == 0 {
+		return
+	}
+	p.sifted = true
+	if !s.taken {
+		rules := strings.Join(slices.Sorted(maps.Keys(s.leftOut)), ", discover.")
+		p.Log.Warn("the Job list names jobs, and none passes discover."+rules, "commcell", p.CommCell)
+	}
 }

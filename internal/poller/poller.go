@@ -41,7 +41,8 @@ type Config struct {
 
 	Jobs           []int64       // looked at at each tick, whatever becomes of them
 	Discover       bool          // track what the Job list names
-	FinishedWithin time.Duration // how far back the list goes
+	Filter         Filter        // which of them
+	FinishedWithin time.Duration // how far back the list goes, or further: to the last one read
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
 	Concurrency    int           // requests under way at once; default 8
 	RateLimit      float64       // requests a second; 0: none
@@ -57,6 +58,8 @@ type Poller struct {
 	id      job.ID // of the CommCell itself
 	limiter *rate.Limiter
 	rest    rest
+	bridge  bridge
+	sifted  bool      // the filter has been judged
 	forgot  time.Time // when finished jobs were last forgotten
 	probed  int       // which job was last asked as a probe
 	late    bool      // the last tick took longer than the schedule allows
@@ -176,7 +179,7 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	}
 	p.countClasses(tracked, false)
 	if len(tracked) == 0 {
-		err := p.list(ctx, func([]commvault.Line) error { return nil })
+		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
 		t.note(err)
 		return err == nil, nil
 	}
@@ -206,7 +209,11 @@ func (p *Poller) forget() error {
 		return nil
 	}
 	p.forgot = time.Now()
-	_, err := p.Store.Forget(p.CommCell, p.forgot.Add(-p.KeepFinished))
+	before, err := p.forgettable(p.forgot)
+	if err != nil {
+		return err
+	}
+	_, err = p.Store.Forget(p.CommCell, before)
 	return err
 }
 

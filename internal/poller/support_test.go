@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type script struct {
 	broken map[int64]error // the answer for a job instead
 	down   error           // the answer to everything instead
 	takes  time.Duration   // each request
+	behind time.Duration   // its clock, ours
 	asked  []int64         // 0 is the list
 	most   int             // requests at once, at most
 	now    int
@@ -49,6 +51,8 @@ func (s *script) is(number int64, edits ...func(*job.Snapshot)) {
 func state(words job.Text) func(*job.Snapshot) { return func(s *job.Snapshot) { s.State = words } }
 func phase(words job.Text) func(*job.Snapshot) { return func(s *job.Snapshot) { s.Phase = words } }
 func elapsed(n int64) func(*job.Snapshot)      { return func(s *job.Snapshot) { s.ElapsedSeconds = &n } }
+func client(name job.Text) func(*job.Snapshot) { return func(s *job.Snapshot) { s.Client = name } }
+func ended(t time.Time) func(*job.Snapshot)    { return func(s *job.Snapshot) { s.EndTime = &t } }
 func updated(t time.Time) func(*job.Snapshot)  { return func(s *job.Snapshot) { s.LastUpdateTime = &t } }
 
 func (s *script) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
@@ -68,14 +72,16 @@ func (s *script) JobDetails(ctx context.Context, number int64) (job.Observation,
 	return job.Observation{Snapshot: snapshot, Asked: asked, Answered: time.Now()}, nil
 }
 
-func (s *script) List(ctx context.Context, _ time.Duration, yield func([]commvault.Line) error) error {
-	if err := s.request(ctx, 0); err != nil {
+func (s *script) List(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
+	if err := cmp.Or(s.request(ctx, 0), s.broken[0]); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	var lines []commvault.Line
 	for number, snapshot := range s.jobs {
-		lines = append(lines, commvault.Line{Number: number, Status: snapshot.State})
+		if end := snapshot.EndTime; end == nil || time.Now().Add(-s.behind).Sub(*end) <= finishedWithin {
+			lines = append(lines, commvault.Line{Number: number, Status: snapshot.State, EndTime: end, Client: snapshot.Client})
+		}
 	}
 	s.mu.Unlock()
 	return yield(lines)
