@@ -154,7 +154,7 @@ func (d *daemon) pollers(st *store.Store) ([]*poller.Poller, error) {
 			CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
 			Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 			KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
-			Timeout: cell.Timeout, Meter: meter,
+			Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter,
 		}))
 	}
 	return pollers, nil

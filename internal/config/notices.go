@@ -21,8 +21,6 @@ var later = map[string]bool{
 	"commcells[].feed_every":              true,
 	"commcells[].full_refresh":            true,
 	"commcells[].guid":                    true,
-	"commcells[].lost_after":              true,
-	"commcells[].stall_after":             true,
 	"commcells[].sweep":                   true,
 	"nats.on_new_stream":                  true,
 	"relays":                              true,

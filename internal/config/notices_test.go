@@ -21,7 +21,7 @@ func TestNotYetInForce(t *testing.T) {
 			"commcells[0].guid", "commcells[0].discover.include.client", "commcells[0].discover.include.client_group",
 			"commcells[0].discover.exclude.application", "commcells[0].discover.exclude.job_type",
 			"commcells[0].discover.exclude.operation", "commcells[0].discover.exclude.subclient",
-			"commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every", "commcells[0].stall_after", "commcells[0].lost_after",
+			"commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every",
 			"nats.on_new_stream", "store.keep_sent",
 			"cluster.enabled", "cluster.instance", "relays",
 		}},

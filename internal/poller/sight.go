@@ -15,10 +15,12 @@ type sight struct {
 	asked   time.Time // of the last observation; zero: none in this process
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
-	older      int32  // answers older than that one, in a row
-	misses     int32  // answers without the job, in a row
-	olderClock int64  // the own time of the last older one, in Unix seconds
-	failure    string // the last failure that was logged
+	pace       pace
+	missed     time.Time // the first of the misses; zero where there is none
+	older      int32     // answers older than that one, in a row
+	misses     int32     // answers without the job, in a row
+	olderClock int64     // the own time of the last older one, in Unix seconds
+	failure    string    // the last failure that was logged
 
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
 
@@ -116,13 +118,19 @@ func (s *sight) before(known store.Known) time.Time {
 	return s.asked
 }
 
-func (s *sight) saw(seen *job.Observation) {
-	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated().Unix(), 0, ""
+func (s *sight) saw(seen *job.Observation, pace pace) {
+	s.asked, s.updated, s.failure, s.pace = seen.Asked, seen.Snapshot.Updated().Unix(), "", pace
+	s.found()
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete)
 }
 
-func (s *sight) miss() int32 {
+// miss counts an answer without the job.
+func (s *sight) miss(at time.Time) {
+	if s.misses == 0 {
+		s.missed = at
+	}
 	s.misses++
-	return s.misses
 }
+
+func (s *sight) found() { s.misses, s.missed = 0, time.Time{} }
