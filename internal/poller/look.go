@@ -39,12 +39,12 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		Changes:   diff.Since(known.Told, &seen.Snapshot),
 		NotBefore: sight.before(known),
 	}
-	pace, err := p.paceOf(sight, look)
+	pace, watch, err := p.keepPace(sight, look)
 	if err != nil {
 		return &storeError{err}
 	}
 	look.Still = pace.still(&seen.Snapshot)
-	look.Changes = append(look.Changes, diff.Watched(look.Told(), &seen.Snapshot, p.watch(pace, &seen))...)
+	look.Changes = append(look.Changes, diff.Watched(look.Told(), &seen.Snapshot, watch)...)
 	ended := seen.Snapshot.Terminal && len(diff.Since(look.Told(), &seen.Snapshot)) == 0
 	look.Leave = j.why == store.OwedLook || ended && j.why != store.Configured
 	if !p.worthKeeping(look) {

@@ -66,10 +66,10 @@ func (p *Poller) missed(m miss, blank bool) error {
 		return nil // seen out of turn meanwhile
 	}
 	if blank {
-		sight.found()
+		sight.misses = 0
 		return nil
 	}
-	sight.miss(m.at)
+	gone := sight.miss(m.at)
 	if sight.misses < missesInARow {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (p *Poller) missed(m miss, blank bool) error {
 	if err != nil {
 		return err
 	}
-	lost := p.LostAfter > 0 && m.at.Sub(sight.missed) >= p.LostAfter
+	lost := p.LostAfter > 0 && gone >= p.LostAfter
 	if !lost && !known.Owed {
 		return nil
 	}

@@ -16,11 +16,11 @@ type sight struct {
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
 	pace       pace
-	missed     time.Time // the first of the misses; zero where there is none
-	older      int32     // answers older than that one, in a row
-	misses     int32     // answers without the job, in a row
-	olderClock int64     // the own time of the last older one, in Unix seconds
-	failure    string    // the last failure that was logged
+	missed     int64  // when the first of the misses was answered, in Unix nanoseconds
+	older      int32  // answers older than that one, in a row
+	misses     int32  // answers without the job, in a row
+	olderClock int64  // the own time of the last older one, in Unix seconds
+	failure    string // the last failure that was logged
 
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
 
@@ -119,18 +119,17 @@ func (s *sight) before(known store.Known) time.Time {
 }
 
 func (s *sight) saw(seen *job.Observation, pace pace) {
-	s.asked, s.updated, s.failure, s.pace = seen.Asked, seen.Snapshot.Updated().Unix(), "", pace
-	s.found()
+	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated().Unix(), 0, ""
+	s.pace = pace
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete)
 }
 
-// miss counts an answer without the job.
-func (s *sight) miss(at time.Time) {
+// miss counts an answer without the job, and gives for how long there have been such.
+func (s *sight) miss(at time.Time) time.Duration {
 	if s.misses == 0 {
-		s.missed = at
+		s.missed = at.UnixNano()
 	}
 	s.misses++
+	return time.Duration(at.UnixNano() - s.missed)
 }
-
-func (s *sight) found() { s.misses, s.missed = 0, time.Time{} }
