@@ -154,7 +154,7 @@ func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, 
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 		Filter:       poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
 		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
-		Timeout: cell.Timeout, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
+		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
 	}), nil
 }
 

@@ -18,8 +18,6 @@ var later = map[string]bool{
 	"commcells[].auth.refresh_token_file": true,
 	"commcells[].feed_every":              true,
 	"commcells[].full_refresh":            true,
-	"commcells[].lost_after":              true,
-	"commcells[].stall_after":             true,
 	"commcells[].sweep":                   true,
 	"nats.on_new_stream":                  true,
 	"relays":                              true,

@@ -47,6 +47,8 @@ type Config struct {
 	Concurrency    int           // requests under way at once; default 8
 	RateLimit      float64       // requests a second; 0: none
 	Timeout        time.Duration // that the Source gives one request, for FreshUntil to judge by
+	StallAfter     time.Duration // an active job without progress for so long is stalled; 0: none is
+	LostAfter      time.Duration // a job not known for so long, and three times in a row, is lost; 0: none is
 	Meter          Meter         // may be nil
 }
 
@@ -63,6 +65,8 @@ type Poller struct {
 	forgot  time.Time // when finished jobs were last forgotten
 	probed  int       // which job was last asked as a probe
 	late    bool      // the last tick took longer than the schedule allows
+	listed  int       // lines of the Job list in this tick
+	blank   bool      // the last tick found that the CommServe has forgotten everything
 	urgent  chan job.ID
 
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
@@ -199,6 +203,9 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 		return err
 	}
 	err = p.lookAtAll(ctx, t, tracked)
+	if err == nil && ctx.Err() == nil {
+		err = p.missing(ctx, t)
+	}
 	p.countClasses(tracked, !t.hopeless())
 	return err
 }
