@@ -32,9 +32,9 @@ func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield f
 	return p.repeat(ctx, func() error {
 		err := p.admit(ctx)
 		if err == nil {
-			p.listed = 0
+			p.lines = 0
 			err = p.Source.List(ctx, finishedWithin, func(lines []commvault.Line) error {
-				p.listed += len(lines)
+				p.lines += len(lines)
 				return yield(lines)
 			})
 		}

@@ -33,7 +33,7 @@ func (t *tick) forgetful(listed int) bool {
 
 // missing minds the jobs that a tick asked for and the CommServe did not know.
 func (p *Poller) missing(ctx context.Context, t *tick) error {
-	blank := t.forgetful(p.listed)
+	blank := t.forgetful(p.lines)
 	if blank && !p.blank {
 		p.Log.Warn("knows none of the jobs asked for, and lists none: taken for a fault of the CommServe; none is told as lost",
 			"commcell", p.CommCell, "jobs", len(t.missing))

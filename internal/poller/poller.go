@@ -65,7 +65,7 @@ type Poller struct {
 	forgot  time.Time // when finished jobs were last forgotten
 	probed  int       // which job was last asked as a probe
 	late    bool      // the last tick took longer than the schedule allows
-	listed  int       // lines of the Job list in this tick
+	lines   int       // lines of the Job list in this tick
 	blank   bool      // the last tick found that the CommServe has forgotten everything
 	urgent  chan job.ID
 
