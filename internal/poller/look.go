@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"errors"
+	"time"
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
@@ -34,11 +35,11 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 // commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
 	sight := p.sight(j.id)
-	look := store.Look{
-		Known: known, Seen: seen,
-		Changes:   diff.Since(known.Told, &seen.Snapshot),
-		NotBefore: sight.before(known),
+	look := store.Look{Known: known, Seen: seen, NotBefore: sight.before(known)}
+	if anew(known, &seen.Snapshot) {
+		look.Known.Told, look.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
+	look.Changes = diff.Since(look.Known.Told, &seen.Snapshot)
 	pace, watch, err := p.keepPace(sight, look)
 	if err != nil {
 		return &storeError{err}

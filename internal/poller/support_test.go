@@ -80,7 +80,7 @@ func (s *script) List(ctx context.Context, finishedWithin time.Duration, yield f
 	var lines []commvault.Line
 	for number, snapshot := range s.jobs {
 		if end := snapshot.EndTime; end == nil || time.Now().Add(-s.behind).Sub(*end) <= finishedWithin {
-			lines = append(lines, commvault.Line{Number: number, Status: snapshot.State, EndTime: end, Client: snapshot.Client})
+			lines = append(lines, commvault.Line{Number: number, Status: snapshot.State, StartTime: snapshot.StartTime, EndTime: end, Client: snapshot.Client})
 		}
 	}
 	s.mu.Unlock()
