@@ -22,7 +22,7 @@ import (
 // checkCommCell goes as far as the CommServe lets it.
 func checkCommCell(ctx context.Context, cell config.CommCell) []finding {
 	p := &commCellProbe{cell: cell}
-	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.details} {
+	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.identity, p.details} {
 		if !step(ctx) {
 			break
 		}
@@ -194,6 +194,19 @@ func (p *commCellProbe) filtered(leftOutBy map[int64]string) bool {
 func onceTried(err error, commcell string) error {
 	text, _, _ := strings.Cut(err.Error(), " (next try")
 	return errors.New(strings.TrimPrefix(text, "commcell "+commcell+": "))
+}
+
+// identity is not needed to watch; without it a CommServe that takes another's place would not be noticed.
+func (p *commCellProbe) identity(ctx context.Context) bool {
+	guid, err := p.client.GUID(ctx)
+	switch {
+	case err != nil:
+		p.warn("identity", "%v; another CommServe behind the same url: would not be noticed", err)
+		return true
+	case p.cell.GUID != "" && !strings.EqualFold(p.cell.GUID, guid):
+		return p.failed("identity", fmt.Errorf("the CommServe has the GUID %s and not %s; point url: back, or accept it with guid: %s", guid, p.cell.GUID, guid))
+	}
+	return p.ok("identity", "the CommServe has the GUID %s", guid)
 }
 
 // details asks for one job: the first configured one, or the newest of the list.

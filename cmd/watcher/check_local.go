@@ -28,9 +28,14 @@ func checkNATS(ctx context.Context, c config.NATS, running bool) []finding {
 	if err != nil {
 		return []finding{broken("NATS", err)}
 	}
+	probed := func() []finding { return probeNATS(ctx, settings) }
 	if c.UsesEmbedded() && !running {
-		return checkEmbedded(c)
+		return checkEmbedded(c, probed)
 	}
+	return probed()
+}
+
+func probeNATS(ctx context.Context, settings stream.Config) []finding {
 	var found []finding
 	for _, f := range stream.Probe(ctx, settings) {
 		what := "NATS"
@@ -42,13 +47,17 @@ func checkNATS(ctx context.Context, c config.NATS, running bool) []finding {
 	return found
 }
 
-// checkEmbedded looks for what keeps the embedded server from starting: another watcher's, say.
-func checkEmbedded(c config.NATS) []finding {
+// checkEmbedded looks for what keeps the embedded server from starting. A NATS server in its place may be that of a
+// watcher that is about to end, or another's.
+func checkEmbedded(c config.NATS, probed func() []finding) []finding {
 	var found []finding
-	if err := canListen("nats.embedded.listen", c.Embedded.Listen); err != nil {
-		found = append(found, broken("NATS", err))
-	} else {
+	if err := canListen("nats.embedded.listen", c.Embedded.Listen); err == nil {
 		found = append(found, fine("NATS", "the embedded server can listen on %s; run starts it, and makes stream %s", c.Embedded.Listen, c.Stream))
+	} else if server := probed(); errors.Is(err, syscall.EADDRINUSE) && server[0].Grade == stream.OK {
+		found = append(found, doubtful("NATS", "%v (no watcher of this store runs, and yet %s is there)", err, server[0].Text))
+		found = append(found, server...)
+	} else {
+		found = append(found, broken("NATS", err))
 	}
 	if err := stream.DirFree(c.Embedded.Dir); err != nil {
 		return append(found, broken("NATS", err))

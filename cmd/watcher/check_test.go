@@ -24,7 +24,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"all is well", func(*place) {}, done, []string{
 			"ok       commcell prod: connection: 127.0.0.1:", "ok       commcell prod: login: accepted",
-			"ok       commcell prod: job list: holds 1 jobs", "ok       commcell prod: job details: job 71 of fall is Running",
+			"ok       commcell prod: job list: holds 1 jobs", "ok       commcell prod: identity: the CommServe has the GUID ", "ok       commcell prod: job details: job 71 of fall is Running",
 			"ok       NATS: 127.0.0.1:", "ok       NATS stream: JOBS is not there yet; run makes it",
 			"ok       store: ", "is not there yet; run makes it"}},
 		{"no such host", func(p *place) { p.url = "http://commserve.invalid/api" }, failed, []string{
@@ -36,6 +36,8 @@ func TestCheck(t *testing.T) {
 		{"a web server that is no CommServe", func(p *place) {
 			p.serves = http.RedirectHandler("https://elsewhere.example.com/", http.StatusFound)
 		}, failed, []string{"failed   commcell prod: job list: Login: HTTP 302", "https://elsewhere.example.com/"}},
+		{"another CommServe", func(p *place) { p.guid = "1F-2" }, failed, []string{
+			"failed   commcell prod: identity: the CommServe has the GUID ", "and not 1F-2; point url: back, or accept it with guid: "}},
 		{"a job that the CommServe does not know", func(p *place) { p.jobs = "[99]" }, done, []string{
 			"warning  commcell prod: job details: the CommServe does not know job 99, or does not show it to this user"}},
 		{"filters", func(p *place) { p.jobs = `[], discover: {include: {client: ["f*"]}}` }, done, []string{
@@ -51,6 +53,9 @@ func TestCheck(t *testing.T) {
 		}, done, []string{"ok       NATS: the embedded server can listen on 127.0.0.1:", "nats is not there yet; run makes it"}},
 		{"the embedded server's port is another's", func(p *place) {
 			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, strings.TrimPrefix(p.nats, "nats://"), p.in("nats"))
+		}, done, []string{"warning  NATS: nats.embedded.listen 127.0.0.1:", "address already in use; stop what uses it, or choose another (no watcher of this store runs"}},
+		{"the embedded server's port is no NATS server's", func(p *place) {
+			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, strings.TrimPrefix(p.commServe.URL, "http://"), p.in("nats"))
 		}, failed, []string{"failed   NATS: nats.embedded.listen 127.0.0.1:", "address already in use; stop what uses it, or choose another"}},
 		{"the embedded server's folder is another's", func(p *place) {
 			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, p.closedPort(), p.natsDir)
@@ -102,7 +107,7 @@ type place struct {
 	commServe *httptest.Server
 	serves    http.Handler
 
-	url, password, jobs, nats, store, http, more string
+	guid, url, password, jobs, nats, store, http, more string
 }
 
 func newPlace(t *testing.T) *place {
@@ -125,12 +130,12 @@ func newPlace(t *testing.T) *place {
 
 func (p *place) config() string {
 	return fmt.Sprintf(`
-commcells: [{name: prod, url: %q, auth: {username: watcher, password: %q}, jobs: %s}]
+commcells: [{name: prod, guid: %q, url: %q, auth: {username: watcher, password: %q}, jobs: %s}]
 nats: {url: "%s"}
 store: {path: %q}
 http: {listen: %q}
 %s
-`, p.url, p.password, p.jobs, p.nats, p.store, p.http, p.more)
+`, p.guid, p.url, p.password, p.jobs, p.nats, p.store, p.http, p.more)
 }
 
 func (p *place) in(name string) string { return filepath.Join(p.dir, name) }

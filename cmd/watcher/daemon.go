@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"time"
 
@@ -24,8 +24,10 @@ import (
 // daemon is the running program: the two loops, the file between them, and the broker.
 type daemon struct {
 	config *config.Config
-	file   string // the configuration's
 	log    *slog.Logger
+
+	file    string           // the configuration's; "": it has none, and is never taken anew
+	hangups <-chan os.Signal // take it anew
 
 	embedded *stream.Embedded // where whoever runs the daemon has started it; else Run does, if it is configured
 
@@ -55,7 +57,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	}
 	defer st.Close()
 	d.metrics = metrics.New(version())
-	pollers, err := d.pollers(st)
+	cells, err := newRoster(d.config.CommCells, func(cell config.CommCell) (*poller.Poller, error) { return d.poller(cell, st) })
 	if err != nil {
 		return err
 	}
@@ -69,28 +71,30 @@ func (d *daemon) Run(ctx context.Context) error {
 		}
 		defer d.embedded.Close()
 	}
-	return d.loops(ctx, st, pollers)
+	return d.loops(ctx, st, cells)
 }
 
 // loops runs the broker's connection, the publisher, and as soon as the stream has been read the pollers.
-func (d *daemon) loops(ctx context.Context, st *store.Store, pollers []*poller.Poller) error {
+func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) error {
 	broker, err := newBroker(d.config.NATS, d.embedded, d.log)
 	if err != nil {
 		return err
 	}
 	publisher := publish.New(publish.Config{Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log})
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, pollers, d.metrics}) })
+	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, cells.Pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })
-	group.Go(func() error { return d.serveDesk(ctx, st, pollers) })
+	group.Go(func() error { return d.serveDesk(ctx, st, cells) })
 	group.Go(func() error {
 		if err := d.fits(ctx, broker); err != nil {
 			return err
 		}
 		group.Go(func() error { return publisher.Run(ctx) })
 		d.awaitCatchUp(ctx, broker, publisher)
-		for _, p := range pollers {
-			group.Go(func() error { return p.Run(ctx) })
+		group.Go(func() error { return cells.Run(ctx) })
+		if d.file != "" {
+			reload := reloader{file: d.file, started: d.config, hangups: d.hangups, take: cells.Take, log: d.log}
+			group.Go(func() error { return reload.Run(ctx) })
 		}
 		return nil
 	})
@@ -113,12 +117,9 @@ func (d *daemon) fits(ctx context.Context, broker *stream.Broker) error {
 }
 
 // serveDesk lets the jobs and store commands reach this process. Without a socket the watching goes on.
-func (d *daemon) serveDesk(ctx context.Context, st *store.Store, pollers []*poller.Poller) error {
-	lookNow := map[string]func(job.ID){}
-	for _, p := range pollers {
-		lookNow[p.CommCell] = p.LookNow
-	}
-	server := control.Server{Store: d.config.Store.Path, Desk: newDesk(d.config, d.file, st, lookNow)}
+func (d *daemon) serveDesk(ctx context.Context, st *store.Store, cells *roster) error {
+	known := func() map[string]control.CommCell { return deskCells(cells.Cells(), d.file, cells.Pollers()) }
+	server := control.Server{Store: d.config.Store.Path, Desk: &control.Desk{Store: st, CommCells: known}}
 	if err := server.Run(ctx); err != nil {
 		d.log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
 	}
@@ -138,27 +139,23 @@ func (d *daemon) awaitCatchUp(ctx context.Context, broker *stream.Broker, publis
 	}
 }
 
-func (d *daemon) pollers(st *store.Store) ([]*poller.Poller, error) {
-	var pollers []*poller.Poller
-	for _, cell := range d.config.CommCells {
-		meter := d.metrics.CommCell(cell.Name)
-		client, err := newClient(cell, meter.Request, d.log)
-		if err != nil {
-			return nil, fmt.Errorf("commcell %s: %w", cell.Name, err)
-		}
-		schedule, err := config.ParseSchedule(cell.Schedule)
-		if err != nil {
-			return nil, err
-		}
-		pollers = append(pollers, poller.New(poller.Config{
-			CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
-			Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
-			Filter:       poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
-			KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
-			Timeout: cell.Timeout, Meter: meter,
-		}))
+func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, error) {
+	meter := d.metrics.CommCell(cell.Name)
+	client, err := newClient(cell, meter.Request, d.log)
+	if err != nil {
+		return nil, err
 	}
-	return pollers, nil
+	schedule, err := config.ParseSchedule(cell.Schedule)
+	if err != nil {
+		return nil, err
+	}
+	return poller.New(poller.Config{
+		CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
+		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
+		Filter:       poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
+		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
+		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
+	}), nil
 }
 
 func severities(configured map[string]string) map[string]job.Severity {

@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/control"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
 )
 
@@ -48,7 +49,8 @@ func atDesk(c *cobra.Command, writes bool, do func(desk) error) error {
 	if err != nil {
 		return fail(err)
 	}
-	return fail(errors.Join(do(newDesk(cfg, file, st, nil)), st.Close()))
+	cells := func() map[string]control.CommCell { return deskCells(cfg.CommCells, file, nil) }
+	return fail(errors.Join(do(&control.Desk{Store: st, CommCells: cells}), st.Close()))
 }
 
 func loadConfig(c *cobra.Command) (*config.Config, error) {
@@ -65,15 +67,21 @@ func knowsCommCell(cfg *config.Config, name string) error {
 	return fmt.Errorf("--commcell %s: the configuration names %s", name, names(cfg.CommCells))
 }
 
-// newDesk is the desk of who holds the store.
-func newDesk(cfg *config.Config, file string, st *store.Store, lookNow map[string]func(job.ID)) *control.Desk {
-	d := &control.Desk{Store: st, CommCells: map[string]control.CommCell{}}
-	for _, cell := range cfg.CommCells {
+// deskCells is what a desk has to know of the CommCells.
+func deskCells(cells []config.CommCell, file string, pollers []*poller.Poller) map[string]control.CommCell {
+	known := map[string]control.CommCell{}
+	for _, cell := range cells {
 		places := map[int64]string{}
 		for number, line := range cell.JobLines {
 			places[number] = fmt.Sprintf("%s:%d", file, line)
 		}
-		d.CommCells[cell.Name] = control.CommCell{Jobs: places, LookNow: lookNow[cell.Name]}
+		known[cell.Name] = control.CommCell{Jobs: places}
 	}
-	return d
+	for _, p := range pollers {
+		if cell, found := known[p.CommCell]; found {
+			cell.LookNow = p.LookNow
+			known[p.CommCell] = cell
+		}
+	}
+	return known
 }

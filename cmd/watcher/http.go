@@ -49,7 +49,7 @@ type shown struct {
 	store     *store.Store
 	broker    *stream.Broker
 	publisher *publish.Publisher
-	pollers   []*poller.Poller
+	pollers   func() []*poller.Poller
 	metrics   *metrics.Metrics
 }
 

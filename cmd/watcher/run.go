@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -26,9 +24,11 @@ func newRun() *cobra.Command {
 			}
 			file, _ := c.Flags().GetString("config")
 			log := newLog(c.ErrOrStderr(), cfg.Log)
-			defer sayNoReload(c.Context(), log)()
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			log.Info("watching", "commcell", names(cfg.CommCells))
-			d := daemon{config: cfg, file: file, log: log}
+			d := daemon{config: cfg, file: file, hangups: hangups, log: log}
 			if err := d.Run(c.Context()); err != nil {
 				return fail(err)
 			}
@@ -36,23 +36,6 @@ func newRun() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// sayNoReload keeps SIGHUP, which will one day reload the configuration, from ending the program.
-func sayNoReload(ctx context.Context, log *slog.Logger) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		for {
-			select {
-			case <-hangups:
-				log.Warn("SIGHUP: the configuration is read at the start only; restart to take a new one")
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return func() { signal.Stop(hangups) }
 }
 
 func names(cells []config.CommCell) string {

@@ -18,7 +18,7 @@ func TestNotYetInForce(t *testing.T) {
 		{commcell("sweep: details"), []string{"commcells[0].sweep"}},
 		{auth("access_token_file: a, refresh_token_file: b"), []string{"commcells[0].auth.access_token_file", "commcells[0].auth.refresh_token_file"}},
 		{full, []string{
-			"commcells[0].guid", "commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every", "commcells[0].stall_after", "commcells[0].lost_after",
+			"commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every",
 			"nats.on_new_stream", "store.keep_sent",
 			"cluster.enabled", "cluster.instance", "relays",
 		}},

@@ -33,10 +33,12 @@ func newOffice(t *testing.T, path string) *office {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	o.Desk = &Desk{Store: st, CommCells: map[string]CommCell{"prod": {
-		Jobs:    map[int64]string{71: "watcher.yaml:9"},
-		LookNow: func(id job.ID) { o.looked = append(o.looked, id) },
-	}}}
+	o.Desk = &Desk{Store: st, CommCells: func() map[string]CommCell {
+		return map[string]CommCell{"prod": {
+			Jobs:    map[int64]string{71: "watcher.yaml:9"},
+			LookNow: func(id job.ID) { o.looked = append(o.looked, id) },
+		}}
+	}}
 	return o
 }
 

@@ -17,7 +17,7 @@ import (
 // Desk answers from a store, in the process that holds it.
 type Desk struct {
 	Store     *store.Store
-	CommCells map[string]CommCell // by name
+	CommCells func() map[string]CommCell // by name; they change with the configuration
 }
 
 // CommCell is what the desk knows of a CommCell of the configuration.
@@ -62,7 +62,7 @@ func (d *Desk) Untrack(_ context.Context, id job.ID) error {
 		return err
 	}
 	if place, configured := cell.Jobs[id.Number]; configured {
-		return fmt.Errorf("%s: tracked by the configuration, %s; take it out there and restart", id, place)
+		return fmt.Errorf("%s: tracked by the configuration, %s; take it out there", id, place)
 	}
 	err = d.Store.Untrack(id)
 	if errors.Is(err, store.ErrNotTracked) {
@@ -75,9 +75,10 @@ func (d *Desk) Untrack(_ context.Context, id job.ID) error {
 func (d *Desk) Stat(context.Context) (store.Stat, error) { return d.Store.Stat() }
 
 func (d *Desk) commCell(id job.ID) (CommCell, error) {
-	cell, known := d.CommCells[id.CommCell]
+	cells := d.CommCells()
+	cell, known := cells[id.CommCell]
 	if !known {
-		names := slices.Sorted(maps.Keys(d.CommCells))
+		names := slices.Sorted(maps.Keys(cells))
 		return CommCell{}, fmt.Errorf("%s: no CommCell %q in the configuration, which names %s",
 			id, id.CommCell, strings.Join(names, ", "))
 	}

@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
 )
 
@@ -87,4 +88,16 @@ func keepMost(t *rapid.T, s *job.Snapshot, before job.Snapshot) {
 		s.Attempt = drawn.Attempt
 	}
 	s.Settle()
+}
+
+// watches is what the clock says of a look.
+var watches = rapid.SampledFrom([]diff.Watch{{}, {}, {Stalled: true}, {Moved: true}, {Lost: true}})
+
+// changes is what a look tells. One that found the job lost has seen nothing of it.
+func changes(told job.Told, seen *job.Snapshot, w diff.Watch) []job.Change {
+	var all []job.Change
+	if !w.Lost {
+		all = diff.Since(told, seen)
+	}
+	return append(all, diff.Watched(told.TellAll(all, seen), seen, w)...)
 }

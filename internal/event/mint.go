@@ -83,7 +83,7 @@ func (e *Event) fill(data any) error {
 }
 
 // severityOf follows the table of states and its overrides for a state and its failure; any other
-// failure is a warning, the rest is news.
+// failure is a warning, as is a job that is lost or stalled; the rest is news.
 func (m *Minter) severityOf(c job.Change, seen *job.Snapshot) job.Severity {
 	switch {
 	case c.Kind == job.KindState, c.Kind == job.KindFailure && c.Detail == job.DetailState:
@@ -91,7 +91,7 @@ func (m *Minter) severityOf(c job.Change, seen *job.Snapshot) job.Severity {
 			return severity
 		}
 		return job.LookUp(c.To, seen.EndTime != nil).Severity
-	case c.Kind == job.KindFailure:
+	case c.Kind == job.KindFailure, c.Kind == job.KindWatch && (c.Detail == job.DetailLost || c.Detail == job.DetailStalled):
 		return job.Warning
 	}
 	return job.Info

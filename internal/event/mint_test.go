@@ -66,6 +66,10 @@ func TestSeverity(t *testing.T) {
 		{change: job.Change{Kind: job.KindFailure, Detail: job.DetailVM, VM: "mail", To: "Failed"}, want: job.Warning},
 		{change: job.Change{Kind: job.KindFailure, Detail: job.DetailReason, To: "Completed"}, want: job.Warning},
 		{change: job.Change{Kind: job.KindWatch, Detail: job.DetailAttempt, To: "2"}, want: job.Info},
+		{change: job.Change{Kind: job.KindWatch, Detail: job.DetailLost}, want: job.Warning},
+		{change: job.Change{Kind: job.KindWatch, Detail: job.DetailStalled}, want: job.Warning},
+		{change: job.Change{Kind: job.KindWatch, Detail: job.DetailResumed}, want: job.Info},
+		{change: phaseChange("Scan", "Stalled"), want: job.Info},
 	} {
 		if row.wantOfOurs == "" {
 			row.wantOfOurs = row.want

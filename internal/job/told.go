@@ -19,6 +19,9 @@ const (
 	DetailItems       = "items"
 	DetailVM          = "vm"
 	DetailReason      = "reason"
+	DetailLost        = "lost"
+	DetailStalled     = "stalled"
+	DetailResumed     = "resumed"
 	DetailAttempt     = "attempt"
 	DetailUnreachable = "unreachable"
 	DetailReachable   = "reachable"
@@ -48,6 +51,8 @@ type Told struct {
 	ReasonCode   Text            `json:"reasonCode,omitempty"`
 	VMs          map[string]Text `json:"vms,omitempty"` // failed machine => reason
 	Attempt      Text            `json:"attempt,omitempty"`
+	Stalled      bool            `json:"stalled,omitempty"`
+	Lost         bool            `json:"lost,omitempty"`        // and not heard of since
 	Unreachable  bool            `json:"unreachable,omitempty"` // of a CommCell
 }
 
@@ -63,6 +68,7 @@ func (t Told) TellAll(changes []Change, of *Snapshot) Told {
 // job. This is the one meaning of an event: the watcher that commits it and the watcher that reads
 // it back from the stream fold it alike.
 func (t Told) Tell(c Change, of *Snapshot) Told {
+	t.Lost = false // any other event is of a job that is there
 	switch c.Kind {
 	case KindState:
 		return t.tellState(c, of.ReasonText() == "")
@@ -71,10 +77,7 @@ func (t Told) Tell(c Change, of *Snapshot) Told {
 	case KindFailure:
 		return t.tellFailure(c)
 	case KindWatch:
-		if c.Detail == DetailAttempt {
-			t.Attempt = c.To
-			t.Items, t.Folders, t.Files, t.VMs = "", 0, 0, nil
-		}
+		return t.tellWatch(c)
 	case KindCommCell:
 		t.Unreachable = c.Detail == DetailUnreachable
 	}
@@ -85,9 +88,22 @@ func (t Told) tellState(c Change, noReason bool) Told {
 	if c.From == "" {
 		t = Told{}
 	}
-	t.State, t.StateBefore, t.FailureState = c.To, c.From, false
+	t.State, t.StateBefore, t.FailureState, t.Stalled = c.To, c.From, false, false
 	if noReason {
 		t.Reason, t.ReasonCode = "", ""
+	}
+	return t
+}
+
+func (t Told) tellWatch(c Change) Told {
+	switch c.Detail {
+	case DetailLost:
+		t.Lost = true
+	case DetailStalled, DetailResumed:
+		t.Stalled = c.Detail == DetailStalled
+	case DetailAttempt:
+		t.Attempt = c.To
+		t.Items, t.Folders, t.Files, t.VMs = "", 0, 0, nil
 	}
 	return t
 }

@@ -36,7 +36,7 @@ func allTold() Told {
 	return Told{
 		State: "Killed", StateBefore: "Running", FailureState: true, Phase: "Backup",
 		Items: "1 Folders, 3 Files", Folders: 1, Files: 3, Reason: "no media", ReasonCode: "19:579",
-		VMs: map[string]Text{"mail": "disk full"}, Attempt: "1",
+		VMs: map[string]Text{"mail": "disk full"}, Attempt: "1", Stalled: true, Lost: true,
 	}
 }
 
@@ -50,27 +50,35 @@ func TestTellClears(t *testing.T) {
 		want   func(*Told)
 	}{
 		{"a state of a job that waits for something", Change{Kind: KindState, From: "Killed", To: "Running"}, busy,
-			func(told *Told) { told.State, told.StateBefore, told.FailureState = "Running", "Killed", false }},
+			func(told *Told) {
+				told.State, told.StateBefore, told.FailureState = "Running", "Killed", false
+				told.Stalled, told.Lost = false, false
+			}},
 		{"a state of a job that waits for nothing", Change{Kind: KindState, From: "Killed", To: "Running"}, silent,
 			func(told *Told) {
 				told.State, told.StateBefore, told.FailureState = "Running", "Killed", false
 				told.Reason, told.ReasonCode = "", ""
+				told.Stalled, told.Lost = false, false
 			}},
 		{"a state from null", Change{Kind: KindState, To: "Running"}, busy,
 			func(told *Told) { *told = Told{State: "Running"} }},
 		{"a phase", Change{Kind: KindPhase, From: "Backup", To: "Scan"}, silent,
-			func(told *Told) { told.Phase = "Scan" }},
+			func(told *Told) { told.Phase, told.Lost = "Scan", false }},
 		{"an attempt", Change{Kind: KindWatch, Detail: DetailAttempt, From: "1", To: "2"}, silent,
 			func(told *Told) {
 				told.Attempt, told.Items, told.Folders, told.Files, told.VMs = "2", "", 0, 0, nil
+				told.Lost = false
 			}},
-		{"a watch that tells of the watching", Change{Kind: KindWatch, Detail: "stalled"}, silent, func(*Told) {}},
+		{"a stall", Change{Kind: KindWatch, Detail: DetailStalled}, silent, func(told *Told) { told.Lost = false }},
+		{"its end", Change{Kind: KindWatch, Detail: DetailResumed}, silent,
+			func(told *Told) { told.Stalled, told.Lost = false, false }},
+		{"a loss", Change{Kind: KindWatch, Detail: DetailLost}, silent, func(*Told) {}},
 		{"a reason without a code", Change{Kind: KindFailure, Detail: DetailReason, To: "no drive"}, busy,
-			func(told *Told) { told.Reason, told.ReasonCode = "no drive", "" }},
+			func(told *Told) { told.Reason, told.ReasonCode, told.Lost = "no drive", "", false }},
 		{"fewer files, more folders", Change{Kind: KindFailure, Detail: DetailItems, To: "2 Folders, 0 Files"}, silent,
-			func(told *Told) { told.Items, told.Folders = "2 Folders, 0 Files", 2 }},
+			func(told *Told) { told.Items, told.Folders, told.Lost = "2 Folders, 0 Files", 2, false }},
 		{"fewer folders, more files", Change{Kind: KindFailure, Detail: DetailItems, To: "0 Folders, 4 Files"}, silent,
-			func(told *Told) { told.Items, told.Files = "0 Folders, 4 Files", 4 }},
+			func(told *Told) { told.Items, told.Files, told.Lost = "0 Folders, 4 Files", 4, false }},
 	} {
 		want := allTold()
 		row.want(&want)

@@ -17,7 +17,7 @@ import (
 type Sources struct {
 	Store     *store.Store
 	Publisher *publish.Publisher
-	Pollers   []*poller.Poller
+	Pollers   func() []*poller.Poller
 }
 
 // Read has the metrics tell what the sources hold. It is called once.
@@ -71,7 +71,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	if oldest, err := c.Store.OldestUnsent(); err == nil {
 		gauge(outboxOldest, age(oldest))
 	}
-	for _, p := range c.Pollers {
+	for _, p := range c.Pollers() {
 		t := p.Counts.Totals()
 		for _, class := range classes {
 			gauge(tracked, float64(t.Classes[string(class)]), p.CommCell, string(class))

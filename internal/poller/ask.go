@@ -32,7 +32,11 @@ func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield f
 	return p.repeat(ctx, func() error {
 		err := p.admit(ctx)
 		if err == nil {
-			err = p.Source.List(ctx, finishedWithin, yield)
+			p.lines = 0
+			err = p.Source.List(ctx, finishedWithin, func(lines []commvault.Line) error {
+				p.lines += len(lines)
+				return yield(lines)
+			})
 		}
 		p.rest.heed(err)
 		return err

@@ -3,9 +3,7 @@ package poller
 import (
 	"context"
 	"errors"
-	"time"
 
-	"jobwatch/internal/commvault"
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
@@ -15,9 +13,6 @@ import (
 // Everything up to Commit may be repeated or lost without harm; after it the events are owed.
 func (p *Poller) look(ctx context.Context, j trackedJob) error {
 	seen, err := p.ask(ctx, j.id.Number)
-	if errors.Is(err, commvault.ErrUnknownJob) {
-		return p.missed(j, err)
-	}
 	if err != nil {
 		return err // not an observation: no snapshot, no event
 	}
@@ -44,11 +39,16 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		Changes:   diff.Since(known.Told, &seen.Snapshot),
 		NotBefore: sight.before(known),
 	}
-	told := known.Told.TellAll(look.Changes, &seen.Snapshot)
-	ended := seen.Snapshot.Terminal && len(diff.Since(told, &seen.Snapshot)) == 0
+	pace, watch, err := p.keepPace(sight, look)
+	if err != nil {
+		return &storeError{err}
+	}
+	look.Still = pace.still(&seen.Snapshot)
+	look.Changes = append(look.Changes, diff.Watched(look.Told(), &seen.Snapshot, watch)...)
+	ended := seen.Snapshot.Terminal && len(diff.Since(look.Told(), &seen.Snapshot)) == 0
 	look.Leave = j.why == store.OwedLook || ended && j.why != store.Configured
-	if len(look.Changes) == 0 && !known.Owed && !look.Leave && known.Digest == store.Digest(&seen.Snapshot) {
-		sight.saw(&seen)
+	if !p.worthKeeping(look) {
+		sight.saw(&seen, pace)
 		p.Counts.poll("unchanged")
 		return nil
 	}
@@ -61,42 +61,13 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		p.forgetSight(j.id)
 		return nil
 	}
-	sight.saw(&seen)
+	sight.saw(&seen, pace)
 	return nil
 }
 
-const missesInARow = 3 // unknown, forbidden and missing for a moment look the same
-
-// missed is an answer that does not know the job. If another watcher has spoken of it, no look will
-// ever tell more than the newest snapshot that is held.
-func (p *Poller) missed(j trackedJob, cause error) error {
-	if p.sight(j.id).miss() < missesInARow {
-		return cause
-	}
-	known, err := p.Store.Recall(j.id)
-	if err != nil {
-		return &storeError{err}
-	}
-	if !known.Owed {
-		return cause
-	}
-	held, found, err := p.Store.Snapshot(j.id)
-	if err != nil || !found {
-		return wrapStore(err)
-	}
-	look := store.Look{
-		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: time.Now()},
-		Changes: diff.Since(known.Told, &held), NotBefore: known.Asked,
-		Leave: j.why != store.Configured,
-	}
-	err = p.Store.Commit(look)
-	if err != nil && !errors.Is(err, store.ErrChanged) {
-		return &storeError{err}
-	}
-	if err == nil {
-		p.Counts.events(look.Changes, look.NotBefore, look.Seen.Answered)
-	}
-	return cause
+func (p *Poller) worthKeeping(l store.Look) bool {
+	return len(l.Changes) > 0 || l.Leave || l.Known.Owed || l.Known.Told.Lost ||
+		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l)
 }
 
 // errOlder is an answer older than the last: a cache, or a server behind the others.

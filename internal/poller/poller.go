@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -35,6 +36,9 @@ type Config struct {
 	Schedule cron.Schedule
 	Log      *slog.Logger // default slog.Default()
 
+	Identify func(context.Context) (guid string, err error) // asks which CommServe it is; nil: nobody does
+	GUID     string                                         // of the one wanted; "": the first one met
+
 	Jobs           []int64       // looked at at each tick, whatever becomes of them
 	Discover       bool          // track what the Job list names
 	Filter         Filter        // which of them
@@ -43,6 +47,8 @@ type Config struct {
 	Concurrency    int           // requests under way at once; default 8
 	RateLimit      float64       // requests a second; 0: none
 	Timeout        time.Duration // that the Source gives one request, for FreshUntil to judge by
+	StallAfter     time.Duration // an active job without progress for so long is stalled; 0: none is
+	LostAfter      time.Duration // a job not known for so long, and three times in a row, is lost; 0: none is
 	Meter          Meter         // may be nil
 }
 
@@ -59,7 +65,11 @@ type Poller struct {
 	forgot  time.Time // when finished jobs were last forgotten
 	probed  int       // which job was last asked as a probe
 	late    bool      // the last tick took longer than the schedule allows
+	lines   int       // lines of the Job list in this tick
+	blank   bool      // the last tick found that the CommServe has forgotten everything
 	urgent  chan job.ID
+
+	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 
 	mu     sync.Mutex
 	sights map[int64]*sight // guarded by mu; a sight itself by who looks at its job
@@ -142,12 +152,18 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 func (p *Poller) Poll(ctx context.Context) (err error) {
 	t := newTick(p.Concurrency)
 	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
-	up, err := p.probe(ctx, t)
+	up, err := p.identify(ctx, t)
+	if err == nil && up {
+		up, err = p.probe(ctx, t)
+	}
 	if err == nil && up {
 		err = p.sweep(ctx, t)
 	}
 	if err != nil || ctx.Err() != nil {
 		return err
+	}
+	if t.asked > 0 && t.answers == 0 {
+		p.identified.Store(false) // who answers next may be another
 	}
 	if err := p.forget(); err != nil {
 		return err
@@ -187,6 +203,9 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 		return err
 	}
 	err = p.lookAtAll(ctx, t, tracked)
+	if err == nil && ctx.Err() == nil {
+		err = p.missing(ctx, t)
+	}
 	p.countClasses(tracked, !t.hopeless())
 	return err
 }

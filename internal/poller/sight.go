@@ -15,6 +15,8 @@ type sight struct {
 	asked   time.Time // of the last observation; zero: none in this process
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
+	pace       pace
+	missed     int64  // when the first of the misses was answered, in Unix nanoseconds
 	older      int32  // answers older than that one, in a row
 	misses     int32  // answers without the job, in a row
 	olderClock int64  // the own time of the last older one, in Unix seconds
@@ -116,13 +118,18 @@ func (s *sight) before(known store.Known) time.Time {
 	return s.asked
 }
 
-func (s *sight) saw(seen *job.Observation) {
+func (s *sight) saw(seen *job.Observation, pace pace) {
 	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated().Unix(), 0, ""
+	s.pace = pace
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete)
 }
 
-func (s *sight) miss() int32 {
+// miss counts an answer without the job, and gives for how long there have been such.
+func (s *sight) miss(at time.Time) time.Duration {
+	if s.misses == 0 {
+		s.missed = at.UnixNano()
+	}
 	s.misses++
-	return s.misses
+	return time.Duration(at.UnixNano() - s.missed)
 }

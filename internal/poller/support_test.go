@@ -251,6 +251,9 @@ func describe(t *testing.T, e event.Event) string {
 		t.Fatal(err)
 	}
 	c := data.Change
+	if c.Kind == job.KindWatch && c.From == "" && c.To == "" {
+		return e.PartitionKey + " " + c.Detail
+	}
 	return e.PartitionKey + " " + c.Kind + ": " + string(c.From) + " → " + string(c.To)
 }
 

@@ -20,10 +20,12 @@ type tick struct {
 	patience int // failures of the CommCell as a whole, without an answer, after which it is given up
 
 	mu       sync.Mutex
-	asked    int   // guarded by mu, as the rest is
-	answers  int   //
-	failures int   // in a row, of the CommCell as a whole
-	err      error // the last failure
+	asked    int    // guarded by mu, as the rest is
+	answers  int    //
+	shown    int    // answers with the job
+	missing  []miss // answers without it
+	failures int    // in a row, of the CommCell as a whole
+	err      error  // the last failure
 }
 
 func newTick(concurrency int) *tick { return &tick{patience: max(concurrency, 3)} }
@@ -35,6 +37,9 @@ func (t *tick) note(err error) {
 	t.asked++
 	if answered(err) {
 		t.answers++
+		if err == nil {
+			t.shown++
+		}
 		t.failures = 0
 		return
 	}
@@ -89,6 +94,10 @@ func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
 		return err
 	}
 	t.note(err)
+	if errors.Is(err, commvault.ErrUnknownJob) {
+		t.misses(j, err)
+		return nil
+	}
 	p.report(ctx, j, err)
 	return nil
 }

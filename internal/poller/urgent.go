@@ -30,11 +30,19 @@ func (p *Poller) lookWhenTold(ctx context.Context) error {
 }
 
 // lookOutOfTurn looks at a job unless it has been untracked meanwhile. Whether the CommCell answers is
-// for the ticks to say.
+// for the ticks to say, as is whether the job is lost.
 func (p *Poller) lookOutOfTurn(ctx context.Context, id job.ID) error {
+	if p.Identify != nil && !p.identified.Load() {
+		return nil // the next tick finds out whom it would ask
+	}
 	why, err := p.Store.WhyTracked(id)
 	if err != nil || why == "" {
 		return err
 	}
-	return p.lookAt(ctx, newTick(1), trackedJob{id, why})
+	t := newTick(1)
+	err = p.lookAt(ctx, t, trackedJob{id, why})
+	for _, m := range t.missing {
+		p.report(ctx, m.trackedJob, m.err)
+	}
+	return err
 }

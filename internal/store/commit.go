@@ -21,6 +21,7 @@ type Known struct {
 	Told     job.Told
 	Asked    time.Time // when the last observation kept was asked for; zero: unknown
 	Updated  time.Time // its own time, by the CommServe's clock
+	Still    time.Time // since when the job shows the progress of the snapshot held; zero: unknown, or not active
 	Digest   uint64
 	Terminal bool
 	Owed     bool // another watcher spoke: the next look replaces what is held
@@ -40,7 +41,8 @@ func (s *Store) Recall(id job.ID) (Known, error) {
 		}
 		r, _, err := readRecord(tx, id)
 		k = Known{
-			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated), Digest: r.Digest,
+			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated),
+			Still: fromNanos(r.Still), Digest: r.Digest,
 			Terminal: r.Terminal, Owed: r.Owed, revision: r.Revision, sequence: r.Sequence,
 		}
 		if err == nil {
@@ -73,7 +75,17 @@ type Look struct {
 	Seen      job.Observation
 	Changes   []job.Change
 	NotBefore time.Time // the changes came after; zero: unknown
+	Still     time.Time // since when the job shows this progress; zero: unknown, or not active
+	Missed    bool      // the CommServe did not know the job: Seen holds what was last seen of it
 	Leave     bool      // the job's end is told with this: look at it no more, unless it is configured
+}
+
+// Told is what will have been told. A job that is seen again need not differ from what was told before it
+// was lost, and then no event says so: who has only the stream learns it by looking, too.
+func (l *Look) Told() job.Told {
+	before := l.Known.Told
+	before.Lost = before.Lost && l.Missed
+	return before.TellAll(l.Changes, &l.Seen.Snapshot)
 }
 
 // Commit keeps what a look has found, with the events that it owes. It returns ErrChanged when the
@@ -84,9 +96,10 @@ func (s *Store) Commit(l Look) error {
 		return err
 	}
 	next := step{id: l.Seen.ID(), known: l.Known, leave: l.Leave}
-	next.told = l.Known.Told.TellAll(l.Changes, &l.Seen.Snapshot)
+	next.told = l.Told()
 	next.keep = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
+		r.Still = nanos(l.Still)
 		r.Digest, r.Terminal = Digest(&l.Seen.Snapshot), l.Seen.Snapshot.Terminal
 		return snapshot
 	}

@@ -84,10 +84,10 @@ func (s *Store) TakeOver(id job.ID, f event.Fold) error {
 		r.Revision++
 		r.Told, r.Sequence = f.Told, f.Last.Number()
 		r.AckedID, r.Acked, r.Stream = f.Last.ID, f.Last.Number(), f.Stream
-		r.Asked, r.Updated = nanos(f.Asked), 0
+		r.Asked, r.Updated, r.Still = nanos(f.Asked), 0, 0 // the snapshot that we hold may be older than its stall
 		r.Owed = !unknown || !toldWhole(id, f)
 		if unknown && !id.IsCommCell() {
-			r.Terminal = f.Snapshot.Terminal
+			r.Terminal, r.Still = f.Snapshot.Terminal, nanos(f.Last.Time)
 			if snapshot, err = encodeSnapshot(&f.Snapshot); err != nil {
 				return err
 			}

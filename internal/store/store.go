@@ -7,8 +7,8 @@
 //	tracked  <commcell>/<job id, 8 bytes>                       => why we look at it: configured, by hand, discovered,
 //	                                                               owed; or that we do not: untracked
 //	meta     format => the number of this layout; stream => name and birth of the stream last read;
-//	         cursor => the last sequence read of it, 8 bytes; listed/<commcell> => when the Job list was last read to
-//	         its end, Unix nanoseconds, 8 bytes
+//	         cursor => the last sequence read of it, 8 bytes; guid/<commcell> => the CommServe's;
+//	         listed/<commcell> => when the Job list was last read to its end, Unix nanoseconds, 8 bytes
 //
 // Numbers in keys are big-endian, so that a job's events lie in their order. Job id 0 is the CommCell
 // itself, whose events have their own sequence. A value in jobs is two lines of JSON: first what is

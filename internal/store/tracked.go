@@ -189,8 +189,8 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 	})
 }
 
-// Forget drops the snapshots of a CommCell's jobs that ended before a time, or are untracked and were
-// last seen before it, are not looked at, and owe no event.
+// Forget drops the snapshots of a CommCell's jobs that ended before a time, or are untracked or lost and
+// were last seen before it, are not looked at, and owe no event.
 func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err error) {
 	var old []job.ID
 	err = s.db.View(func(tx *bbolt.Tx) error {
@@ -233,5 +233,5 @@ func forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
 		return false
 	}
 	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))
-	return why == Untracked || why == "" && r.Terminal
+	return why == Untracked || why == "" && (r.Terminal || r.Told.Lost)
 }

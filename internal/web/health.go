@@ -72,7 +72,7 @@ func ready(checks []check) bool {
 
 func (s *Server) checks(now time.Time) []check {
 	checks := append(s.checkOutbox(now), s.checkNATS(), s.checkRefusals())
-	for _, p := range s.Pollers {
+	for _, p := range s.Pollers() {
 		checks = append(checks, checkPoller(p, now))
 	}
 	return checks

@@ -140,11 +140,12 @@ func (s *Server) show(l store.Listed) shownJob {
 }
 
 func (s *Server) pollerOf(commCell string) *poller.Poller {
-	i := slices.IndexFunc(s.Pollers, func(p *poller.Poller) bool { return p.CommCell == commCell })
+	pollers := s.Pollers()
+	i := slices.IndexFunc(pollers, func(p *poller.Poller) bool { return p.CommCell == commCell })
 	if i < 0 {
 		return nil
 	}
-	return s.Pollers[i]
+	return pollers[i]
 }
 
 // broken answers for the store, whose errors are for the log.

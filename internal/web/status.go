@@ -34,7 +34,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	checks := s.checks(now)
 	cells := []commCell{}
-	for _, p := range s.Pollers {
+	for _, p := range s.Pollers() {
 		cells = append(cells, light(p))
 	}
 	answer(w, http.StatusOK, status{

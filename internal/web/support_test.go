@@ -114,11 +114,11 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 	publisher := publish.New(publish.Config{
 		Store: w.store, Broker: broker, Round: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
-	meters.Read(metrics.Sources{Store: w.store, Publisher: publisher, Pollers: []*poller.Poller{w.poller}})
+	meters.Read(metrics.Sources{Store: w.store, Publisher: publisher, Pollers: func() []*poller.Poller { return []*poller.Poller{w.poller} }})
 	w.runs(broker.Run)
 	w.runs(publisher.Run)
 	c := Config{
-		Listen: "127.0.0.1:0", Store: w.store, Broker: broker, Publisher: publisher, Pollers: []*poller.Poller{w.poller},
+		Listen: "127.0.0.1:0", Store: w.store, Broker: broker, Publisher: publisher, Pollers: func() []*poller.Poller { return []*poller.Poller{w.poller} },
 		Metrics: meters.Handler(), Version: "test", Log: slog.New(slog.DiscardHandler),
 	}
 	for _, edit := range edits {

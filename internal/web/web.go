@@ -31,7 +31,7 @@ type Config struct {
 	Store     *store.Store
 	Broker    *stream.Broker
 	Publisher *publish.Publisher
-	Pollers   []*poller.Poller
+	Pollers   func() []*poller.Poller // they change with the configuration
 	Metrics   http.Handler
 
 	Version   string

@@ -1,0 +1,74 @@
+package poller
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"jobwatch/internal/commvault"
+)
+
+// identify finds out, at the start and after each outage, whether the CommServe is the one that the store knows the
+// jobs from: job ids of another one name other jobs. Where it is another, it is asked for nothing more. Its error is
+// one of the store's.
+func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
+	if p.Identify == nil || p.identified.Load() {
+		return true, nil
+	}
+	guid, err := p.askWhich(ctx)
+	switch commvault.KindOf(err) {
+	case "":
+		err := p.compare(guid)
+		if stranger, is := err.(*strangerError); is {
+			t.note(stranger)
+			p.report(ctx, trackedJob{id: p.id}, stranger)
+			return false, nil
+		}
+		p.identified.Store(err == nil)
+		return err == nil, err
+	case commvault.Unreachable, commvault.Timeout, commvault.Throttled, commvault.Canceled:
+		t.note(err)
+		p.report(ctx, trackedJob{id: p.id}, err)
+		return false, nil
+	}
+	p.identified.Store(true) // as far as it can be: some releases, and some users' rights, do not tell
+	p.Log.Warn("the CommServe does not say which it is: another one behind the same url: would not be noticed",
+		"commcell", p.CommCell, "err", err)
+	return true, nil
+}
+
+func (p *Poller) askWhich(ctx context.Context) (guid string, err error) {
+	if err = p.admit(ctx); err == nil {
+		guid, err = p.Identify(ctx)
+	}
+	p.rest.heed(err)
+	return guid, err
+}
+
+// compare learns the GUID of a CommServe that is new to the store. The configuration's word counts for more than the
+// store's.
+func (p *Poller) compare(guid string) error {
+	known, err := p.Store.GUID(p.CommCell)
+	if err != nil {
+		return err
+	}
+	want := p.GUID
+	if want == "" {
+		want = known
+	}
+	if want != "" && !strings.EqualFold(want, guid) {
+		return &strangerError{want, guid}
+	}
+	if known == guid {
+		return nil
+	}
+	return p.Store.SetGUID(p.CommCell, guid)
+}
+
+// strangerError is another CommServe than the one wanted.
+type strangerError struct{ want, is string }
+
+func (e *strangerError) Error() string {
+	return fmt.Sprintf("the CommServe at url: has the GUID %s and not %s, so its job ids name other jobs; point url: back, or accept it with guid: %s",
+		e.is, e.want, e.is)
+}

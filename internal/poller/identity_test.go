@@ -1,0 +1,99 @@
+package poller
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"jobwatch/internal/commvault"
+)
+
+// which plays GET CommServ.
+type which struct {
+	guid  string
+	err   error
+	asked int
+}
+
+func (w *which) ask(context.Context) (string, error) {
+	w.asked++
+	return w.guid, w.err
+}
+
+func TestAnotherCommServeIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &which{guid: "AAAA"}
+		b := newBench(t, func(c *Config) { c.Identify = server.ask })
+		b.script.is(71, state("Running"))
+		b.tells("prod/71 state:  → Running")
+		b.tells()
+		if server.asked != 1 {
+			t.Errorf("asked %d times which it is, want once", server.asked)
+		}
+		b.script.down = &commvault.Error{Operation: "Jobs", Kind: commvault.Unreachable}
+		b.tells("prod unreachable")
+
+		b.script.down = nil
+		server.guid = "BBBB"
+		b.script.is(71, state("Failed")) // another job
+		b.script.requests()
+		b.tells()
+		b.tells()
+		if asked := b.script.requests(); len(asked) != 0 {
+			t.Errorf("a stranger is asked for %v", asked)
+		}
+		server.guid = "aaaa"
+		b.script.is(71, state("Running"))
+		b.tells("prod reachable")
+	})
+}
+
+func TestIdentity(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		stored, wants string // by the store, by the configuration
+		server        which
+		polls         bool
+		keeps         string // the GUID stored then
+		says          string
+	}{
+		{"the first one met is learned", "", "", which{guid: "AAAA"}, true, "AAAA", ""},
+		{"the one known", "AAAA", "", which{guid: "AAAA"}, true, "AAAA", ""},
+		{"another than known", "AAAA", "", which{guid: "BBBB"}, false, "AAAA", "accept it with guid: BBBB"},
+		{"another, accepted", "AAAA", "BBBB", which{guid: "BBBB"}, true, "BBBB", ""},
+		{"another than configured", "", "AAAA", which{guid: "BBBB"}, false, "", "has the GUID BBBB and not AAAA"},
+		{"one that does not tell", "AAAA", "", which{err: &commvault.Error{Operation: "CommServ", Kind: commvault.Auth, Code: 403}}, true, "AAAA",
+			"does not say which it is"},
+		{"one that does not answer", "AAAA", "", which{err: &commvault.Error{Operation: "CommServ", Kind: commvault.Timeout}}, false, "AAAA", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var said bytes.Buffer
+				b := newBench(t, func(c *Config) {
+					c.Identify, c.GUID, c.Log = row.server.ask, row.wants, slog.New(slog.NewTextHandler(&said, nil))
+				})
+				if row.stored != "" {
+					if err := b.store.SetGUID("prod", row.stored); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.script.is(71, state("Running"))
+				b.poll()
+				told := b.drain()
+				if polls := slices.Contains(told, "prod/71 state:  → Running"); polls != row.polls {
+					t.Errorf("told %q, polls %v, want %v", told, polls, row.polls)
+				}
+				if kept, err := b.store.GUID("prod"); err != nil || kept != row.keeps {
+					t.Errorf("kept is %q, want %q (%v)", kept, row.keeps, err)
+				}
+				if !strings.Contains(said.String(), row.says) {
+					t.Errorf("%q is not in\n%s", row.says, said.String())
+				}
+			})
+		})
+	}
+}

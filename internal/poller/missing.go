@@ -1,0 +1,118 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/diff"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// miss is an answer that does not know the job asked for.
+type miss struct {
+	trackedJob
+	at  time.Time // it was complete
+	err error
+}
+
+func (t *tick) misses(j trackedJob, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.missing = append(t.missing, miss{j, time.Now(), err})
+}
+
+// forgetful says whether the CommServe seems to have forgotten all of its jobs, which is its own fault and
+// loses none of them: it has shown no job, be it in details or in the Job list. One job alone may be
+// all that it had, if else it answers.
+func (t *tick) forgetful(listed int) bool {
+	return t.shown == 0 && listed == 0 && (len(t.missing) > 1 || len(t.missing) == 1 && t.err != nil)
+}
+
+// missing minds the jobs that a tick asked for and the CommServe did not know.
+func (p *Poller) missing(ctx context.Context, t *tick) error {
+	blank := t.forgetful(p.lines)
+	if blank && !p.blank {
+		p.Log.Warn("knows none of the jobs asked for, and lists none: taken for a fault of the CommServe; none is told as lost",
+			"commcell", p.CommCell, "jobs", len(t.missing))
+	}
+	p.blank = blank
+	for _, m := range t.missing {
+		if blank {
+			p.Counts.poll(string(commvault.UnknownJob))
+		} else {
+			p.report(ctx, m.trackedJob, m.err)
+		}
+		if err := p.missed(m, blank); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const missesInARow = 3 // unknown, forbidden and missing for a moment look the same
+
+// missed counts a miss; a blank one ends the row. A job that was missed long enough is lost; and if another watcher has spoken of a job, no
+// look will ever tell more than the newest snapshot that is held. The misses are counted in memory: a restart counts anew.
+func (p *Poller) missed(m miss, blank bool) error {
+	if !p.claim(m.id) {
+		return nil
+	}
+	defer p.release(m.id)
+	sight := p.sight(m.id)
+	if sight.asked.After(m.at) {
+		return nil // seen out of turn meanwhile
+	}
+	if blank {
+		sight.misses = 0
+		return nil
+	}
+	gone := sight.miss(m.at)
+	if sight.misses < missesInARow {
+		return nil
+	}
+	known, err := p.Store.Recall(m.id)
+	if err != nil {
+		return err
+	}
+	lost := p.LostAfter > 0 && gone >= p.LostAfter
+	if !lost && !known.Owed {
+		return nil
+	}
+	return p.giveUp(m, known, lost)
+}
+
+// giveUp tells what there still is to tell of a job that the CommServe does not know.
+func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
+	held, _, err := p.Store.Snapshot(m.id)
+	if err != nil {
+		return err
+	}
+	held.CommCell, held.Number = m.id.CommCell, m.id.Number
+	look := store.Look{
+		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: m.at}, Missed: true,
+		NotBefore: p.sight(m.id).before(known), Still: known.Still,
+		Leave: m.why != store.Configured && (lost || held.Terminal),
+	}
+	if known.Owed {
+		look.Changes = diff.Since(known.Told, &held)
+	}
+	look.Changes = append(look.Changes, diff.Watched(look.Told(), &held, diff.Watch{Lost: lost})...)
+	if len(look.Changes) == 0 && !look.Leave && !known.Owed {
+		return nil // a configured job, told as lost before
+	}
+	err = p.Store.Commit(look)
+	if errors.Is(err, store.ErrChanged) {
+		return nil // the next tick sees to it
+	}
+	if err != nil {
+		return err
+	}
+	p.Counts.events(look.Changes, look.NotBefore, m.at)
+	if look.Leave {
+		p.forgetSight(m.id)
+	}
+	return nil
+}
