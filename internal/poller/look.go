@@ -47,7 +47,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	look.Still = pace.still(&seen.Snapshot)
 	look.Changes = append(look.Changes, diff.Watched(look.Told(), &seen.Snapshot, watch)...)
 	ended := seen.Snapshot.Terminal && len(diff.Since(look.Told(), &seen.Snapshot)) == 0
-	look.Leave = j.why == store.OwedLook || ended && j.why != store.Configured
+	look.Finish, look.Leave = j.ends(ended)
 	if !p.worthKeeping(look) {
 		sight.saw(&seen, pace)
 		p.Counts.poll("unchanged")
@@ -58,7 +58,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	p.Counts.poll("ok")
 	p.Counts.events(look.Changes, look.NotBefore, seen.Answered)
-	if look.Leave {
+	if look.Finish || look.Leave {
 		p.forgetSight(j.id)
 		return nil
 	}
@@ -67,7 +67,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 }
 
 func (p *Poller) worthKeeping(l store.Look) bool {
-	return len(l.Changes) > 0 || l.Leave || l.Known.Owed || l.Known.Told.Lost ||
+	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost ||
 		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l)
 }
 

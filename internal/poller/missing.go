@@ -77,8 +77,9 @@ func (p *Poller) missed(m miss, blank bool) error {
 	if err != nil {
 		return err
 	}
-	lost := p.LostAfter > 0 && gone >= p.LostAfter
-	if !lost && !known.Owed {
+	closing := m.why == store.Closing && known.Terminal // its end is told: it is not lost, it is history
+	lost := p.LostAfter > 0 && gone >= p.LostAfter && !closing
+	if !lost && !known.Owed && !closing {
 		return nil
 	}
 	return p.giveUp(m, known, lost)

@@ -177,7 +177,7 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	if err != nil || !known.Told.Unreachable {
 		return true, err
 	}
-	tracked, err := p.Store.Tracked(p.CommCell)
+	tracked, err := p.toLookAt()
 	if err != nil {
 		return false, err
 	}
@@ -198,7 +198,7 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 	if err := p.discover(ctx, t); err != nil {
 		return err
 	}
-	tracked, err := p.Store.Tracked(p.CommCell)
+	tracked, err := p.toLookAt()
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func BenchmarkJobDetails(b *testing.B) {
 func BenchmarkList(b *testing.B) {
 	s := New(Config{Jobs: 5000})
 	for b.Loop() {
-		_ = s.list(wanted{active: true, finished: true, within: defaultWithin, types: typeFilter("", true), limit: 1000})
+		_ = s.list(wanted{active: true, finished: true, within: defaultWithin, types: typeFilter("", true), limit: 1000}, nil)
 	}
 }
 

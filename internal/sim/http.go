@@ -95,9 +95,9 @@ func (s *Sim) operate(req *request, broken *strike) answer {
 	case OpJobDetails:
 		return s.jobDetails(req, broken)
 	case OpList:
-		return s.list(listQuery(req.Request))
+		return s.list(listQuery(req.Request), broken)
 	case OpJobs:
-		return s.jobsPost(req.body)
+		return s.jobsPost(req.body, broken)
 	case OpSummary:
 		return s.summary(req, broken)
 	case OpCommServ:

@@ -26,6 +26,8 @@ const (
 	OtherJob      FaultKind = "other-job"
 	UnknownJob    FaultKind = "unknown-job"
 	Stale         FaultKind = "stale"
+	ShortPage     FaultKind = "short-page"
+	PageTotal     FaultKind = "page-total"
 	BrokenReason  FaultKind = "broken-reason"
 	BrokenState   FaultKind = "broken-state"
 	Slow          FaultKind = "slow"
@@ -50,6 +52,7 @@ type trait struct {
 
 var (
 	ofOneJob = []Op{OpJobDetails, OpSummary}
+	ofLists  = []Op{OpList, OpJobs}
 	ofLogin  = []Op{OpLogin}
 	ofTokens = []Op{OpLogout, OpJobDetails, OpList, OpJobs, OpSummary, OpCommServ}
 )
@@ -71,6 +74,8 @@ var traits = []trait{
 	{OtherJob, "the answer for another job", 0, ofOneJob},
 	{UnknownJob, "as if there were no such job", 0, ofOneJob},
 	{Stale, "an answer from before the job's last step, or from delay ago", 0, ofOneJob},
+	{ShortPage, "a page of the list that ends halfway, though there is more", 0, ofLists},
+	{PageTotal, "a list whose total counts its page alone", 0, ofLists},
 	{BrokenReason, "a Latin-1 byte in the reason", 0, ofOneJob},
 	{BrokenState, "a Latin-1 byte in the state", 0, ofOneJob},
 	{Slow, "the right answer, delay late", 0, nil},

@@ -139,6 +139,8 @@ func TestEveryKindOfFault(t *testing.T) {
 		OtherJob:      says("jobId", "8"),
 		UnknownJob:    func(r received) bool { return status(200)(r) && !strings.Contains(r.body, "jobDetail") },
 		Stale:         says("Waiting", "fall"),
+		ShortPage:     func(r received) bool { return whole(r.body) && strings.Count(r.body, "lastUpdateTime") == 1 },
+		PageTotal:     func(r received) bool { return whole(r.body) && strings.Count(r.body, "lastUpdateTime") == 2 },
 		BrokenReason:  brokenBytes,
 		BrokenState:   brokenBytes,
 		Slow:          says("Running"),
@@ -173,7 +175,10 @@ func befall(t *testing.T, kind FaultKind, format string, ask [2]string, seen fun
 	s.Fault(Fault{Kind: kind, Next: 1, Delay: delayOf(kind)})
 	url, body := base+"JobDetails", ask[0]
 	trait := kind.trait()
-	if !trait.befalls(OpJobDetails) {
+	switch {
+	case trait.befalls(OpJobs) && !trait.befalls(OpJobDetails):
+		url, body = base+"Jobs", "{}"
+	case !trait.befalls(OpJobDetails):
 		url, body = base+"Login", ask[1]
 	}
 	r := post(patience(t, s, kind), t, url, format, body)

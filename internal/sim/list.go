@@ -76,7 +76,7 @@ func category(k Kind) string {
 }
 
 // jobsPost reads POST Jobs; an empty object is a request for everything.
-func (s *Sim) jobsPost(body []byte) answer {
+func (s *Sim) jobsPost(body []byte, broken *strike) answer {
 	var given struct {
 		Category int `json:"category"` // 0 all, 1 active, 2 finished
 		Paging   struct {
@@ -99,12 +99,12 @@ func (s *Sim) jobsPost(body []byte) answer {
 	if given.Filter.Within != nil {
 		w.within = time.Duration(*given.Filter.Within) * time.Second
 	}
-	return s.list(w)
+	return s.list(w, broken)
 }
 
 // list answers with a page of the jobs as they are now, by their numbers: whoever turns the pages while
 // jobs come and go sees some twice, and others not at all.
-func (s *Sim) list(w wanted) answer {
+func (s *Sim) list(w wanted, broken *strike) answer {
 	at := s.config.Clock()
 	var found []moment
 	for _, m := range s.jobs.known(at) {
@@ -116,7 +116,18 @@ func (s *Sim) list(w wanted) answer {
 		w.limit = defaultLimit
 	}
 	from := min(max(w.offset, 0), len(found))
-	return ok(page(found[from:min(from+w.limit, len(found))], len(found)))
+	return ok(broken.page(found[from:min(from+w.limit, len(found))], len(found)))
+}
+
+// page is a list's page, as a fault lets it be.
+func (s *strike) page(some []moment, of int) doc {
+	switch {
+	case s.is(ShortPage):
+		some = some[:len(some)/2]
+	case s.is(PageTotal):
+		of = len(some)
+	}
+	return page(some, of)
 }
 
 func (w *wanted) has(m *moment, now time.Time) bool {

@@ -100,6 +100,26 @@ func TestPagesOfAMovingList(t *testing.T) {
 	}
 }
 
+func TestPagesUnderFaults(t *testing.T) {
+	for _, row := range []struct {
+		fault       FaultKind
+		jobs, total string
+	}{
+		{"", "[3 4 5]", "6"},
+		{ShortPage, "[3]", "6"},
+		{PageTotal, "[3 4 5]", "3"},
+	} {
+		s := mixed()
+		if row.fault != "" {
+			s.Fault(Fault{Kind: row.fault, Next: 1})
+		}
+		page := call(t, s).json("POST", "Jobs", `{"pagingConfig":{"offset":2,"limit":3}}`)
+		if got := fmt.Sprint(ids(page)); got != row.jobs || fmt.Sprint(page["totalRecordsWithoutPaging"]) != row.total {
+			t.Errorf("%s: %s of %v, want %s of %s", row.fault, got, page["totalRecordsWithoutPaging"], row.jobs, row.total)
+		}
+	}
+}
+
 func TestLine(t *testing.T) {
 	var clock hand
 	s := New(Config{Clock: clock.now})

@@ -77,7 +77,8 @@ type Look struct {
 	NotBefore time.Time // the changes came after; zero: unknown
 	Still     time.Time // since when the job shows this progress; zero: unknown, or not active
 	Missed    bool      // the CommServe did not know the job: Seen holds what was last seen of it
-	Leave     bool      // the job's end is told with this: look at it no more, unless it is configured
+	Finish    bool      // the job's end is told with this: look at it once more, unless it is configured
+	Leave     bool      // look at it no more, unless it is configured
 }
 
 // Told is what will have been told. A job that is seen again need not differ from what was told before it
@@ -95,7 +96,7 @@ func (s *Store) Commit(l Look) error {
 	if err != nil {
 		return err
 	}
-	next := step{id: l.Seen.ID(), known: l.Known, leave: l.Leave}
+	next := step{id: l.Seen.ID(), known: l.Known, finish: l.Finish, leave: l.Leave}
 	next.told = l.Told()
 	next.keep = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
@@ -133,6 +134,7 @@ type step struct {
 	known  Known
 	told   job.Told
 	events []event.Event
+	finish bool
 	leave  bool
 	keep   func(*record) (snapshot []byte)
 }
@@ -164,6 +166,7 @@ func (s *Store) commit(n step) error {
 		return errors.Join(err,
 			putRows(tx, n.id, n.known.sequence, rows),
 			writeRecord(tx, n.id, r, n.keep(&r)),
+			finish(tx, n.id, n.finish),
 			leave(tx, n.id, n.leave))
 	})
 	if err != nil {

@@ -5,7 +5,7 @@
 //	outbox   <commcell>/<job id, 8 bytes><sequence, 8 bytes>    => event, as it is published (JSON); its subject
 //	                                                               is built when it is sent
 //	tracked  <commcell>/<job id, 8 bytes>                       => why we look at it: configured, by hand, discovered,
-//	                                                               owed; or that we do not: untracked
+//	                                                               closing, owed; or that we do not: untracked
 //	meta     format => the number of this layout; stream => name and birth of the stream last read;
 //	         cursor => the last sequence read of it, 8 bytes; guid/<commcell> => the CommServe's;
 //	         listed/<commcell> => when the Job list was last read to its end, Unix nanoseconds, 8 bytes

@@ -18,6 +18,7 @@ const (
 	Configured Why = "configured" // by the configuration: for ever
 	ByHand     Why = "by hand"    // by a person: until its end is told
 	Discovered Why = "discovered" // by the Job list: until its end is told
+	Closing    Why = "closing"    // its end is told: until it was looked at once more
 	OwedLook   Why = "owed"       // by another watcher that spoke: until a look has answered
 	Untracked  Why = "untracked"  // not looked at, whatever the Job list says; until it is forgotten
 )
@@ -80,6 +81,16 @@ func leave(tx *bbolt.Tx, id job.ID, leaves bool) error {
 		return nil
 	}
 	return tracked.Delete(jobKey(id))
+}
+
+// finish has a job whose end is told looked at once more, unless it is configured or not looked at any more.
+func finish(tx *bbolt.Tx, id job.ID, finishes bool) error {
+	tracked := tx.Bucket(trackedBucket)
+	why := Why(tracked.Get(jobKey(id)))
+	if !finishes || why == "" || why == Configured || why == Untracked {
+		return nil
+	}
+	return tracked.Put(jobKey(id), []byte(Closing))
 }
 
 // ErrNotTracked says that a job is not looked at anyway.
@@ -151,7 +162,7 @@ func toLookAt(tx *bbolt.Tx, key []byte, why Why) (Why, error) {
 
 // parseWhy gives one of the reasons without memory of its own.
 func parseWhy(text []byte) Why {
-	for _, why := range []Why{Configured, ByHand, Discovered, OwedLook, Untracked} {
+	for _, why := range []Why{Configured, ByHand, Discovered, Closing, OwedLook, Untracked} {
 		if string(text) == string(why) {
 			return why
 		}

@@ -1,0 +1,55 @@
+package poller
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// closingAfter is how long after its end was told a job is looked at once more: a CommServe fills in details
+// later, and recalculates a parent's end. It updates jobs in steps of five minutes.
+const closingAfter = 5 * time.Minute
+
+// ends says what becomes of a job after a look: whether it finishes, with a closing look to come, or leaves.
+func (j trackedJob) ends(toldToTheEnd bool) (finishes, leaves bool) {
+	switch j.why {
+	case store.Configured:
+		return false, false
+	case store.OwedLook:
+		return false, true
+	case store.Closing:
+		return false, toldToTheEnd
+	}
+	return toldToTheEnd, false
+}
+
+// toLookAt gives the tracked jobs, without those whose closing look is still to come.
+func (p *Poller) toLookAt() ([]store.Tracked, error) {
+	tracked, err := p.Store.Tracked(p.CommCell)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	var broken error
+	return slices.DeleteFunc(tracked, func(j store.Tracked) bool {
+		rests, err := p.restsUntilItsClosing(j, now)
+		broken = errors.Join(broken, err)
+		return rests
+	}), broken
+}
+
+// restsUntilItsClosing is false for a job that another watcher spoke of, or that was found running again.
+func (p *Poller) restsUntilItsClosing(j store.Tracked, now time.Time) (bool, error) {
+	if j.Why != store.Closing {
+		return false, nil
+	}
+	known, err := p.Store.Recall(job.ID{CommCell: p.CommCell, Number: j.Number})
+	if err != nil || known.Owed || !known.Terminal {
+		return false, err
+	}
+	since := now.Sub(known.Asked)
+	return since >= 0 && since < closingAfter, nil
+}
