@@ -298,3 +298,21 @@ func TestLostWithTheStore(t *testing.T) {
 		}
 	})
 }
+
+func TestSeenOutOfTurnIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.LostAfter = time.Nanosecond })
+		b.script.is(71, state("Running"))
+		m := miss{trackedJob: trackedJob{id: job.ID{CommCell: "prod", Number: 71}}, at: time.Now()}
+		time.Sleep(time.Second)
+		b.poll()
+		b.drain()
+		for range 4 {
+			m.at = m.at.Add(time.Millisecond)
+			if err := b.missed(m, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.hasTold()
+	})
+}

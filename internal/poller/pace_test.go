@@ -139,36 +139,57 @@ func TestStallWritesTwice(t *testing.T) {
 	})
 }
 
-// Who takes a job over from the stream knows that it was told as stalled, and how far it was.
+// toldByAnother has another watcher tell changes of a job, the first of them its state, behind what b has told.
+func toldByAnother(t *testing.T, b *bench, words job.Text, edit func(*job.Snapshot), more ...job.Change) {
+	seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: words}, Answered: time.Now()}
+	edit(&seen.Snapshot)
+	seen.Snapshot.Settle()
+	var events []event.Event
+	mint := event.NewMinter(nil)
+	for i, c := range append([]job.Change{{Kind: job.KindState, To: words}}, more...) {
+		e, err := mint.Job(uint64(i+1), c, seen, seen.Answered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	if err := b.store.TakeOver(seen.ID(), fold(t, events...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStalledByAnother(t *testing.T) {
-	for _, row := range []struct {
-		percent float64
-		want    string
-	}{{40, "- - - -"}, {41, "prod/71 resumed - - prod/71 stalled"}} {
-		synctest.Test(t, func(t *testing.T) {
-			at := time.Now()
-			mint := event.NewMinter(nil)
-			seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: "Running", Attempt: new(int64(1))}, Answered: at}
-			percent(40)(&seen.Snapshot)
-			seen.Snapshot.Settle()
-			var events []event.Event
-			for i, c := range []job.Change{
-				{Kind: job.KindState, To: "Running"},
-				{Kind: job.KindWatch, Detail: job.DetailAttempt, To: "1"},
-				{Kind: job.KindWatch, Detail: job.DetailStalled},
-			} {
-				e, err := mint.Job(uint64(i+1), c, seen, at)
-				if err != nil {
-					t.Fatal(err)
-				}
-				events = append(events, e)
-			}
+	running, stalled := state("Running"), job.Change{Kind: job.KindWatch, Detail: job.DetailStalled}
+	for name, test := range map[string]func(*testing.T){
+		"and no further": func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.StallAfter = 30 * time.Minute })
-			if err := b.store.TakeOver(seen.ID(), fold(t, events...)); err != nil {
-				t.Fatal(err)
-			}
-			b.script.is(71, state("Running"), percent(row.percent), func(s *job.Snapshot) { s.Attempt = new(int64(1)) })
-			b.wants("taken over", b.pollEvery(10*time.Minute, 4), row.want)
-		})
+			toldByAnother(t, b, "Running", percent(40), stalled)
+			b.script.is(71, running, percent(40))
+			b.wants("taken over", b.pollEvery(10*time.Minute, 4), "- - - -")
+		},
+		"and further": func(t *testing.T) {
+			b := newBench(t, func(c *Config) { c.StallAfter = 30 * time.Minute })
+			toldByAnother(t, b, "Running", percent(40), stalled)
+			b.script.is(71, running, percent(41))
+			b.wants("taken over", b.pollEvery(10*time.Minute, 4), "prod/71 resumed - - prod/71 stalled")
+		},
+		"further than this one saw": func(t *testing.T) {
+			b := stallBench(t, "Running")
+			toldByAnother(t, b, "Running", percent(50), stalled)
+			b.restart()
+			b.script.is(71, running, percent(50))
+			b.wants("taken over", b.pollEvery(10*time.Minute, 4), "- - - -")
+			b.script.is(71, running, percent(51))
+			b.wants("moves", b.pollEvery(10*time.Minute, 1), "prod/71 resumed")
+		},
+		"who told of its start": func(t *testing.T) {
+			b := stallBench(t, "Pending")
+			b.pollEvery(10*time.Minute, 5)
+			toldByAnother(t, b, "Running", percent(40))
+			b.script.is(71, running, percent(40))
+			b.wants("runs", b.pollEvery(10*time.Minute, 4), "- - prod/71 stalled -")
+		},
+	} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 	}
 }
