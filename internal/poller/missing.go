@@ -18,10 +18,18 @@ type miss struct {
 	err error
 }
 
-func (t *tick) misses(j trackedJob, err error) {
+// noteJob notes whether a look has shown the job; a miss is minded when the tick has asked for all.
+func (t *tick) noteJob(j trackedJob, err error) (missed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.missing = append(t.missing, miss{j, time.Now(), err})
+	switch {
+	case err == nil, err == errOlder:
+		t.shown++
+	case errors.Is(err, commvault.ErrUnknownJob):
+		t.missing = append(t.missing, miss{j, time.Now(), err})
+		return true
+	}
+	return false
 }
 
 // forgetful says whether the CommServe seems to have forgotten all of its jobs, which is its own fault and

@@ -37,9 +37,6 @@ func (t *tick) note(err error) {
 	t.asked++
 	if answered(err) {
 		t.answers++
-		if err == nil {
-			t.shown++
-		}
 		t.failures = 0
 		return
 	}
@@ -94,11 +91,9 @@ func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
 		return err
 	}
 	t.note(err)
-	if errors.Is(err, commvault.ErrUnknownJob) {
-		t.misses(j, err)
-		return nil
+	if !t.noteJob(j, err) {
+		p.report(ctx, j, err)
 	}
-	p.report(ctx, j, err)
 	return nil
 }
 
