@@ -107,12 +107,13 @@ func TestClosingLookAtAJobThatIsGone(t *testing.T) {
 // A configured job is looked at whatever becomes of it.
 func TestAConfiguredJobHasNoClosingLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, func(c *Config) { c.Jobs = []int64{71} })
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.script.is(71, state("Completed"))
 		b.tells("prod/71 state:  → Completed")
 		b.isTracked(71, store.Configured)
-		if n := b.asks(71, 10*time.Minute); n != 20 {
-			t.Errorf("asked %d times in 10 minutes, want 20", n)
+		b.writes = 0
+		if n := b.asks(71, 10*time.Minute); n != 20 || b.writes != 0 {
+			t.Errorf("asked %d times in 10 minutes, want 20; %d transactions", n, b.writes)
 		}
 	})
 }
