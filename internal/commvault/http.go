@@ -16,9 +16,10 @@ type query struct {
 	job           int64
 	method, path  string
 	body          []byte
-	json          bool // whatever the format is
-	once          bool // net/http must not send it again either
-	limit, offset int  // paging, by headers
+	json          bool          // whatever the format is
+	once          bool          // net/http must not send it again either
+	patience      time.Duration // at least
+	limit, offset int           // paging, by headers
 	decode        func(body []byte) error
 }
 
@@ -76,7 +77,7 @@ func (c *Client) ask(ctx context.Context, q query) (time.Time, error) {
 }
 
 func (c *Client) send(ctx context.Context, q query, t token) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, q.patience))
 	defer cancel()
 	asked := time.Now().UTC()
 	code, err := c.exchange(ctx, q, t)

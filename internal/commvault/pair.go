@@ -29,9 +29,7 @@ func (p *pairs) next(ctx context.Context, stale token) (token, error) {
 			return p.take(held, found, err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*p.client.timeout) // who holds the lock may be waiting for an answer
-	defer cancel()
-	unlock, err := p.files.lock(ctx)
+	unlock, err := p.files.lock(ctx, 3*max(p.client.timeout, renewalTimeout)) // who holds it may wait for an answer
 	if err != nil {
 		return token{}, p.client.unfit(renewPair, err)
 	}
@@ -64,6 +62,13 @@ func (p *pairs) alone(ctx context.Context, stale token) (token, error) {
 	if err := p.files.prepare(); err != nil {
 		return token{}, p.client.unfit(renewPair, err)
 	}
+	return p.exchange(ctx, held)
+}
+
+// exchange is not to be divided: whoever leaves the program meanwhile leaves the new pair behind.
+func (p *pairs) exchange(ctx context.Context, held pair) (token, error) {
+	p.client.session.undivided.Lock()
+	defer p.client.session.undivided.Unlock()
 	next, err := p.renew(ctx, held)
 	if err != nil {
 		p.files.tidy()
@@ -90,7 +95,10 @@ func (p *pairs) given() string {
 	return held.Access + "\n" + held.Refresh
 }
 
-const renewPair = "RenewAccessToken"
+const (
+	renewPair      = "RenewAccessToken"
+	renewalTimeout = defaultTimeout // at least: an answer that is not waited for costs the pair
+)
 
 // renew asks for a new pair. From the moment that the request leaves the old one may be dead.
 func (p *pairs) renew(ctx context.Context, held pair) (next pair, err error) {
@@ -98,7 +106,7 @@ func (p *pairs) renew(ctx context.Context, held pair) (next pair, err error) {
 	c.secrets.learn(held.Access, held.Refresh)
 	body, _ := json.Marshal(held) // of strings: cannot fail
 	// No other format is documented for it.
-	q := query{operation: renewPair, method: http.MethodPost, path: "/V4/AccessToken/Renew", body: body, json: true, once: true}
+	q := query{operation: renewPair, method: http.MethodPost, path: "/V4/AccessToken/Renew", body: body, json: true, once: true, patience: renewalTimeout}
 	q.decode = func(body []byte) (err error) {
 		next, err = decodePair(body)
 		c.secrets.learn(next.Access, next.Refresh)

@@ -167,7 +167,9 @@ func unwritable(err error) error {
 const lockPoll = 50 * time.Millisecond
 
 // lock waits until no other process renews the pair.
-func (f *pairFiles) lock(ctx context.Context) (unlock func(), err error) {
+func (f *pairFiles) lock(ctx context.Context, patience time.Duration) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	file, err := os.OpenFile(f.refresh+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, unwritable(err)
