@@ -103,7 +103,7 @@ func (c *Client) authenticate(config Config) error {
 		return fmt.Errorf("commcell %s: auth: scheme is %q; write authtoken or bearer", config.CommCell, config.Scheme)
 	}
 	way, err := c.wayFor(config)
-	c.session = &session{way: way}
+	c.session = &session{way: way, undivided: make(chan struct{}, 1)}
 	return err
 }
 

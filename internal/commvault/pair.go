@@ -67,8 +67,9 @@ func (p *pairs) alone(ctx context.Context, stale token) (token, error) {
 
 // exchange is not to be divided: whoever leaves the program meanwhile leaves the new pair behind.
 func (p *pairs) exchange(ctx context.Context, held pair) (token, error) {
-	p.client.session.undivided.Lock()
-	defer p.client.session.undivided.Unlock()
+	undivided := p.client.session.undivided
+	undivided <- struct{}{}
+	defer func() { <-undivided }()
 	next, err := p.renew(ctx, held)
 	if err != nil {
 		p.files.tidy()

@@ -49,7 +49,7 @@ type session struct {
 	way     way
 	flights singleflight.Group // one at a time asks the way, whoever waits for it
 
-	undivided sync.Mutex // held while a new pair is asked for and written: nobody gives up meanwhile
+	undivided chan struct{} // full while a new pair is asked for and written: nobody gives up meanwhile
 
 	mu      sync.Mutex
 	token   token  // its text is empty: none, or one known to be refused
@@ -83,8 +83,8 @@ func (s *session) renew(ctx context.Context, stale token) (token, error) {
 		})
 		select {
 		case <-ctx.Done():
-			s.undivided.Lock()
-			defer s.undivided.Unlock()
+			s.undivided <- struct{}{}
+			<-s.undivided
 			return token{}, ctx.Err()
 		case landed := <-flight:
 			if landed.Err != nil {
