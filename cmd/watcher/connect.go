@@ -17,24 +17,16 @@ import (
 )
 
 func newClient(cell config.CommCell, observe observer, log *slog.Logger) (*commvault.Client, error) {
-	token, err := secret("auth.token_file", cell.Auth.Token, cell.Auth.TokenFile)
-	if err != nil {
-		return nil, err
-	}
-	password, err := secret("auth.password_file", cell.Auth.Password, cell.Auth.PasswordFile)
-	if err != nil {
-		return nil, err
-	}
-	if token == "" && cell.Auth.Username == "" {
-		return nil, fmt.Errorf("auth.access_token_file is not yet in force; use token_file, or username and password_file")
-	}
 	secure, err := newTLS(cell.TLS)
 	if err != nil {
 		return nil, err
 	}
+	auth := cell.Auth
 	return commvault.New(commvault.Config{
 		CommCell: cell.Name, URL: cell.URL, CommCellID: int64(cell.CommCellID), Format: cell.Format,
-		Token: token, Username: cell.Auth.Username, Password: password, Domain: cell.Auth.Domain, Scheme: cell.Auth.Scheme,
+		Token: auth.Token, TokenFile: auth.TokenFile, Scheme: auth.Scheme,
+		Username: auth.Username, Password: auth.Password, PasswordFile: auth.PasswordFile, Domain: auth.Domain,
+		AccessTokenFile: auth.AccessTokenFile, RefreshTokenFile: auth.RefreshTokenFile,
 		TLS: secure, Timeout: cell.Timeout, Concurrency: cell.Concurrency, Log: log,
 		Observe: observe,
 	})

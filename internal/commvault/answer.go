@@ -57,9 +57,7 @@ func (c *Client) refusal(response *http.Response, body *bytes.Buffer, q query) e
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
 		e.Kind = Auth
-		if c.session.login == nil {
-			e.Err = errors.New("the token is refused or has expired; put a new one in auth.token or auth.token_file")
-		}
+		e.Err = c.advice
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e.Kind = Throttled
 		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"))

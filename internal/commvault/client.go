@@ -5,7 +5,6 @@ package commvault
 import (
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,11 +23,16 @@ type Config struct {
 	CommCellID int64  // sent with each JobDetails where it is above 0; a CommServe takes 2 without it
 	Format     string // what requests are written in, and answers asked for: json (also ""), xml
 
-	Token    string // a ready token, or
-	Username string // a login, repeated when its token expires
-	Password string
-	Domain   string
-	Scheme   string // authtoken (also ""): "Authtoken: <token>"; bearer: "Authorization: Bearer <token>"
+	// One of three ways to authenticate. Files are read again when what they held is refused; the errors
+	// about them name the configuration's keys.
+	Token, TokenFile       string // a ready token
+	Username               string // a login, renewed when its session ends, and repeated where it cannot be
+	Password, PasswordFile string
+	Domain                 string
+	AccessTokenFile        string // a pair that is renewed; see pairFiles
+	RefreshTokenFile       string
+
+	Scheme string // authtoken (also ""): "Authtoken: <token>"; bearer: "Authorization: Bearer <token>"
 
 	TLS         *tls.Config
 	Timeout     time.Duration     // one request; 0 is 30 s
@@ -47,9 +51,8 @@ type Client struct {
 	commcellID int64
 	format     format
 	bearer     bool
-	username   string
-	login      []byte // body of POST Login
-	secrets    []string
+	secrets    secrets
+	advice     error // what to do about a refused token; nil: that is done here
 	timeout    time.Duration
 	http       *http.Client
 	session    *session
@@ -62,14 +65,14 @@ const (
 	defaultConcurrency = 8
 )
 
-// New prepares a Client; it sends nothing. The error is one in the Config.
+// New prepares a Client; it sends nothing. The error is one in the Config, or in a file that it names.
 func New(config Config) (*Client, error) {
 	root, err := webservice(config.URL)
 	if err != nil {
 		return nil, fmt.Errorf("commcell %s: url: %w", config.CommCell, err)
 	}
 	c := &Client{
-		commcell: config.CommCell, root: root, commcellID: config.CommCellID, username: config.Username,
+		commcell: config.CommCell, root: root, commcellID: config.CommCellID,
 		timeout: config.Timeout, log: config.Log, observe: config.Observe,
 	}
 	if c.format, err = formatNamed(config.Format); err != nil {
@@ -86,7 +89,7 @@ func New(config Config) (*Client, error) {
 	}
 	c.http = httpClient(config)
 	if err := c.authenticate(config); err != nil {
-		return nil, fmt.Errorf("commcell %s: auth: %w", config.CommCell, err)
+		return nil, err
 	}
 	return c, nil
 }
@@ -97,20 +100,32 @@ func (c *Client) authenticate(config Config) error {
 	case "bearer":
 		c.bearer = true
 	default:
-		return fmt.Errorf("scheme is %q; write authtoken or bearer", config.Scheme)
+		return fmt.Errorf("commcell %s: auth: scheme is %q; write authtoken or bearer", config.CommCell, config.Scheme)
 	}
-	token := strings.TrimSpace(config.Token)
+	way, err := c.wayFor(config)
+	c.session = &session{way: way, undivided: make(chan struct{}, 1)}
+	return err
+}
+
+// wayFor reads once what it will read again: an error is better told now.
+func (c *Client) wayFor(config Config) (way, error) {
 	switch {
 	case config.Username != "":
-		c.login = c.format.login(config)
-		c.secrets = []string{config.Password, base64.StdEncoding.EncodeToString([]byte(config.Password))}
-		c.session = &session{login: c.logIn}
-	case token != "":
-		c.session = &session{token: token, generation: 1}
-	default:
-		return errors.New("neither a token nor a username is given")
+		l := &login{client: c, config: config, password: passwordIn(config)}
+		_, err := l.password()
+		return l, err
+	case config.AccessTokenFile != "":
+		p := &pairs{client: c, files: pairFiles{access: config.AccessTokenFile, refresh: config.RefreshTokenFile}}
+		_, err := p.files.read()
+		return p, err
 	}
-	return nil
+	r := &ready{client: c, read: givenIn("auth.token_file", config.Token, config.TokenFile)}
+	text, err := r.read()
+	if err == nil && text == "" {
+		err = fmt.Errorf("commcell %s: auth: neither a token nor a username is given", config.CommCell)
+	}
+	c.advice = errStaleToken
+	return r, err
 }
 
 // webservice checks the root. A secret in a URL would end up in errors and proxies' logs.

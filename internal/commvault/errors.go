@@ -33,7 +33,7 @@ var ErrUnknownJob = errors.New("the CommServe does not know the job")
 
 // Error is a request that brought no answer.
 type Error struct {
-	Operation  string // JobDetails, Jobs, Summary, Login
+	Operation  string // JobDetails, Jobs, Summary, Login, RenewLoginToken, RenewAccessToken
 	Job        int64  // 0: of no single job
 	Code       int    // HTTP status; 0: none came
 	Kind       Kind
@@ -45,6 +45,7 @@ type Error struct {
 	page    bool   // HTML: something stands in front of the CommServe, or it is starting
 	subject string // opens the sentence in place of operation and job
 	tail    string // ends it
+	refusal bool   // of a login or a renewal: not to be repeated at once
 }
 
 // Error is one line.
@@ -73,6 +74,15 @@ func (e *Error) opening() string {
 		return fmt.Sprintf("%s of job %d", e.Operation, e.Job)
 	}
 	return e.Operation
+}
+
+// Reason is the error's sentence where it has to tell by itself why a CommCell does not answer: that of
+// a refused token or login begins with "auth: ".
+func Reason(err error) string {
+	if KindOf(err) == Auth {
+		return string(Auth) + ": " + err.Error()
+	}
+	return err.Error()
 }
 
 // Unwrap gives the cause: ErrUnknownJob, a context's error, one of the network.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -69,20 +68,11 @@ type said struct {
 func (s *said) Error() string { return s.sentence }
 func (s *said) Unwrap() error { return s.cause }
 
-// A secret shorter than this is no secret, and taking it out would garble the sentence.
-const shortestSecret = 4
-
-// redact takes out what a server may have echoed: the token, with or without its prefix, and the password.
+// redact takes out what a server may have echoed: tokens and passwords.
 func (c *Client) redact(e *Error, token string) {
-	_, bare, _ := strings.Cut(token, " ")
-	for _, secret := range append([]string{token, bare}, c.secrets...) {
-		if len(secret) < shortestSecret {
-			continue
-		}
-		e.Words = strings.ReplaceAll(e.Words, secret, "***")
-		e.Location = strings.ReplaceAll(e.Location, secret, "***")
-		if e.Kind == Redirect {
-			e.Err = errors.New(strings.ReplaceAll(e.Err.Error(), secret, "***"))
-		}
+	e.Words = c.secrets.hide(e.Words, token)
+	e.Location = c.secrets.hide(e.Location, token)
+	if e.Kind == Redirect {
+		e.Err = errors.New(c.secrets.hide(e.Err.Error(), token))
 	}
 }

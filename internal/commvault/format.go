@@ -49,6 +49,16 @@ func (f format) details(number, commcell int64) []byte {
 	return append(body, '}')
 }
 
+// renewLogin is what POST RenewLoginToken takes.
+func (f format) renewLogin(token string) []byte {
+	what := struct {
+		XMLName   xml.Name `json:"-" xml:"DM2ContentIndexing_RenewLoginTokenReq"` // see renewRoot
+		SessionID string   `json:"sessionId" xml:"sessionId,attr"`
+	}{SessionID: token}
+	body, _ := f.marshal(what) // of strings: cannot fail
+	return body
+}
+
 type credentials struct {
 	XMLName  xml.Name `json:"-" xml:"DM2ContentIndexing_CheckCredentialReq"`
 	Mode     string   `json:"-" xml:"mode,attr"`
@@ -63,10 +73,13 @@ func (f format) login(config Config) []byte {
 		Mode: "Webconsole", Username: config.Username, Domain: config.Domain,
 		Password: base64.StdEncoding.EncodeToString([]byte(config.Password)),
 	}
-	marshal := json.Marshal
-	if f == inXML {
-		marshal = xml.Marshal
-	}
-	body, _ := marshal(who) // of strings: cannot fail
+	body, _ := f.marshal(who) // of strings: cannot fail
 	return body
+}
+
+func (f format) marshal(what any) ([]byte, error) {
+	if f == inXML {
+		return xml.Marshal(what)
+	}
+	return json.Marshal(what)
 }

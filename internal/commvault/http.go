@@ -3,6 +3,7 @@ package commvault
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -15,7 +16,10 @@ type query struct {
 	job           int64
 	method, path  string
 	body          []byte
-	limit, offset int // paging, by headers
+	json          bool          // whatever the format is
+	once          bool          // net/http must not send it again either
+	patience      time.Duration // at least
+	limit, offset int           // paging, by headers
 	decode        func(body []byte) error
 }
 
@@ -43,26 +47,37 @@ func ownTransport(config Config) *http.Transport {
 	return transport
 }
 
-// ask sends the query; where its token has expired, it sends it once more with a new one.
-// It says when the request that was answered left.
+// A token that expired, the one that somebody put into its place, and a renewed one.
+const mostTokens = 3
+
+// ask sends the query; where its token has expired, it sends it once more with a new one, until that is
+// a fresh one. It says when the request that was answered left.
 func (c *Client) ask(ctx context.Context, q query) (time.Time, error) {
-	token, err := c.session.current(ctx)
+	t, err := c.session.current(ctx)
 	if err != nil {
-		return time.Time{}, c.explain(q, token, 0, time.Now(), err)
+		return time.Time{}, c.explain(q, t, 0, time.Now(), err)
 	}
-	asked, err := c.send(ctx, q, token)
-	if KindOf(err) != Auth || c.session.login == nil {
-		return asked, err
+	for sent, last := 1, false; ; sent++ {
+		asked, err := c.send(ctx, q, t)
+		if err == nil || KindOf(err) == UnknownJob {
+			c.session.prove(t)
+		}
+		if KindOf(err) != Auth || last || sent == mostTokens {
+			return asked, err
+		}
+		next, failed := c.session.renew(ctx, t)
+		if errors.Is(failed, errSame) {
+			return asked, err
+		}
+		if failed != nil {
+			return time.Time{}, c.explain(q, t, 0, asked, failed)
+		}
+		t, last = next, next.origin == fresh
 	}
-	token, err = c.session.renew(ctx, token)
-	if err != nil {
-		return time.Time{}, c.explain(q, token, 0, asked, err)
-	}
-	return c.send(ctx, q, token)
 }
 
 func (c *Client) send(ctx context.Context, q query, t token) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, q.patience))
 	defer cancel()
 	asked := time.Now().UTC()
 	code, err := c.exchange(ctx, q, t)
@@ -110,8 +125,12 @@ func (c *Client) request(ctx context.Context, q query, t token) (*http.Request, 
 		return nil, err
 	}
 	h := request.Header
-	h.Set("Accept", c.format.mediaType())
-	h.Set("Content-Type", c.format.mediaType())
+	format := c.format
+	if q.json {
+		format = inJSON
+	}
+	h.Set("Accept", format.mediaType())
+	h.Set("Content-Type", format.mediaType())
 	h.Set("User-Agent", "jobwatch")
 	if q.limit > 0 {
 		h.Set("limit", strconv.Itoa(q.limit))
@@ -121,8 +140,11 @@ func (c *Client) request(ctx context.Context, q query, t token) (*http.Request, 
 		return request, nil
 	}
 	// Empty, it is not sent, and tells net/http that the request may go out again where the server
-	// closed the idle connection it took. A login may not: it would count as a second try.
-	h["Idempotency-Key"] = nil
+	// closed the idle connection it took. A login may not: it would count as a second try; nor may a
+	// renewal, whose token may be dead by then.
+	if !q.once {
+		h["Idempotency-Key"] = nil
+	}
 	if c.bearer {
 		h.Set("Authorization", "Bearer "+t.text)
 	} else {

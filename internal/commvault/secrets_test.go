@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -17,6 +18,8 @@ import (
 func TestNoSecretInErrorsAndLogs(t *testing.T) {
 	base := base64.StdEncoding.EncodeToString([]byte(secretPassword))
 	login := Config{Username: "watcher", Password: secretPassword}
+	folder := t.TempDir()
+	pair := Config{AccessTokenFile: inFile(t, folder+"/access", "5ec2e7-access"), RefreshTokenFile: inFile(t, folder+"/refresh", "5ec2e7-refresh")}
 	for name, auth := range map[string]struct {
 		config Config
 		told   string // to the server
@@ -24,12 +27,22 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 		"token":    {Config{Token: secretToken}, secretToken + " " + strings.TrimPrefix(secretToken, "QSDK ")},
 		"bearer":   {Config{Token: secretToken, Scheme: "bearer"}, "Bearer " + secretToken},
 		"password": {login, secretPassword + " " + base},
+		"pair":     {pair, "5ec2e7-access 5ec2e7-refresh"},
+		"renewed":  {pair, "5ec2e7-access 5ec2e7-refresh 5ec2e7-access2 5ec2e7-refresh2"},
 		"login":    {login, secretPassword + " " + base + " " + secretToken},
 	} {
 		for misdeed, serve := range misdeeds(auth.told) {
 			t.Run(name+" "+misdeed, func(t *testing.T) {
-				if name == "login" {
+				switch name {
+				case "pair", "renewed": // another row has renewed it
+					inFile(t, pair.AccessTokenFile, "5ec2e7-access")
+					inFile(t, pair.RefreshTokenFile, "5ec2e7-refresh")
+				}
+				switch name {
+				case "login":
 					serve = afterLogin(serve)
+				case "renewed":
+					serve = afterRenewal(serve)
 				}
 				said := everythingSaid(t, auth.config, serve)
 				for _, secret := range []string{"5ec2e7", base} {
@@ -63,6 +76,21 @@ func afterLogin(serve http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		serve(w, r)
+	}
+}
+
+// afterRenewal ends a session and gives another, which the misdeed then befalls; there is no third one.
+func afterRenewal(serve http.HandlerFunc) http.HandlerFunc {
+	var renewed atomic.Bool
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/Renew") && renewed.CompareAndSwap(false, true):
+			say(200, "", `{"accessToken":"5ec2e7-access2","refreshToken":"5ec2e7-refresh2"}`)(w, r)
+		case renewed.Load():
+			serve(w, r)
+		default:
+			say(401, "", `{"errorMessage":"5ec2e7-access 5ec2e7-refresh"}`)(w, r)
+		}
 	}
 }
 

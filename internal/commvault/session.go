@@ -2,6 +2,7 @@ package commvault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -9,29 +10,54 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// The wait after a refused login doubles from the first to the last: a user that tries on is locked.
+// The wait after a refused login or renewal doubles from the first to the last: a user that tries on is locked.
 const (
 	firstLoginWait = time.Minute
 	lastLoginWait  = 30 * time.Minute
 )
 
-// token is what authenticates a request. Its generation counts the logins.
+// way is how a Client comes by tokens. Only one call of next runs at a time.
+type way interface {
+	// next gives another token than the stale one, whose text is empty where any will do.
+	// The error is errSame, or an *Error.
+	next(ctx context.Context, stale token) (token, error)
+	// given is what somebody wrote down for it: once that is another, a refusal may be over.
+	given() string
+}
+
+// errSame says that there is no other token than the one that was refused.
+var errSame = errors.New("the token is the same as before")
+
+// token is what authenticates a request. Its generation counts them.
 type token struct {
 	text       string
 	generation int
+	origin     origin
+	proven     bool // a request with it was not refused
 }
+
+type origin int
+
+const (
+	found   origin = iota // as somebody wrote it down, who knows when
+	renewed               // made of another, by RenewLoginToken
+	fresh                 // by a login, or from a pair: there is none better
+)
 
 // session holds the token that all requests share.
 type session struct {
-	login   func(context.Context) (string, error) // nil: the token was given ready
-	flights singleflight.Group                    // one login at a time, whoever waits for it
+	way     way
+	flights singleflight.Group // one at a time asks the way, whoever waits for it
 
-	mu         sync.Mutex
-	token      string // "": none, or one known to have expired
-	generation int
-	refused    *Error // the last login, where it was refused
-	nextTry    time.Time
-	wait       time.Duration
+	undivided chan struct{} // full while a new pair is asked for and written: nobody gives up meanwhile
+
+	mu      sync.Mutex
+	token   token  // its text is empty: none, or one known to be refused
+	refused *Error // the last login or renewal, where it was refused
+	offered string // what was given then
+	locked  bool   // the server said until when
+	nextTry time.Time
+	wait    time.Duration
 }
 
 // current gives the token, after a login where there is none.
@@ -45,7 +71,7 @@ func (s *session) current(ctx context.Context) (token, error) {
 func (s *session) newerThan(stale token) (token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return token{s.token, s.generation}, s.token != "" && s.generation > stale.generation
+	return s.token, s.token.text != "" && s.token.generation > stale.generation
 }
 
 // renew gives a token newer than the one that was refused. All who ask meanwhile wait for the same
@@ -57,6 +83,8 @@ func (s *session) renew(ctx context.Context, stale token) (token, error) {
 		})
 		select {
 		case <-ctx.Done():
+			s.undivided <- struct{}{}
+			<-s.undivided
 			return token{}, ctx.Err()
 		case landed := <-flight:
 			if landed.Err != nil {
@@ -70,35 +98,58 @@ func (s *session) renew(ctx context.Context, stale token) (token, error) {
 	}
 }
 
-// next logs in, unless somebody just did, or a refusal is too fresh. Only one runs at a time.
+// next asks the way, unless somebody just did, or a refusal is too fresh. Only one runs at a time.
 func (s *session) next(ctx context.Context, stale token) (token, error) {
 	if t, valid := s.newerThan(stale); valid {
 		return t, nil
 	}
-	if refused := s.stillRefused(); refused != nil {
+	given := s.way.given()
+	if refused := s.stillRefused(given); refused != nil {
 		return token{}, refused
 	}
-	s.forget()
-	text, err := s.login(ctx)
+	t, err := s.way.next(ctx, s.drop(stale))
 	if err != nil {
-		return token{}, s.loginFailed(err)
+		return token{}, s.failed(err, given)
+	}
+	return s.keep(t), nil
+}
+
+// drop lets no other request take the refused token, and says what is known of it by now.
+func (s *session) drop(stale token) token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token.text = ""
+	if s.token.generation == stale.generation {
+		stale.proven = s.token.proven
+	}
+	return stale
+}
+
+func (s *session) keep(t token) token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.generation = s.token.generation + 1
+	s.token, s.refused = t, nil
+	return t
+}
+
+// prove notes that the server took the token: the next refusal begins a new row.
+func (s *session) prove(t token) {
+	if t.proven {
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.token, s.generation, s.refused, s.wait = text, s.generation+1, nil, 0
-	return token{s.token, s.generation}, nil
+	if s.token.generation == t.generation {
+		s.token.proven, s.wait = true, 0
+	}
 }
 
-func (s *session) forget() {
+// stillRefused says so until the next try, or until something else is given. A locked account stays so.
+func (s *session) stillRefused(given string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.token = ""
-}
-
-func (s *session) stillRefused() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.refused == nil || !time.Now().Before(s.nextTry) {
+	if s.refused == nil || !time.Now().Before(s.nextTry) || given != s.offered && !s.locked {
 		return nil
 	}
 	refused := *s.refused
@@ -106,18 +157,19 @@ func (s *session) stillRefused() error {
 	return &refused
 }
 
-// loginFailed notes a refusal, and when to try again. A login that got no answer is none.
-func (s *session) loginFailed(err error) error {
+// failed notes a refusal, and when to try again. A login that got no answer is none.
+func (s *session) failed(err error, given string) error {
 	e, ok := err.(*Error)
-	if !ok || e.Kind != Auth {
+	if !ok || !e.refusal {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wait = min(max(2*s.wait, firstLoginWait), lastLoginWait)
+	s.locked = e.RetryAfter > 0
 	s.nextTry = time.Now().Add(max(s.wait, e.RetryAfter)) // the server's own wait, where it locked the account
 	e.RetryAfter = time.Until(s.nextTry)
-	e.tail = fmt.Sprintf(" (next try %s)", s.nextTry.Format("15:04"))
-	s.refused = e
+	e.tail += fmt.Sprintf(" (next try %s)", s.nextTry.Format("15:04"))
+	s.refused, s.offered = e, given
 	return e
 }

@@ -312,7 +312,7 @@ func TestNothingIsSentWhileALoginIsRefused(t *testing.T) {
 		for range 3 {
 			_ = ask(t, c)
 		}
-		want := []string{"Login OK ", "JobDetails OK ", "JobDetails Unauthorized auth", "Login OK auth"}
+		want := []string{"Login OK ", "JobDetails OK ", "JobDetails Unauthorized auth", "RenewLoginToken Unauthorized auth", "Login OK auth"}
 		if !slices.Equal(seen.all, want) {
 			t.Errorf("requests %q, want %q", seen.all, want)
 		}

@@ -185,6 +185,20 @@ type saasAuth struct {
 
 func (a *loginAnswer) tokenText() string { return either(a.Token, a.Data.is.Token).words }
 
+// pairAnswer is the answer to a renewal of an access token. The members around the pair were seen by others.
+type pairAnswer struct {
+	pairNode
+	Info     section[pairNode] `json:"tokenInfo"`
+	Data     section[pairNode] `json:"data"`
+	Response section[pairNode] `json:"response"`
+	complaint
+}
+
+type pairNode struct {
+	Access  text `json:"accessToken"`
+	Refresh text `json:"refreshToken"`
+}
+
 // complaint is how errors look: flat, under error or errors, or listed in one of them.
 type complaint struct {
 	Message    text            `json:"errorMessage"`

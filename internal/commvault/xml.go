@@ -15,7 +15,8 @@ const (
 	detailsRoot = "JobManager_JobDetailResponse"
 	listRoot    = "JobManager_JobListResponse"
 	loginRoot   = "DM2ContentIndexing_CheckCredentialResp"
-	errorRoot   = "error" // what is the member `error` in JSON
+	renewRoot   = "DM2ContentIndexing_RenewLoginTokenResp" // a guess: its XML is documented nowhere
+	errorRoot   = "error"                                  // what is the member `error` in JSON
 )
 
 // transcript writes XML as the JSON that a CommServe would have answered with: attributes and child

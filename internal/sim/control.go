@@ -22,6 +22,11 @@ func (s *Sim) Control() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	control.HandleFunc("POST /sim/jobs", s.postJob)
+	control.HandleFunc("POST /sim/pairs", func(w http.ResponseWriter, _ *http.Request) {
+		access, refresh := s.Pair()
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprintf(w, "%s\n%s\n", access, refresh)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/sim" || strings.HasPrefix(r.URL.Path, "/sim/") {
 			control.ServeHTTP(w, r)

@@ -15,6 +15,8 @@ type Op string
 const (
 	OpLogin      Op = "Login"
 	OpLogout     Op = "Logout"
+	OpRenewLogin Op = "RenewLoginToken"
+	OpRenewPair  Op = "V4/AccessToken/Renew"
 	OpJobDetails Op = "JobDetails"
 	OpList       Op = "Job"      // GET Job
 	OpJobs       Op = "Jobs"     // POST Jobs
@@ -26,6 +28,7 @@ const (
 // roots are the elements that an answer in XML is.
 var roots = map[Op]string{
 	OpLogin:      "DM2ContentIndexing_CheckCredentialResp",
+	OpRenewLogin: "DM2ContentIndexing_RenewLoginTokenResp",
 	OpJobDetails: "JobManager_JobDetailResponse",
 	OpList:       "JobManager_JobListResponse",
 	OpJobs:       "JobManager_JobListResponse",
@@ -79,6 +82,10 @@ func (s *Sim) reply(req *request, readErr error, broken *strike) answer {
 	switch {
 	case req.op == OpLogin:
 		return s.login(req.body, broken)
+	case req.op == OpRenewLogin:
+		return s.renewLogin(req.body)
+	case req.op == OpRenewPair:
+		return s.renewPair(req.body)
 	case !s.authorized(token(req.Request)):
 		return unauthorized
 	case readErr != nil:

@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
-// sessions are the tokens that are good, and the wrong passwords so far. Times are the CommServe's clock's.
+// sessions are the tokens that are good or can be renewed, and the wrong passwords so far. Times are
+// the CommServe's clock's.
 type sessions struct {
 	mu     sync.Mutex           // guards the rest
-	alive  map[string]time.Time // when each was last used
+	alive  map[string]time.Time // when each login's was last used; an expired one can be renewed
+	chains []*chain
 	made   uint64
 	wrong  int       // passwords in a row
 	locked time.Time // until then
@@ -40,20 +42,25 @@ func (s *Sim) authorized(token string) bool {
 	defer s.sessions.mu.Unlock()
 	used, known := s.sessions.alive[token]
 	if !known {
-		return false
+		return s.sessions.admits(token, now, s.config.AccessLifetime)
 	}
 	if now.Sub(used) >= s.config.TokenLifetime {
-		delete(s.sessions.alive, token)
 		return false
 	}
 	s.sessions.alive[token] = now
 	return true
 }
 
+// revoke ends a login. An access token can still be renewed.
 func (s *sessions) revoke(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.alive, token)
+	for _, c := range s.chains {
+		if c.access == token {
+			c.revoked = true
+		}
+	}
 }
 
 // login refuses with 200 and without a token, as a CommServe does.
@@ -115,9 +122,7 @@ func (s *Sim) loginRefused(why string, locked time.Duration) answer {
 }
 
 func (s *Sim) admit(now time.Time) answer {
-	s.sessions.made++
-	n := mix(uint64(s.config.Seed)) + s.sessions.made
-	token := fmt.Sprintf("QSDK %016x%016x", mix(n), mix(^n))
+	token := "QSDK " + s.mint()
 	s.sessions.alive[token] = now
 	return ok(func(w *writer) {
 		w.text("token", token)
@@ -132,4 +137,11 @@ func (s *Sim) admit(now time.Time) answer {
 		w.number("capability", 4328650366975)
 		w.list("errList", 0, nil)
 	})
+}
+
+// mint makes what no other token is.
+func (s *Sim) mint() string {
+	s.sessions.made++
+	n := mix(uint64(s.config.Seed)) + s.sessions.made
+	return fmt.Sprintf("%016x%016x", mix(n), mix(^n))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -81,9 +82,11 @@ func route(method, path string) (Op, int64) {
 	return OpNone, 0
 }
 
+var posts = []Op{OpLogin, OpLogout, OpRenewLogin, OpRenewPair, OpJobDetails, OpJobs}
+
 func operation(method, name string) (Op, int64) {
 	switch op := Op(name); {
-	case method == http.MethodPost && (op == OpLogin || op == OpLogout || op == OpJobDetails || op == OpJobs):
+	case method == http.MethodPost && slices.Contains(posts, op):
 		return op, 0
 	case method == http.MethodGet && (op == OpList || op == OpCommServ):
 		return op, 0

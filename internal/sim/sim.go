@@ -19,12 +19,14 @@ type Config struct {
 	VMs      int     // virtual machines of a generated job that has some; default 5
 	Oddities float64 // share of the generated jobs whose details name no state at the end, and share of the later ones with a number that was another's
 
-	Username      string        // default "watcher"
-	Password      string        // default "watcher"
-	Token         string        // always good, without a login; default "QSDK sim"
-	TokenLifetime time.Duration // of a login's token, unused; default 30m
-	LockAfter     int           // wrong passwords that lock the account; default 5
-	LockTime      time.Duration // default 15m
+	Username        string        // default "watcher"
+	Password        string        // default "watcher"
+	Token           string        // always good, without a login; default "QSDK sim"
+	TokenLifetime   time.Duration // of a login's token, unused; default 30m
+	AccessLifetime  time.Duration // of a pair's access token, used or not; default 30m
+	RefreshLifetime time.Duration // of its refresh token; default 14 days
+	LockAfter       int           // wrong passwords that lock the account; default 5
+	LockTime        time.Duration // default 15m
 
 	CommCellID int64     // default 2
 	GUID       string    // the CommServe's; default: one made of the seed
@@ -65,6 +67,8 @@ func (c Config) withDefaults() Config {
 	c.Password = cmp.Or(c.Password, "watcher")
 	c.Token = cmp.Or(c.Token, "QSDK sim")
 	c.TokenLifetime = cmp.Or(c.TokenLifetime, 30*time.Minute)
+	c.AccessLifetime = cmp.Or(c.AccessLifetime, 30*time.Minute)
+	c.RefreshLifetime = cmp.Or(c.RefreshLifetime, 14*24*time.Hour)
 	c.LockAfter = cmp.Or(c.LockAfter, 5)
 	c.LockTime = cmp.Or(c.LockTime, 15*time.Minute)
 	c.CommCellID = cmp.Or(c.CommCellID, 2)

@@ -1,0 +1,186 @@
+package commvault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// pairFiles keep a pair in two files, each holding one token. Two files cannot be replaced at once, so
+// the new pair is written into a third one first, which is durable before either is touched:
+//
+//	<refresh>.pending   the old and the new pair, while the two files are being replaced
+//	<refresh>.lock      locked by who renews; it stays
+//	<any>.new           not yet under its name
+//
+// A crash at any point leaves a pair that is good, or a pending one that the next start completes. One
+// gap cannot be closed: between the server's answer and the first write the new pair is in memory only,
+// and the old one is dead.
+type pairFiles struct {
+	access, refresh string
+	step            func(done string) error // nil but in tests, which crash there
+}
+
+// exchange is one pair put in another's place.
+type exchange struct {
+	Was pair `json:"was"`
+	Is  pair `json:"is"`
+}
+
+func (f *pairFiles) pendingName() string { return f.refresh + ".pending" }
+
+func (f *pairFiles) pending() bool {
+	_, err := os.Lstat(f.pendingName())
+	return err == nil
+}
+
+func (f *pairFiles) read() (held pair, err error) {
+	if held.Access, err = givenIn("auth.access_token_file", "", f.access)(); err != nil {
+		return pair{}, err
+	}
+	held.Refresh, err = givenIn("auth.refresh_token_file", "", f.refresh)()
+	return held, err
+}
+
+// prepare finds out whether the files can be replaced, before the old pair is given up.
+func (f *pairFiles) prepare() error {
+	for _, name := range []string{f.pendingName(), f.access} {
+		if err := write(name, nil); err != nil {
+			return unwritable(err)
+		}
+	}
+	return nil
+}
+
+func (f *pairFiles) tidy() {
+	for _, name := range []string{f.pendingName(), f.access} {
+		_ = os.Remove(name + ".new") // the next renewal writes it anew
+	}
+}
+
+// save makes an exchange durable, then carries it out.
+func (f *pairFiles) save(e exchange) error {
+	text, _ := json.Marshal(e) // of strings: cannot fail
+	if err := f.put(f.pendingName(), text); err != nil {
+		return err
+	}
+	return f.settle()
+}
+
+// settle carries out a pending exchange, unless somebody has put another pair there meanwhile.
+func (f *pairFiles) settle() error {
+	text, err := os.ReadFile(f.pendingName())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var e exchange
+	if err == nil {
+		err = json.Unmarshal(text, &e)
+	}
+	if err != nil || e.Is.Access == "" || e.Is.Refresh == "" {
+		return fmt.Errorf("%s: holds no pair of tokens; remove it, and put a new pair into auth.access_token_file and auth.refresh_token_file", f.pendingName())
+	}
+	held, err := f.read()
+	if err != nil {
+		return err
+	}
+	if e.concerns(held) {
+		if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {
+			return err
+		}
+		if err := f.put(f.refresh, []byte(e.Is.Refresh+"\n")); err != nil {
+			return err
+		}
+	}
+	return f.finish()
+}
+
+// concerns says whether each file holds what it held before the exchange, or what it is to hold.
+func (e *exchange) concerns(held pair) bool {
+	return (held.Access == e.Was.Access || held.Access == e.Is.Access) &&
+		(held.Refresh == e.Was.Refresh || held.Refresh == e.Is.Refresh)
+}
+
+func (f *pairFiles) finish() error {
+	if err := os.Remove(f.pendingName()); err != nil {
+		return unwritable(err)
+	}
+	if err := f.did("removed", f.pendingName()); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(f.refresh))
+}
+
+// put replaces a file, durably.
+func (f *pairFiles) put(name string, text []byte) error {
+	if err := write(name, text); err != nil {
+		return unwritable(err)
+	}
+	if err := f.did("wrote", name); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return unwritable(err)
+	}
+	if err := f.did("renamed", name); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+func (f *pairFiles) did(what, name string) error {
+	if f.step == nil {
+		return nil
+	}
+	return f.step(what + " " + filepath.Base(name))
+}
+
+// write writes <name>.new, for those alone who may read the file that it is to replace.
+func write(name string, text []byte) (err error) {
+	mode := fs.FileMode(0o600)
+	if old, err := os.Stat(name); err == nil {
+		mode = old.Mode().Perm()
+	}
+	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := file.Chmod(mode); err != nil {
+		return err
+	}
+	if _, err := file.Write(text); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+func unwritable(err error) error {
+	return fmt.Errorf("auth.access_token_file and auth.refresh_token_file are written at each renewal: %w; put both where the watcher may write", err)
+}
+
+const lockPoll = 50 * time.Millisecond
+
+// lock waits until no other process renews the pair.
+func (f *pairFiles) lock(ctx context.Context, patience time.Duration) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	file, err := os.OpenFile(f.refresh+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, unwritable(err)
+	}
+	for tryLock(file) != nil {
+		select {
+		case <-ctx.Done():
+			file.Close()
+			return nil, fmt.Errorf("%s.lock: another process has been renewing the pair for too long; stop it", f.refresh)
+		case <-time.After(lockPoll):
+		}
+	}
+	return func() { file.Close() }, nil
+}
