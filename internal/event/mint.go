@@ -91,7 +91,9 @@ func (m *Minter) severityOf(c job.Change, seen *job.Snapshot) job.Severity {
 			return severity
 		}
 		return job.LookUp(c.To, seen.EndTime != nil).Severity
-	case c.Kind == job.KindFailure, c.Kind == job.KindWatch && (c.Detail == job.DetailLost || c.Detail == job.DetailStalled):
+	case c.Kind == job.KindFailure:
+		return job.Warning
+	case c.Kind == job.KindWatch && (c.Detail == job.DetailLost || c.Detail == job.DetailStalled):
 		return job.Warning
 	}
 	return job.Info

@@ -39,16 +39,11 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	if anew(known, &seen.Snapshot) {
 		look.Known.Told, look.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
-	look.Changes = diff.Since(look.Known.Told, &seen.Snapshot)
-	pace, watch, err := p.keepPace(sight, look)
+	pace, err := p.compare(j, sight, &look)
 	if err != nil {
 		return &storeError{err}
 	}
-	look.Still = pace.still(&seen.Snapshot)
-	look.Changes = append(look.Changes, diff.Watched(look.Told(), &seen.Snapshot, watch)...)
-	ended := seen.Snapshot.Terminal && len(diff.Since(look.Told(), &seen.Snapshot)) == 0
-	look.Finish, look.Leave = j.ends(ended)
-	if !p.worthKeeping(look) {
+	if !p.worthKeeping(&look) {
 		sight.saw(&seen, pace)
 		p.Counts.poll("unchanged")
 		return nil
@@ -66,7 +61,19 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	return nil
 }
 
-func (p *Poller) worthKeeping(l store.Look) bool {
+// compare fills in what has changed, by the answer and by the clock, and whether that is the end.
+func (p *Poller) compare(j trackedJob, s *sight, l *store.Look) (pace, error) {
+	seen := &l.Seen.Snapshot
+	l.Changes = diff.Since(l.Known.Told, seen)
+	pace, watch, err := p.keepPace(s, l)
+	l.Still = pace.still(seen)
+	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
+	ended := seen.Terminal && len(diff.Since(l.Told(), seen)) == 0
+	l.Finish, l.Leave = j.ends(ended)
+	return pace, err
+}
+
+func (p *Poller) worthKeeping(l *store.Look) bool {
 	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost ||
 		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l)
 }

@@ -43,8 +43,8 @@ func (t *tick) forgetful(listed int) bool {
 func (p *Poller) missing(ctx context.Context, t *tick) error {
 	blank := t.forgetful(p.lines)
 	if blank && !p.blank {
-		p.Log.Warn("knows none of the jobs asked for, and lists none: taken for a fault of the CommServe; none is told as lost",
-			"commcell", p.CommCell, "jobs", len(t.missing))
+		p.Log.Warn("no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost",
+			"commcell", p.CommCell, "count", len(t.missing))
 	}
 	p.blank = blank
 	for _, m := range t.missing {
@@ -62,8 +62,9 @@ func (p *Poller) missing(ctx context.Context, t *tick) error {
 
 const missesInARow = 3 // unknown, forbidden and missing for a moment look the same
 
-// missed counts a miss; a blank one ends the row. A job that was missed long enough is lost; and if another watcher has spoken of a job, no
-// look will ever tell more than the newest snapshot that is held. The misses are counted in memory: a restart counts anew.
+// missed counts a miss, in memory; one of a blank tick ends the row. A job that was missed long enough is
+// lost; and if another watcher has spoken of a job, no look will ever tell more than the newest snapshot that
+// is held.
 func (p *Poller) missed(m miss, blank bool) error {
 	if !p.claim(m.id) {
 		return nil

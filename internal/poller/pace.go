@@ -16,7 +16,7 @@ type pace struct {
 
 // keepPace gives the pace with a look, whose changes are those of its answer, and what to make of it. The
 // time counts from another state too: a job that waited for an hour and runs again has not stalled.
-func (p *Poller) keepPace(s *sight, l store.Look) (pace, diff.Watch, error) {
+func (p *Poller) keepPace(s *sight, l *store.Look) (pace, diff.Watch, error) {
 	last, err := p.lastPace(s, l.Known, l.Seen.ID())
 	seen := &l.Seen.Snapshot
 	now := pace{last.progress.Next(seen), last.since}
@@ -53,7 +53,7 @@ func (p *Poller) idle(since int64, seen *job.Observation, long time.Duration) bo
 
 // halfStalled has a job's progress written once on the way to a stall, so that a restart forgets at most
 // half of the time. Progress itself is never a reason to write.
-func (p *Poller) halfStalled(l store.Look) bool {
+func (p *Poller) halfStalled(l *store.Look) bool {
 	return !l.Still.Equal(l.Known.Still) && p.idle(l.Still.UnixNano(), &l.Seen, p.StallAfter/2)
 }
 
