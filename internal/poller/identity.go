@@ -18,7 +18,7 @@ func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
 	guid, err := p.askWhich(ctx)
 	switch commvault.KindOf(err) {
 	case "":
-		err := p.compare(guid)
+		err := p.recognize(guid)
 		if stranger, is := err.(*strangerError); is {
 			t.note(stranger)
 			p.report(ctx, trackedJob{id: p.id}, stranger)
@@ -45,9 +45,9 @@ func (p *Poller) askWhich(ctx context.Context) (guid string, err error) {
 	return guid, err
 }
 
-// compare learns the GUID of a CommServe that is new to the store. The configuration's word counts for more than the
+// recognize learns the GUID of a CommServe that is new to the store. The configuration's word counts for more than the
 // store's.
-func (p *Poller) compare(guid string) error {
+func (p *Poller) recognize(guid string) error {
 	known, err := p.Store.GUID(p.CommCell)
 	if err != nil {
 		return err
