@@ -110,7 +110,6 @@ func (p *pairs) renew(ctx context.Context, held pair) (next pair, err error) {
 	q := query{operation: renewPair, method: http.MethodPost, path: "/V4/AccessToken/Renew", body: body, json: true, once: true, patience: renewalTimeout}
 	q.decode = func(body []byte) (err error) {
 		next, err = decodePair(body)
-		c.secrets.learn(next.Access, next.Refresh)
 		return err
 	}
 	_, err = c.send(ctx, q, token{text: held.Access})

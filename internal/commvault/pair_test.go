@@ -244,6 +244,7 @@ func TestAPairWhoseNewTokenIsRefusedIsNotRenewedOnAndOn(t *testing.T) {
 		config.Transport = commserve(func(r *http.Request) (int, string) {
 			if strings.HasSuffix(r.URL.Path, "/V4/AccessToken/Renew") {
 				renewals++
+				sentOnce(t, r)
 				return 200, fmt.Sprintf(`{"tokenInfo":{"accessToken":"access %d","refreshToken":"refresh %d"}}`, renewals, renewals)
 			}
 			return 401, ""

@@ -145,6 +145,7 @@ func TestRenewalSendsTheTokenAlone(t *testing.T) {
 		config := withLogin(func(r *http.Request) (int, string) {
 			if strings.HasSuffix(r.URL.Path, "/RenewLoginToken") {
 				got = sent(r)
+				sentOnce(t, r)
 			}
 			return g.serve(r)
 		})
@@ -156,6 +157,14 @@ func TestRenewalSendsTheTokenAlone(t *testing.T) {
 		if got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
+	}
+}
+
+// sentOnce: net/http repeats what has this header, where an idle connection closes.
+func sentOnce(t *testing.T, r *http.Request) {
+	t.Helper()
+	if _, again := r.Header["Idempotency-Key"]; again {
+		t.Errorf("%s may be sent twice", r.URL.Path)
 	}
 }
 
