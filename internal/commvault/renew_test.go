@@ -252,6 +252,17 @@ func TestATokenFileIsReadAgain(t *testing.T) {
 	}
 }
 
+func TestTheRequestWhoseTokenExpiredGoesOnWithTheNewOne(t *testing.T) {
+	s := newServer(t, sim.Config{})
+	access, _ := s.Pair()
+	file := inFile(t, filepath.Join(t.TempDir(), "token"), access)
+	c := newClient(t, Config{URL: s.url, TokenFile: file})
+	askAtOnce(t, c)
+	s.pass(31 * time.Minute)
+	inFile(t, file, "QSDK sim")
+	askAtOnce(t, c)
+}
+
 func TestABrokenTokenFileIsToldAtOnce(t *testing.T) {
 	folder := t.TempDir()
 	empty := inFile(t, filepath.Join(folder, "empty"), " \n")

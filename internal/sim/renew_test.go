@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,5 +108,18 @@ func TestARevokedAccessTokenCanBeRenewed(t *testing.T) {
 	_, access, _ = c.renewPair(access, refresh)
 	if c.dead(access) {
 		t.Error("the new one is not")
+	}
+}
+
+func TestAPairOnDemand(t *testing.T) {
+	s := New(Config{})
+	w := httptest.NewRecorder()
+	s.Control().ServeHTTP(w, httptest.NewRequest("POST", "/sim/pairs", nil))
+	lines := strings.Split(w.Body.String(), "\n")
+	if w.Code != http.StatusCreated || len(lines) != 3 {
+		t.Fatalf("%d: %q", w.Code, lines)
+	}
+	if status, _, _ := call(t, s).renewPair(lines[0], lines[1]); status != http.StatusOK {
+		t.Errorf("the pair is not renewed: %d", status)
 	}
 }
