@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
 )
 
 // TestOneLineForACommCell: what befalls a CommCell as a whole is said once, not once for each of its jobs.
@@ -41,5 +42,22 @@ func TestOneLineForACommCell(t *testing.T) {
 		b.poll()
 		b.poll()
 		says("two jobs with answers that are none", 2, "job=prod/4")
+	})
+}
+
+// TestRefusedLoginIsToldAsSuch: whoever reads `unreachable` knows at once whom to ask.
+func TestRefusedLoginIsToldAsSuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.script.down = &commvault.Error{Operation: "Login", Kind: commvault.Auth, Code: 200, Words: "The password is wrong."}
+		b.poll()
+		next, found, err := b.store.Oldest(job.ID{CommCell: "prod"})
+		if err != nil || !found {
+			t.Fatal(found, err)
+		}
+		data, err := next.Event.CommCell()
+		if err != nil || !strings.HasPrefix(string(data.Reason), "auth: ") {
+			t.Errorf("the reason is %q (%v)", data.Reason, err)
+		}
 	})
 }

@@ -118,7 +118,7 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 		}
 		reason := ""
 		if !up {
-			reason = t.err.Error()
+			reason = commvault.Reason(t.err)
 		}
 		now := time.Now()
 		err = p.Store.CommitCommCell(p.id, known, changes, now, reason)
