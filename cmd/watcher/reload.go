@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ type reloader struct {
 	take    func([]config.CommCell) (string, error)
 	log     *slog.Logger
 
-	seen []byte // the text last taken or refused
+	seen   []byte         // the text last taken or refused
+	latest *config.Config // that was taken: what is said of it is not said again
 }
 
 // editLook is how often the file is read. It is read, and not watched: a file that is replaced, mounted or linked, as
@@ -33,6 +35,7 @@ func (r *reloader) Run(ctx context.Context) error {
 	look := time.NewTicker(editLook)
 	defer look.Stop()
 	r.seen, _ = os.ReadFile(r.file)
+	r.latest = r.started
 	var edited []byte
 	for {
 		select {
@@ -71,10 +74,18 @@ func (r *reloader) reload(text []byte) bool {
 	if words != "" {
 		r.log.Info("configuration taken: " + words)
 	}
-	for _, key := range needRestart(r.started, next) {
+	restart := needRestart(r.started, next)
+	for _, key := range restart {
 		r.log.Warn("changed in the configuration, and taken at the next start: " + key)
 	}
-	return words != "" || len(needRestart(r.started, next)) > 0
+	said := notices(r.latest)
+	for _, notice := range notices(next) {
+		if !slices.Contains(said, notice) {
+			r.log.Warn(notice)
+		}
+	}
+	r.latest = next
+	return words != "" || len(restart) > 0
 }
 
 func (r *reloader) refuse(err error) bool {

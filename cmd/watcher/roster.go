@@ -20,21 +20,21 @@ type roster struct {
 	changed chan struct{} // holds a token when there are seats that have not begun
 
 	mu    sync.Mutex
-	seats []*seat // in the order of the configuration; guarded by mu, as what they hold is
+	seats []*seat          // in the order of the configuration; guarded by mu, as the rest is
+	last  map[string]*seat // the last that began for a CommCell: two never poll one at once
 }
 
 // seat is a CommCell that is followed, or is about to be.
 type seat struct {
 	cell   config.CommCell
 	poller *poller.Poller
-	before *seat              // whom it follows with the same name: two never poll one CommCell at once
 	stop   context.CancelFunc // nil: it has not begun
 	ended  chan struct{}
 }
 
 // newRoster prepares the pollers. The error is one of a CommCell's settings.
 func newRoster(cells []config.CommCell, hire func(config.CommCell) (*poller.Poller, error)) (*roster, error) {
-	r := &roster{hire: hire, changed: make(chan struct{}, 1)}
+	r := &roster{hire: hire, changed: make(chan struct{}, 1), last: map[string]*seat{}}
 	_, err := r.Take(cells)
 	return r, err
 }
@@ -60,8 +60,8 @@ func (r *roster) begin(ctx context.Context, group *errgroup.Group) {
 			continue
 		}
 		own, stop := context.WithCancel(ctx)
-		before := m.before
-		m.stop, m.before = stop, nil
+		before := r.last[m.cell.Name]
+		m.stop, r.last[m.cell.Name] = stop, m
 		group.Go(func() error {
 			defer close(m.ended)
 			defer stop()
@@ -110,10 +110,7 @@ func (r *roster) next(cells []config.CommCell) ([]*seat, error) {
 		if err != nil {
 			return nil, fmt.Errorf("commcell %s: %w", cell.Name, err)
 		}
-		if old != nil && old.stop == nil {
-			old = old.before // it never began
-		}
-		next = append(next, &seat{cell: cell, poller: p, before: old, ended: make(chan struct{})})
+		next = append(next, &seat{cell: cell, poller: p, ended: make(chan struct{})})
 	}
 	return next, nil
 }

@@ -303,6 +303,26 @@ func TestNobodyLeavesWhileAPairIsRenewed(t *testing.T) {
 	})
 }
 
+// A server that hangs keeps nobody for longer than a program may take to stop.
+func TestNobodyStaysForARenewalThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sim.New(sim.Config{})
+		config := withPair(t, s)
+		config.Transport = s.Inside()
+		c := newClient(t, config)
+		time.Sleep(31 * time.Minute)
+		s.Fault(sim.Fault{Kind: sim.Slow, Op: sim.OpRenewPair, Rate: 1, Delay: 25 * time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := c.JobDetails(ctx, 71)
+		if stayed := time.Since(began); KindOf(err) != Timeout || stayed > 10*time.Second {
+			t.Errorf("%v after %v", err, stayed)
+		}
+		time.Sleep(time.Minute) // the renewal ends within the bubble
+	})
+}
+
 func TestAPendingExchangeGivesWayToAnotherPair(t *testing.T) {
 	s := newServer(t, sim.Config{})
 	config := s.pair(t)

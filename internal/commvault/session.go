@@ -83,8 +83,7 @@ func (s *session) renew(ctx context.Context, stale token) (token, error) {
 		})
 		select {
 		case <-ctx.Done():
-			s.undivided <- struct{}{}
-			<-s.undivided
+			s.awaitPair()
 			return token{}, ctx.Err()
 		case landed := <-flight:
 			if landed.Err != nil {
@@ -95,6 +94,18 @@ func (s *session) renew(ctx context.Context, stale token) (token, error) {
 				return t, nil
 			}
 		}
+	}
+}
+
+// longestStay is what is left of the 10 s in which a program that is told to stop has to.
+const longestStay = 8 * time.Second
+
+// awaitPair lets nobody leave while a new pair is on its way, for as long as one may stay.
+func (s *session) awaitPair() {
+	select {
+	case s.undivided <- struct{}{}:
+		<-s.undivided
+	case <-time.After(longestStay):
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 type listedJSON struct {
 	kept
 	SnapshotAt *time.Time `json:"snapshotAt"` // when it was asked for: an active job's progress is not kept up
-	Tracked    job.Text   `json:"tracked"`    // configured, by hand, discovered, owed, untracked; null: not any more
+	Tracked    job.Text   `json:"tracked"`    // configured, by hand, discovered, closing, owed, untracked; null: not any more
 	Sequence   uint64     `json:"sequence"`   // of the job's last event, sent or not
 	Sent       uint64     `json:"sent"`       // of the last that the broker acknowledged
 	Unsent     int        `json:"unsent"`     // events that wait for the broker
