@@ -152,7 +152,8 @@ func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, 
 	return poller.New(poller.Config{
 		CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: d.log,
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
-		Filter:       poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
+		Filter: poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
+		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,
 		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
 		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
 	}), nil

@@ -13,17 +13,15 @@ import (
 // later are the keys that are read and checked but do nothing yet; what stands under one, too.
 // Whoever puts a key into force takes its line out.
 var later = map[string]bool{
-	"cluster":                  true,
-	"commcells[].feed_every":   true,
-	"commcells[].full_refresh": true,
-	"commcells[].sweep":        true,
-	"nats.on_new_stream":       true,
-	"relays":                   true,
-	"store.keep_sent":          true,
+	"cluster":                true,
+	"commcells[].feed_every": true,
+	"nats.on_new_stream":     true,
+	"relays":                 true,
+	"store.keep_sent":        true,
 }
 
 // NotYetInForce gives the keys that the file sets, to something else than the default, and that this
-// version does not act on: "commcells[0].sweep", in the order of the file.
+// version does not act on: "nats.on_new_stream", in the order of the file.
 func (c *Config) NotYetInForce() []string {
 	keys := slices.DeleteFunc(slices.Collect(maps.Keys(c.set)), func(key string) bool { return !isLater(key) })
 	slices.SortFunc(keys, func(a, b string) int {

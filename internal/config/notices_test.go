@@ -15,10 +15,11 @@ func TestNotYetInForce(t *testing.T) {
 		{commcell("sweep: auto\nformat: json\nfull_refresh: 600s\nfeed_every: 5s\nguid: \"\"\ndiscover: {include: {}, exclude: {client: []}}"), nil},
 		{section("http: {listen: 127.0.0.1:9480}\nrelays: []\ncluster: {enabled: false}\nstore: {keep_sent: 24h}"), nil},
 		{commcell("concurrency: 9\nschedule: \"@hourly\"\njobs: [1]\ntls: {ca_file: a}"), nil},
-		{commcell("sweep: details"), []string{"commcells[0].sweep"}},
+		{commcell("sweep: details\nfull_refresh: 1m"), nil},
+		{section("nats: {on_new_stream: continue}"), []string{"nats.on_new_stream"}},
 		{auth("access_token_file: a, refresh_token_file: b"), nil},
 		{full, []string{
-			"commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every",
+			"commcells[0].feed_every",
 			"nats.on_new_stream", "store.keep_sent",
 			"cluster.enabled", "cluster.instance", "relays",
 		}},

@@ -4,8 +4,6 @@ package diff
 
 import (
 	"strconv"
-	"strings"
-	"unicode"
 
 	"jobwatch/internal/job"
 )
@@ -101,16 +99,7 @@ func sameReason(told job.Told, text, code job.Text) bool {
 	if code != "" && told.ReasonCode != "" {
 		return code == told.ReasonCode
 	}
-	return told.Reason != "" && withoutNumbers(text) == withoutNumbers(told.Reason)
-}
-
-func withoutNumbers(text job.Text) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsDigit(r) {
-			return -1
-		}
-		return r
-	}, string(text))
+	return told.Reason != "" && text.WithoutNumbers() == told.Reason.WithoutNumbers()
 }
 
 func attempt(told job.Told, seen *job.Snapshot, tell func(job.Change)) {

@@ -2,6 +2,8 @@ package job
 
 import (
 	"encoding/json"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -27,6 +29,16 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 		*t = Text(*text)
 	}
 	return nil
+}
+
+// WithoutNumbers leaves the digits out: "12 of 40 streams" counts on, and says the same.
+func (t Text) WithoutNumbers() Text {
+	return Text(strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, string(t)))
 }
 
 // The most bytes a text may take in JSON, so that an event stays under 64 KiB: about 20 names,

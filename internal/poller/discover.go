@@ -2,7 +2,6 @@ package poller
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -15,34 +14,36 @@ import (
 
 // trackedJob is a job to look at, and why.
 type trackedJob struct {
-	id  job.ID
-	why store.Why
+	id      job.ID
+	why     store.Why
+	changed uint16 // lineSight.changed when the look began
 }
 
-// discover tracks what the Job list names, the filter takes, and is not told to its end. What is tracked
+// discover reads the Job list and tracks what it names, the filter takes, and is not told to its end. What is tracked
 // already is followed to its end, whatever a changed filter says: its events would never come to one.
-func (p *Poller) discover(ctx context.Context, t *tick) error {
+func (p *Poller) discover(ctx context.Context) error {
 	if !p.Discover {
-		return p.doNotBridge()
+		return p.list(ctx, p.FinishedWithin, func(lines []commvault.Line) error {
+			p.readLines(lines)
+			return nil
+		})
 	}
 	asked := time.Now()
 	within, err := p.lookBack(asked)
 	if err != nil {
-		return err
+		return &storeError{err}
 	}
 	var sifted sieve
-	err = p.list(ctx, within, func(lines []commvault.Line) error { return p.track(sifted.takes(p.Filter, lines)) })
-	var broken *storeError
-	if errors.As(err, &broken) {
+	err = p.list(ctx, within, func(lines []commvault.Line) error {
+		err := p.track(sifted.takes(p.Filter, lines))
+		p.readLines(lines)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	t.note(err)
-	p.report(ctx, trackedJob{id: p.id}, err)
-	if err != nil {
-		return nil
-	}
 	p.sayIfNothingPasses(&sifted)
-	return p.listed(asked)
+	return wrapStore(p.listed(asked))
 }
 
 func (p *Poller) track(lines []commvault.Line) error {
@@ -57,7 +58,11 @@ func (p *Poller) track(lines []commvault.Line) error {
 			found = append(found, id)
 		}
 	}
-	return wrapStore(p.Store.Track(store.Discovered, found...))
+	err := wrapStore(p.Store.Track(store.Discovered, found...))
+	if err == nil {
+		p.expect(found)
+	}
+	return err
 }
 
 // toldToTheEnd says whether a finished job of the list needs no look any more.

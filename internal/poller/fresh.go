@@ -51,11 +51,18 @@ func (p *Poller) Progress(number int64) (Progress, bool) {
 }
 
 // show lets others read the answer's progress while the Poller goes on.
-func (s *sight) show(percent *float64) {
+func (s *sight) show(percent *float64, asked time.Time) {
 	said := math.NaN()
 	if percent != nil {
 		said = *percent
 	}
 	s.percent.Store(math.Float64bits(said))
-	s.shown.Store(s.asked.UnixNano())
+	s.shown.Store(asked.UnixNano())
+}
+
+// showLine goes by what the list says of a job that was looked at; not every list tells percents.
+func (s *sight) showLine(percent *float64, read time.Time) {
+	if percent != nil && s.shown.Load() != 0 {
+		s.show(percent, read)
+	}
 }

@@ -45,6 +45,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	if !p.worthKeeping(&look) {
 		sight.saw(&seen, pace)
+		p.lookedAt(j, &seen.Snapshot)
 		p.Counts.poll("unchanged")
 		return nil
 	}
@@ -58,6 +59,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		return nil
 	}
 	sight.saw(&seen, pace)
+	p.lookedAt(j, &seen.Snapshot)
 	return nil
 }
 

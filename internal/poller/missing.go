@@ -66,7 +66,7 @@ const missesInARow = 3 // unknown, forbidden and missing for a moment look the s
 // lost; and if another watcher has spoken of a job, no look will ever tell more than the newest snapshot that
 // is held.
 func (p *Poller) missed(m miss, blank bool) error {
-	if !p.claim(m.id) {
+	if !p.claim(&m.trackedJob) {
 		return nil
 	}
 	defer p.release(m.id)

@@ -43,6 +43,8 @@ type Config struct {
 	Discover       bool          // track what the Job list names
 	Filter         Filter        // which of them
 	FinishedWithin time.Duration // how far back the list goes, or further: to the last one read
+	Sweep          Sweep         // which of them a tick looks at
+	FullRefresh    time.Duration // with SweepList: each unfinished job is looked at so often at least; default 10m
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
 	Concurrency    int           // requests under way at once; default 8
 	RateLimit      float64       // requests a second; 0: none
@@ -57,17 +59,20 @@ type Poller struct {
 	Config
 	Counts Counts
 
-	id      job.ID // of the CommCell itself
-	limiter *rate.Limiter
-	rest    rest
-	bridge  bridge
-	sifted  bool      // the filter has been judged
-	forgot  time.Time // when finished jobs were last forgotten
-	probed  int       // which job was last asked as a probe
-	late    bool      // the last tick took longer than the schedule allows
-	lines   int       // lines of the Job list in this tick
-	blank   bool      // the last tick found that the CommServe has forgotten everything
-	urgent  chan job.ID
+	id       job.ID // of the CommCell itself
+	limiter  *rate.Limiter
+	rest     rest
+	bridge   bridge
+	sifted   bool      // the filter has been judged
+	forgot   time.Time // when finished jobs were last forgotten
+	probed   int       // which job was last asked as a probe
+	late     bool      // the last tick took longer than the schedule allows
+	lines    int       // lines of the Job list in this tick
+	round    uint32    // counts the lists; see lineSight
+	tracked  int       // jobs in the last tick
+	badLists int       // in a row that failed
+	blank    bool      // the last tick found that the CommServe has forgotten everything
+	urgent   chan job.ID
 
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 
@@ -82,6 +87,9 @@ func New(c Config) *Poller {
 	if c.Concurrency <= 0 {
 		c.Concurrency = defaultConcurrency
 	}
+	if c.FullRefresh <= 0 {
+		c.FullRefresh = defaultFullRefresh
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -95,6 +103,9 @@ func New(c Config) *Poller {
 		limiter: rate.NewLimiter(limit, 1),
 		urgent:  make(chan job.ID, urgentJobs),
 		sights:  map[int64]*sight{},
+	}
+	for _, number := range c.Jobs {
+		p.sights[number] = &sight{} // their first line is to be known at their first look
 	}
 	p.Counts.meter = c.Meter
 	return p
@@ -191,23 +202,6 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	_, err = p.askOnce(ctx, tracked[p.probed%len(tracked)].Number)
 	t.note(err)
 	return answered(err), nil
-}
-
-// sweep reads the list and looks at every job.
-func (p *Poller) sweep(ctx context.Context, t *tick) error {
-	if err := p.discover(ctx, t); err != nil {
-		return err
-	}
-	tracked, err := p.toLookAt()
-	if err != nil {
-		return err
-	}
-	err = p.lookAtAll(ctx, t, tracked)
-	if err == nil && ctx.Err() == nil {
-		err = p.missing(ctx, t)
-	}
-	p.countClasses(tracked, !t.hopeless())
-	return err
 }
 
 // forget drops, once an hour, the snapshots of jobs that ended long ago.

@@ -23,6 +23,7 @@ type sight struct {
 	failure    string // the last failure that was logged
 
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
+	line    lineSight
 
 	class   atomic.Int32  // of the last observation's state, in classes
 	percent atomic.Uint64 // bits of a float64; with shown what Progress reads
@@ -31,6 +32,9 @@ type sight struct {
 
 // classes gives each class a number that a sight can keep; 0 is that of a job without a state.
 var classes = [...]job.Class{job.Unknown, job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed}
+
+// finishedClasses are those that a job does not leave.
+var finishedClasses = [len(classes)]bool{4: true, 5: true, 6: true, 7: true}
 
 const unknownClass = 0
 
@@ -45,14 +49,14 @@ func (p *Poller) sight(id job.ID) *sight {
 }
 
 // claim keeps two from looking at a job at once: a tick, and who was told to look out of turn.
-func (p *Poller) claim(id job.ID) bool {
+func (p *Poller) claim(j *trackedJob) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sightLocked(id)
+	s := p.sightLocked(j.id)
 	if s.claimed {
 		return false
 	}
-	s.claimed = true
+	s.claimed, j.changed = true, s.line.changed
 	return true
 }
 
@@ -78,6 +82,15 @@ func (p *Poller) forgetSight(id job.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.sights, id.Number)
+}
+
+// lookedAt settles what has changed of the job's line before the look.
+func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.sights[j.id.Number]; s != nil {
+		s.line.looked(j.changed, seen)
+	}
 }
 
 const olderInARow = 3 // agreeing answers that say a clock was set back
@@ -122,7 +135,7 @@ func (s *sight) saw(seen *job.Observation, pace pace) {
 	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated().Unix(), 0, ""
 	s.pace = pace
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
-	s.show(seen.Snapshot.PercentComplete)
+	s.show(seen.Snapshot.PercentComplete, seen.Asked)
 }
 
 // miss counts an answer without the job, and gives for how long there have been such.

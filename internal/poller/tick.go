@@ -66,7 +66,7 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) e
 					return nil
 				}
 				id := job.ID{CommCell: p.CommCell, Number: jobs[i].Number}
-				if err := p.lookAt(ctx, t, trackedJob{id, jobs[i].Why}); err != nil {
+				if err := p.lookAt(ctx, t, trackedJob{id: id, why: jobs[i].Why}); err != nil {
 					return err
 				}
 			}
@@ -79,7 +79,7 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) e
 // lookAt counts what comes of a look. Its error is one of the store's. Who finds the job being looked
 // at leaves it.
 func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
-	if !p.claim(j.id) {
+	if !p.claim(&j) {
 		return nil
 	}
 	defer p.release(j.id)

@@ -40,7 +40,7 @@ func (p *Poller) lookOutOfTurn(ctx context.Context, id job.ID) error {
 		return err
 	}
 	t := newTick(1)
-	err = p.lookAt(ctx, t, trackedJob{id, why})
+	err = p.lookAt(ctx, t, trackedJob{id: id, why: why})
 	for _, m := range t.missing {
 		p.report(ctx, m.trackedJob, m.err)
 	}

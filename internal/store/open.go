@@ -45,7 +45,7 @@ func Open(path string, mint *event.Minter) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, wake: make(chan struct{}, 1)}
+	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1)}
 	if err := errors.Join(s.migrate(format), s.countOutbox()); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)

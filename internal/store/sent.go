@@ -96,9 +96,30 @@ func (s *Store) TakeOver(id job.ID, f event.Fold) error {
 			if err := markOwed(tx, id); err != nil {
 				return err
 			}
+			s.owesLook(id, !unknown)
 		}
 		return writeRecord(tx, id, r, bytes.Clone(snapshot))
 	})
+}
+
+// OwesLook says whether another watcher has spoken of a job since the store was opened, and no look has answered
+// since: who would not look at each job now looks at this one.
+func (s *Store) OwesLook(id job.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, owes := s.owed[id]
+	return owes
+}
+
+// owesLook is called within the transactions that mark and unmark a job, which come one after the other.
+func (s *Store) owesLook(id job.ID, owes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if owes {
+		s.owed[id] = struct{}{}
+	} else {
+		delete(s.owed, id)
+	}
 }
 
 // toldWhole says whether the stream alone tells all that there is to tell of a job.

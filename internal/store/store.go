@@ -52,6 +52,7 @@ type Store struct {
 
 	mu    sync.Mutex
 	fresh map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu
+	owed  map[job.ID]struct{} // taken over since Open, and not looked at since; guarded by mu
 	wake  chan struct{}       // holds one token while fresh is not empty
 }
 

@@ -1,0 +1,108 @@
+package poller
+
+import (
+	"hash/maphash"
+	"strings"
+	"time"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
+)
+
+// lineSight is what was last read of a job in the Job list, for a list sweep to see whether that changes. It is
+// guarded by the Poller's mu.
+type lineSight struct {
+	sum     uint64 // of what an event may be about; 0: never listed
+	round   uint32 // the list that last named the job
+	changed uint16 // how often it changed since the look that settled it; 0: settled
+	status  uint16 // marks of the words, to see whether details agree with them
+	phase   uint16 // 0: it says none
+	looks   uint8  // in a row whose answers did not agree with the line
+}
+
+var lineSeed = maphash.MakeSeed()
+
+// lineSum sums up a line but for what is different at each reading: percent, update time, sizes. Its numbers
+// are no part of a reason, as in an event's.
+func lineSum(l *commvault.Line) uint64 {
+	return max(1, maphash.Comparable(lineSeed, struct {
+		status, phase, reason, code job.Text
+		files, folders              int64
+		started, ended              int64
+	}{
+		l.Status, l.Phase, l.Reason.WithoutNumbers(), l.ReasonCode,
+		orNone(l.FailedFiles), orNone(l.FailedFolders), unixOrNone(l.StartTime), unixOrNone(l.EndTime),
+	}))
+}
+
+func orNone(n *int64) int64 {
+	if n == nil {
+		return -1
+	}
+	return *n
+}
+
+func unixOrNone(t *time.Time) int64 {
+	if t == nil {
+		return -1
+	}
+	return t.Unix()
+}
+
+// wordMark is a mark of words as they are compared: without case and outer spaces. 0 is no words.
+func wordMark(words job.Text) uint16 {
+	text := strings.ToLower(strings.TrimSpace(string(words)))
+	if text == "" {
+		return 0
+	}
+	return max(1, uint16(maphash.String(lineSeed, text)))
+}
+
+func (s *lineSight) read(l *commvault.Line, round uint32) {
+	s.round = round
+	sum := lineSum(l)
+	if sum == s.sum {
+		return
+	}
+	s.sum, s.looks = sum, 0
+	s.status, s.phase = wordMark(l.Status), wordMark(l.Phase)
+	if s.changed++; s.changed == 0 {
+		s.changed = 1
+	}
+}
+
+// readLines takes note of a page of the list.
+func (p *Poller) readLines(lines []commvault.Line) {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range lines {
+		if s := p.sights[lines[i].Number]; s != nil {
+			s.line.read(&lines[i], p.round)
+			s.showLine(lines[i].Percent, now)
+		}
+	}
+}
+
+// expect has the lines of jobs noted that were not looked at yet.
+func (p *Poller) expect(found []job.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range found {
+		p.sightLocked(id)
+	}
+}
+
+const looksToAgree = 3 // after so many, the list has its own words for what the details say
+
+// looked takes note of an answer that was asked for when the line had changed so often. One that does not say what
+// the line does is older than the line, whoever holds it back: another look has to follow.
+func (s *lineSight) looked(changed uint16, seen *job.Snapshot) {
+	if s.changed == 0 || s.changed != changed {
+		return
+	}
+	agrees := s.status == wordMark(seen.State) && (s.phase == 0 || seen.Terminal || s.phase == wordMark(seen.Phase))
+	if s.looks++; agrees || s.looks >= looksToAgree {
+		s.changed, s.looks = 0, 0
+	}
+}

@@ -1,0 +1,140 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// Sweep says which of the tracked jobs a tick looks at.
+type Sweep string
+
+// The sweeps, as the configuration spells them.
+const (
+	SweepDetails Sweep = "details" // all of them; also ""
+	SweepList    Sweep = "list"    // those whose line in the Job list has changed, and each one every FullRefresh
+	SweepAuto    Sweep = "auto"    // list from autoFrom jobs up
+)
+
+const (
+	autoFrom           = 50
+	defaultFullRefresh = 10 * time.Minute
+	patienceWithLists  = 3 // lists that fail in a row, until each job is asked for instead
+)
+
+func (p *Poller) sweepsByList(tracked int) bool {
+	return p.Sweep == SweepList || p.Sweep == SweepAuto && tracked >= autoFrom
+}
+
+// sweep reads the list and looks at the jobs.
+func (p *Poller) sweep(ctx context.Context, t *tick) error {
+	listed, err := p.readList(ctx, t)
+	if err != nil {
+		return err
+	}
+	tracked, err := p.toLookAt()
+	if err != nil {
+		return err
+	}
+	p.tracked = len(tracked)
+	looks := tracked
+	if p.sweepsByList(len(tracked)) && !p.listIsNoGood() {
+		looks = p.worthALook(tracked, listed)
+	}
+	err = p.lookAtAll(ctx, t, looks)
+	if err == nil && ctx.Err() == nil {
+		err = p.missing(ctx, t)
+	}
+	p.countClasses(tracked, !t.hopeless())
+	return err
+}
+
+// readList reads the Job list if anything is made of it: the jobs to discover, and the lines that say which jobs have
+// changed. It says whether it was read to its end.
+func (p *Poller) readList(ctx context.Context, t *tick) (whole bool, err error) {
+	p.lines = 0
+	if !p.Discover {
+		if err := p.doNotBridge(); err != nil || !p.sweepsByList(p.tracked) {
+			return false, err
+		}
+	}
+	p.round++
+	err = p.discover(ctx)
+	var broken *storeError
+	if errors.As(err, &broken) {
+		return false, err
+	}
+	t.note(err)
+	p.report(ctx, trackedJob{id: p.id}, err)
+	if ctx.Err() == nil {
+		p.noteList(err)
+	}
+	return err == nil, nil
+}
+
+// noteList counts the lists that fail. One that is refused, or whose server is too old, is none to wait for.
+func (p *Poller) noteList(err error) {
+	before := p.listIsNoGood()
+	switch {
+	case err == nil:
+		p.badLists = 0
+	case commvault.SourceDown(err):
+		p.badLists++
+	default:
+		p.badLists = patienceWithLists
+	}
+	if p.listIsNoGood() && !before && p.sweepsByList(p.tracked) {
+		p.Log.Warn("the Job list cannot be read: each tracked job is asked for instead", "commcell", p.CommCell, "err", err)
+	}
+}
+
+func (p *Poller) listIsNoGood() bool { return p.badLists >= patienceWithLists }
+
+// worthALook gives the jobs whose details may hold news, and always one: whether a CommCell answers is not for its
+// list alone to say.
+func (p *Poller) worthALook(tracked []store.Tracked, listed bool) []store.Tracked {
+	now := time.Now()
+	every := p.FullRefresh - p.Schedule.Next(now).Sub(now) // or some would be late by a tick
+	var looks []store.Tracked
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, j := range tracked {
+		s := p.sights[j.Number]
+		if s == nil || !s.claimed && (j.Why == store.Closing || s.newsFor(p.round, listed) || refreshDue(j.Number, s.asked, now, every)) ||
+			p.Store.OwesLook(job.ID{CommCell: p.CommCell, Number: j.Number}) {
+			looks = append(looks, j)
+		}
+	}
+	if len(looks) == 0 && len(tracked) > 0 && !listed {
+		p.probed++
+		looks = append(looks, tracked[p.probed%len(tracked)])
+	}
+	return looks
+}
+
+// newsFor says whether there is something to ask of a job that nobody looks at right now.
+func (s *sight) newsFor(round uint32, listed bool) bool {
+	unlisted := listed && s.line.round != round
+	switch {
+	case s.asked.IsZero(), s.line.changed > 0, s.misses > 0, s.older > 0:
+		return true
+	case unlisted: // lost, or of a kind that no list names
+		return !finishedClasses[s.class.Load()]
+	}
+	return false
+}
+
+// refreshDue says whether the time has come to look at a job whatever its line says. Each has its own time in the
+// interval, so that they come evenly, also when all were last looked at together.
+func refreshDue(number int64, asked, now time.Time, every time.Duration) bool {
+	if every <= 0 {
+		return true
+	}
+	const golden = 0x9e3779b97f4a7c15
+	own := int64(uint64(number) * golden % uint64(every))
+	return (asked.UnixNano()+own)/int64(every) != (now.UnixNano()+own)/int64(every)
+}
