@@ -24,18 +24,21 @@ import (
 type script struct {
 	mu     sync.Mutex
 	jobs   map[int64]job.Snapshot
-	broken map[int64]error // the answer for a job instead
-	down   error           // the answer to everything instead
-	takes  time.Duration   // each request
-	behind time.Duration   // its clock, ours
-	asked  []int64         // 0 is the list
-	most   int             // requests at once, at most
+	broken map[int64]error    // the answer for a job instead
+	listed map[int64]job.Text // the list's word for a job's state, where it is another
+	down   error              // the answer to everything instead
+	takes  time.Duration      // each request
+	behind time.Duration      // its clock, ours
+	asked  []int64            // 0 is the list
+	most   int                // requests at once, at most
 	now    int
 }
 
 func newScript() *script {
-	return &script{jobs: map[int64]job.Snapshot{}, broken: map[int64]error{}}
+	return &script{jobs: map[int64]job.Snapshot{}, broken: map[int64]error{}, listed: map[int64]job.Text{}}
 }
+
+const unlisted = job.Text("not listed")
 
 func (s *script) is(number int64, edits ...func(*job.Snapshot)) {
 	s.mu.Lock()
@@ -79,8 +82,12 @@ func (s *script) List(ctx context.Context, finishedWithin time.Duration, yield f
 	s.mu.Lock()
 	var lines []commvault.Line
 	for number, snapshot := range s.jobs {
-		if end := snapshot.EndTime; end == nil || time.Now().Add(-s.behind).Sub(*end) <= finishedWithin {
-			lines = append(lines, commvault.Line{Number: number, Status: snapshot.State, StartTime: snapshot.StartTime, EndTime: end, Client: snapshot.Client})
+		if end := snapshot.EndTime; s.listed[number] != unlisted && (end == nil || time.Now().Add(-s.behind).Sub(*end) <= finishedWithin) {
+			lines = append(lines, commvault.Line{
+				Number: number, Status: cmp.Or(s.listed[number], snapshot.State), Phase: snapshot.Phase, Reason: snapshot.Reason,
+				ReasonCode: snapshot.ReasonCode, FailedFiles: snapshot.FailedFiles, FailedFolders: snapshot.FailedFolders,
+				StartTime: snapshot.StartTime, EndTime: end, Client: snapshot.Client,
+			})
 		}
 	}
 	s.mu.Unlock()
@@ -211,14 +218,24 @@ func (b *bench) hasTold(want ...string) {
 	}
 }
 
-// drain takes the events from the outbox, as the publisher would.
+// drain takes the events from the outbox, in words.
 func (b *bench) drain() []string {
+	b.t.Helper()
+	var told []string
+	for _, e := range b.take() {
+		told = append(told, describe(b.t, e))
+	}
+	return told
+}
+
+// take takes the events from the outbox, as the publisher would.
+func (b *bench) take() []event.Event {
 	b.t.Helper()
 	ids, err := b.store.Waiting()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var told []string
+	var told []event.Event
 	for _, id := range ids {
 		for sequence := uint64(1); ; sequence++ {
 			next, found, err := b.store.Oldest(id)
@@ -228,7 +245,7 @@ func (b *bench) drain() []string {
 			if !found {
 				break
 			}
-			told = append(told, describe(b.t, next.Event))
+			told = append(told, next.Event)
 			if err := b.store.Acknowledge(id, next.Event, sequence); err != nil {
 				b.t.Fatal(err)
 			}
