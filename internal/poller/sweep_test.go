@@ -247,8 +247,8 @@ func TestRefreshesAreSpreadEvenly(t *testing.T) {
 		for number := int64(1); number <= 1000; number++ {
 			last[number] = time.Now()
 		}
-		for range 100 { // ticks of 30 s
-			time.Sleep(30 * time.Second)
+		for range 100 {
+			time.Sleep(29 * time.Second)
 			b.poll()
 			asked := b.script.requests()
 			if n := len(asked) - 1; n < 30 || n > 75 {
@@ -339,4 +339,19 @@ func TestAnOwedLookIsTakenAtTheNextTick(t *testing.T) {
 		b.script.requests()
 		b.asksFor(0)
 	})
+}
+
+// A look out of turn may have been under way while the list was read.
+func TestALineThatChangesDuringALookIsNotSettledByIt(t *testing.T) {
+	var s lineSight
+	running := job.Snapshot{State: "Running"}
+	s.read(&commvault.Line{Status: "Running"}, 1)
+	began := s.changed
+	s.read(&commvault.Line{Status: "Running", Reason: "no media"}, 2)
+	if s.looked(began, &running); s.changed == 0 {
+		t.Error("settled by an answer from before")
+	}
+	if s.looked(s.changed, &running); s.changed != 0 {
+		t.Error("not settled")
+	}
 }
