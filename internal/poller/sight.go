@@ -78,6 +78,7 @@ func (p *Poller) forgetSight(id job.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.sights, id.Number)
+	p.feed.log.forget(id.Number)
 }
 
 const olderInARow = 3 // agreeing answers that say a clock was set back
