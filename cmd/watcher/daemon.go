@@ -155,6 +155,7 @@ func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, 
 		Filter:       poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
 		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
 		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
+		Feed: client, FeedEvery: cell.FeedEvery,
 	}), nil
 }
 

@@ -14,7 +14,6 @@ import (
 // Whoever puts a key into force takes its line out.
 var later = map[string]bool{
 	"cluster":                  true,
-	"commcells[].feed_every":   true,
 	"commcells[].full_refresh": true,
 	"commcells[].sweep":        true,
 	"nats.on_new_stream":       true,

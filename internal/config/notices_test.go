@@ -18,7 +18,7 @@ func TestNotYetInForce(t *testing.T) {
 		{commcell("sweep: details"), []string{"commcells[0].sweep"}},
 		{auth("access_token_file: a, refresh_token_file: b"), nil},
 		{full, []string{
-			"commcells[0].sweep", "commcells[0].full_refresh", "commcells[0].feed_every",
+			"commcells[0].sweep", "commcells[0].full_refresh",
 			"nats.on_new_stream", "store.keep_sent",
 			"cluster.enabled", "cluster.instance", "relays",
 		}},
