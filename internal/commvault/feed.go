@@ -236,6 +236,8 @@ func FeedRefused(err error) (surely, maybe bool) {
 		return e.Words != "" && !e.page, true
 	case TooLarge, Redirect:
 		return false, true
+	case Auth: // a fresh token is refused; where that is so for all requests, the CommCell does not answer
+		return false, e.Operation == "Events"
 	}
 	return false, false
 }

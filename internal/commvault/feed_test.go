@@ -57,18 +57,19 @@ func TestFeedRefusals(t *testing.T) {
 		body          string
 		surely, maybe bool
 	}{
-		"no right":       {200, `{"errorMessage":"Access denied","errorCode":5}`, true, true},
-		"no right, XML":  {200, `<App_GenericResponse errorMessage="Access denied" errorCode="5"/>`, true, true},
-		"forbidden":      {403, ``, true, false},
-		"too old":        {404, `<html><title>404</title></html>`, true, false},
-		"the web page":   {200, `<!DOCTYPE html><html><title>Command Center</title></html>`, false, true},
-		"cut short":      {200, `{"commservEvents":[{"id":`, false, true},
-		"no object":      {200, `[]`, false, true},
-		"a redirect":     {302, ``, false, true},
-		"too many":       {429, ``, false, false},
-		"broken":         {500, ``, false, false},
-		"out of service": {503, ``, false, false},
-		"another answer": {200, `<JobManager_JobListResponse totalRecordsWithoutPaging="0"/>`, false, true},
+		"no right":                   {200, `{"errorMessage":"Access denied","errorCode":5}`, true, true},
+		"no right, XML":              {200, `<App_GenericResponse errorMessage="Access denied" errorCode="5"/>`, true, true},
+		"forbidden":                  {403, ``, true, false},
+		"too old":                    {404, `<html><title>404</title></html>`, true, false},
+		"the web page":               {200, `<!DOCTYPE html><html><title>Command Center</title></html>`, false, true},
+		"cut short":                  {200, `{"commservEvents":[{"id":`, false, true},
+		"no object":                  {200, `[]`, false, true},
+		"a redirect":                 {302, ``, false, true},
+		"no right, as a stale token": {401, ``, false, true},
+		"too many":                   {429, ``, false, false},
+		"broken":                     {500, ``, false, false},
+		"out of service":             {503, ``, false, false},
+		"another answer":             {200, `<JobManager_JobListResponse totalRecordsWithoutPaging="0"/>`, false, true},
 	} {
 		c := newClient(t, Config{Transport: commserve(func(*http.Request) (int, string) { return row.code, row.body })})
 		got, mark, err := c.Feed(t.Context(), FeedMark{})

@@ -74,7 +74,7 @@ func (f *feeder) Summary(ctx context.Context, number int64) (commvault.Line, err
 	if !known {
 		return commvault.Line{}, &commvault.Error{Operation: "Summary", Job: number, Kind: commvault.UnknownJob, Err: commvault.ErrUnknownJob}
 	}
-	return commvault.Line{Number: number, Status: s.State, StartTime: s.StartTime, EndTime: s.EndTime, Client: s.Client, Parent: s.ParentJob}, nil
+	return commvault.Line{Number: number, Status: s.State, StartTime: s.StartTime, EndTime: s.EndTime, Client: s.Client, Parent: s.ParentJob, UpdateTime: s.LastUpdateTime}, nil
 }
 
 func (f *feeder) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
@@ -161,13 +161,22 @@ func TestFeedNamesJobsBeforeTheList(t *testing.T) {
 		is    func(*script)
 		asked []int64 // a Summary is below 0
 		tells []string
+		again bool // it is asked for once more when it is named again
 	}{
-		"a new one": {nil, func(s *script) { s.is(72, state("Running")) }, []int64{-72, 72}, []string{"prod/72 state:  → Running"}},
+		"a new one": {nil, func(s *script) { s.is(72, state("Running")) }, []int64{-72, 72}, []string{"prod/72 state:  → Running"}, false},
 		"left out by the filter": {func(c *Config) { c.Filter = NewFilter(nil, map[string][]string{"client": {"winter"}}) },
-			func(s *script) { s.is(72, state("Running"), client("winter")) }, []int64{-72}, nil},
-		"a machine's own":       {nil, func(s *script) { s.is(72, state("Running"), func(s *job.Snapshot) { s.ParentJob = new(int64(71)) }) }, []int64{-72}, nil},
-		"nothing is discovered": {func(c *Config) { c.Discover, c.Jobs = false, []int64{71} }, func(s *script) { s.is(72, state("Running")) }, nil, nil},
-		"unknown":               {nil, func(*script) {}, []int64{-72}, nil},
+			func(s *script) { s.is(72, state("Running"), client("winter")) }, []int64{-72}, nil, false},
+		"one that ended long ago": {nil, func(s *script) {
+			s.is(72, state("Completed"), ended(time.Now().Add(-2*time.Hour-61*time.Minute)))
+		}, []int64{-72}, nil, true},
+		"one of an older release that ended long ago": {nil, func(s *script) {
+			s.is(72, state("Completed"), updated(time.Now().Add(-2*time.Hour-61*time.Minute)))
+		}, []int64{-72}, nil, true},
+		"one that ended just now": {nil, func(s *script) { s.is(72, state("Completed"), ended(time.Now().Add(-2*time.Hour))) },
+			[]int64{-72, 72}, []string{"prod/72 state:  → Completed"}, false},
+		"a machine's own":       {nil, func(s *script) { s.is(72, state("Running"), func(s *job.Snapshot) { s.ParentJob = new(int64(71)) }) }, []int64{-72}, nil, false},
+		"nothing is discovered": {func(c *Config) { c.Discover, c.Jobs = false, []int64{71} }, func(s *script) { s.is(72, state("Running")) }, nil, nil, false},
+		"unknown":               {nil, func(*script) {}, []int64{-72}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -184,7 +193,7 @@ func TestFeedNamesJobsBeforeTheList(t *testing.T) {
 				}
 				f.says(72, "19:1", "Again.")
 				passes(5 * time.Second)
-				if got := b.script.requests(); name != "unknown" && got != nil {
+				if got := b.script.requests(); row.again != (got != nil) {
 					t.Errorf("asked for %v once more", got)
 				}
 			})

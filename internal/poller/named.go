@@ -71,7 +71,7 @@ func (p *Poller) lookAtNamed(ctx context.Context) error {
 func (p *Poller) lookAtNamedJob(ctx context.Context, t *tick, id job.ID, said []job.FeedEntry) error {
 	why, err := p.Store.WhyTracked(id)
 	if err == nil && why == "" {
-		why, err = p.discoverNamed(ctx, t, id)
+		why, err = p.discoverNamed(ctx, t, id, said)
 	}
 	if err != nil || why == "" {
 		return err
@@ -89,7 +89,7 @@ func (p *Poller) lookAtNamedJob(ctx context.Context, t *tick, id job.ID, said []
 
 // discoverNamed tracks a job as the Job list would have it tracked at the next tick. A machine's own job, which no
 // list names, is its parent's affair.
-func (p *Poller) discoverNamed(ctx context.Context, t *tick, id job.ID) (store.Why, error) {
+func (p *Poller) discoverNamed(ctx context.Context, t *tick, id job.ID, said []job.FeedEntry) (store.Why, error) {
 	if !p.Discover || p.feed.leftOut.has(id.Number) {
 		return "", nil
 	}
@@ -102,10 +102,23 @@ func (p *Poller) discoverNamed(ctx context.Context, t *tick, id job.ID) (store.W
 		p.feed.leftOut.add(id.Number)
 		return "", nil
 	}
+	if p.longOver(&line, said) {
+		return "", nil
+	}
 	if err := p.track([]commvault.Line{line}); err != nil {
 		return "", err
 	}
 	return p.Store.WhyTracked(id)
+}
+
+// longOver says whether a job ended so long before it was named that no list would name it: aged, say. Both times
+// are the CommServe's; a finished job is updated no more, and older releases tell no end.
+func (p *Poller) longOver(line *commvault.Line, said []job.FeedEntry) bool {
+	end := line.EndTime
+	if end == nil && job.LookUp(line.Status, false).Finished {
+		end = line.UpdateTime
+	}
+	return end != nil && len(said) > 0 && said[len(said)-1].Time.Sub(*end) > p.FinishedWithin
 }
 
 func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line, err error) {
