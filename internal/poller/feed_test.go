@@ -213,6 +213,8 @@ func TestFeedThatNamesManyJobs(t *testing.T) {
 		if told := b.drain(); len(told) != 1000 {
 			t.Errorf("told of %d jobs, want 1000", len(told))
 		}
+		b.script.mu.Lock()
+		defer b.script.mu.Unlock()
 		if b.script.most > 4 {
 			t.Errorf("%d requests at once, want 4 at most", b.script.most)
 		}
