@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/sim"
 )
 
 func entry(id, job, at int64, code string) string {
@@ -197,5 +198,27 @@ func TestOfJobManager(t *testing.T) {
 		if got := row.entry.OfJobManager(); got != row.want {
 			t.Errorf("%+v: %v, want %v", row.entry, got, row.want)
 		}
+	}
+}
+
+// In both formats a CommServe's feed reads the same.
+func TestFeedInBothFormats(t *testing.T) {
+	var now time.Duration
+	play := sim.New(sim.Config{Clock: func() time.Duration { return now }, Jobs: 30})
+	read := func(format string, since FeedMark) ([]FeedEntry, FeedMark) {
+		t.Helper()
+		c := newClient(t, Config{Format: format, Token: "QSDK sim", Transport: play.Inside()})
+		entries, mark, err := c.Feed(t.Context(), since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return entries, mark
+	}
+	_, begun := read("json", FeedMark{})
+	now = time.Minute
+	asJSON, _ := read("json", begun)
+	asXML, _ := read("xml", begun)
+	if len(asJSON) < 30 || fmt.Sprint(asJSON) != fmt.Sprint(asXML) {
+		t.Errorf("in JSON %v\nin XML %v", asJSON, asXML)
 	}
 }
