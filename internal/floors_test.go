@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"go.etcd.io/bbolt":                   {"internal/store"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
+	"golang.org/x/net":                   {"internal/commvault"}, // html alone
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
 	"golang.org/x/term":                  {"cmd/watcher"},
 	"golang.org/x/sys":                   {"cmd/watcher"},

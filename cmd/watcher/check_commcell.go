@@ -22,7 +22,7 @@ import (
 // checkCommCell goes as far as the CommServe lets it.
 func checkCommCell(ctx context.Context, cell config.CommCell) []finding {
 	p := &commCellProbe{cell: cell}
-	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.identity, p.details} {
+	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.identity, p.details, p.feed} {
 		if !step(ctx) {
 			break
 		}
@@ -234,6 +234,18 @@ func (p *commCellProbe) details(ctx context.Context) bool {
 		state = "without a state"
 	}
 	return p.ok("job details", "job %d of %s is %s", number, orDash(string(seen.Snapshot.Client)), state)
+}
+
+// feed is not needed to watch; without it a change is seen at the next tick only.
+func (p *commCellProbe) feed(ctx context.Context) bool {
+	if p.cell.FeedEvery <= 0 {
+		return true
+	}
+	if _, _, err := p.client.Feed(ctx, commvault.FeedMark{}); err != nil {
+		p.warn("feed", "%v; without the CommServe's own events changes are seen at the next tick only; give the user the right to see them, or set feed_every: 0", err)
+		return true
+	}
+	return p.ok("feed", "the CommServe's own events can be read")
 }
 
 func orDash(text string) string {

@@ -25,6 +25,7 @@ func TestCheck(t *testing.T) {
 		{"all is well", func(*place) {}, done, []string{
 			"ok       commcell prod: connection: 127.0.0.1:", "ok       commcell prod: login: accepted",
 			"ok       commcell prod: job list: holds 1 jobs", "ok       commcell prod: identity: the CommServe has the GUID ", "ok       commcell prod: job details: job 71 of fall is Running",
+			"ok       commcell prod: feed: the CommServe's own events can be read",
 			"ok       NATS: 127.0.0.1:", "ok       NATS stream: JOBS is not there yet; run makes it",
 			"ok       store: ", "is not there yet; run makes it"}},
 		{"no such host", func(p *place) { p.url = "http://commserve.invalid/api" }, failed, []string{
@@ -40,6 +41,9 @@ func TestCheck(t *testing.T) {
 			"failed   commcell prod: identity: the CommServe has the GUID ", "and not 1F-2; point url: back, or accept it with guid: "}},
 		{"a job that the CommServe does not know", func(p *place) { p.jobs = "[99]" }, done, []string{
 			"warning  commcell prod: job details: the CommServe does not know job 99, or does not show it to this user"}},
+		{"a user who may not see the feed", func(p *place) {
+			p.serves.(*sim.Sim).Fault(sim.Fault{Kind: sim.AccessDenied, Op: sim.OpEvents, Rate: 1})
+		}, done, []string{"warning  commcell prod: feed: Events: an error instead of events: Access denied; ", "or set feed_every: 0"}},
 		{"filters", func(p *place) { p.jobs = `[], discover: {include: {client: ["f*"]}}` }, done, []string{
 			"ok       commcell prod: job list: holds 1 jobs, 1 match the filters"}},
 		{"filters that leave out all", func(p *place) {

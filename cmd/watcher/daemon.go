@@ -156,6 +156,7 @@ func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, 
 		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,
 		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
 		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
+		Feed: client, FeedEvery: cell.FeedEvery,
 	}), nil
 }
 

@@ -33,7 +33,7 @@ var ErrUnknownJob = errors.New("the CommServe does not know the job")
 
 // Error is a request that brought no answer.
 type Error struct {
-	Operation  string // JobDetails, Jobs, Summary, Login, RenewLoginToken, RenewAccessToken
+	Operation  string // JobDetails, Jobs, Summary, Events, Login, RenewLoginToken, RenewAccessToken
 	Job        int64  // 0: of no single job
 	Code       int    // HTTP status; 0: none came
 	Kind       Kind

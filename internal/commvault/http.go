@@ -20,6 +20,7 @@ type query struct {
 	once          bool          // net/http must not send it again either
 	patience      time.Duration // at least
 	limit, offset int           // paging, by headers
+	entries       int           // of the feed, at most
 	decode        func(body []byte) error
 }
 
@@ -135,6 +136,9 @@ func (c *Client) request(ctx context.Context, q query, t token) (*http.Request, 
 	if q.limit > 0 {
 		h.Set("limit", strconv.Itoa(q.limit))
 		h.Set("offset", strconv.Itoa(q.offset))
+	}
+	if q.entries > 0 {
+		h.Set("paginginfo", "0,"+strconv.Itoa(q.entries))
 	}
 	if t.text == "" {
 		return request, nil

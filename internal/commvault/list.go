@@ -23,6 +23,7 @@ type Line struct {
 	EndTime       *time.Time // newer releases only
 	UpdateTime    *time.Time // moves in steps of minutes: no sign that nothing changed
 
+	Parent       *int64   // the job of all machines, of a machine's own
 	Client       job.Text // subclient.clientName, else the destination's
 	ClientGroups []job.Text
 	JobType      job.Text
@@ -190,6 +191,7 @@ func (s *jobSummary) line() Line {
 		StartTime:     s.StartTime.time(),
 		EndTime:       s.EndTime.time(),
 		UpdateTime:    s.Updated.time(),
+		Parent:        s.Parent.positive(),
 		Client:        clip.name("", either(s.Subclient.is.ClientName, either(s.DestinationClient.is.Name, s.DestinationName))),
 		JobType:       clip.name("", s.JobType),
 		Operation:     clip.name("", either(s.Operation, s.LocalizedOperation)),

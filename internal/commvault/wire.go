@@ -156,6 +156,7 @@ type jobSummary struct {
 	StartTime          integer               `json:"jobStartTime"`
 	EndTime            integer               `json:"jobEndTime"` // newer releases only
 	Updated            integer               `json:"lastUpdateTime"`
+	Parent             integer               `json:"vsaParentJobID"`
 	JobType            text                  `json:"jobType"`
 	Operation          text                  `json:"operation"`
 	LocalizedOperation text                  `json:"localizedOperationName"`

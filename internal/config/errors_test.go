@@ -84,6 +84,7 @@ func TestImpossibleValues(t *testing.T) {
 		{commcell("rate_limit: NaN"), `5: commcells[0].rate_limit: "NaN": wants 0 (no limit) or more`},
 		{commcell("timeout: 0s"), `5: commcells[0].timeout: "0s": wants a duration above 0`},
 		{commcell("feed_every: -1s"), `5: commcells[0].feed_every: "-1s": wants 0 or more`},
+		{commcell("feed_every: 100ms"), `5: commcells[0].feed_every: "100ms": wants 1s or more, or 0 for off`},
 		{commcell("sweep: all"), `5: commcells[0].sweep: "all": wants auto, list or details`},
 		{commcell("jobs: [71, 0]"), "5: commcells[0].jobs[1]: 0: wants 1 or more"},
 		{commcell("jobs:\n  - 71\n  - 71"), "7: commcells[0].jobs[1]: 71: listed on line 6 already; keep one"},

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"strings"
+	"time"
 )
 
 // commcells also finds what no single CommCell can see: that there is none, or a name twice.
@@ -40,7 +41,7 @@ func (r *reader) commcell(n node) CommCell {
 		{"discover", r.discover(&c.Discover)},
 		{"sweep", r.oneOf(&c.Sweep, "auto", "list", "details")},
 		{"full_refresh", r.duration(&c.FullRefresh, positive)},
-		{"feed_every", r.duration(&c.FeedEvery, 0)},
+		{"feed_every", r.durationOrOff(&c.FeedEvery, time.Second)},
 		{"concurrency", whole(r, &c.Concurrency, 1, math.MaxInt32)},
 		{"rate_limit", r.rate(&c.RateLimit)},
 		{"timeout", r.duration(&c.Timeout, positive)},

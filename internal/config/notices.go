@@ -13,11 +13,10 @@ import (
 // later are the keys that are read and checked but do nothing yet; what stands under one, too.
 // Whoever puts a key into force takes its line out.
 var later = map[string]bool{
-	"cluster":                true,
-	"commcells[].feed_every": true,
-	"nats.on_new_stream":     true,
-	"relays":                 true,
-	"store.keep_sent":        true,
+	"cluster":            true,
+	"nats.on_new_stream": true,
+	"relays":             true,
+	"store.keep_sent":    true,
 }
 
 // NotYetInForce gives the keys that the file sets, to something else than the default, and that this

@@ -19,7 +19,6 @@ func TestNotYetInForce(t *testing.T) {
 		{section("nats: {on_new_stream: continue}"), []string{"nats.on_new_stream"}},
 		{auth("access_token_file: a, refresh_token_file: b"), nil},
 		{full, []string{
-			"commcells[0].feed_every",
 			"nats.on_new_stream", "store.keep_sent",
 			"cluster.enabled", "cluster.instance", "relays",
 		}},

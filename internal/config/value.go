@@ -159,5 +159,16 @@ func (r *reader) duration(dst *time.Duration, least time.Duration) func(node) {
 	}
 }
 
+// durationOrOff takes 0 for off.
+func (r *reader) durationOrOff(dst *time.Duration, least time.Duration) func(node) {
+	return func(n node) {
+		before := len(r.errs)
+		r.duration(dst, 0)(n)
+		if s, ok := r.scalar(n); ok && len(r.errs) == before && *dst > 0 && *dst < least {
+			r.refuse(n, s, "wants %v or more, or 0 for off", least)
+		}
+	}
+}
+
 // positive is the shortest duration there is.
 const positive = time.Nanosecond

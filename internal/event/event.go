@@ -44,6 +44,9 @@ type Observed struct {
 	job.Change
 	NotBefore  *time.Time `json:"notBefore"`
 	ObservedAt time.Time  `json:"observedAt"`
+
+	// What the CommServe's own feed has told of the job since the event before, the oldest first.
+	Log []job.FeedEntry `json:"log,omitempty"`
 }
 
 // CommCellData is the data of an event about a CommCell.

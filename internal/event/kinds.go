@@ -52,6 +52,8 @@ var classes = []job.Class{
 	job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown,
 }
 
+var feedSeverities = []job.Text{job.FeedInfo, job.FeedMinor, job.FeedMajor, job.FeedCritical}
+
 // name is the row's in the schema: failureVm.
 func (r row) name() string { return r.kind + capital(r.detail) }
 

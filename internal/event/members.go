@@ -57,6 +57,13 @@ var (
 		"change.notBefore":  {text: "The change happened after this time; null where nothing earlier is known of the job."},
 		"change.observedAt": {text: "The change happened before this time."},
 
+		"change.log": {text: "What the CommServe's own feed has told of the job since the event before, the oldest first; absent where nothing."},
+
+		"feedEntry.code":     {text: "The code of what happened: 19:1086 is a job suspended."},
+		"feedEntry.severity": {text: "Commvault's own; null where it gives none.", enum: orNull(feedSeverities)},
+		"feedEntry.time":     {text: "When, by the CommServe's clock."},
+		"feedEntry.text":     {text: "What happened, in the CommServe's own words; a text that was cut ends in an ellipsis."},
+
 		"commcellData.commcell":   {text: "The CommCell's name in jobwatch's configuration.", pattern: `^` + commCellPattern + `$`},
 		"commcellData.detail":     {text: "What became of it; the last token of the subject."},
 		"commcellData.reason":     {text: "Why it does not answer; null where it does."},

@@ -29,11 +29,12 @@ func NewMinter(severity map[string]job.Severity) *Minter {
 	return &Minter{epoch: epoch, severity: maps.Clone(severity)}
 }
 
-// Job makes the event of one change of a job; number is its sequence. A zero notBefore is null.
-func (m *Minter) Job(number uint64, c job.Change, o job.Observation, notBefore time.Time) (Event, error) {
+// Job makes the event of one change of a job; number is its sequence. A zero notBefore is null. Of a log that is too
+// long the newest entries stay.
+func (m *Minter) Job(number uint64, c job.Change, o job.Observation, notBefore time.Time, log ...job.FeedEntry) (Event, error) {
 	id := o.ID()
 	data := JobData{
-		Change:    Observed{Change: c, ObservedAt: stamp(o.Answered)},
+		Change:    Observed{Change: c, ObservedAt: stamp(o.Answered), Log: log[max(0, len(log)-job.FeedLimit):]},
 		Severity:  m.severityOf(c, &o.Snapshot),
 		Job:       o.Snapshot,
 		Truncated: o.Snapshot.Truncated,

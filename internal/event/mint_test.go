@@ -2,6 +2,7 @@ package event
 
 import (
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,35 @@ func TestIDCountsFromOne(t *testing.T) {
 		if err != nil || e.ID != want {
 			t.Errorf("id %q (%v), want %q", e.ID, err, want)
 		}
+	}
+}
+
+// An event without feed entries is, byte for byte, what it was before there were any.
+func TestLogOfAnEvent(t *testing.T) {
+	var log []job.FeedEntry
+	for i := range job.FeedLimit + 5 {
+		log = append(log, job.FeedEntry{Code: "19:979", Severity: job.FeedInfo, Time: asked.Add(time.Duration(i) * time.Second), Text: "Job resumed."})
+	}
+	mint := func(log ...job.FeedEntry) (Event, JobData) {
+		t.Helper()
+		e, err := (&Minter{epoch: "q7m2xk3vb4t6hs5c"}).Job(1, stateChange("", "Running"), seen(job.Snapshot{State: "Running"}), asked, log...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := e.Job()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e, data
+	}
+	if _, data := mint(log...); len(data.Change.Log) != job.FeedLimit || data.Change.Log[job.FeedLimit-1] != log[len(log)-1] {
+		t.Errorf("carries %d entries up to %v, want the newest %d", len(data.Change.Log), data.Change.Log[len(data.Change.Log)-1], job.FeedLimit)
+	}
+	if e, _ := mint(); strings.Contains(string(e.Data), "log") {
+		t.Errorf("without entries: %s", e.Data)
+	}
+	if e, _ := mint(log[0]); !strings.Contains(string(e.Data), `"log":[{"code":"19:979","severity":"info","time":"`) {
+		t.Errorf("with one: %s", e.Data)
 	}
 }
 

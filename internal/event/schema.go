@@ -33,7 +33,7 @@ func eventNames() []string {
 }
 
 func definitions() map[string]*jsonschema.Schema {
-	defs := map[string]*jsonschema.Schema{"job": jobSchema(), "truncated": truncated()}
+	defs := map[string]*jsonschema.Schema{"job": jobSchema(), "truncated": truncated(), "log": feedLog()}
 	data := map[string][]string{} // of each message
 	for _, r := range rows {
 		if r.kind == job.KindCommCell {
@@ -87,6 +87,13 @@ func truncated() *jsonschema.Schema {
 	return s
 }
 
+func feedLog() *jsonschema.Schema {
+	s := schemaOf[Observed]("change").Properties["log"]
+	s.MinItems = jsonschema.Ptr(1)
+	annotate(s.Items, "feedEntry")
+	return s
+}
+
 func (r row) change() *jsonschema.Schema {
 	s := schemaOf[Observed]("change")
 	p := s.Properties
@@ -96,6 +103,7 @@ func (r row) change() *jsonschema.Schema {
 	} else {
 		p["detail"].Pattern, p["detail"].MaxLength = slugPattern, jsonschema.Ptr(64)
 	}
+	p["log"] = ref("log")
 	r.from.write(p["from"])
 	r.to.write(p["to"])
 	for _, extra := range []string{"vm", "code"} {

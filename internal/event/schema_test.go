@@ -12,7 +12,7 @@ import (
 func TestNotesAreOfMembers(t *testing.T) {
 	members := slices.Concat(
 		members[Event]("event"), members[JobData]("jobData"), members[Observed]("change"),
-		members[CommCellData]("commcellData"), members[job.Snapshot]("job"), members[job.VMCount]("vms"))
+		members[CommCellData]("commcellData"), members[job.Snapshot]("job"), members[job.VMCount]("vms"), members[job.FeedEntry]("feedEntry"))
 	for member, n := range notes {
 		if !slices.Contains(members, member) {
 			t.Errorf("a note on %s, which is no member", member)

@@ -19,7 +19,7 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 		o := longest(character)
 		reason, name := clipped(character, job.ReasonLimit), clipped(character, job.NameLimit)
 		c := job.Change{Kind: job.KindFailure, Detail: job.DetailReason, From: reason, To: reason, Code: name}
-		e, err := NewMinter(nil).Job(math.MaxUint64, c, o, o.Asked)
+		e, err := NewMinter(nil).Job(math.MaxUint64, c, o, o.Asked, longestLog(character, o.Asked)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,6 +68,13 @@ func longest(character string) job.Observation {
 	s.Reason = clipped(character, job.ReasonLimit)
 	s.VMs = &job.VMCount{Total: math.MaxInt, Failed: math.MaxInt}
 	return job.Observation{Snapshot: s, Asked: at, Answered: at}
+}
+
+// longestLog holds more entries than an event takes.
+func longestLog(character string, at time.Time) []job.FeedEntry {
+	return slices.Repeat([]job.FeedEntry{{
+		Code: clipped(character, job.FeedCodeLimit), Severity: job.FeedCritical, Time: at, Text: clipped(character, job.FeedTextLimit),
+	}}, 2*job.FeedLimit)
 }
 
 func clipped(character string, limit int) job.Text {

@@ -49,8 +49,14 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		p.Counts.poll("unchanged")
 		return nil
 	}
+	if len(look.Changes) > 0 {
+		look.Log = p.feed.log.until(j.id.Number, seen.Answered)
+	}
 	if err := p.Store.Commit(look); err != nil {
 		return wrapStore(err)
+	}
+	if len(look.Changes) > 0 {
+		p.feed.log.told(j.id.Number, seen.Answered)
 	}
 	p.Counts.poll("ok")
 	p.Counts.events(look.Changes, look.NotBefore, seen.Answered)

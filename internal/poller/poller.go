@@ -52,6 +52,9 @@ type Config struct {
 	StallAfter     time.Duration // an active job without progress for so long is stalled; 0: none is
 	LostAfter      time.Duration // a job not known for so long, and three times in a row, is lost; 0: none is
 	Meter          Meter         // may be nil
+
+	Feed      Feed          // names jobs that have just changed; may be nil
+	FeedEvery time.Duration // how often it is read; 0: never
 }
 
 // Poller follows one CommCell.
@@ -73,6 +76,7 @@ type Poller struct {
 	badLists int       // in a row that failed
 	blank    bool      // the last tick found that the CommServe has forgotten everything
 	urgent   chan job.ID
+	feed     feed
 
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 
@@ -112,7 +116,7 @@ func New(c Config) *Poller {
 }
 
 // Run polls at once, and then on schedule until ctx ends; meanwhile it looks at once at what LookNow
-// names.
+// and the feed name.
 func (p *Poller) Run(ctx context.Context) error {
 	if err := p.Store.Configure(p.CommCell, p.Jobs); err != nil {
 		return err
@@ -120,6 +124,7 @@ func (p *Poller) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.tickOnSchedule(ctx) })
 	group.Go(func() error { return p.lookWhenTold(ctx) })
+	group.Go(func() error { return p.followFeed(ctx) })
 	return group.Wait()
 }
 

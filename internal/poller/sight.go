@@ -82,6 +82,7 @@ func (p *Poller) forgetSight(id job.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.sights, id.Number)
+	p.feed.log.forget(id.Number)
 }
 
 // lookedAt settles what has changed of the job's line before the look.

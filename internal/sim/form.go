@@ -56,7 +56,7 @@ func formOf(f Fault) faultForm {
 // kindOf takes an underscore for a hyphen.
 func kindOf(name string) FaultKind { return FaultKind(strings.ReplaceAll(name, "_", "-")) }
 
-var operations = []Op{OpLogin, OpLogout, OpRenewLogin, OpRenewPair, OpJobDetails, OpList, OpJobs, OpSummary, OpCommServ}
+var operations = []Op{OpLogin, OpLogout, OpRenewLogin, OpRenewPair, OpJobDetails, OpList, OpJobs, OpSummary, OpCommServ, OpEvents}
 
 // check says what of a Fault that somebody typed cannot be.
 func (f *Fault) check() error {

@@ -22,6 +22,7 @@ const (
 	OpJobs       Op = "Jobs"     // POST Jobs
 	OpSummary    Op = "Job/{id}" // GET Job/1248
 	OpCommServ   Op = "CommServ"
+	OpEvents     Op = "Events" // GET Events: the feed
 	OpNone       Op = "not found"
 )
 
@@ -34,6 +35,7 @@ var roots = map[Op]string{
 	OpJobs:       "JobManager_JobListResponse",
 	OpSummary:    "JobManager_JobListResponse",
 	OpCommServ:   "App_GetCommServPropertiesResponse",
+	OpEvents:     "EVGui_GetEventsResponse",
 }
 
 // ServeHTTP answers under every base path: /webconsole/api/, /SearchSvc/CVWebService.svc/, /.
@@ -109,9 +111,13 @@ func (s *Sim) operate(req *request, broken *strike) answer {
 		return s.summary(req, broken)
 	case OpCommServ:
 		return s.commServ()
+	case OpEvents:
+		return s.feed(readFeedQuery(req.Request))
 	}
-	return refused(http.StatusNotFound, nested("There is no such operation.", 404))
+	return noSuchOperation
 }
+
+var noSuchOperation = refused(http.StatusNotFound, nested("There is no such operation.", 404))
 
 func (s *Sim) jobDetails(req *request, broken *strike) answer {
 	m, known := s.asked(req, broken)

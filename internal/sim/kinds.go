@@ -17,6 +17,7 @@ const (
 	TooMany       FaultKind = "too-many-requests"
 	LoginPage     FaultKind = "login-page"
 	ErrorDocument FaultKind = "error-document"
+	AccessDenied  FaultKind = "access-denied"
 	Empty         FaultKind = "empty"
 	EmptyObject   FaultKind = "empty-object"
 	Null          FaultKind = "null"
@@ -54,7 +55,7 @@ var (
 	ofOneJob = []Op{OpJobDetails, OpSummary}
 	ofLists  = []Op{OpList, OpJobs}
 	ofLogin  = []Op{OpLogin}
-	ofTokens = []Op{OpLogout, OpJobDetails, OpList, OpJobs, OpSummary, OpCommServ}
+	ofTokens = []Op{OpLogout, OpJobDetails, OpList, OpJobs, OpSummary, OpCommServ, OpEvents}
 )
 
 var traits = []trait{
@@ -65,6 +66,7 @@ var traits = []trait{
 	{TooMany, "HTTP 429, or code, with a Retry-After of delay", http.StatusTooManyRequests, nil},
 	{LoginPage, "HTTP 200 with an HTML login page", 0, nil},
 	{ErrorDocument, "HTTP 200 with an error as the document", 0, nil},
+	{AccessDenied, "HTTP 200, or code, with Access denied and errorCode 5", http.StatusOK, nil},
 	{Empty, "HTTP 200 without a body", 0, nil},
 	{EmptyObject, "HTTP 200 with {} or an empty root element", 0, nil},
 	{Null, "HTTP 200 with null, or an empty root element", 0, nil},

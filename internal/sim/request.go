@@ -88,7 +88,7 @@ func operation(method, name string) (Op, int64) {
 	switch op := Op(name); {
 	case method == http.MethodPost && slices.Contains(posts, op):
 		return op, 0
-	case method == http.MethodGet && (op == OpList || op == OpCommServ):
+	case method == http.MethodGet && (op == OpList || op == OpCommServ || op == OpEvents):
 		return op, 0
 	case method == http.MethodGet && strings.HasPrefix(name, "Job/"):
 		if id, err := strconv.ParseInt(name[len("Job/"):], 10, 64); err == nil {

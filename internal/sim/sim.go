@@ -36,6 +36,7 @@ type Config struct {
 	// The CommServe's clock shows Start + Clock()/Speed, so that what is fast are the jobs' lives.
 	Clock func() time.Duration
 
+	NoFeed   bool              // a release without GET Events
 	NoRecord bool              // keep no Served, for long runs; Counts go on
 	Log      func(line string) // is told of each request; nil for none
 }

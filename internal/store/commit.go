@@ -74,11 +74,12 @@ type Look struct {
 	Known     Known // as recalled before
 	Seen      job.Observation
 	Changes   []job.Change
-	NotBefore time.Time // the changes came after; zero: unknown
-	Still     time.Time // since when the job shows this progress; zero: unknown, or not active
-	Missed    bool      // the CommServe did not know the job: Seen holds what was last seen of it
-	Finish    bool      // the job's end is told with this: look at it once more, unless it is configured
-	Leave     bool      // look at it no more, unless it is configured
+	NotBefore time.Time       // the changes came after; zero: unknown
+	Log       []job.FeedEntry // that each of the events carries
+	Still     time.Time       // since when the job shows this progress; zero: unknown, or not active
+	Missed    bool            // the CommServe did not know the job: Seen holds what was last seen of it
+	Finish    bool            // the job's end is told with this: look at it once more, unless it is configured
+	Leave     bool            // look at it no more, unless it is configured
 }
 
 // Told is what will have been told. A job that is seen again need not differ from what was told before it
@@ -105,7 +106,7 @@ func (s *Store) Commit(l Look) error {
 		return snapshot
 	}
 	for _, c := range l.Changes {
-		e, err := s.mint.Job(next.nextSequence(), c, l.Seen, l.NotBefore)
+		e, err := s.mint.Job(next.nextSequence(), c, l.Seen, l.NotBefore, l.Log...)
 		if err != nil {
 			return err
 		}

@@ -53,24 +53,37 @@ func vmFailed(t *testing.T) []byte {
 		job.Snapshot{State: "Running", Machines: []job.VM{{Name: "mail", Reason: "disk full"}}, Truncated: []string{"client", "vms"}})
 }
 
+func withLog(t *testing.T, log ...job.FeedEntry) []byte {
+	t.Helper()
+	o := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 1248, State: "Killed"}, Answered: at}
+	o.Snapshot.Settle()
+	e, err := event.NewMinter(nil).Job(3, job.Change{Kind: "state", Detail: "killed", From: "Running", To: "Killed"}, o, time.Time{}, log...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encode(t, e)
+}
+
 func TestSchemaAcceptsWhatCanBeSent(t *testing.T) {
 	long := job.Text(strings.Repeat("ä", 100))
 	for subject, message := range map[string][]byte{
 		"jobs.prod.1248.fall%2Eexample%2Ecom.state.completed": completed(t),
 		"acme.jobs.prod.1248.-.failure.vm":                    vmFailed(t),
-		"commcells.prod.unreachable":                          ofCommCell(t, "unreachable", "no route to host"),
-		"acme.eu.commcells.prod.reachable":                    ofCommCell(t, "reachable", ""),
-		"jobs.prod.1248.-.phase.archive_index":                minted(t, job.Change{Kind: "phase", Detail: "archive_index", To: "Archive Index"}, job.Snapshot{}),
-		"jobs.prod.1248.-.state.完了しました":                       minted(t, job.Change{Kind: "state", Detail: "完了しました", To: "完了しました"}, job.Snapshot{State: "完了しました"}),
-		"jobs.prod.1248.-.state.unknown":                      minted(t, job.Change{Kind: "state", Detail: job.Slug("…!"), To: "…!"}, job.Snapshot{State: "…!"}),
-		"jobs.prod.1248.-.phase." + job.Slug(long):            minted(t, job.Change{Kind: "phase", Detail: job.Slug(long), To: long}, job.Snapshot{}),
-		"jobs.prod.1248.-.failure.state":                      minted(t, job.Change{Kind: "failure", Detail: "state", To: "Failed"}, job.Snapshot{State: "Failed"}),
-		"jobs.prod.1248.-.failure.items":                      minted(t, job.Change{Kind: "failure", Detail: "items", To: "0 Folders, 2 Files"}, job.Snapshot{Failures: "0 Folders, 2 Files"}),
-		"jobs.prod.1248.-.failure.reason":                     minted(t, job.Change{Kind: "failure", Detail: "reason", To: "no media", Code: "19:579"}, job.Snapshot{Reason: "no media"}),
-		"jobs.prod.1248.-.watch.attempt":                      minted(t, job.Change{Kind: "watch", Detail: "attempt", From: "1", To: "2"}, job.Snapshot{Attempt: new(int64(2))}),
-		"jobs.prod.1248.-.watch.resumed":                      minted(t, job.Change{Kind: "watch", Detail: "resumed"}, job.Snapshot{State: "Running"}),
-		"jobs.prod.1248.-.watch.lost":                         worrying(t, minted(t, job.Change{Kind: "watch", Detail: "lost"}, job.Snapshot{})),
-		"jobs.prod.1248.-.watch.stalled":                      worrying(t, minted(t, job.Change{Kind: "watch", Detail: "stalled"}, job.Snapshot{State: "Running"})),
+		"jobs.prod.1248.-.state.killed": withLog(t, job.FeedEntry{Code: "19:1081", Severity: job.FeedInfo, Time: at, Text: "Killed by admin."},
+			job.FeedEntry{Time: at, Text: "Of no severity."}),
+		"commcells.prod.unreachable":               ofCommCell(t, "unreachable", "no route to host"),
+		"acme.eu.commcells.prod.reachable":         ofCommCell(t, "reachable", ""),
+		"jobs.prod.1248.-.phase.archive_index":     minted(t, job.Change{Kind: "phase", Detail: "archive_index", To: "Archive Index"}, job.Snapshot{}),
+		"jobs.prod.1248.-.state.完了しました":            minted(t, job.Change{Kind: "state", Detail: "完了しました", To: "完了しました"}, job.Snapshot{State: "完了しました"}),
+		"jobs.prod.1248.-.state.unknown":           minted(t, job.Change{Kind: "state", Detail: job.Slug("…!"), To: "…!"}, job.Snapshot{State: "…!"}),
+		"jobs.prod.1248.-.phase." + job.Slug(long): minted(t, job.Change{Kind: "phase", Detail: job.Slug(long), To: long}, job.Snapshot{}),
+		"jobs.prod.1248.-.failure.state":           minted(t, job.Change{Kind: "failure", Detail: "state", To: "Failed"}, job.Snapshot{State: "Failed"}),
+		"jobs.prod.1248.-.failure.items":           minted(t, job.Change{Kind: "failure", Detail: "items", To: "0 Folders, 2 Files"}, job.Snapshot{Failures: "0 Folders, 2 Files"}),
+		"jobs.prod.1248.-.failure.reason":          minted(t, job.Change{Kind: "failure", Detail: "reason", To: "no media", Code: "19:579"}, job.Snapshot{Reason: "no media"}),
+		"jobs.prod.1248.-.watch.attempt":           minted(t, job.Change{Kind: "watch", Detail: "attempt", From: "1", To: "2"}, job.Snapshot{Attempt: new(int64(2))}),
+		"jobs.prod.1248.-.watch.resumed":           minted(t, job.Change{Kind: "watch", Detail: "resumed"}, job.Snapshot{State: "Running"}),
+		"jobs.prod.1248.-.watch.lost":              worrying(t, minted(t, job.Change{Kind: "watch", Detail: "lost"}, job.Snapshot{})),
+		"jobs.prod.1248.-.watch.stalled":           worrying(t, minted(t, job.Change{Kind: "watch", Detail: "stalled"}, job.Snapshot{State: "Running"})),
 	} {
 		Valid(t, subject, nil, message)
 		if !accepted(t, message) {
@@ -125,12 +138,16 @@ func TestSchemaRefuses(t *testing.T) {
 		t.Fatal("refused with what is there already")
 	}
 	state, vm, down := completed(t), vmFailed(t), ofCommCell(t, "unreachable", "no route to host")
+	loud := map[string]any{"code": "19:1081", "severity": "loud", "time": "2026-11-23T14:00:00Z", "text": "Killed."}
 	for _, row := range []struct {
 		message []byte
 		path    string
 		value   any
 	}{
 		{state, "specversion", "0.3"},
+		{state, "data.change.log", []any{}},
+		{state, "data.change.log", []any{loud}},
+		{state, "data.change.log", []any{map[string]any{"code": "19:1081"}}},
 		{state, "id", "000000000001"},
 		{state, "id", "q7m2xk3vb4t6hs5c-1"},
 		{state, "id", 1},

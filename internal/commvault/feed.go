@@ -1,0 +1,243 @@
+package commvault
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"jobwatch/internal/job"
+)
+
+// FeedEntry is one of the CommServe's own events (GET Events).
+type FeedEntry struct {
+	ID        int64    // grows; 0: newer releases give some entries none
+	Job       int64    // that it names; 0: none
+	Subsystem job.Text // JobManager, MediaManager, …
+	job.FeedEntry
+}
+
+// OfJobManager says whether the entry tells what became of the job that it names.
+func (e *FeedEntry) OfJobManager() bool {
+	if e.Subsystem == "" {
+		return e.Job != 0 && strings.HasPrefix(string(e.Code), jobManagerCodes)
+	}
+	return e.Job != 0 && strings.EqualFold(string(e.Subsystem), "JobManager")
+}
+
+const jobManagerCodes = "19:" // the workflow engine writes such too
+
+// FeedMark is how far the feed has been read. The zero FeedMark is before the first request.
+type FeedMark struct {
+	from     time.Time           // of the newest entry seen, by the CommServe's clock
+	id       int64               // the highest one seen
+	nameless map[uint64]struct{} // entries without an id that the last answer showed
+}
+
+// Begun says whether a request has set the mark.
+func (m FeedMark) Begun() bool { return !m.from.IsZero() }
+
+const (
+	feedPage = 1000 // entries in one answer, the newest ones; what more there was between two requests is left to the ticks
+
+	// Entries are written by many machines: one may come after another and bear an earlier time.
+	feedOverlap = time.Minute
+
+	// How far back the first request looks, which only finds the newest entry; also how far from our clock
+	// an entry's time may lie. One from far ahead would end the feed until then.
+	feedReach = 24 * time.Hour
+)
+
+// Feed asks once for the entries since the mark, and gives the new ones, the oldest first, with the mark to go on
+// from. The first request sets the mark, and gives none. Where there is an error, the mark is the one given.
+//
+// The time asked for is always the CommServe's own, of an entry that it has shown. What is new is told by ids, and
+// where there is none by what the last answer showed.
+func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMark, error) {
+	var entries []FeedEntry
+	from := since.from.Add(-feedOverlap)
+	if !since.Begun() {
+		from = time.Now().Add(-feedReach)
+	}
+	q := query{operation: "Events", method: http.MethodGet, path: fmt.Sprintf("/Events?fromTime=%d", from.Unix()), entries: feedPage}
+	q.decode = func(body []byte) (err error) {
+		entries, err = decodeFeed(body)
+		return err
+	}
+	if _, err := c.ask(ctx, q); err != nil {
+		return nil, since, err
+	}
+	fresh, next := since.sift(entries, time.Now().Add(feedReach))
+	if !since.Begun() {
+		next.from = cmp.Or(next.from, from)
+		return nil, next, nil
+	}
+	return fresh, next, nil
+}
+
+// sift gives the entries that are new, and the mark behind them. An id below the highest is new too where its time is
+// later than all that were seen: then the CommServe's database was restored, and counts anew.
+func (m FeedMark) sift(entries []FeedEntry, latest time.Time) (fresh []FeedEntry, next FeedMark) {
+	if len(entries) == 0 {
+		return nil, m
+	}
+	next = FeedMark{from: m.from, nameless: map[uint64]struct{}{}}
+	for i := range entries {
+		e := &entries[i]
+		later := e.Time.Before(latest)
+		isNew := e.ID > m.id || later && e.Time.After(m.from)
+		if e.ID == 0 {
+			digest := e.digest()
+			_, seen := m.nameless[digest]
+			_, twice := next.nameless[digest]
+			next.nameless[digest] = struct{}{}
+			isNew = !seen && !twice
+		}
+		if isNew {
+			fresh = append(fresh, *e)
+		}
+		next.id = max(next.id, e.ID)
+		if later && e.Time.After(next.from) {
+			next.from = e.Time
+		}
+	}
+	next.id = cmp.Or(next.id, m.id)
+	return fresh, next
+}
+
+func (e *FeedEntry) digest() uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d\x00%d\x00%s\x00%s", e.Time.Unix(), e.Job, e.Code, e.Text)
+	return h.Sum64()
+}
+
+// feedRoot is a guess, as commServRoot is; any other root that no other answer has will do.
+const feedRoot = "EVGui_GetEventsResponse"
+
+type feedAnswer struct {
+	Entries list[feedLine] `json:"commservEvents"`
+	complaint
+}
+
+type feedLine struct {
+	ID          integer `json:"id"`
+	Job         integer `json:"jobId"`
+	Code        text    `json:"eventCodeString"`
+	Number      integer `json:"eventCode"`
+	Severity    integer `json:"severity"`
+	Subsystem   text    `json:"subsystem"`
+	Description text    `json:"description"`
+	Time        integer `json:"timeSource"`
+}
+
+// decodeFeed gives the entries in the order of their ids and times. One without both cannot be told from one seen
+// before; an answer without any has no member commservEvents.
+func decodeFeed(body []byte) ([]FeedEntry, error) {
+	answer, err := parse[feedAnswer](body, feedRootOf(body))
+	switch {
+	case err != nil:
+		return nil, err
+	case !answer.present():
+		return nil, notAnAnswer("JSON that is no object")
+	}
+	if words := answer.is.words(); len(answer.is.Entries) == 0 && words != "" {
+		e := notAnAnswer("an error instead of events")
+		e.Words = words
+		return nil, e
+	}
+	var entries []FeedEntry
+	for i := range answer.is.Entries {
+		if e := answer.is.Entries[i].entry(); e.ID != 0 || !e.Time.IsZero() {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b FeedEntry) int {
+		if a.ID == 0 || b.ID == 0 {
+			return a.Time.Compare(b.Time)
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	return entries[max(0, len(entries)-feedPage):], nil
+}
+
+// feedRootOf takes any root element but those of answers to something else, and of web pages.
+func feedRootOf(body []byte) string {
+	switch root := firstElement(withoutDeclaration(bare(body))); {
+	case root == "", root == detailsRoot, root == listRoot, root == loginRoot, root == renewRoot, root == errorRoot, strings.EqualFold(root, "html"):
+		return feedRoot
+	default:
+		return root
+	}
+}
+
+func (l *feedLine) entry() FeedEntry {
+	e := FeedEntry{Subsystem: clipped(l.Subsystem.words, job.FeedCodeLimit)}
+	if id := l.ID.positive(); id != nil {
+		e.ID = *id
+	}
+	if number := l.Job.positive(); number != nil {
+		e.Job = *number
+	}
+	if at := l.Time.time(); at != nil {
+		e.Time = *at
+	}
+	e.Code = clipped(either(l.Code, codeOf(l.Number)).words, job.FeedCodeLimit)
+	e.Severity = l.severity()
+	e.Text = clipped(plainText(l.Description.words), job.FeedTextLimit)
+	return e
+}
+
+func clipped(words string, limit int) job.Text {
+	cut, _ := job.Clip(words, limit)
+	return cut
+}
+
+// codeOf reads the code out of its number: the subsystem's stands in the upper bits.
+func codeOf(number integer) text {
+	n := number.positive()
+	if n == nil {
+		return text{}
+	}
+	return text{fmt.Sprintf("%d:%d", *n>>24, *n&(1<<24-1))}
+}
+
+var feedSeverities = map[int64]job.Text{0: job.FeedInfo, 3: job.FeedMinor, 6: job.FeedMajor, 9: job.FeedCritical}
+
+// severity is the word for the number, or for the next one below it; nothing where there is none.
+func (l *feedLine) severity() job.Text {
+	if l.Severity.value == nil {
+		return ""
+	}
+	for _, least := range slices.Backward(slices.Sorted(maps.Keys(feedSeverities))) {
+		if *l.Severity.value >= least {
+			return feedSeverities[least]
+		}
+	}
+	return job.FeedInfo
+}
+
+// FeedRefused says what an error of Feed means: surely that this user or this release has no feed; or that it may
+// be so, if it comes again and again; or neither, but something that passes or befalls all requests alike.
+func FeedRefused(err error) (surely, maybe bool) {
+	e, ours := errors.AsType[*Error](err)
+	if !ours {
+		return false, false
+	}
+	switch e.Kind {
+	case HTTP:
+		return e.Code/100 == 4 && e.Code != http.StatusRequestTimeout, false
+	case NotAnAnswer:
+		return e.Words != "" && !e.page, true
+	case TooLarge, Redirect:
+		return false, true
+	case Auth: // a fresh token is refused; where that is so for all requests, the CommCell does not answer
+		return false, e.Operation == "Events"
+	}
+	return false, false
+}

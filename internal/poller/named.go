@@ -1,0 +1,162 @@
+package poller
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+const namedJobs = 4000 // that wait for a look; what the feed names beyond them is left to the next tick
+
+// named are the jobs that the feed has named and that were not looked at since, and what it said of them. The
+// zero named is ready.
+type named struct {
+	mu   sync.Mutex
+	jobs map[int64][]job.FeedEntry // guarded by mu
+}
+
+func (n *named) add(number int64, said ...job.FeedEntry) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.jobs == nil {
+		n.jobs = map[int64][]job.FeedEntry{}
+	}
+	before, known := n.jobs[number]
+	if known || len(n.jobs) < namedJobs {
+		n.jobs[number] = newest(append(before, said...))
+	}
+}
+
+func (n *named) take() map[int64][]job.FeedEntry {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	jobs := n.jobs
+	n.jobs = nil
+	return jobs
+}
+
+func newest(entries []job.FeedEntry) []job.FeedEntry {
+	return slices.Clone(entries[max(0, len(entries)-job.FeedLimit):])
+}
+
+// lookAtNamed looks once at each job that the feed has named, however often it did. Whether the CommCell answers is
+// for the ticks to say, as is whether a job is lost.
+func (p *Poller) lookAtNamed(ctx context.Context) error {
+	jobs := p.feed.named.take()
+	t := newTick(p.Concurrency)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.Concurrency)
+	for _, number := range slices.Sorted(maps.Keys(jobs)) {
+		group.Go(func() error {
+			if ctx.Err() != nil || t.hopeless() {
+				return nil
+			}
+			return p.lookAtNamedJob(ctx, t, job.ID{CommCell: p.CommCell, Number: number}, jobs[number])
+		})
+	}
+	err := group.Wait()
+	for _, m := range t.missing {
+		p.report(ctx, m.trackedJob, m.err)
+	}
+	return err
+}
+
+func (p *Poller) lookAtNamedJob(ctx context.Context, t *tick, id job.ID, said []job.FeedEntry) error {
+	why, err := p.Store.WhyTracked(id)
+	if err == nil && why == "" {
+		why, err = p.discoverNamed(ctx, t, id, said)
+	}
+	if err != nil || why == "" {
+		return err
+	}
+	p.feed.log.add(id.Number, said)
+	if p.claimed(id) {
+		p.feed.named.add(id.Number) // that look may have been asked for before the change
+		return nil
+	}
+	if why == store.Closing {
+		why = store.Discovered // one look more: the closing one is still to come
+	}
+	return p.lookAt(ctx, t, trackedJob{id: id, why: why})
+}
+
+// discoverNamed tracks a job as the Job list would have it tracked at the next tick. A machine's own job, which no
+// list names, is its parent's affair.
+func (p *Poller) discoverNamed(ctx context.Context, t *tick, id job.ID, said []job.FeedEntry) (store.Why, error) {
+	if !p.Discover || p.feed.leftOut.has(id.Number) {
+		return "", nil
+	}
+	line, err := p.summary(ctx, id.Number)
+	if err != nil {
+		t.note(err)
+		return "", nil // the next list names it
+	}
+	if line.Parent != nil || p.Filter.LeftOutBy(&line) != "" {
+		p.feed.leftOut.add(id.Number)
+		return "", nil
+	}
+	if p.longOver(&line, said) {
+		return "", nil
+	}
+	if err := p.track([]commvault.Line{line}); err != nil {
+		return "", err
+	}
+	return p.Store.WhyTracked(id)
+}
+
+// longOver says whether a job ended so long before it was named that no list would name it: aged, say. Both times
+// are the CommServe's; a finished job is updated no more, and older releases tell no end.
+func (p *Poller) longOver(line *commvault.Line, said []job.FeedEntry) bool {
+	end := line.EndTime
+	if end == nil && job.LookUp(line.Status, false).Finished {
+		end = line.UpdateTime
+	}
+	return end != nil && len(said) > 0 && said[len(said)-1].Time.Sub(*end) > p.FinishedWithin
+}
+
+func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line, err error) {
+	if err = p.admit(ctx); err == nil {
+		line, err = p.Feed.Summary(ctx, number)
+	}
+	p.rest.heed(err)
+	return line, err
+}
+
+// claimed says whether somebody looks at the job now.
+func (p *Poller) claimed(id job.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.sights[id.Number]
+	return s != nil && s.claimed
+}
+
+// bounded is a set of jobs that begins anew when it is full. The zero bounded is ready.
+type bounded struct {
+	mu   sync.Mutex
+	jobs map[int64]struct{} // guarded by mu
+}
+
+const boundedJobs = 10_000
+
+func (b *bounded) add(number int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.jobs == nil || len(b.jobs) >= boundedJobs {
+		b.jobs = map[int64]struct{}{}
+	}
+	b.jobs[number] = struct{}{}
+}
+
+func (b *bounded) has(number int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, has := b.jobs[number]
+	return has
+}
