@@ -40,6 +40,13 @@ func TestCheck(t *testing.T) {
 			"failed   commcell prod: identity: the CommServe has the GUID ", "and not 1F-2; point url: back, or accept it with guid: "}},
 		{"a job that the CommServe does not know", func(p *place) { p.jobs = "[99]" }, done, []string{
 			"warning  commcell prod: job details: the CommServe does not know job 99, or does not show it to this user"}},
+		{"an old CommServe", func(p *place) {
+			play := sim.New(sim.Config{Password: "watcher-secret", Old: true})
+			play.Add(sim.Job{ID: 72, Client: "fall", Steps: []sim.Step{{State: "Running", Attempt: 1}}})
+			p.serves = play
+		}, done, []string{
+			"warning  commcell prod: attempts: the CommServe is too old to tell them", "(JobDetails of job 72: HTTP 400: Unknown member showAttempt.)",
+			"ok       commcell prod: job details: job 72 of fall is Running"}},
 		{"filters", func(p *place) { p.jobs = `[], discover: {include: {client: ["f*"]}}` }, done, []string{
 			"ok       commcell prod: job list: holds 1 jobs, 1 match the filters"}},
 		{"filters that leave out all", func(p *place) {
