@@ -44,6 +44,13 @@ func TestCheck(t *testing.T) {
 		{"a user who may not see the feed", func(p *place) {
 			p.serves.(*sim.Sim).Fault(sim.Fault{Kind: sim.AccessDenied, Op: sim.OpEvents, Rate: 1})
 		}, done, []string{"warning  commcell prod: feed: Events: an error instead of events: Access denied; ", "or set feed_every: 0"}},
+		{"an old CommServe", func(p *place) {
+			play := sim.New(sim.Config{Password: "watcher-secret", Old: true})
+			play.Add(sim.Job{ID: 72, Client: "fall", Steps: []sim.Step{{State: "Running", Attempt: 1}}})
+			p.serves = play
+		}, done, []string{
+			"warning  commcell prod: attempts: the CommServe is too old to tell them", "(JobDetails of job 72: HTTP 400: Unknown member showAttempt.)",
+			"ok       commcell prod: job details: job 72 of fall is Running"}},
 		{"filters", func(p *place) { p.jobs = `[], discover: {include: {client: ["f*"]}}` }, done, []string{
 			"ok       commcell prod: job list: holds 1 jobs, 1 match the filters"}},
 		{"filters that leave out all", func(p *place) {

@@ -103,9 +103,13 @@ func showJob(out io.Writer, l store.Listed) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	t = newTable(out, "MACHINE", "FAILURE", "AGENT", "STARTED", "ENDED")
+	t = newTable(out, "MACHINE", "JOB", "FAILURE", "AGENT", "STARTED", "ENDED")
 	for _, vm := range l.Snapshot.Machines {
-		t.row(vm.Name, strings.TrimSpace(string(vm.Reason)), string(vm.Agent), localTime(vm.StartTime), localTime(vm.EndTime))
+		own := ""
+		if vm.Job != nil {
+			own = job.ID{CommCell: l.Snapshot.CommCell, Number: *vm.Job}.String()
+		}
+		t.row(vm.Name, own, strings.TrimSpace(string(vm.Reason)), string(vm.Agent), localTime(vm.StartTime), localTime(vm.EndTime))
 	}
 	return t.end()
 }

@@ -74,6 +74,7 @@ type view struct {
 	state, phase, items, reason, code string
 	folders, files                    int
 	machines                          map[string]string
+	attempt                           int64
 }
 
 // due gives the changes that an answer owes against a view, and the view after them.
@@ -95,7 +96,8 @@ func (v view) due(a sim.Served) (changes []string, after view) {
 		}
 		v.state = a.State
 	}
-	if n := regexp.MustCompile(`\d+`).FindAllString(a.Failures, 2); len(n) == 2 {
+	again := a.Attempt > v.attempt // what it counts is for the next look
+	if n := regexp.MustCompile(`\d+`).FindAllString(a.Failures, 2); len(n) == 2 && !again {
 		folders, _ := strconv.Atoi(n[0])
 		files, _ := strconv.Atoi(n[1])
 		if folders > v.folders || files > v.files {
@@ -106,7 +108,7 @@ func (v view) due(a sim.Served) (changes []string, after view) {
 	v.machines = maps.Clone(v.machines)
 	before := len(changes)
 	for _, name := range slices.Sorted(maps.Keys(a.VMs)) {
-		if a.VMs[name] != v.machines[name] {
+		if a.VMs[name] != v.machines[name] && !again {
 			tell("failure.vm", name, v.machines[name], a.VMs[name])
 			if v.machines == nil {
 				v.machines = map[string]string{}
@@ -118,6 +120,14 @@ func (v view) due(a sim.Served) (changes []string, after view) {
 	if a.Reason != "" && !a.Finished && !v.sameReason(a) {
 		tell("failure.reason", "", v.reason, a.Reason)
 		v.reason, v.code = a.Reason, a.Code
+	}
+	if again {
+		from := ""
+		if v.attempt > 0 {
+			from = fmt.Sprint(v.attempt)
+		}
+		tell("watch", "", from, fmt.Sprint(a.Attempt))
+		v.attempt, v.items, v.folders, v.files, v.machines = a.Attempt, "", 0, 0, nil
 	}
 	return changes, v
 }

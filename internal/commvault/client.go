@@ -56,6 +56,7 @@ type Client struct {
 	timeout    time.Duration
 	http       *http.Client
 	session    *session
+	attempts   attemptsAsked
 	log        *slog.Logger
 	observe    func(operation string, code int, took time.Duration, err error)
 }
@@ -148,20 +149,26 @@ func webservice(text string) (string, error) {
 // A finished job's answer may carry no state; its summary does. That one is asked for then, and where
 // it cannot be had there is no observation.
 func (c *Client) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
-	var snapshot job.Snapshot
-	q := query{operation: "JobDetails", job: number, method: http.MethodPost, path: "/JobDetails", body: c.format.details(number, c.commcellID)}
-	q.decode = func(body []byte) (err error) {
-		snapshot, err = decodeDetails(c.commcell, number, body)
-		return err
-	}
-	asked, err := c.ask(ctx, q)
-	if err == nil && snapshot.State == "" && snapshot.EndTime != nil {
-		err = c.addState(ctx, &snapshot)
+	seen, err := c.details(ctx, number)
+	if err == nil && seen.Snapshot.State == "" && seen.Snapshot.EndTime != nil {
+		err = c.addState(ctx, &seen.Snapshot)
 	}
 	if err != nil {
 		return job.Observation{}, err
 	}
-	return job.Observation{Snapshot: snapshot, Asked: asked, Answered: time.Now().UTC()}, nil
+	seen.Answered = time.Now().UTC()
+	return seen, nil
+}
+
+func (c *Client) askDetails(ctx context.Context, number int64, attempts bool) (seen job.Observation, err error) {
+	body := c.format.details(number, c.commcellID, attempts)
+	q := query{operation: "JobDetails", job: number, method: http.MethodPost, path: "/JobDetails", body: body}
+	q.decode = func(body []byte) (err error) {
+		seen.Snapshot, err = decodeDetails(c.commcell, number, body)
+		return err
+	}
+	seen.Asked, err = c.ask(ctx, q)
+	return seen, err
 }
 
 func (c *Client) addState(ctx context.Context, snapshot *job.Snapshot) error {

@@ -15,14 +15,14 @@ func TestJobDetailsSendsWhatTheDocumentationSays(t *testing.T) {
 		body         string
 		header, want string
 	}{
-		"token":    {Config{}, `{"jobId":71}`, "Authtoken", secretToken},
-		"bearer":   {Config{Scheme: "bearer", Token: "abc\n"}, `{"jobId":71}`, "Authorization", "Bearer abc"},
-		"commcell": {Config{CommCellID: 6}, `{"jobId":71,"commcell":{"commCellId":6}}`, "Accept", "application/json"},
-		"type":     {Config{Format: "json"}, `{"jobId":71}`, "Content-Type", "application/json"},
-		"XML": {Config{Format: "xml"}, `<JobManager_JobDetailRequest jobId="71"></JobManager_JobDetailRequest>`,
+		"token":    {Config{}, `{"jobId":71,"showAttempt":true}`, "Authtoken", secretToken},
+		"bearer":   {Config{Scheme: "bearer", Token: "abc\n"}, `{"jobId":71,"showAttempt":true}`, "Authorization", "Bearer abc"},
+		"commcell": {Config{CommCellID: 6}, `{"jobId":71,"commcell":{"commCellId":6},"showAttempt":true}`, "Accept", "application/json"},
+		"type":     {Config{Format: "json"}, `{"jobId":71,"showAttempt":true}`, "Content-Type", "application/json"},
+		"XML": {Config{Format: "xml"}, `<JobManager_JobDetailRequest jobId="71" showAttempt="1"></JobManager_JobDetailRequest>`,
 			"Content-Type", "application/xml"},
 		"XML, commcell": {Config{Format: "xml", CommCellID: 6},
-			`<JobManager_JobDetailRequest jobId="71"><commcell commCellId="6"/></JobManager_JobDetailRequest>`, "Accept", "application/xml"},
+			`<JobManager_JobDetailRequest jobId="71" showAttempt="1"><commcell commCellId="6"/></JobManager_JobDetailRequest>`, "Accept", "application/xml"},
 	} {
 		row.config.Transport = commserve(func(r *http.Request) (int, string) {
 			if got := r.Method + " " + r.URL.String() + " " + sent(r); got != "POST https://cs.example.com/webconsole/api/JobDetails "+row.body {

@@ -32,11 +32,15 @@ func (f format) mediaType() string {
 	return "application/json"
 }
 
-// details is what POST JobDetails takes. The CommCell is named only where it is configured: old
-// releases do not know the member.
-func (f format) details(number, commcell int64) []byte {
+// details is what POST JobDetails takes. The CommCell is named only where it is configured, and attempts are
+// left out where the server refuses to tell them: old releases do not know these members.
+func (f format) details(number, commcell int64, attempts bool) []byte {
 	if f == inXML {
-		body := fmt.Appendf(nil, `<JobManager_JobDetailRequest jobId="%d">`, number)
+		body := fmt.Appendf(nil, `<JobManager_JobDetailRequest jobId="%d"`, number)
+		if attempts {
+			body = append(body, ` showAttempt="1"`...)
+		}
+		body = append(body, '>')
 		if commcell > 0 {
 			body = fmt.Appendf(body, `<commcell commCellId="%d"/>`, commcell)
 		}
@@ -45,6 +49,9 @@ func (f format) details(number, commcell int64) []byte {
 	body := fmt.Appendf(nil, `{"jobId":%d`, number)
 	if commcell > 0 {
 		body = fmt.Appendf(body, `,"commcell":{"commCellId":%d}`, commcell)
+	}
+	if attempts {
+		body = append(body, `,"showAttempt":true`...)
 	}
 	return append(body, '}')
 }

@@ -35,6 +35,7 @@ func (d *jobDetail) snapshot(commcell string) job.Snapshot {
 		s.StartTime = d.Detail.is.StartTime.time()
 	}
 	s.Failures = clip.name("failures", either(d.Detail.is.Failures, d.Progress.is.Failures))
+	s.Attempt = d.Attempts.number()
 	s.Machines = machines(d.Clients.is.Machines, &clip)
 	s.Truncated = clip.cut
 	s.Settle()

@@ -24,6 +24,7 @@ type jobDetail struct {
 	Progress section[progressInfo]     `json:"progressInfo"`
 	Detail   section[detailInfo]       `json:"detailInfo"`
 	Clients  section[clientStatusInfo] `json:"clientStatusInfo"`
+	Attempts attempts                  `json:"attemptsInfo"`
 }
 
 type generalInfo struct {

@@ -23,7 +23,7 @@ func Since(told job.Told, seen *job.Snapshot) []job.Change {
 	state(told, seen, tell)
 	phase(told, seen, tell)
 	failureState(told, seen, tell)
-	if newAttempt := attemptText(seen); newAttempt == "" || newAttempt == told.Attempt {
+	if !newAttempt(told, seen) {
 		items(told, seen, tell)
 		machines(told, seen, tell)
 	}
@@ -78,7 +78,8 @@ func machines(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
 			continue
 		}
 		tell(job.Change{
-			Kind: job.KindFailure, Detail: job.DetailVM, VM: vm.Name, From: told.VMs[vm.Name], To: vm.Reason,
+			Kind: job.KindFailure, Detail: job.DetailVM, From: told.VMs[vm.Name], To: vm.Reason,
+			VM: vm.Name, VMJob: vm.JobNumber(),
 		})
 	}
 }
@@ -103,14 +104,18 @@ func sameReason(told job.Told, text, code job.Text) bool {
 }
 
 func attempt(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
-	if number := attemptText(seen); number != "" && number != told.Attempt {
-		tell(job.Change{Kind: job.KindWatch, Detail: job.DetailAttempt, From: told.Attempt, To: number})
+	if newAttempt(told, seen) {
+		to := job.Text(strconv.FormatInt(*seen.Attempt, 10))
+		tell(job.Change{Kind: job.KindWatch, Detail: job.DetailAttempt, From: told.Attempt, To: to})
 	}
 }
 
-func attemptText(seen *job.Snapshot) job.Text {
+// newAttempt is one with a higher number than told: a lower one is an old entry that a phase shows again, or a list
+// of attempts that was cut.
+func newAttempt(told job.Told, seen *job.Snapshot) bool {
 	if seen.Attempt == nil {
-		return ""
+		return false
 	}
-	return job.Text(strconv.FormatInt(*seen.Attempt, 10))
+	last, err := strconv.ParseInt(string(told.Attempt), 10, 64)
+	return err != nil || *seen.Attempt > last
 }

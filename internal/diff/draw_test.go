@@ -51,12 +51,15 @@ var snapshots = rapid.Custom(func(t *rapid.T) job.Snapshot {
 	}
 	for _, name := range []string{"mail", "db", "fall.example.com"} { // a name stands once
 		if rapid.Bool().Draw(t, name) {
-			s.Machines = append(s.Machines, job.VM{Name: name, Reason: complaints.Draw(t, name+" complains")})
+			s.Machines = append(s.Machines, job.VM{Name: name, Job: own[name], Reason: complaints.Draw(t, name+" complains")})
 		}
 	}
 	s.Settle()
 	return s
 })
+
+// own are the jobs of machines that have one.
+var own = map[string]*int64{"db": new(int64(7002))}
 
 // looks is what is seen of one job, look by look; a look often shows what the one before showed.
 var looks = rapid.Custom(func(t *rapid.T) []job.Snapshot {

@@ -1,6 +1,12 @@
 package diff_test
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+
+	"jobwatch/internal/diff"
+	"jobwatch/internal/job"
+)
 
 func TestSinceFailureState(t *testing.T) {
 	running := state("Running")
@@ -78,6 +84,53 @@ func TestSinceMachines(t *testing.T) {
 			tells("failure.vm mail disk full→host down"),
 	} {
 		row.check(t)
+	}
+}
+
+// A machine that succeeds in a later attempt is told as failed once; one that fails again is told again.
+func TestSinceMachinesOfLaterAttempts(t *testing.T) {
+	failed := from(state("Running"), attempt(1), machine("mail", "disk full"), machine("db", "host down"))
+	again := failed.to(attempt(2), machine("mail", ""), machine("db", ""))
+	for _, row := range []row{
+		again.tells("watch.attempt 1→2"),
+		again.to(state("Completed")).tells("state.completed Running→Completed"),
+		again.to(machine("db", "host down")).tells("failure.vm db null→host down"),
+		again.to(machine("db", "host down")).to().tells(),
+		failed.to(attempt(2), machine("mail", "")).tells("watch.attempt 1→2"),
+		failed.to(attempt(2), machine("mail", "")).to().tells("failure.vm db null→host down"),
+		failed.to(machine("mail", "")).to(attempt(2)).to(machine("mail", "disk full")).
+			tells("failure.vm mail null→disk full", "failure.vm db null→host down"),
+	} {
+		row.check(t)
+	}
+}
+
+func TestAFailedMachineIsToldWithItsJob(t *testing.T) {
+	var seen job.Snapshot
+	for i := range int64(500) {
+		vm := job.VM{Name: fmt.Sprintf("vm-%03d", 499-i)}
+		if i%10 == 3 {
+			vm.Reason, vm.Job = "disk full", new(7000+i)
+		}
+		seen.Machines = append(seen.Machines, vm)
+	}
+	seen.Machines[493].Job = nil // an old server names none
+	seen.Settle()
+	found := diff.Since(job.Told{}, &seen)
+	if len(found) != 50 || seen.VMs.Failed != 50 {
+		t.Fatalf("%d changes, %d failed, want 50", len(found), seen.VMs.Failed)
+	}
+	for i, c := range found {
+		want := job.Change{Kind: "failure", Detail: "vm", To: "disk full", VM: fmt.Sprintf("vm-%03d", 496-10*i), VMJob: int64(7003 + 10*i)}
+		if i == 49 {
+			want.VMJob = 0
+		}
+		if c != want {
+			t.Errorf("change %d is %+v, want %+v", i, c, want)
+		}
+	}
+	if again := diff.Since(job.Told{}.TellAll(found, &seen), &seen); len(again) > 0 {
+		t.Errorf("told again: %+v", again[0])
 	}
 }
 

@@ -146,6 +146,10 @@ func attempt(number int64) mark {
 	return mark{fmt.Sprintf("attempt %d", number), func(s *job.Snapshot) { s.Attempt = &number }}
 }
 
+func noAttempt() mark {
+	return mark{"no attempt", func(s *job.Snapshot) { s.Attempt = nil }}
+}
+
 func ended() mark {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	return mark{"ended", func(s *job.Snapshot) { s.EndTime = &at }}

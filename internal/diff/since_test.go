@@ -63,6 +63,14 @@ func TestSinceAttempt(t *testing.T) {
 		one.to(attempt(2), failures("0 Folders, 0 Files"), machine("mail", "")).
 			to(failures("0 Folders, 1 Files"), machine("mail", "disk full")).
 			tells("failure.items null→0 Folders, 1 Files", "failure.vm mail null→disk full"),
+		one.to(attempt(2)).to(attempt(1)).
+			tells("failure.items null→0 Folders, 3 Files", "failure.vm mail null→disk full"), // no attempt is new
+		one.to(attempt(2)).to().to(attempt(1)).tells(),
+		one.to(attempt(2)).to().to(attempt(1)).to(attempt(2)).tells(),
+		one.to(noAttempt()).tells(),
+		one.to(noAttempt()).to(attempt(1)).tells(),
+		one.to(attempt(9)).to().to(attempt(10)).tells("watch.attempt 9→10"),
+		one.to(noAttempt(), failures("0 Folders, 4 Files")).tells("failure.items 0 Folders, 3 Files→0 Folders, 4 Files"),
 		one.to(attempt(2), reason("no media"), phase("Scan")).
 			tells("phase.scan null→Scan", "failure.reason null→no media", "watch.attempt 1→2"),
 	} {

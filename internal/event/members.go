@@ -53,6 +53,7 @@ var (
 		"change.from":       {text: "What was told before, in the CommServe's own words; null where nothing was."},
 		"change.to":         {text: "What is now, in the CommServe's own words."},
 		"change.vm":         {text: "The name of the virtual machine that failed."},
+		"change.vmJob":      {text: "The number of the virtual machine's own job; absent where it has none.", least: &one},
 		"change.code":       {text: "The error code of the reason; absent where it has none."},
 		"change.notBefore":  {text: "The change happened after this time; null where nothing earlier is known of the job."},
 		"change.observedAt": {text: "The change happened before this time."},

@@ -106,8 +106,8 @@ func (r row) change() *jsonschema.Schema {
 	p["log"] = ref("log")
 	r.from.write(p["from"])
 	r.to.write(p["to"])
-	for _, extra := range []string{"vm", "code"} {
-		if r.extra != extra {
+	for extra, of := range map[string]string{"vm": "vm", "vmJob": "vm", "code": "code"} {
+		if r.extra != of {
 			delete(p, extra)
 		}
 	}

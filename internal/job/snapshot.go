@@ -106,6 +106,14 @@ type VM struct {
 	PoweredOffSince *time.Time `json:"poweredOffSince"`
 }
 
+// JobNumber is that of the machine's own job, 0 where it has none.
+func (v *VM) JobNumber() int64 {
+	if v.Job == nil {
+		return 0
+	}
+	return *v.Job
+}
+
 // JobID names the job that the snapshot is of.
 func (s *Snapshot) JobID() ID { return ID{CommCell: s.CommCell, Number: s.Number} }
 

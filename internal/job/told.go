@@ -33,8 +33,9 @@ type Change struct {
 	Detail string `json:"detail"`
 	From   Text   `json:"from"`
 	To     Text   `json:"to"`
-	VM     string `json:"vm,omitempty"`   // failure.vm: the machine's name
-	Code   Text   `json:"code,omitempty"` // failure.reason: its error code
+	VM     string `json:"vm,omitempty"`    // failure.vm: the machine's name
+	VMJob  int64  `json:"vmJob,omitempty"` // failure.vm: the number of the machine's own job; 0: it has none
+	Code   Text   `json:"code,omitempty"`  // failure.reason: its error code
 }
 
 // Told is what the events of a job, in the order of the stream, have told of it. What vanishes

@@ -33,6 +33,9 @@ func (m *moment) jobDetail(w *writer) {
 	if m.VMs != nil {
 		w.object("clientStatusInfo", func() { m.machines.write(w) })
 	}
+	if m.tries > 0 {
+		m.attemptsInfo(w)
+	}
 }
 
 func (m *moment) progress(w *writer) {

@@ -8,7 +8,7 @@
 //	jobs.go     all jobs, those that arrive included
 //	request.go  what is asked, in either format; http.go who answers; answer.go out again
 //	login.go    tokens, lock-out
-//	details.go  the answer of POST JobDetails; machines.go its virtual machines
+//	details.go  the answer of POST JobDetails; machines.go its virtual machines, attempts.go its attempts
 //	list.go     the answers of GET Job, POST Jobs and GET Job/<id>; summary.go one line of them
 //	writer.go   the form of an answer, JSON or XML; values.go of each value in it, escape.go of texts;
 //	            kept.go what is written once

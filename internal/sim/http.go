@@ -120,13 +120,26 @@ func (s *Sim) operate(req *request, broken *strike) answer {
 var noSuchOperation = refused(http.StatusNotFound, nested("There is no such operation.", 404))
 
 func (s *Sim) jobDetails(req *request, broken *strike) answer {
+	if req.showAttempt && s.config.Old {
+		return tooOld[uint64(req.id)%uint64(len(tooOld))]
+	}
 	m, known := s.asked(req, broken)
 	if !known || req.commCellID != 0 && req.commCellID != s.config.CommCellID {
 		return ok(unknown[uint64(req.id)%uint64(len(unknown))])
 	}
+	if !req.showAttempt {
+		m.tries = 0
+	}
 	a := ok(m.details)
 	a.told = m.told()
 	return a
+}
+
+// tooOld holds ways to refuse a request that asks for attempts, one for each job.
+var tooOld = []answer{
+	refused(http.StatusBadRequest, complaint("Unknown member showAttempt.", 2)),
+	refused(http.StatusInternalServerError, nested("Unknown member showAttempt.", 500)),
+	ok(listed("Unknown member showAttempt.", 5)),
 }
 
 // unknown holds what CommServes were seen to say of a job that they do not know, one for each job.

@@ -36,6 +36,7 @@ type Step struct {
 	Reason   string        // why it is delayed, or failed
 	Code     string        // the reason's code: "19:579"
 	VMs      []VM
+	Attempt  int64 // sent to those who ask for it; 0: not told
 
 	Stalled bool // nothing progresses
 	Forgot  bool // the CommServe does not know the job

@@ -25,6 +25,7 @@ type stepForm struct {
 	Reason   string   `json:"reason"`
 	Code     string   `json:"code"`
 	VMs      []vmForm `json:"vms"`
+	Attempt  int64    `json:"attempt"`
 	Stalled  bool     `json:"stalled"`
 	Forgot   bool     `json:"forgot"`
 	Mute     bool     `json:"mute"`
@@ -66,17 +67,21 @@ func (form *jobForm) job(at time.Duration) (Job, error) {
 // aYear bounds what a clock can be asked for.
 const aYear = 365 * 24 * time.Hour
 
+const maxAttempts = 100 // each is an entry of every answer
+
 func (form *stepForm) step(at time.Duration) (Step, error) {
 	after := time.Duration(form.After)
 	switch {
 	case form.State == "" && !form.Forgot:
 		return Step{}, errors.New("state: it needs one, unless it is forgot")
+	case form.Attempt < 0 || form.Attempt > maxAttempts:
+		return Step{}, fmt.Errorf("attempt: it is from 0 to %d, not %d", maxAttempts, form.Attempt)
 	case after > aYear || after < -aYear:
 		return Step{}, fmt.Errorf("after: %v is more than a year off", after)
 	}
 	s := Step{
 		At: at + after, State: form.State, Phase: form.Phase, Failures: form.Failures, Reason: form.Reason,
-		Code: form.Code, Stalled: form.Stalled, Forgot: form.Forgot, Mute: form.Mute,
+		Code: form.Code, Attempt: form.Attempt, Stalled: form.Stalled, Forgot: form.Forgot, Mute: form.Mute,
 	}
 	for _, vm := range form.VMs {
 		s.VMs = append(s.VMs, VM(vm))

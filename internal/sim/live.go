@@ -43,6 +43,7 @@ type moment struct {
 	at      time.Duration
 	elapsed time.Duration
 	portion float64 // of the work that is done, 0 to 1
+	tries   int64   // Attempt, unless nobody asked
 }
 
 func newLive(config *Config, job Job) *live {
@@ -138,7 +139,7 @@ func (l *live) moment(at time.Duration) (moment, bool) {
 	}
 	now := step{Step: Step{At: at}}
 	now.follow(&l.steps[i])
-	return moment{live: l, step: &l.steps[i], at: at, elapsed: now.elapsed, portion: l.portion(now.worked)}, true
+	return moment{live: l, step: &l.steps[i], at: at, elapsed: now.elapsed, portion: l.portion(now.worked), tries: l.steps[i].Attempt}, true
 }
 
 // portion of a job without end never reaches 1, and never stands still.

@@ -35,6 +35,11 @@ var waits = []weighted[string]{{3, "Waiting"}, {1, "Queued"}}
 // partly is how a job ends of which some is missing.
 const partly = "Completed w/ one or more errors"
 
+// tellsAttempts says whether a job has more than one attempt, or may have.
+func (p plot) tellsAttempts(kind Kind) bool {
+	return p == suspended || p == interrupted || p == partial && kind == VirtualServer
+}
+
 // befall lets it happen, in the middle of the job's longest phase. It says whether the job has ended.
 func (p plot) befall(s *story) (ended bool) {
 	switch p {
@@ -46,6 +51,9 @@ func (p plot) befall(s *story) (ended bool) {
 		s.pause("Interrupt Pending", "Interrupted")
 	case partial:
 		s.lose()
+		if len(s.now.VMs) > 0 && s.rng.IntN(2) == 0 {
+			s.retry()
+		}
 	case committed:
 		s.lose()
 		s.stop("Committed")
@@ -94,6 +102,22 @@ func (s *story) pause(soon, then string) {
 	s.goOn(3, 5)
 	s.now.State = then
 	s.goOn(5, 15)
+	s.now.Attempt++
+}
+
+// retry begins a second attempt, in which the machines that failed succeed, but for the last of several.
+func (s *story) retry() {
+	s.now.State = "Waiting"
+	s.goOn(3, 5)
+	s.now.Attempt++
+	s.now.VMs = slices.Clone(s.now.VMs)
+	well := max(1, len(failing(s.now.VMs))-1)
+	for i, vm := range s.now.VMs {
+		if vm.Reason != "" && well > 0 {
+			s.now.VMs[i].Reason = ""
+			well--
+		}
+	}
 }
 
 // stop ends the job by somebody's hand, after it ran long enough to be seen.

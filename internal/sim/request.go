@@ -19,7 +19,8 @@ type request struct {
 	body []byte
 	xml  bool // the answer is to be XML
 
-	commCellID int64 // as JobDetails was told, else 0
+	commCellID  int64 // as JobDetails was told, else 0
+	showAttempt bool
 }
 
 // maxRequest is far above any request of this API.
@@ -55,6 +56,7 @@ func (req *request) readJob() error {
 	var wanted struct {
 		XMLName  xml.Name `json:"-" xml:"JobManager_JobDetailRequest"`
 		JobID    int64    `json:"jobId" xml:"jobId,attr"`
+		Attempts bool     `json:"showAttempt" xml:"showAttempt,attr"`
 		CommCell struct {
 			ID int64 `json:"commCellId" xml:"commCellId,attr"`
 		} `json:"commcell" xml:"commcell"`
@@ -64,7 +66,7 @@ func (req *request) readJob() error {
 		decode = xml.Unmarshal
 	}
 	err := decode(req.body, &wanted)
-	req.id, req.commCellID = wanted.JobID, wanted.CommCell.ID
+	req.id, req.commCellID, req.showAttempt = wanted.JobID, wanted.CommCell.ID, wanted.Attempts
 	return err
 }
 

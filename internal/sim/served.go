@@ -27,6 +27,7 @@ type Served struct {
 	Reason   string // progressInfo.reasonForJobDelay, U+FFFD for each byte that was no UTF-8
 	Code     string
 	VMs      map[string]string // of the machines that failed, the reasons; not to be changed
+	Attempt  int64             // 0: not told
 	Finished bool              // for good
 }
 
@@ -34,7 +35,7 @@ type Served struct {
 func (m *moment) told() *Served {
 	told := &Served{
 		Whole: utf8.ValidString(m.State + m.Phase), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
-		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing(), Finished: m.done,
+		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing(), Finished: m.done, Attempt: m.tries,
 	}
 	if m.Mute {
 		told.State, told.Phase, told.Reason = "", "", ""

@@ -28,6 +28,7 @@ type Config struct {
 	LockAfter       int           // wrong passwords that lock the account; default 5
 	LockTime        time.Duration // default 15m
 
+	Old        bool      // refuses requests that ask for attempts
 	CommCellID int64     // default 2
 	GUID       string    // the CommServe's; default: one made of the seed
 	Start      time.Time // what the CommServe's clock shows at New; default: now

@@ -30,6 +30,7 @@ func TestPage(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"shows what happens":   pageShowsWhatHappens,
 		"takes names for text": pageTakesNamesForText,
+		"links machines":       pageLinksMachines,
 		"comes back":           pageComesBack,
 		"with a token":         pageWithAToken,
 		"on a phone":           pageOnAPhone,
@@ -116,6 +117,23 @@ func (b *tab) clean() {
 	if len(b.errors) > 0 {
 		b.Errorf("the page's console says:\n%s", strings.Join(b.errors, "\n"))
 	}
+}
+
+// pageLinksMachines leads from a machine that failed to its own job, and from that to the job of all machines.
+func pageLinksMachines(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	child := job.Snapshot{Number: 72, State: "Running", Client: "mail", ParentJob: new(int64(71))}
+	w.commServe.is(child)
+	w.sees(child)
+	b := w.opens(browser, w.url)
+	b.shows(`document.querySelector("#jobs td.client a")?.getAttribute("href") === "/api/v1/jobs/prod/71"`)
+	b.has("#jobs td.client", "mail of prod/71")
+	parent := running(71)
+	parent.Machines = []job.VM{{Name: "mail", Job: new(int64(72)), Reason: "no disk"}, {Name: "db", Job: new(int64(73)), Reason: "no host"}}
+	w.sees(parent)
+	b.has("#events", "mail: no disk", "db: no host")
+	b.shows(`[...document.querySelectorAll("#events .what a")].map((a) => a.textContent + " " + a.getAttribute("href")).join() === "mail /api/v1/jobs/prod/72"`)
+	b.clean()
 }
 
 func pageShowsWhatHappens(t *testing.T, browser context.Context) {

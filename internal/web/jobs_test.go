@@ -118,6 +118,8 @@ func TestJob(t *testing.T) {
 	vm.Machines = []job.VM{{Name: "sk-vm1", Reason: "no disk"}, {Name: "sk-vm2"}}
 	w.sees(vm)
 	w.sees(running(72))
+	linked := job.Snapshot{Number: 73, State: "Running", ParentJob: new(int64(70)), Machines: []job.VM{{Name: "sk-vm3", Job: new(int64(74))}}}
+	w.sees(linked)
 	w.sent()
 	var whole wholeJob
 	w.getJSON("/api/v1/jobs/prod/71", &whole)
@@ -126,6 +128,9 @@ func TestJob(t *testing.T) {
 	}
 	if whole.Told.State != "Running" || whole.Told.VMs["sk-vm1"] != "no disk" || whole.Sequence != 3 || whole.Unsent != 0 || *whole.Tracked != "discovered" {
 		t.Errorf("got told %+v, sequence %d, unsent %d", whole.Told, whole.Sequence, whole.Unsent)
+	}
+	if _, body := w.get("/api/v1/jobs/prod/73"); !strings.Contains(body, `"parentJob":70,`) || !strings.Contains(body, `"name":"sk-vm3","guid":null,"job":74,`) {
+		t.Errorf("no links in %s", body)
 	}
 	if _, body := w.get("/api/v1/jobs/prod/72"); !strings.Contains(body, `"machines":[]`) {
 		t.Errorf("a job without machines: %s", body)

@@ -40,7 +40,10 @@ function fill(row, job) {
   const [name, client, operation, state, phase, done, reason] = row.cells;
   row.className = [job.stateClass ?? "unknown", job.terminal ? "ended" : "", marks[job.stateClass] ?? ""].join(" ");
   name.firstChild.textContent = keyOf(job);
-  client.textContent = job.client ?? "–";
+  client.firstChild.textContent = job.client ?? "–";
+  if (job.parentJob && !client.querySelector("a")) {
+    client.append(" of ", linkTo({ commcell: job.commcell, id: job.parentJob }, `${job.commcell}/${job.parentJob}`));
+  }
   operation.textContent = operationOf(job);
   state.textContent = job.state ?? (job.snapshotAt ? "no state told" : "not asked yet");
   phase.textContent = job.phase ?? "";
@@ -59,10 +62,15 @@ function fill(row, job) {
 function newRow(job) {
   const row = element("tr");
   for (const name of ["name", "client", "operation", "state", "phase", "done", "reason"]) row.append(element("td", name));
-  const link = element("a");
-  link.href = `/api/v1/jobs/${encodeURIComponent(job.commcell)}/${encodeURIComponent(job.id)}`;
-  row.cells[0].append(link);
+  row.cells[0].append(linkTo(job));
+  row.cells[1].append("–");
   return row;
+}
+
+function linkTo(job, text) {
+  const link = element("a", "", text);
+  link.href = `/api/v1/jobs/${encodeURIComponent(job.commcell)}/${encodeURIComponent(job.id)}`;
+  return link;
 }
 
 function drawJobs() {
@@ -112,14 +120,20 @@ function drawSoon() {
 
 // ---- events
 
-function words(change) {
+function words(change, commcell) {
   const what = element("p", "what");
   const kind = change.kind === "failure" || change.kind === "watch" ? `${change.kind} ${change.detail}` : change.kind;
   what.append(element("span", "kind", kind));
-  if (change.vm) what.append(`${change.vm}: `);
+  if (change.vm) what.append(machine(change, commcell), ": ");
   if (change.from) what.append(`${change.from} → `);
   what.append(element("span", "to", change.to ?? ""));
   return what;
+}
+
+// machine leads to the machine's own job, where that is known here.
+function machine(change, commcell) {
+  const own = jobs.get(`${commcell}/${change.vmJob}`);
+  return own ? linkTo(own, change.vm) : change.vm;
 }
 
 function showEvent(event) {
@@ -132,7 +146,7 @@ function showEvent(event) {
   const time = element("time", "", new Date(event.time).toLocaleTimeString());
   time.dateTime = event.time;
   item.append(time);
-  item.append(job ? words(data.change) : words({ kind: data.detail, to: data.reason }));
+  item.append(job ? words(data.change, job.commcell) : words({ kind: data.detail, to: data.reason }));
   const list = at("events");
   list.prepend(item);
   while (list.children.length > eventsShown) list.lastChild.remove();
