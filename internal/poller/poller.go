@@ -44,7 +44,7 @@ type Config struct {
 	Filter         Filter        // which of them
 	FinishedWithin time.Duration // how far back the list goes, or further: to the last one read
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
-	Concurrency    int           // requests under way at once; default 8
+	Concurrency    int           // requests under way at once, at most; default 8
 	RateLimit      float64       // requests a second; 0: none
 	Timeout        time.Duration // that the Source gives one request, for FreshUntil to judge by
 	StallAfter     time.Duration // an active job without progress for so long is stalled; 0: none is
@@ -59,6 +59,7 @@ type Poller struct {
 
 	id      job.ID // of the CommCell itself
 	limiter *rate.Limiter
+	load    *load
 	rest    rest
 	bridge  bridge
 	sifted  bool      // the filter has been judged
@@ -93,6 +94,7 @@ func New(c Config) *Poller {
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
 		limiter: rate.NewLimiter(limit, 1),
+		load:    newLoad(c.Concurrency),
 		urgent:  make(chan job.ID, urgentJobs),
 		sights:  map[int64]*sight{},
 	}
@@ -150,7 +152,7 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 
 // Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
 func (p *Poller) Poll(ctx context.Context) (err error) {
-	t := newTick(p.Concurrency)
+	t := newTick(p.Limit())
 	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
 	up, err := p.identify(ctx, t)
 	if err == nil && up {
@@ -164,6 +166,7 @@ func (p *Poller) Poll(ctx context.Context) (err error) {
 	}
 	if t.asked > 0 && t.answers == 0 {
 		p.identified.Store(false) // who answers next may be another
+		p.load.begin()
 	}
 	if err := p.forget(); err != nil {
 		return err
