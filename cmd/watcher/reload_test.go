@@ -80,7 +80,7 @@ func TestReload(t *testing.T) {
 	w.hangUp()
 	w.says("the configuration is the one in force")
 
-	w.edit("[71, 72]", "[71, 72, 73]", "\nnats:", "\ncluster: {instance: a}\nnats:")
+	w.edit("[71, 72]", "[71, 72, 73]", "\nhttp:", "\ncluster: {instance: a}\nhttp:")
 	w.says("cluster.instance is accepted but not yet in force")
 	w.until("73, added without a signal, is asked for", func() bool { return asked(play, 73) > 0 })
 

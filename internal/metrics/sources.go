@@ -32,6 +32,7 @@ var (
 	outboxOldest  = describe("outbox_oldest_seconds", "Age of the oldest event that waits for the broker; 0: none waits.")
 	tracked       = describe("tracked_jobs", "Jobs looked at, by the class of their state (unknown: also those without an answer yet).", "commcell", "class")
 	up            = describe("commcell_up", "1: the last tick that asked the CommServe got an answer; 0: it got none.", "commcell")
+	limit         = describe("request_limit", "Requests under way at once at most: concurrency, or less while the CommServe bears less.", "commcell")
 	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
 )
 
@@ -50,7 +51,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, outboxEvents, outboxOldest, tracked, up, leases} {
+	for _, d := range []*prometheus.Desc{published, publishErrors, outboxEvents, outboxOldest, tracked, up, limit, leases} {
 		to <- d
 	}
 }
@@ -76,6 +77,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		for _, class := range classes {
 			gauge(tracked, float64(t.Classes[string(class)]), p.CommCell, string(class))
 		}
+		gauge(limit, float64(p.Limit()), p.CommCell)
 		if !t.Since.IsZero() {
 			gauge(up, oneIf(t.Up), p.CommCell)
 		}

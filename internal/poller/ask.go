@@ -30,24 +30,47 @@ func (p *Poller) ask(ctx context.Context, number int64) (seen job.Observation, e
 // list reads the Job list, from its start again after a passing failure. An error of yield's is its own.
 func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
 	return p.repeat(ctx, func() error {
-		err := p.admit(ctx)
-		if err == nil {
-			p.lines = 0
-			err = p.Source.List(ctx, finishedWithin, func(lines []commvault.Line) error {
-				p.lines += len(lines)
-				return yield(lines)
-			})
-		}
-		p.rest.heed(err)
-		return err
+		p.lines = 0
+		return p.pages(ctx, finishedWithin, func(lines []commvault.Line) error {
+			p.lines += len(lines)
+			return yield(lines)
+		})
 	})
 }
 
-func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observation, err error) {
-	if err = p.admit(ctx); err == nil {
-		seen, err = p.Source.JobDetails(ctx, number)
+// pages has each page of the list wait for its turn. After the last one it waits, too, and asks for none.
+func (p *Poller) pages(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
+	turn, err := p.admit(ctx)
+	if err != nil {
+		return err
 	}
-	p.rest.heed(err)
+	admitted := true
+	err = p.Source.List(ctx, finishedWithin, func(lines []commvault.Line) error {
+		p.done(turn, false, nil)
+		admitted = false
+		err := yield(lines)
+		if err == nil {
+			turn, err = p.admit(ctx)
+			admitted = err == nil
+		}
+		return err
+	})
+	switch {
+	case admitted && err == nil:
+		p.load.release()
+	case admitted:
+		p.done(turn, false, err)
+	}
+	return err
+}
+
+func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observation, err error) {
+	turn, err := p.admit(ctx)
+	if err != nil {
+		return seen, err
+	}
+	seen, err = p.Source.JobDetails(ctx, number)
+	p.done(turn, true, err)
 	return seen, err
 }
 
@@ -74,14 +97,6 @@ func (p *Poller) repeat(ctx context.Context, try func() error) error {
 
 func (p *Poller) passing(err error) bool {
 	return err != nil && commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long()
-}
-
-// admit waits for the rate limit, and for the rest that the CommServe has asked for.
-func (p *Poller) admit(ctx context.Context) error {
-	if err := p.rest.wait(ctx); err != nil {
-		return err
-	}
-	return p.limiter.Wait(ctx)
 }
 
 // rest is the time for which the CommServe wants to be left alone (Retry-After).
@@ -129,10 +144,5 @@ func (r *rest) wait(ctx context.Context) error {
 	if left > longestRest {
 		return cause
 	}
-	select {
-	case <-time.After(left):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleepUntil(ctx, time.Now().Add(left))
 }

@@ -85,11 +85,18 @@ func (p *Poller) feedIsDue() (bool, error) {
 
 func (p *Poller) askFeed(ctx context.Context) (entries []commvault.FeedEntry, err error) {
 	p.feed.tried = true
-	if err = p.admit(ctx); err == nil {
-		entries, p.feed.mark, err = p.Feed.Feed(ctx, p.feed.mark)
+	turn, err := p.admit(ctx)
+	if err != nil {
+		return nil, err
 	}
-	p.rest.heed(err)
-	return entries, err
+	entries, p.feed.mark, err = p.Feed.Feed(ctx, p.feed.mark)
+	if err != nil { // a feed that fails alone is not to slow the rest down
+		p.rest.heed(err)
+		p.load.release()
+		return entries, err
+	}
+	p.done(turn, false, nil)
+	return entries, nil
 }
 
 // judgeFeed says once that the feed is refused, and once that it can be read again. What passes, or befalls all

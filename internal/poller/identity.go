@@ -38,10 +38,12 @@ func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
 }
 
 func (p *Poller) askWhich(ctx context.Context) (guid string, err error) {
-	if err = p.admit(ctx); err == nil {
-		guid, err = p.Identify(ctx)
+	turn, err := p.admit(ctx)
+	if err != nil {
+		return "", err
 	}
-	p.rest.heed(err)
+	guid, err = p.Identify(ctx)
+	p.done(turn, false, err)
 	return guid, err
 }
 

@@ -122,10 +122,12 @@ func (p *Poller) longOver(line *commvault.Line, said []job.FeedEntry) bool {
 }
 
 func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line, err error) {
-	if err = p.admit(ctx); err == nil {
-		line, err = p.Feed.Summary(ctx, number)
+	turn, err := p.admit(ctx)
+	if err != nil {
+		return line, err
 	}
-	p.rest.heed(err)
+	line, err = p.Feed.Summary(ctx, number)
+	p.done(turn, false, err)
 	return line, err
 }
 

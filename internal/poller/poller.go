@@ -46,7 +46,7 @@ type Config struct {
 	Sweep          Sweep         // which of them a tick looks at
 	FullRefresh    time.Duration // with SweepList: each unfinished job is looked at so often at least; default 10m
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
-	Concurrency    int           // requests under way at once; default 8
+	Concurrency    int           // requests under way at once, at most; default 8
 	RateLimit      float64       // requests a second; 0: none
 	Timeout        time.Duration // that the Source gives one request, for FreshUntil to judge by
 	StallAfter     time.Duration // an active job without progress for so long is stalled; 0: none is
@@ -64,6 +64,7 @@ type Poller struct {
 
 	id       job.ID // of the CommCell itself
 	limiter  *rate.Limiter
+	load     *load
 	rest     rest
 	bridge   bridge
 	sifted   bool      // the filter has been judged
@@ -105,6 +106,7 @@ func New(c Config) *Poller {
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
 		limiter: rate.NewLimiter(limit, 1),
+		load:    newLoad(c.Concurrency),
 		urgent:  make(chan job.ID, urgentJobs),
 		sights:  map[int64]*sight{},
 	}
@@ -166,7 +168,7 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 
 // Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
 func (p *Poller) Poll(ctx context.Context) (err error) {
-	t := newTick(p.Concurrency)
+	t := newTick(p.Limit())
 	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
 	up, err := p.identify(ctx, t)
 	if err == nil && up {
@@ -180,6 +182,7 @@ func (p *Poller) Poll(ctx context.Context) (err error) {
 	}
 	if t.asked > 0 && t.answers == 0 {
 		p.identified.Store(false) // who answers next may be another
+		p.load.begin()
 	}
 	if err := p.forget(); err != nil {
 		return err

@@ -28,7 +28,7 @@ type tick struct {
 	err      error  // the last failure
 }
 
-func newTick(concurrency int) *tick { return &tick{patience: max(concurrency, 3)} }
+func newTick(atOnce int) *tick { return &tick{patience: max(atOnce, 3)} }
 
 // note counts the outcome of one request, its own repetitions included.
 func (t *tick) note(err error) {
@@ -54,13 +54,19 @@ func (t *tick) hopeless() bool {
 }
 
 // lookAtAll looks at the jobs, several at once. Few goroutines that stay are cheaper than one a job,
-// each of which would grow its stack anew.
+// each of which would grow its stack anew. Where the CommCell is given up, who still waits for a turn leaves.
 func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) error {
 	var next atomic.Int64
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(p.Concurrency, len(jobs)) {
 		group.Go(func() error {
-			for ctx.Err() == nil && !t.hopeless() {
+			for ctx.Err() == nil {
+				if t.hopeless() {
+					giveUp()
+					return nil
+				}
 				i := int(next.Add(1)) - 1
 				if i >= len(jobs) {
 					return nil
@@ -89,6 +95,9 @@ func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
 	var broken *storeError
 	if errors.As(err, &broken) {
 		return err
+	}
+	if err != nil && ctx.Err() != nil {
+		return nil // given up, not failed
 	}
 	t.note(err)
 	if !t.noteJob(j, err) {

@@ -27,6 +27,7 @@ type commCell struct {
 	Took     float64        `json:"tickSeconds"` // the last tick
 	Ticks    int64          `json:"ticks"`
 	Skipped  int64          `json:"ticksSkipped"`
+	Limit    int            `json:"requestLimit"` // requests under way at once at most, just now
 }
 
 // status is what the page's lights show.
@@ -45,7 +46,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 func light(p *poller.Poller) commCell {
 	t := p.Counts.Totals()
 	c := commCell{
-		Name: p.CommCell, Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Ticks, Skipped: t.Skipped,
+		Name: p.CommCell, Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Ticks, Skipped: t.Skipped, Limit: p.Limit(),
 		Since: known(t.Since), Answered: known(t.Answered), NextTick: known(t.Due),
 	}
 	if !t.Since.IsZero() {
