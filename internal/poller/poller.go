@@ -210,9 +210,9 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 	return err
 }
 
-// forget drops, once an hour, the snapshots of jobs that ended long ago.
+// forget drops, now and then, the snapshots of jobs that ended long ago.
 func (p *Poller) forget() error {
-	if p.KeepFinished <= 0 || time.Since(p.forgot) < time.Hour {
+	if p.KeepFinished <= 0 || time.Since(p.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
 		return nil
 	}
 	p.forgot = time.Now()
