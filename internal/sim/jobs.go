@@ -12,8 +12,9 @@ type jobs struct {
 
 	mu      sync.RWMutex // guards the rest
 	byID    map[int64]*live
-	ids     []int64 // sorted
-	arrived int64   // how many of the generated jobs that begin later are among them
+	ids     []int64       // sorted
+	arrived int64         // how many of the generated jobs that begin later are, or were, among them
+	pruned  time.Duration // when those that ended long ago were last dropped
 }
 
 // begin generates the jobs that run at the start: each is somewhere in the first half of its life.
@@ -112,6 +113,24 @@ func (j *jobs) arrive(at time.Duration) {
 		}
 		j.arrived++
 	}
+	j.prune(at)
+}
+
+// prune drops the generated jobs that ended long ago, now and then, as a CommServe does.
+func (j *jobs) prune(at time.Duration) {
+	keep := j.config.Keep
+	if keep <= 0 || at-j.pruned < keep/8 {
+		return
+	}
+	j.pruned = at
+	j.ids = slices.DeleteFunc(j.ids, func(id int64) bool {
+		l := j.byID[id]
+		old := id >= firstJob && len(l.steps) > 0 && l.steps[len(l.steps)-1].At < at-keep
+		if old {
+			delete(j.byID, id)
+		}
+		return old
+	})
 }
 
 // number is the next one, or now and then that of a job that has ended, as after a restore of the CommServe's
@@ -119,10 +138,16 @@ func (j *jobs) arrive(at time.Duration) {
 func (j *jobs) number(id int64) int64 {
 	scatter := mix(uint64(j.config.Seed) ^ mix(uint64(id)))
 	old := firstJob + int64(scatter%uint64(id-firstJob+1))
-	if l := j.byID[old]; l != nil && chance(scatter, j.config.Oddities) && l.steps[len(l.steps)-1].At < j.arrival() {
+	if chance(scatter, j.config.Oddities) && j.over(old, j.arrival()) {
 		return old
 	}
 	return id
+}
+
+// over says whether a generated job has ended, be it known or dropped.
+func (j *jobs) over(id int64, at time.Duration) bool {
+	l := j.byID[id]
+	return l == nil || l.steps[len(l.steps)-1].At < at
 }
 
 func (j *jobs) due(at time.Duration) bool {

@@ -12,7 +12,8 @@ import (
 //
 // An answer that is Whole was complete, well formed, of the job asked for, and handed to the network
 // without an error: a client that received it has an observation. Whether it did receive it, and
-// whether it lived on to use it, only the client knows. All that follows Whole is empty without it.
+// whether it lived on to use it, only the client knows. One that is Old was all that too, but told of an earlier
+// time (Stale): a client that knows better leaves it. All that follows the two is empty without either.
 type Served struct {
 	JobID  int64
 	Asked  time.Time // the request arrived
@@ -20,6 +21,8 @@ type Served struct {
 	Fault  FaultKind // "" for none
 
 	Whole    bool
+	Old      bool
+	Began    time.Time // the job, by the CommServe's clock: one that began later is another with the same number
 	Client   string
 	State    string
 	Phase    string
@@ -28,16 +31,17 @@ type Served struct {
 	Code     string
 	VMs      map[string]string // of the machines that failed, the reasons; not to be changed
 	Finished bool              // for good
+	Summary  string            // the state that GET Job/<id> tells, where these details name none
 }
 
 // told is what a whole answer tells.
 func (m *moment) told() *Served {
 	told := &Served{
-		Whole: utf8.ValidString(m.State + m.Phase), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
+		Whole: utf8.ValidString(m.State + m.Phase), Began: m.began(), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
 		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing(), Finished: m.done,
 	}
 	if m.Mute {
-		told.State, told.Phase, told.Reason = "", "", ""
+		told.State, told.Phase, told.Reason, told.Summary = "", "", "", m.State
 	}
 	if m.Mute && !m.done {
 		told.Failures = ""
@@ -57,8 +61,10 @@ func (m *moment) failing() map[string]string {
 
 func served(id int64, asked time.Time, reply answer, broken *strike, err error) Served {
 	kept := Served{}
-	if reply.told != nil && err == nil && broken.harmless() {
+	if reply.told != nil && err == nil && (broken.harmless() || broken.is(Stale)) {
 		kept = *reply.told
+		kept.Old = broken.is(Stale) && kept.Whole
+		kept.Whole = kept.Whole && !kept.Old
 	}
 	kept.JobID, kept.Asked, kept.Served = id, asked, time.Now()
 	if broken != nil {

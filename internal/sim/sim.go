@@ -19,6 +19,8 @@ type Config struct {
 	VMs      int     // virtual machines of a generated job that has some; default 5
 	Oddities float64 // share of the generated jobs whose details name no state at the end, and share of the later ones with a number that was another's
 
+	Keep time.Duration // simulated, for which a generated job is known after its end; 0: for ever
+
 	Username        string        // default "watcher"
 	Password        string        // default "watcher"
 	Token           string        // always good, without a login; default "QSDK sim"
