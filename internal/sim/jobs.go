@@ -60,14 +60,17 @@ func (j *jobs) find(id int64, at time.Duration) (moment, bool) {
 
 // stale gives the job as it was some time before; without one, just before its last step.
 func (j *jobs) stale(id int64, at, before time.Duration) (moment, bool) {
-	if before > 0 {
-		return j.find(id, at-before)
-	}
 	m, known := j.find(id, at)
-	if !known || m.step.At <= m.steps[0].At {
+	switch {
+	case before > 0:
+		m, known = j.find(id, at-before)
+	case !known || m.step.At <= m.steps[0].At:
 		return m, known
+	default:
+		m, known = m.live.moment(m.step.At - 1)
 	}
-	return m.live.moment(m.step.At - 1)
+	m.old = true
+	return m, known
 }
 
 // known gives the jobs that are known at a time, by their numbers.

@@ -23,6 +23,7 @@ type Served struct {
 	Whole    bool
 	Old      bool
 	Began    time.Time // the job, by the CommServe's clock: one that began later is another with the same number
+	Updated  time.Time // the answer's own time, by the same clock
 	Client   string
 	State    string
 	Phase    string
@@ -36,8 +37,9 @@ type Served struct {
 
 // told is what a whole answer tells.
 func (m *moment) told() *Served {
+	valid := utf8.ValidString(m.State + m.Phase)
 	told := &Served{
-		Whole: utf8.ValidString(m.State + m.Phase), Began: m.began(), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
+		Whole: valid && !m.old, Old: valid && m.old, Began: m.began(), Updated: m.updated(), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
 		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing(), Finished: m.done,
 	}
 	if m.Mute {
@@ -63,8 +65,6 @@ func served(id int64, asked time.Time, reply answer, broken *strike, err error) 
 	kept := Served{}
 	if reply.told != nil && err == nil && (broken.harmless() || broken.is(Stale)) {
 		kept = *reply.told
-		kept.Old = broken.is(Stale) && kept.Whole
-		kept.Whole = kept.Whole && !kept.Old
 	}
 	kept.JobID, kept.Asked, kept.Served = id, asked, time.Now()
 	if broken != nil {

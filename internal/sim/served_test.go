@@ -31,6 +31,9 @@ func TestServedTellsWhatTheAnswersTold(t *testing.T) {
 		at := func(seconds time.Duration, told Served) Served {
 			told.JobID, told.Whole, told.Began, told.Client = 7, true, s.config.Start, "vc-1"
 			told.Asked, told.Served = begun.Add(seconds*time.Second), begun.Add(seconds*time.Second)
+			if told.Updated = begun; told.Finished {
+				told.Updated = told.Served
+			}
 			return told
 		}
 		want := []Served{
