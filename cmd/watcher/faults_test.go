@@ -91,6 +91,8 @@ func often(kind sim.FaultKind) float64 {
 		return 0.02
 	case sim.Huge, sim.GzipBomb, sim.Deep, sim.TokenRevoked:
 		return 0.05
+	case sim.Stale:
+		return 0.3
 	}
 	if befallsLogins(kind) {
 		return 0.5
@@ -128,29 +130,29 @@ const (
 	aRequest      = 250 * time.Millisecond // of the jobs' lives
 )
 
-// scripted are jobs in which all happens that is told of one.
+// scripted are jobs in which all happens that is told of one. The first three are looked at after their ends, too.
 var scripted = []sim.Job{
 	{ID: 71, Client: "fall.example.com", Steps: []sim.Step{
 		{State: "Waiting"},
-		{At: 10 * time.Second, State: "Running", Phase: "Scan"},
-		{At: 20 * time.Second, State: "Running", Phase: "Backup", Failures: "0 Folders, 2 Files"},
-		{At: 30 * time.Second, State: "Running", Phase: "Backup", Failures: "1 Folders, 7 Files"},
-		{At: 40 * time.Second, State: "Pending", Phase: "Backup", Failures: "1 Folders, 7 Files", Reason: "No drive for 5 minutes.", Code: "40:91"},
-		{At: 50 * time.Second, State: "Pending", Phase: "Backup", Failures: "1 Folders, 7 Files", Reason: "No drive for 9 minutes.", Code: "40:91"},
-		{At: 60 * time.Second, State: "Running", Phase: "Archive Index", Failures: "1 Folders, 7 Files"},
-		{At: 80 * time.Second, State: "Completed w/ one or more errors", Failures: "1 Folders, 7 Files"},
+		{At: 5 * time.Second, State: "Running", Phase: "Scan"},
+		{At: 10 * time.Second, State: "Running", Phase: "Backup", Failures: "0 Folders, 2 Files"},
+		{At: 15 * time.Second, State: "Running", Phase: "Backup", Failures: "1 Folders, 7 Files"},
+		{At: 20 * time.Second, State: "Pending", Phase: "Backup", Failures: "1 Folders, 7 Files", Reason: "No drive for 5 minutes.", Code: "40:91"},
+		{At: 25 * time.Second, State: "Pending", Phase: "Backup", Failures: "1 Folders, 7 Files", Reason: "No drive for 9 minutes.", Code: "40:91"},
+		{At: 30 * time.Second, State: "Running", Phase: "Archive Index", Failures: "1 Folders, 7 Files"},
+		{At: 40 * time.Second, State: "Completed w/ one or more errors", Failures: "1 Folders, 7 Files"},
 	}},
 	{ID: 72, Kind: sim.VirtualServer, Client: "vc 1", Steps: []sim.Step{
-		{At: 20 * time.Second, State: "Running", Phase: "Discover", VMs: []sim.VM{{Name: "a"}, {Name: "b"}, {Name: "c"}}},
-		{At: 40 * time.Second, State: "Running", Phase: "Backup", VMs: []sim.VM{{Name: "a", Reason: "No snapshot."}, {Name: "b"}, {Name: "c"}}},
-		{At: 60 * time.Second, State: "Running", Phase: "Backup", VMs: []sim.VM{{Name: "a", Reason: "No snapshot."}, {Name: "b", Reason: "Locked."}, {Name: "c"}}},
-		{At: 90 * time.Second, State: "Failed", VMs: []sim.VM{{Name: "a", Reason: "No snapshot."}, {Name: "b", Reason: "Locked."}, {Name: "c", Reason: "Gone."}}},
+		{At: 10 * time.Second, State: "Running", Phase: "Discover", VMs: []sim.VM{{Name: "a"}, {Name: "b"}, {Name: "c"}}},
+		{At: 20 * time.Second, State: "Running", Phase: "Backup", VMs: []sim.VM{{Name: "a", Reason: "No snapshot."}, {Name: "b"}, {Name: "c"}}},
+		{At: 30 * time.Second, State: "Running", Phase: "Backup", VMs: []sim.VM{{Name: "a", Reason: "No snapshot."}, {Name: "b", Reason: "Locked."}, {Name: "c"}}},
+		{At: 45 * time.Second, State: "Failed", VMs: []sim.VM{{Name: "a", Reason: "No snapshot."}, {Name: "b", Reason: "Locked."}, {Name: "c", Reason: "Gone."}}},
 	}},
 	{ID: 73, Client: "spring", Steps: []sim.Step{
-		{At: 30 * time.Second, State: "Running", Phase: "Scan"},
-		{At: 45 * time.Second, State: "Suspended", Phase: "Scan", Reason: "By admin.", Code: "19:579"},
-		{At: 70 * time.Second, State: "Kill Pending", Phase: "Scan"},
-		{At: 85 * time.Second, State: "Killed"},
+		{At: 15 * time.Second, State: "Running", Phase: "Scan"},
+		{At: 22 * time.Second, State: "Suspended", Phase: "Scan", Reason: "By admin.", Code: "19:579"},
+		{At: 35 * time.Second, State: "Kill Pending", Phase: "Scan"},
+		{At: 42 * time.Second, State: "Killed"},
 	}},
 	{ID: 74, Kind: sim.DisasterRecovery, Steps: []sim.Step{{At: 95 * time.Second, State: "Failed to Start", Reason: "No library.", Code: "62:468"}}},
 }
@@ -241,7 +243,7 @@ commcells:
     auth: {username: watcher, password: watcher}
     schedule: "@every 1s"
     timeout: 2s
-    jobs: [71]
+    jobs: [71, 72, 73]
 nats: {url: %q, stream: %q, subject_prefix: %q}
 store: {path: %q}
 http: {listen: ""}
