@@ -75,10 +75,39 @@ type view struct {
 	folders, files                    int
 	machines                          map[string]string
 	attempt                           int64
+
+	last sim.Served // the answer that was told last
+}
+
+// sameClock is how far the start of a job has to lie behind the last answer about the one that had its number, for
+// two clocks that count seconds to agree that it is another.
+const sameClock = 2 * time.Second
+
+// before gives what may have been told of the job that an answer is about: nothing, if it is another than before.
+// That may be missed where the one before was not seen to end, or ended a moment ago.
+func (v view) before(a sim.Served) []view {
+	switch {
+	case v.last.Began.IsZero() || !a.Began.After(v.last.Began):
+		return []view{v}
+	case v.last.Finished && a.Began.Sub(v.last.Asked) > sameClock:
+		return []view{{}}
+	}
+	return []view{{}, v}
+}
+
+// readings are what an answer may tell: one that names no state may have been completed by a summary.
+func readings(a sim.Served) []sim.Served {
+	if a.Summary == "" {
+		return []sim.Served{a}
+	}
+	whole := a
+	whole.State = a.Summary
+	return []sim.Served{whole, a}
 }
 
 // due gives the changes that an answer owes against a view, and the view after them.
 func (v view) due(a sim.Served) (changes []string, after view) {
+	v.last = a
 	tell := func(kind, machine, from, to string) { changes = append(changes, change(kind, machine, from, to)) }
 	if a.State != "" && a.State != v.state {
 		tell("state", "", v.state, a.State)
@@ -141,10 +170,19 @@ func (v view) sameReason(a sim.Served) bool {
 }
 
 // seen is one answer, and whether its events must be there: not if its watcher was killed before it
-// asked for the job again.
+// asked for the job again, if it may have given up waiting, or if it may have known better.
 type seen struct {
 	sim.Served
 	certain bool
+	old     int // so many old answers in a row, with this one
+}
+
+// agreeing old answers in a row are believed: then a clock was set back.
+const agreeing = 3
+
+// tooOld says that an answer must not be told: it is older than the last one.
+func (s *seen) tooOld(v view) bool {
+	return s.Old && s.old < agreeing && s.Updated.Unix() < v.last.Updated.Unix()
 }
 
 func observations(record []sim.Served, kills []time.Time) map[int64][]seen {
@@ -155,15 +193,25 @@ func observations(record []sim.Served, kills []time.Time) map[int64][]seen {
 	jobs := map[int64][]seen{}
 	for id, answers := range byJob {
 		slices.SortStableFunc(answers, func(a, b sim.Served) int { return a.Asked.Compare(b.Asked) })
+		old := 0
 		for i, a := range answers {
-			certain := i == len(answers)-1 || !killBetween(kills, a.Asked, answers[i+1].Asked)
-			if a.Whole {
-				jobs[id] = append(jobs[id], seen{a, certain})
+			switch {
+			case a.Whole:
+				old = 0
+			case a.Old:
+				old++
+			}
+			lived := i == len(answers)-1 || !killBetween(kills, a.Asked, answers[i+1].Asked)
+			if a.Whole || a.Old {
+				jobs[id] = append(jobs[id], seen{a, a.Whole && lived && a.Served.Sub(a.Asked) < patience, old})
 			}
 		}
 	}
 	return jobs
 }
+
+// patience is what any watcher here has for an answer.
+const patience = time.Second
 
 func killBetween(kills []time.Time, from, to time.Time) bool {
 	return slices.ContainsFunc(kills, func(k time.Time) bool { return k.After(from) && k.Before(to) })
@@ -175,12 +223,20 @@ func match(v view, answers []seen, events []string) bool {
 	if len(answers) == 0 {
 		return len(events) == 0
 	}
-	a := answers[0]
-	owed, after := v.due(a.Served)
-	if len(owed) <= len(events) && slices.Equal(owed, events[:len(owed)]) && match(after, answers[1:], events[len(owed):]) {
-		return true
+	a, silent := answers[0], true
+	if a.tooOld(v) {
+		return match(v, answers[1:], events)
 	}
-	return !a.certain && len(owed) > 0 && match(v, answers[1:], events)
+	for _, before := range v.before(a.Served) {
+		for _, reading := range readings(a.Served) {
+			owed, after := before.due(reading)
+			if len(owed) <= len(events) && slices.Equal(owed, events[:len(owed)]) && match(after, answers[1:], events[len(owed):]) {
+				return true
+			}
+			silent = silent && len(owed) == 0
+		}
+	}
+	return !a.certain && !silent && match(v, answers[1:], events)
 }
 
 // verdict counts what went wrong.
@@ -249,7 +305,10 @@ func (v *verdict) classify(id int64, answers []seen, events []string) {
 	var owed []string
 	var all view
 	for _, a := range answers {
-		changes, after := all.due(a.Served)
+		if a.Old {
+			continue
+		}
+		changes, after := all.before(a.Served)[0].due(readings(a.Served)[0])
 		owed, all = append(owed, changes...), after
 	}
 	missing := map[string]int{}

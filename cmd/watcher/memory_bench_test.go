@@ -32,7 +32,7 @@ func BenchmarkMemory(b *testing.B) {
 
 func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
-func size(b *testing.B, file string) int64 {
+func size(b testing.TB, file string) int64 {
 	info, err := os.Stat(file)
 	if err != nil {
 		b.Fatal(err)

@@ -19,7 +19,7 @@ import (
 // process is a child whose cost is measured: Linux tells it in /proc.
 type process struct {
 	*exec.Cmd
-	b *testing.B
+	b testing.TB
 }
 
 func startProcess(b *testing.B, name string, args ...string) process {

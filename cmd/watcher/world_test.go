@@ -155,27 +155,30 @@ func (w *world) stop() {
 }
 
 // read reads the whole stream.
-func (w *world) read() []told {
-	js := w.jetStream()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+func (w *world) read() []told { return readStream(w.t, w.jetStream(), "JOBS", "") }
+
+// readStream reads all events of jobs. The prefix of their subjects ends in a dot, or is empty.
+func readStream(t *testing.T, js jetstream.JetStream, stream, prefix string) []told {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, "JOBS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"jobs.>"}})
+	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{prefix + "jobs.>"}})
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	info, err := consumer.Info(ctx)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	var all []told
 	for uint64(len(all)) < info.NumPending {
 		batch, err := consumer.Fetch(500, jetstream.FetchMaxWait(time.Second))
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		for m := range batch.Messages() {
-			eventtest.Valid(w.t, m.Subject(), m.Headers(), m.Data())
-			all = append(all, parseTold(w.t, m.Subject(), m.Headers().Get("Nats-Msg-Id"), m.Data()))
+			subject := strings.TrimPrefix(m.Subject(), prefix)
+			eventtest.Valid(t, subject, m.Headers(), m.Data())
+			all = append(all, parseTold(t, subject, m.Headers().Get("Nats-Msg-Id"), m.Data()))
 		}
 	}
 	return all

@@ -7,6 +7,9 @@ const (
 	noteEvery    = time.Minute     // a note costs a write
 )
 
+// margin is less for who wants to hear only of what ended a moment ago: what the list may name is kept.
+func (p *Poller) margin() time.Duration { return min(bridgeMargin, p.FinishedWithin) }
+
 // bridge remembers when the Job list was last read to its end, as the store does: the next list has to
 // reach back to then, or what ended meanwhile is never heard of.
 type bridge struct {
@@ -21,7 +24,7 @@ func (p *Poller) lookBack(now time.Time) (time.Duration, error) {
 	if err != nil || last.IsZero() {
 		return p.FinishedWithin, err
 	}
-	return max(p.FinishedWithin, now.Sub(last)+bridgeMargin), nil
+	return max(p.FinishedWithin, now.Sub(last)+p.margin()), nil
 }
 
 func (p *Poller) lastList() (time.Time, error) {
@@ -37,7 +40,7 @@ func (p *Poller) lastList() (time.Time, error) {
 
 // listed notes a list that was read to its end, now and then: one noted too early only makes the next reach further.
 func (p *Poller) listed(asked time.Time) error {
-	if since := asked.Sub(p.bridge.last); since >= 0 && since < noteEvery {
+	if since := asked.Sub(p.bridge.last); since >= 0 && since < p.atMost(noteEvery, p.KeepFinished/4) {
 		return nil
 	}
 	err := p.Store.NoteList(p.CommCell, asked)
@@ -68,7 +71,7 @@ func (p *Poller) forgettable(now time.Time) (time.Time, error) {
 	if err != nil || last.IsZero() {
 		return before, err
 	}
-	if named := last.Add(-bridgeMargin); named.Before(before) {
+	if named := last.Add(-p.margin()); named.Before(before) {
 		return named, nil
 	}
 	return before, nil

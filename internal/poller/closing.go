@@ -13,6 +13,18 @@ import (
 // later, and recalculates a parent's end. It updates jobs in steps of five minutes.
 const closingAfter = 5 * time.Minute
 
+// closingIn is sooner where finished jobs are kept for less than twice that: what waits for its closing look is not
+// forgotten.
+func (p *Poller) closingIn() time.Duration { return p.atMost(closingAfter, p.KeepFinished/2) }
+
+// atMost gives a time, or a part of KeepFinished where that is shorter.
+func (p *Poller) atMost(d, part time.Duration) time.Duration {
+	if p.KeepFinished <= 0 {
+		return d
+	}
+	return min(d, part)
+}
+
 // ends says what becomes of a job after a look: whether it finishes, with a closing look to come, or leaves.
 func (j trackedJob) ends(toldToTheEnd bool) (finishes, leaves bool) {
 	switch j.why {
@@ -51,5 +63,5 @@ func (p *Poller) restsUntilItsClosing(j store.Tracked, now time.Time) (bool, err
 		return false, err
 	}
 	since := now.Sub(known.Asked)
-	return since >= 0 && since < closingAfter, nil
+	return since >= 0 && since < p.closingIn(), nil
 }

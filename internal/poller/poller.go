@@ -212,9 +212,9 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	return answered(err), nil
 }
 
-// forget drops, once an hour, the snapshots of jobs that ended long ago.
+// forget drops, now and then, the snapshots of jobs that ended long ago.
 func (p *Poller) forget() error {
-	if p.KeepFinished <= 0 || time.Since(p.forgot) < time.Hour {
+	if p.KeepFinished <= 0 || time.Since(p.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
 		return nil
 	}
 	p.forgot = time.Now()

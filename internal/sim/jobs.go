@@ -12,8 +12,9 @@ type jobs struct {
 
 	mu      sync.RWMutex // guards the rest
 	byID    map[int64]*live
-	ids     []int64 // sorted
-	arrived int64   // how many of the generated jobs that begin later are among them
+	ids     []int64       // sorted
+	arrived int64         // how many of the generated jobs that begin later are, or were, among them
+	pruned  time.Duration // when those that ended long ago were last dropped
 }
 
 // begin generates the jobs that run at the start: each is somewhere in the first half of its life.
@@ -59,14 +60,17 @@ func (j *jobs) find(id int64, at time.Duration) (moment, bool) {
 
 // stale gives the job as it was some time before; without one, just before its last step.
 func (j *jobs) stale(id int64, at, before time.Duration) (moment, bool) {
-	if before > 0 {
-		return j.find(id, at-before)
-	}
 	m, known := j.find(id, at)
-	if !known || m.step.At <= m.steps[0].At {
+	switch {
+	case before > 0:
+		m, known = j.find(id, at-before)
+	case !known || m.step.At <= m.steps[0].At:
 		return m, known
+	default:
+		m, known = m.live.moment(m.step.At - 1)
 	}
-	return m.live.moment(m.step.At - 1)
+	m.old = true
+	return m, known
 }
 
 // known gives the jobs that are known at a time, by their numbers.
@@ -104,7 +108,7 @@ func (j *jobs) arrive(at time.Duration) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for j.arrival() <= at {
+	for j.comes(at) {
 		id := firstJob + int64(j.config.Jobs) + j.arrived
 		job := life(j.config, id).shifted(j.arrival())
 		if job.ID = j.number(id); j.byID[job.ID] == nil || job.ID != id {
@@ -112,6 +116,24 @@ func (j *jobs) arrive(at time.Duration) {
 		}
 		j.arrived++
 	}
+	j.prune(at)
+}
+
+// prune drops the generated jobs that ended long ago, now and then, as a CommServe does.
+func (j *jobs) prune(at time.Duration) {
+	keep := j.config.Keep
+	if keep <= 0 || at-j.pruned < keep/8 {
+		return
+	}
+	j.pruned = at
+	j.ids = slices.DeleteFunc(j.ids, func(id int64) bool {
+		l := j.byID[id]
+		old := id >= firstJob && len(l.steps) > 0 && l.steps[len(l.steps)-1].At < at-keep
+		if old {
+			delete(j.byID, id)
+		}
+		return old
+	})
 }
 
 // number is the next one, or now and then that of a job that has ended, as after a restore of the CommServe's
@@ -119,16 +141,27 @@ func (j *jobs) arrive(at time.Duration) {
 func (j *jobs) number(id int64) int64 {
 	scatter := mix(uint64(j.config.Seed) ^ mix(uint64(id)))
 	old := firstJob + int64(scatter%uint64(id-firstJob+1))
-	if l := j.byID[old]; l != nil && chance(scatter, j.config.Oddities) && l.steps[len(l.steps)-1].At < j.arrival() {
+	if chance(scatter, j.config.Oddities) && j.over(old, j.arrival()) {
 		return old
 	}
 	return id
 }
 
+// over says whether a generated job's number may be another's: it has ended, and been dropped where jobs are.
+func (j *jobs) over(id int64, at time.Duration) bool {
+	l := j.byID[id]
+	return l == nil || j.config.Keep == 0 && l.steps[len(l.steps)-1].At < at
+}
+
 func (j *jobs) due(at time.Duration) bool {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
-	return j.arrival() <= at
+	return j.comes(at)
+}
+
+// comes says whether there is a next job, and it has begun.
+func (j *jobs) comes(at time.Duration) bool {
+	return (j.config.Most == 0 || j.arrived < int64(j.config.Most)) && j.arrival() <= at
 }
 
 // arrival is when the next job begins. They come evenly, but not in step.

@@ -111,5 +111,11 @@ func (k FaultKind) trait() trait {
 	return trait{}
 }
 
+// Befalls says whether a kind can happen to an operation.
+func (k FaultKind) Befalls(op Op) bool {
+	t := k.trait()
+	return t.befalls(op)
+}
+
 // befalls says whether it can happen to an operation.
 func (t *trait) befalls(op Op) bool { return t.ops == nil || slices.Contains(t.ops, op) }

@@ -267,3 +267,31 @@ func TestJobsArrive(t *testing.T) {
 		t.Errorf("after a minute: got %d jobs, want 32", last)
 	}
 }
+
+// What ended long ago is known no more, and its number may come back.
+func TestLongEndedJobsAreDropped(t *testing.T) {
+	var clock hand
+	s := New(Config{Seed: 5, Arrivals: 1, Keep: 5 * time.Minute, Oddities: 0.05, Clock: clock.now})
+	s.Add(Job{ID: 7, Steps: []Step{{State: "Completed"}}})
+	most, back := 0, 0
+	for second := range 4000 {
+		at := time.Duration(second) * time.Second
+		clock.set(at)
+		known := s.jobs.known(at)
+		most = max(most, len(known))
+		for _, m := range known[1:] {
+			if m.done && at-m.ended > 6*time.Minute {
+				t.Fatalf("job %d ended %s ago", m.ID, at-m.ended)
+			}
+			if int(m.ID) < firstJob+second-1000 {
+				back++
+			}
+		}
+	}
+	if most < 300 || most > 500 || back == 0 {
+		t.Errorf("%d jobs known at most, want about 400; %d numbers seen again after they were dropped", most, back)
+	}
+	if _, known := s.jobs.find(7, clock.now()); !known {
+		t.Error("a scripted job is dropped")
+	}
+}

@@ -41,6 +41,7 @@ type moment struct {
 	*live
 	*step
 	at      time.Duration
+	old     bool // it is asked for as if it were now
 	elapsed time.Duration
 	portion float64 // of the work that is done, 0 to 1
 	tries   int64   // Attempt, unless nobody asked

@@ -12,7 +12,8 @@ import (
 //
 // An answer that is Whole was complete, well formed, of the job asked for, and handed to the network
 // without an error: a client that received it has an observation. Whether it did receive it, and
-// whether it lived on to use it, only the client knows. All that follows Whole is empty without it.
+// whether it lived on to use it, only the client knows. One that is Old was all that too, but told of an earlier
+// time (Stale): a client that knows better leaves it. All that follows the two is empty without either.
 type Served struct {
 	JobID  int64
 	Asked  time.Time // the request arrived
@@ -20,6 +21,9 @@ type Served struct {
 	Fault  FaultKind // "" for none
 
 	Whole    bool
+	Old      bool
+	Began    time.Time // the job, by the CommServe's clock: one that began later is another with the same number
+	Updated  time.Time // the answer's own time, by the same clock
 	Client   string
 	State    string
 	Phase    string
@@ -29,16 +33,18 @@ type Served struct {
 	VMs      map[string]string // of the machines that failed, the reasons; not to be changed
 	Attempt  int64             // 0: not told
 	Finished bool              // for good
+	Summary  string            // the state that GET Job/<id> tells, where these details name none
 }
 
 // told is what a whole answer tells.
 func (m *moment) told() *Served {
+	valid := utf8.ValidString(m.State + m.Phase)
 	told := &Served{
-		Whole: utf8.ValidString(m.State + m.Phase), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
+		Whole: valid && !m.old, Old: valid && m.old, Began: m.began(), Updated: m.updated(), Client: m.Client, State: m.State, Phase: m.Phase, Failures: m.Failures,
 		Reason: string([]rune(m.Reason)), Code: m.Code, VMs: m.failing(), Finished: m.done, Attempt: m.tries,
 	}
 	if m.Mute {
-		told.State, told.Phase, told.Reason = "", "", ""
+		told.State, told.Phase, told.Reason, told.Summary = "", "", "", m.State
 	}
 	if m.Mute && !m.done {
 		told.Failures = ""
@@ -58,7 +64,7 @@ func (m *moment) failing() map[string]string {
 
 func served(id int64, asked time.Time, reply answer, broken *strike, err error) Served {
 	kept := Served{}
-	if reply.told != nil && err == nil && broken.harmless() {
+	if reply.told != nil && err == nil && (broken.harmless() || broken.is(Stale)) {
 		kept = *reply.told
 	}
 	kept.JobID, kept.Asked, kept.Served = id, asked, time.Now()

@@ -29,8 +29,11 @@ func TestServedTellsWhatTheAnswersTold(t *testing.T) {
 		}
 		none, gone := map[string]string{}, map[string]string{"a": "gone"}
 		at := func(seconds time.Duration, told Served) Served {
-			told.JobID, told.Whole, told.Client = 7, true, "vc-1"
+			told.JobID, told.Whole, told.Began, told.Client = 7, true, s.config.Start, "vc-1"
 			told.Asked, told.Served = begun.Add(seconds*time.Second), begun.Add(seconds*time.Second)
+			if told.Updated = begun; told.Finished {
+				told.Updated = told.Served
+			}
 			return told
 		}
 		want := []Served{
@@ -42,6 +45,22 @@ func TestServedTellsWhatTheAnswersTold(t *testing.T) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	})
+}
+
+func TestServedTellsWhatIsOldAndWhatOnlyTheSummaryTells(t *testing.T) {
+	s := New(Config{Clock: func() time.Duration { return time.Minute }})
+	s.Add(Job{ID: 7, Steps: []Step{{State: "Running", Phase: "Scan"}, {At: time.Minute, State: "Completed", Mute: true}}})
+	c := call(t, s)
+	c.details(7)
+	s.Fault(Fault{Kind: Stale, Next: 1})
+	c.details(7)
+	end, old := s.Served()[0], s.Served()[1]
+	if !end.Whole || end.Old || end.State != "" || end.Summary != "Completed" {
+		t.Errorf("a mute end: %+v", end)
+	}
+	if old.Whole || !old.Old || old.State != "Running" || old.Phase != "Scan" {
+		t.Errorf("a stale answer: %+v", old)
+	}
 }
 
 // brokenWriter fails where a network would: at the write, or at the flush.

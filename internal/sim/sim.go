@@ -19,6 +19,9 @@ type Config struct {
 	VMs      int     // virtual machines of a generated job that has some; default 5
 	Oddities float64 // share of the generated jobs whose details name no state at the end, and share of the later ones with a number that was another's
 
+	Keep time.Duration // simulated, for which a generated job is known after its end, and its number its own; 0: for ever
+	Most int           // generated jobs that begin later; 0: no limit
+
 	Username        string        // default "watcher"
 	Password        string        // default "watcher"
 	Token           string        // always good, without a login; default "QSDK sim"

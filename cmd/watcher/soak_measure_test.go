@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// measured is what the watcher takes.
+type measured struct {
+	memory int64 // of its own; 0 where there is no /proc
+	file   int64
+	kept   int // jobs in the store
+}
+
+func (m measured) String() string {
+	return fmt.Sprintf("%.1f MiB of memory, %.1f MiB of file, %d jobs kept", mebibytes(m.memory), mebibytes(m.file), m.kept)
+}
+
+// measure waits until so much of the soak is over. Memory is the median of the last twentieth of that: it rises
+// until the garbage collector runs.
+func (s *soak) measure(at time.Duration) measured {
+	ends := s.began.Add(at)
+	time.Sleep(time.Until(ends.Add(-at / 20)))
+	var memory []int64
+	for time.Now().Before(ends) {
+		memory = append(memory, s.memory())
+		time.Sleep(200 * time.Millisecond)
+	}
+	slices.Sort(memory)
+	return measured{memory[len(memory)/2], size(s.t, s.file), s.stat().Jobs}
+}
+
+func (s *soak) memory() int64 {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		return 0
+	}
+	return process{s.child, s.t}.memory()
+}

@@ -1,0 +1,39 @@
+package poller
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobwatch/internal/job"
+)
+
+// Who keeps finished jobs for a minute has them looked at once more before it is over, and forgotten soon after it.
+func TestKeepingForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.FinishedWithin, c.KeepFinished = time.Minute, time.Minute })
+		b.script.is(5, state("Running"))
+		b.script.is(71, state("Running"))
+		b.poll()
+		b.script.is(71, state("Completed"), ended(time.Now()))
+		b.poll()
+		b.hasTold("prod/5 state:  → Running", "prod/71 state:  → Running", "prod/71 state: Running → Completed")
+		if n := b.asks(71, time.Minute); n != 1 {
+			t.Errorf("asked %d times within the minute, want one closing look", n)
+		}
+		b.keeps(71, true)
+		if n := b.asks(71, 2*time.Minute); n != 0 {
+			t.Errorf("asked %d times after the closing look", n)
+		}
+		b.keeps(71, false)
+		b.keeps(5, true)
+		b.hasTold() // and not told again
+	})
+}
+
+func (b *bench) keeps(number int64, want bool) {
+	b.t.Helper()
+	if _, kept, err := b.store.Snapshot(job.ID{CommCell: "prod", Number: number}); err != nil || kept != want {
+		b.t.Errorf("job %d is kept: %v, want %v; %v", number, kept, want, err)
+	}
+}
