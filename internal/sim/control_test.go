@@ -86,13 +86,13 @@ func TestJobsOverHTTP(t *testing.T) {
 func TestJobForm(t *testing.T) {
 	var form jobForm
 	err := json.Unmarshal([]byte(`{"id":9,"kind":"restore","steps":[
-		{"state":"Running","stalled":true},{"after":"1m","forgot":true},{"after":"2m","state":"Killed","mute":true}]}`), &form)
+		{"state":"Running","stalled":true,"attempt":2},{"after":"1m","forgot":true},{"after":"2m","state":"Killed","mute":true}]}`), &form)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := form.job(time.Hour)
 	want := Job{ID: 9, Kind: Restore, Steps: []Step{
-		{At: time.Hour, State: "Running", Stalled: true}, {At: time.Hour + time.Minute, Forgot: true},
+		{At: time.Hour, State: "Running", Stalled: true, Attempt: 2}, {At: time.Hour + time.Minute, Forgot: true},
 		{At: time.Hour + 2*time.Minute, State: "Killed", Mute: true},
 	}}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -122,6 +122,7 @@ func TestWhatControlRefuses(t *testing.T) {
 		{"jobs", `{"id":9,"kind":"vm","steps":[{"state":"Running"}]}`, `kind: there is no "vm", but ["disaster-recovery"`},
 		{"jobs", `{"id":9,"steps":[{"state":"Running"},{}]}`, `steps[1]: state: it needs one`},
 		{"jobs", `{"id":9,"steps":[{"state":"Running","after":"99999h"}]}`, `steps[0]: after: 99999h0m0s is more than a year off`},
+		{"jobs", `{"id":9,"steps":[{"state":"Running","attempt":-1}]}`, `steps[0]: attempt: it is from 0 to 100, not -1`},
 		{"jobs", `{"id":9,"client":"` + strings.Repeat("x", 5<<20) + `"}`, `too large`},
 	} {
 		status, said := ask("POST", "/sim/"+row.path, row.body)
