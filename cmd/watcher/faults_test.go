@@ -273,9 +273,10 @@ func (p *patient) start() {
 	p.t.Cleanup(p.end)
 }
 
+// stop notes when nothing is asked any more: until then a request may be sent whose answer is not waited for.
 func (p *patient) stop() {
-	p.stops = append(p.stops, time.Now())
 	p.end()
+	p.stops = append(p.stops, time.Now())
 }
 
 // restartIfRefused is what an administrator does once the password is right again: the watcher would wait for a

@@ -123,9 +123,9 @@ func (w *world) progress(more int) {
 }
 
 func (w *world) kill() {
-	w.kills = append(w.kills, time.Now())
 	_ = w.child.Process.Kill()
 	_ = w.child.Wait()
+	w.kills = append(w.kills, time.Now())
 	w.proxy.cut()
 }
 

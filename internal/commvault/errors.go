@@ -117,6 +117,12 @@ func Retryable(err error) bool {
 	return false
 }
 
+// LoginRefused says whether no request was sent, since the login or the renewal before it is refused.
+func LoginRefused(err error) bool {
+	e, ours := errors.AsType[*Error](err)
+	return ours && e.refusal
+}
+
 // SourceDown says whether the error is one of the CommCell as a whole, so that asking for its
 // other jobs is of no use now.
 func SourceDown(err error) bool {

@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"jobwatch/internal/commvault"
@@ -16,8 +17,8 @@ func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
 		return true, nil
 	}
 	guid, err := p.askWhich(ctx)
-	switch commvault.KindOf(err) {
-	case "":
+	switch kind := commvault.KindOf(err); {
+	case kind == "":
 		err := p.recognize(guid)
 		if stranger, is := err.(*strangerError); is {
 			t.note(stranger)
@@ -26,7 +27,7 @@ func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
 		}
 		p.identified.Store(err == nil)
 		return err == nil, err
-	case commvault.Unreachable, commvault.Timeout, commvault.Throttled, commvault.Canceled:
+	case slices.Contains(noAnswer, kind), commvault.LoginRefused(err):
 		t.note(err)
 		p.report(ctx, trackedJob{id: p.id}, err)
 		return false, nil
@@ -36,6 +37,8 @@ func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
 		"commcell", p.CommCell, "err", err)
 	return true, nil
 }
+
+var noAnswer = []commvault.Kind{commvault.Unreachable, commvault.Timeout, commvault.Throttled, commvault.Canceled}
 
 func (p *Poller) askWhich(ctx context.Context) (guid string, err error) {
 	turn, err := p.admit(ctx)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/sim"
 )
 
 // which plays GET CommServ.
@@ -96,4 +97,24 @@ func TestIdentity(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who is not let in has not heard that the CommServe keeps its GUID to itself.
+func TestARefusedLoginSaysNothingOfIdentity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		client, err := commvault.New(commvault.Config{
+			CommCell: "prod", URL: "http://cs/webconsole/api", Username: "watcher", Password: "wrong", Transport: within{sim.New(sim.Config{})},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t, func(c *Config) {
+			c.Source, c.Identify, c.Log = client, client.GUID, slog.New(slog.NewTextHandler(&said, nil))
+		})
+		b.tells("prod unreachable")
+		if strings.Contains(said.String(), "which it is") || !strings.Contains(said.String(), "refused") {
+			t.Error(said.String())
+		}
+	})
 }
