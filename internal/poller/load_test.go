@@ -315,7 +315,7 @@ func TestNoTurnIsLost(t *testing.T) {
 				ended <- err
 			}()
 			synctest.Wait()
-			go cancel()
+			cancel() // and before it has left, it is called
 			b.release()
 			<-ended
 			if b.taken != 0 || len(b.queue) != 0 {
