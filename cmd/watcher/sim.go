@@ -48,6 +48,7 @@ func newSim() *cobra.Command {
 	flags.Float64Var(&s.config.Arrivals, "arrivals", 0.1, "jobs that begin in a simulated second")
 	flags.IntVar(&s.config.VMs, "vms", 5, "virtual machines in each job that has some")
 	flags.BoolVar(&s.config.Old, "old", false, "refuse requests that ask for attempts, as old servers may")
+	flags.IntVar(&s.config.Bears, "bears", 0, "requests answered at once; more get 429; 0: any number")
 	flags.StringArrayVar(&s.faults, "fault", nil, "`kind[:rate]` of fault that befalls requests; may be repeated")
 	flags.BoolVar(&s.log, "log", false, "print each request on standard error")
 	return command
@@ -80,6 +81,8 @@ func (s *simulator) play() (*sim.Sim, error) {
 		return nil, errors.New("--arrivals must be from 0 to 1000")
 	case c.VMs < 1 || c.VMs > 5000:
 		return nil, errors.New("--vms must be from 1 to 5000")
+	case c.Bears < 0:
+		return nil, errors.New("--bears must not be below 0")
 	}
 	play := sim.New(s.config)
 	for _, text := range s.faults {

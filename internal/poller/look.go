@@ -82,7 +82,7 @@ func (p *Poller) compare(j trackedJob, s *sight, l *store.Look) (pace, error) {
 }
 
 func (p *Poller) worthKeeping(l *store.Look) bool {
-	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost ||
+	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
 		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l)
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
@@ -47,24 +49,29 @@ func (p *Poller) missing(ctx context.Context, t *tick) error {
 			"commcell", p.CommCell, "count", len(t.missing))
 	}
 	p.blank = blank
+	group, counting := errgroup.WithContext(ctx)
+	group.SetLimit(missesAtOnce)
 	for _, m := range t.missing {
+		if counting.Err() != nil {
+			break
+		}
 		if blank {
 			p.Counts.poll(string(commvault.UnknownJob))
 		} else {
 			p.report(ctx, m.trackedJob, m.err)
 		}
-		if err := p.missed(m, blank); err != nil {
-			return err
-		}
+		group.Go(func() error { return p.missed(m, blank) })
 	}
-	return nil
+	return group.Wait()
 }
 
-const missesInARow = 3 // unknown, forbidden and missing for a moment look the same
+const (
+	missesInARow = 3  // unknown, forbidden and missing for a moment look the same
+	missesAtOnce = 64 // that share a transaction
+)
 
-// missed counts a miss, in memory; one of a blank tick ends the row. A job that was missed long enough is
-// lost; and if another watcher has spoken of a job, no look will ever tell more than the newest snapshot that
-// is held.
+// missed counts a miss; one of a blank tick ends the row. A job that was missed long enough is lost; and if another
+// watcher has spoken of a job, no look will ever tell more than the newest snapshot that is held.
 func (p *Poller) missed(m miss, blank bool) error {
 	if !p.claim(&m.trackedJob) {
 		return nil
@@ -74,24 +81,46 @@ func (p *Poller) missed(m miss, blank bool) error {
 	if sight.asked.After(m.at) {
 		return nil // seen out of turn meanwhile
 	}
-	if blank {
-		sight.misses = 0
-		return nil
-	}
-	gone := sight.miss(m.at)
-	if sight.misses < missesInARow {
-		return nil
-	}
 	known, err := p.Store.Recall(m.id)
 	if err != nil {
 		return err
 	}
+	row := store.Misses{}
+	if !blank {
+		row = oneMore(known.Misses, m.at)
+	}
+	if err := p.keepMisses(m.id, known, row); errors.Is(err, store.ErrChanged) {
+		return nil // the next tick sees to it
+	} else if err != nil {
+		return err
+	}
+	sight.misses = int32(row.Count)
+	if row.Count < missesInARow {
+		return nil
+	}
 	closing := m.why == store.Closing && known.Terminal // its end is told: it is not lost, it is history
-	lost := p.LostAfter > 0 && gone >= p.LostAfter && !closing
+	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !closing
 	if !lost && !known.Owed && !closing {
 		return nil
 	}
 	return p.giveUp(m, known, lost)
+}
+
+func (p *Poller) keepMisses(id job.ID, known store.Known, row store.Misses) error {
+	if row == known.Misses {
+		return nil
+	}
+	return p.Store.Miss(id, known, row)
+}
+
+// oneMore counts as far as it matters, so that a job that stays missing costs three writes. A clock that was set back
+// begins anew.
+func oneMore(row store.Misses, at time.Time) store.Misses {
+	if row.Count == 0 || at.Before(row.Since) {
+		return store.Misses{Count: 1, Since: at}
+	}
+	row.Count = min(row.Count+1, missesInARow)
+	return row
 }
 
 // giveUp tells what there still is to tell of a job that the CommServe does not know.

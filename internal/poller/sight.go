@@ -16,9 +16,8 @@ type sight struct {
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
 	pace       pace
-	missed     int64  // when the first of the misses was answered, in Unix nanoseconds
 	older      int32  // answers older than that one, in a row
-	misses     int32  // answers without the job, in a row
+	misses     int32  // answers without the job, in a row, as the store has them
 	olderClock int64  // the own time of the last older one, in Unix seconds
 	failure    string // the last failure that was logged
 
@@ -137,13 +136,4 @@ func (s *sight) saw(seen *job.Observation, pace pace) {
 	s.pace = pace
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
-}
-
-// miss counts an answer without the job, and gives for how long there have been such.
-func (s *sight) miss(at time.Time) time.Duration {
-	if s.misses == 0 {
-		s.missed = at.UnixNano()
-	}
-	s.misses++
-	return time.Duration(at.UnixNano() - s.missed)
 }

@@ -45,7 +45,9 @@ func (s *strike) instead(req *request) (answer, bool) {
 // later asks the client to come again.
 func (s *strike) later() answer {
 	a := refused(s.Code, complaint("The service is busy.", int64(s.Code)))
-	a.header = map[string]string{"Retry-After": strconv.Itoa(max(1, int(s.Delay.Seconds())))}
+	if s.Delay > 0 {
+		a.header = map[string]string{"Retry-After": strconv.Itoa(max(1, int(s.Delay.Seconds())))}
+	}
 	return a
 }
 

@@ -21,6 +21,7 @@ func (s *Sim) Control() http.Handler {
 		s.Heal()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	control.HandleFunc("POST /sim/bears", s.postBears)
 	control.HandleFunc("POST /sim/jobs", s.postJob)
 	control.HandleFunc("POST /sim/pairs", func(w http.ResponseWriter, _ *http.Request) {
 		access, refresh := s.Pair()
@@ -39,7 +40,7 @@ func (s *Sim) Control() http.Handler {
 // tell says what there is, with commands to paste.
 func (s *Sim) tell(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "a %s\n%s", s, s.counts())
+	fmt.Fprintf(w, "a %s\n%s%s", s, s.counts(), s.tellBears())
 	for _, f := range s.Faults() {
 		fmt.Fprintf(w, "in force: %s\n", f)
 	}
@@ -52,6 +53,7 @@ const help = `
   curl %[1]s/sim/faults -d '{"kind":"unknown-job","operation":"JobDetails","job":71,"count":3}'
   curl %[1]s/sim/faults
   curl %[1]s/sim/faults -X DELETE
+  curl %[1]s/sim/bears -d 2
   curl %[1]s/sim/jobs -d '{"id":71,"client":"fall","steps":[{"state":"Running","phase":"Scan"},{"after":"20s","state":"Completed"}]}'
 `
 

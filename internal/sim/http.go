@@ -43,7 +43,11 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked := time.Now()
 	req, readErr := read(r)
 	s.record.count(req.op)
-	broken := s.faults.next(req.op, req.id)
+	broken := tooCrowded
+	if s.crowd.enter() {
+		defer s.crowd.leave()
+		broken = s.faults.next(req.op, req.id)
+	}
 	reply := s.reply(req, readErr, broken)
 	reply.write(req)
 	broken.spoil(req, &reply)

@@ -31,6 +31,7 @@ type Config struct {
 	LockAfter       int           // wrong passwords that lock the account; default 5
 	LockTime        time.Duration // default 15m
 
+	Bears      int       // requests at once, see Sim.Bear; 0: any number
 	Old        bool      // refuses requests that ask for attempts
 	CommCellID int64     // default 2
 	GUID       string    // the CommServe's; default: one made of the seed
@@ -51,6 +52,7 @@ type Sim struct {
 	jobs     jobs
 	sessions sessions
 	faults   faults
+	crowd    crowd
 	record   record
 }
 
@@ -61,6 +63,7 @@ func New(config Config) *Sim {
 	s.sessions.alive = map[string]time.Time{}
 	s.faults.seed = uint64(config.Seed)
 	s.record.counts = map[Op]int{}
+	s.Bear(config.Bears)
 	s.jobs.begin(&config)
 	return s
 }

@@ -22,6 +22,7 @@ type Known struct {
 	Asked    time.Time // when the last observation kept was asked for; zero: unknown
 	Updated  time.Time // its own time, by the CommServe's clock
 	Still    time.Time // since when the job shows the progress of the snapshot held; zero: unknown, or not active
+	Misses   Misses    // since then
 	Digest   uint64
 	Terminal bool
 	Owed     bool // another watcher spoke: the next look replaces what is held
@@ -42,7 +43,7 @@ func (s *Store) Recall(id job.ID) (Known, error) {
 		r, _, err := readRecord(tx, id)
 		k = Known{
 			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated),
-			Still: fromNanos(r.Still), Digest: r.Digest,
+			Still: fromNanos(r.Still), Misses: Misses{r.Misses, fromNanos(r.Missed)}, Digest: r.Digest,
 			Terminal: r.Terminal, Owed: r.Owed, revision: r.Revision, sequence: r.Sequence,
 		}
 		if err == nil {
@@ -102,6 +103,9 @@ func (s *Store) Commit(l Look) error {
 	next.keep = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
 		r.Still = nanos(l.Still)
+		if !l.Missed || l.Leave {
+			r.miss(Misses{})
+		}
 		r.Digest, r.Terminal = Digest(&l.Seen.Snapshot), l.Seen.Snapshot.Terminal
 		return snapshot
 	}

@@ -24,6 +24,8 @@ type record struct {
 	Asked    int64  `json:"asked,omitempty"`   // of the last observation kept; Unix nanoseconds, 0 is unknown
 	Updated  int64  `json:"updated,omitempty"` // its own time, by the CommServe's clock
 	Still    int64  `json:"still,omitempty"`   // since when an active job shows this progress; 0 is unknown
+	Misses   int    `json:"misses,omitempty"`  // answers without the job since, in a row, as far as they are counted
+	Missed   int64  `json:"missed,omitempty"`  // when the first of them came, Unix nanoseconds
 	Digest   uint64 `json:"digest,omitempty"`  // of what is worth keeping of the snapshot
 	Terminal bool   `json:"terminal,omitempty"`
 	Owed     bool   `json:"owed,omitempty"` // another watcher spoke: look again before anything is sent

@@ -104,7 +104,7 @@ func (s *Store) Untrack(id job.ID) error {
 		if why := Why(tracked.Get(jobKey(id))); why == "" || why == Untracked {
 			return ErrNotTracked
 		}
-		return tracked.Put(jobKey(id), []byte(Untracked))
+		return errors.Join(endMisses(tx, id), tracked.Put(jobKey(id), []byte(Untracked)))
 	})
 }
 
