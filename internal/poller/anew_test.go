@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 )
 
@@ -76,5 +77,30 @@ func TestNumberUsedAgainInTheList(t *testing.T) {
 		b.script.is(71, shows(-40*time.Minute, -30*time.Minute))
 		b.tells("prod/71 state:  → Completed")
 		b.tells()
+	})
+}
+
+// A number that was forgotten comes back: what the stream tells of the old job is no part of the new one's, also where
+// that was seen but once.
+func TestForgottenNumberUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
+		minutesAgo := func(m int) time.Time { return time.Now().Add(-time.Duration(m) * time.Minute) }
+		old := job.Snapshot{CommCell: "prod", Number: 71, State: "Completed"}
+		start, end := minutesAgo(60), minutesAgo(30)
+		old.StartTime, old.EndTime = &start, &end
+		old.Settle()
+		e, err := event.NewMinter(nil).Job(1, job.Change{Kind: job.KindState, Detail: "completed", To: "Completed"},
+			job.Observation{Snapshot: old, Asked: minutesAgo(29), Answered: minutesAgo(29)}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.script.is(71, state("Failed"), started(minutesAgo(20)), ended(minutesAgo(10)))
+		b.poll()
+		if err := b.store.TakeOver(old.JobID(), fold(t, e)); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		b.tells("prod/71 state:  → Failed", "prod/71 failure:  → Failed")
 	})
 }

@@ -85,7 +85,8 @@ func (s *Store) TakeOver(id job.ID, f event.Fold) error {
 		r.Told, r.Sequence = f.Told, f.Last.Number()
 		r.miss(Misses{}) // who spoke may have seen it
 		r.AckedID, r.Acked, r.Stream = f.Last.ID, f.Last.Number(), f.Stream
-		r.Asked, r.Updated, r.Still = nanos(f.Asked), 0, 0 // the snapshot that we hold may be older than its stall
+		r.Asked, r.Updated = nanos(f.Asked), nanos(f.Snapshot.Updated())
+		r.Still = 0 // the snapshot that we hold may be older than its stall
 		r.Owed = !unknown || !toldWhole(id, f)
 		if unknown && !id.IsCommCell() {
 			r.Terminal, r.Still = f.Snapshot.Terminal, nanos(f.Last.Time)
