@@ -84,6 +84,12 @@ func (e Event) Number() uint64 {
 	return n
 }
 
+// Numbered is the event under another sequence.
+func (e Event) Numbered(sequence uint64) Event {
+	e.Sequence = fmt.Sprintf("%020d", sequence)
+	return e
+}
+
 // IsCommCell says whether the event is about a CommCell and not about a job.
 func (e Event) IsCommCell() bool { return strings.HasPrefix(e.Type, commCellType) }
 

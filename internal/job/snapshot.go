@@ -137,6 +137,16 @@ func (s *Snapshot) Updated() time.Time {
 	return updated
 }
 
+// BeganAfter says whether the answer is of a job that began after a time by the CommServe's clock. A start that is absent
+// tells nothing; one after the answer's own time has shifted, by a time zone, say.
+func (s *Snapshot) BeganAfter(last time.Time) bool {
+	if s.StartTime == nil || last.IsZero() || !s.StartTime.After(last) {
+		return false
+	}
+	own := s.Updated()
+	return own.IsZero() || !own.Before(*s.StartTime)
+}
+
 // Settle derives what follows from the rest of the snapshot: class, end, the end's empty phase, counts.
 // Whoever fills a snapshot calls it last.
 func (s *Snapshot) Settle() {

@@ -13,18 +13,18 @@ import (
 // job which waited may be when it left the queue. Without a state there is no event yet that could begin the job anew.
 func anew(known store.Known, seen *job.Snapshot) bool {
 	waited := !known.Terminal && job.LookUp(known.Told.State, false).Class == job.Queued
-	if seen.State == "" || seen.StartTime == nil || waited {
-		return false
-	}
-	own := seen.Updated()
-	return startedAfter(known, seen.StartTime) && (own.IsZero() || !own.Before(*seen.StartTime))
+	return seen.State != "" && !waited && seen.BeganAfter(lastSeen(known))
 }
 
 // startedAfter says whether a start lies after the last that was seen of a job.
 func startedAfter(known store.Known, start *time.Time) bool {
-	last := known.Updated
-	if last.IsZero() {
-		last = known.Asked
-	}
+	last := lastSeen(known)
 	return start != nil && !last.IsZero() && start.After(last)
+}
+
+func lastSeen(known store.Known) time.Time {
+	if known.Updated.IsZero() {
+		return known.Asked
+	}
+	return known.Updated
 }

@@ -93,6 +93,9 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 	if fold.Empty() {
 		return nil // purged between two reads; the next refusal says so
 	}
+	if earlier, err := p.Store.Renumber(id, fold); earlier || err != nil {
+		return err
+	}
 	if known {
 		p.Counts.TakenOver.Add(1)
 		p.Log.Warn("another watcher has told of this job; going on from what it told", "job", id.String())

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+)
+
+// Renumber has the unsent events of a job follow those of an earlier job with its number, of which the store has
+// forgotten all and the stream has not. Nobody else has spoken of this one, so what is held stands as it is. It does
+// nothing, and gives false, where the two may be one job, or where an event was sent already.
+func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
+	err = s.update(func(tx *bbolt.Tx) error {
+		renumbered = false
+		r, line, err := readRecord(tx, id)
+		if err != nil || r.Acked > 0 || r.Owed || len(line) == 0 {
+			return err
+		}
+		held, err := decodeSnapshot(line)
+		if err != nil || !laterJob(&held, f) {
+			return err
+		}
+		renumbered, err = renumber(tx, id, r.Sequence, f.Last.Number())
+		if err != nil || !renumbered {
+			return err
+		}
+		r.Revision++
+		r.Sequence += f.Last.Number()
+		r.AckedID, r.Acked, r.Stream = f.Last.ID, f.Last.Number(), f.Stream
+		return writeRecord(tx, id, r, append([]byte(nil), line...))
+	})
+	return renumbered && err == nil, err
+}
+
+// laterJob says whether what is held is of another job than the stream's, and a later one.
+func laterJob(held *job.Snapshot, f event.Fold) bool {
+	waited := !f.Snapshot.Terminal && job.LookUp(f.Told.State, false).Class == job.Queued
+	return !waited && held.BeganAfter(f.Snapshot.Updated())
+}
+
+// renumber puts a job's rows, 1 to last, behind a sequence. They have to begin the job anew.
+func renumber(tx *bbolt.Tx, id job.ID, last, behind uint64) (bool, error) {
+	outbox := tx.Bucket(outboxBucket)
+	for sequence := last; sequence > 0; sequence-- { // the last one first: none is overwritten
+		row := outbox.Get(outboxKey(id, sequence))
+		if row == nil {
+			return false, fmt.Errorf("%s: event %d of %d is not in the outbox", id, sequence, last)
+		}
+		e, err := event.Parse(row)
+		if err != nil {
+			return false, err
+		}
+		if sequence == last && !beginsAnew(outbox.Get(outboxKey(id, 1))) {
+			return false, nil
+		}
+		moved, err := json.Marshal(e.Numbered(behind + sequence))
+		if err != nil {
+			return false, err
+		}
+		if err := outbox.Delete(outboxKey(id, sequence)); err != nil {
+			return false, err
+		}
+		if err := outbox.Put(outboxKey(id, behind+sequence), moved); err != nil {
+			return false, err
+		}
+	}
+	return last > 0, nil
+}
+
+func beginsAnew(row []byte) bool {
+	e, err := event.Parse(row)
+	if err != nil {
+		return false
+	}
+	data, err := e.Job()
+	return err == nil && data.Change.Kind == job.KindState && data.Change.From == ""
+}
