@@ -3,7 +3,7 @@ tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
 BENCHFLAGS ?=
 
-.PHONY: help build test bench setup chromium fmt vet lint vuln tidy race
+.PHONY: help build test bench soak setup chromium fmt vet lint vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -54,6 +54,9 @@ vuln: ## run govulncheck where its database can be reached
 
 race: ## run all tests under the race detector; TESTFLAGS are passed on
 	go test -race $(TESTFLAGS) ./...
+
+soak: ## have 20,000 jobs begin, end and be forgotten in ten minutes, and judge what was told and what it took
+	JOBWATCH_SOAK=10m go test -count 1 -timeout 30m -run '^TestSoak$$' -v ./cmd/watcher
 
 bench: ## run all benchmarks, one after the other; BENCHFLAGS are passed on
 	go test -p 1 -timeout 1h -run '^$$' -bench . $(BENCHFLAGS) ./...

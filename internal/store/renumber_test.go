@@ -40,8 +40,12 @@ func TestEventsOfANumberUsedAgainFollowTheEarlierOnes(t *testing.T) {
 	if !same(f.content(t), before) {
 		t.Error("a failed transaction has changed something")
 	}
+	meanwhile := f.sight(t, lived(of(71), "Killed", 20, 30))
 	if renumbered, err := f.Renumber(of(71), told); !renumbered || err != nil {
 		t.Fatal(renumbered, err)
+	}
+	if err := f.Commit(meanwhile); !errors.Is(err, ErrChanged) {
+		t.Errorf("a look from before: %v", err)
 	}
 	f.reopen(t)
 	f.holds(t, "prod/71#4 state.failed", "prod/71#5 failure.state")
