@@ -53,7 +53,7 @@ vuln: ## run govulncheck where its database can be reached
 	else echo "govulncheck left out: its database does not answer from here"; fi
 
 race: ## run all tests under the race detector; TESTFLAGS are passed on
-	go test -race $(TESTFLAGS) ./...
+	go test -race -timeout 25m $(TESTFLAGS) ./...
 
 soak: ## have 20,000 jobs begin, end and be forgotten in ten minutes, and judge what was told and what it took
 	JOBWATCH_SOAK=10m go test -count 1 -timeout 30m -run '^TestSoak$$' -v ./cmd/watcher

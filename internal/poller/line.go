@@ -66,6 +66,10 @@ func (s *lineSight) read(l *commvault.Line, round uint32) {
 	}
 	s.sum, s.looks = sum, 0
 	s.status, s.phase = wordMark(l.Status), wordMark(l.Phase)
+	s.change()
+}
+
+func (s *lineSight) change() {
 	if s.changed++; s.changed == 0 {
 		s.changed = 1
 	}

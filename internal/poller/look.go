@@ -45,7 +45,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	if !p.worthKeeping(&look) {
 		sight.saw(&seen, pace)
-		p.lookedAt(j, &seen.Snapshot)
+		p.lookedAt(j, &seen.Snapshot, nil)
 		p.Counts.poll("unchanged")
 		return nil
 	}
@@ -65,7 +65,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		return nil
 	}
 	sight.saw(&seen, pace)
-	p.lookedAt(j, &seen.Snapshot)
+	p.lookedAt(j, &seen.Snapshot, diff.Since(look.Told(), &seen.Snapshot))
 	return nil
 }
 

@@ -84,11 +84,16 @@ func (p *Poller) forgetSight(id job.ID) {
 	p.feed.log.forget(id.Number)
 }
 
-// lookedAt settles what has changed of the job's line before the look.
-func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot) {
+// lookedAt settles what has changed of the job's line before the look, unless the look has left something for the next.
+func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, rest []job.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.sights[j.id.Number]; s != nil {
+	s := p.sights[j.id.Number]
+	switch {
+	case s == nil:
+	case len(rest) > 0:
+		s.line.change()
+	default:
 		s.line.looked(j.changed, seen)
 	}
 }

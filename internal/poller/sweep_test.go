@@ -355,3 +355,17 @@ func TestALineThatChangesDuringALookIsNotSettledByIt(t *testing.T) {
 		t.Error("not settled")
 	}
 }
+
+// A new attempt's counts are told at the look after it, which no change of the line has to wait for.
+func TestALookThatLeavesSomethingIsFollowedByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := swept(t, 9, nil)
+		second := int64(2)
+		b.script.is(5, state("Pending"), phase("Scan"), func(s *job.Snapshot) { s.Attempt, s.Failures = &second, "0 Folders, 3 Files" })
+		b.asksFor(0, 5)
+		b.hasTold("prod/5 state: Running → Pending", "prod/5 watch:  → 2")
+		b.asksFor(0, 5)
+		b.hasTold("prod/5 failure:  → 0 Folders, 3 Files")
+		b.asksFor(0)
+	})
+}
