@@ -19,7 +19,6 @@ const (
 // TestKill kills the watcher at random moments while 200 jobs move on, NATS comes and goes, and
 // acknowledgements get lost, and then holds the stream against what the CommServe had answered.
 func TestKill(t *testing.T) {
-	t.Parallel()
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	clock := lifeClock{step: 7 * time.Millisecond}

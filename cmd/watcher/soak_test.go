@@ -22,7 +22,6 @@ const (
 // TestSoak lets jobs live at 200 times the speed of life: all of them are told to their ends and forgotten, and what
 // the watcher keeps does not grow. JOBWATCH_SOAK is how long it lasts; from ten minutes on memory is judged too.
 func TestSoak(t *testing.T) {
-	t.Parallel()
 	lasts := soakTime(t)
 	s := newSoak(t, lasts)
 	s.start()

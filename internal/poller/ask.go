@@ -64,10 +64,16 @@ func (p *Poller) pages(ctx context.Context, finishedWithin time.Duration, yield 
 	return err
 }
 
+// underWay is the key of the context that a request lives with, where the one that waits for it ends sooner.
+type underWay struct{}
+
 func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observation, err error) {
 	turn, err := p.admit(ctx)
 	if err != nil {
 		return seen, err
+	}
+	if whole, waiting := ctx.Value(underWay{}).(context.Context); waiting {
+		ctx = whole
 	}
 	seen, err = p.Source.JobDetails(ctx, number)
 	p.done(turn, true, err)

@@ -17,6 +17,7 @@ type trackedJob struct {
 	id      job.ID
 	why     store.Why
 	changed uint16 // lineSight.changed when the look began
+	once    bool   // a failure is not repeated
 }
 
 // discover reads the Job list and tracks what it names, the filter takes, and is not told to its end. What is tracked

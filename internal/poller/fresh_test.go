@@ -114,7 +114,7 @@ func TestStanding(t *testing.T) {
 		if b.tally.told["commcell"] != 1 || b.tally.told["state"] != 3 || b.tally.ticks != 4 {
 			t.Errorf("counted %+v", b.tally)
 		}
-		if got := b.tally.polls; got["ok"] != 3 || got["unchanged"] != 1 || got["unknown_job"] != 2 || got["unreachable"] != 2 || b.tally.took != 8 {
+		if got := b.tally.polls; got["ok"] != 3 || got["unchanged"] != 1 || got["unknown_job"] != 2 || got["unreachable"] != 3 || b.tally.took != 9 {
 			t.Errorf("counted %v, %d looks", got, b.tally.took)
 		}
 	})

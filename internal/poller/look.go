@@ -13,7 +13,11 @@ import (
 // look asks the CommServe about one job, once, and commits what changed.
 // Everything up to Commit may be repeated or lost without harm; after it the events are owed.
 func (p *Poller) look(ctx context.Context, j trackedJob) error {
-	seen, err := p.ask(ctx, j.id.Number)
+	ask := p.ask
+	if j.once {
+		ask = p.askOnce
+	}
+	seen, err := ask(ctx, j.id.Number)
 	if err != nil {
 		return err // not an observation: no snapshot, no event
 	}

@@ -207,9 +207,25 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 		return err == nil, nil
 	}
 	p.probed++
-	_, err = p.askOnce(ctx, tracked[p.probed%len(tracked)].Number)
-	t.note(err)
-	return answered(err), nil
+	return p.probeWith(ctx, t, tracked[p.probed%len(tracked)])
+}
+
+// probeWith looks at the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
+// the sweep to say, which looks again.
+func (p *Poller) probeWith(ctx context.Context, t *tick, j store.Tracked) (up bool, err error) {
+	probe := newTick(1)
+	err = p.lookAt(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
+	switch {
+	case err != nil || ctx.Err() != nil:
+		return false, err
+	case probe.asked == 0: // somebody looks at it just now
+		return true, nil
+	case probe.answers > 0:
+		t.note(nil)
+		return true, nil
+	}
+	t.note(probe.err)
+	return false, nil
 }
 
 // forget drops, now and then, the snapshots of jobs that ended long ago.

@@ -369,3 +369,18 @@ func TestALookThatLeavesSomethingIsFollowedByAnother(t *testing.T) {
 		b.asksFor(0)
 	})
 }
+
+// What the probe of a CommCell that is back shows is told, though the job moves on before the sweep.
+func TestAProbeIsAnObservation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
+		b.script.is(71, state("Running"))
+		b.tells("prod/71 state:  → Running")
+		b.script.down = errAway
+		b.tells("prod unreachable")
+		b.script.down, b.script.takes = nil, time.Second
+		b.script.is(71, state("Suspended"))
+		time.AfterFunc(1500*time.Millisecond, func() { b.script.is(71, state("Killed")) })
+		b.tells("prod reachable", "prod/71 state: Running → Suspended", "prod/71 state: Suspended → Killed", "prod/71 failure: Suspended → Killed")
+	})
+}

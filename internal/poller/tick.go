@@ -54,10 +54,11 @@ func (t *tick) hopeless() bool {
 }
 
 // lookAtAll looks at the jobs, several at once. Few goroutines that stay are cheaper than one a job,
-// each of which would grow its stack anew. Where the CommCell is given up, who still waits for a turn leaves.
+// each of which would grow its stack anew. Where the CommCell is given up, who still waits for a turn leaves;
+// a request that is under way may yet bring an answer.
 func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) error {
 	var next atomic.Int64
-	ctx, giveUp := context.WithCancel(ctx)
+	ctx, giveUp := context.WithCancel(context.WithValue(ctx, underWay{}, ctx))
 	defer giveUp()
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(p.Concurrency, len(jobs)) {
