@@ -95,6 +95,13 @@ func (c *Client) Backup(ctx context.Context, file string) (int64, error) {
 	return made.Bytes, err
 }
 
+// Verify is Desk.Verify.
+func (c *Client) Verify(ctx context.Context) (store.Verified, error) {
+	var verified store.Verified
+	err := c.do(ctx, http.MethodGet, "/store/verify", &verified)
+	return verified, err
+}
+
 func (c *Client) do(ctx context.Context, method, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://watcher"+path, nil)
 	if err != nil {

@@ -83,6 +83,9 @@ func (d *Desk) Backup(ctx context.Context, file string) (int64, error) {
 	return d.Store.Backup(ctx, file)
 }
 
+// Verify looks at all that the store holds.
+func (d *Desk) Verify(ctx context.Context) (store.Verified, error) { return d.Store.Verify(ctx) }
+
 func (d *Desk) commCell(id job.ID) (CommCell, error) {
 	cells := d.CommCells()
 	cell, known := cells[id.CommCell]

@@ -20,6 +20,7 @@ import (
 //	PUT    /jobs/{commcell}/{id}            tracks it
 //	DELETE /jobs/{commcell}/{id}            untracks it
 //	GET    /store                           => store.Stat
+//	GET    /store/verify                    => store.Verified
 //	POST   /store/backup?file=/var/copy.db  => {"bytes": 65536}
 //
 // A refusal is {"error": "a sentence"} with the status 409.
@@ -61,6 +62,10 @@ func (d *Desk) handler() http.Handler {
 	mux.HandleFunc("GET /store", func(w http.ResponseWriter, r *http.Request) {
 		stat, err := d.Stat(r.Context())
 		answer(w, stat, err)
+	})
+	mux.HandleFunc("GET /store/verify", func(w http.ResponseWriter, r *http.Request) {
+		verified, err := d.Verify(r.Context())
+		answer(w, verified, err)
 	})
 	mux.HandleFunc("POST /store/backup", func(w http.ResponseWriter, r *http.Request) {
 		bytes, err := d.Backup(r.Context(), r.FormValue("file"))
