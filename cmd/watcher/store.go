@@ -20,7 +20,7 @@ func newStore() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newStoreStat(), newStoreVerify(), newStoreBackup())
+	c.AddCommand(newStoreStat(), newStoreVerify(), newStoreBackup(), newStoreRebuild())
 	return c
 }
 
