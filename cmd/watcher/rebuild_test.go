@@ -102,6 +102,7 @@ func TestRebuildEmbedded(t *testing.T) {
 		t.Errorf("said is %q, left are %q", said.out, names)
 	}
 	typed(t, "jobs", "show", "sim/71", "-c", config).succeeds(t, "Running")
+	typed(t, "jobs", "history", "sim/71", "-c", config).succeeds(t, "state.running")
 	typed(t, "store", "verify", "-c", config).succeeds(t, "1 jobs, 0 unsent events", "stream: 2 events of 1 jobs\n")
 }
 
