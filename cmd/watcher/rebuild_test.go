@@ -61,7 +61,7 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("%q are there, and the store holds %q (%v)", storeFiles(t, w), text, err)
 	}
 	w.startNATS(w.proxy.target)
-	rebuild().succeeds(t, fmt.Sprintf("rebuilt from stream JOBS: 3 jobs, %d events\n", len(w.read())), "the old file is "+path+".old-")
+	rebuild().succeeds(t, fmt.Sprintf("rebuilt from stream JOBS: 3 jobs, %d events\n", len(w.read())), "the old file is "+path+".old-", ", which cannot be read\n")
 	names := storeFiles(t, w)
 	if len(names) != 2 || !strings.HasPrefix(names[1], "watcher.db.old-") {
 		t.Fatalf("there are %q", names)
@@ -70,6 +70,9 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("the old file holds %q (%v)", text, err)
 	}
 	typed(t, "store", "verify", "-c", w.config).succeeds(t, "3 jobs, 0 unsent events")
+	typed(t, "jobs", "track", "sim/73", "-c", w.config).succeeds(t) // by hand, instead of owed
+	rebuild().succeeds(t, ", which alone holds 0 unsent events, and 1 jobs tracked or untracked by hand\n")
+	rebuild().succeeds(t, ", which holds nothing that the new one does not\n")
 	add(71, "Suspended")
 	w.start()
 	w.until("the change is told", func() bool {

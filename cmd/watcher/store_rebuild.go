@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 
@@ -33,42 +32,56 @@ func newStoreRebuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return fail(rebuild(c.Context(), cfg, newLog(c.ErrOrStderr(), cfg.Log), c.OutOrStdout()))
+			read, aside, err := rebuild(c.Context(), cfg, newLog(c.ErrOrStderr(), cfg.Log))
+			if err != nil {
+				return fail(err)
+			}
+			out := c.OutOrStdout()
+			fmt.Fprintf(out, "%s: rebuilt from stream %s: %d jobs, %d events\n", cfg.Store.Path, cfg.NATS.Stream, read.jobs, read.events)
+			if aside != "" {
+				fmt.Fprintf(out, "the old file is %s, %s\n", aside, whatIsLeft(aside))
+			}
+			return nil
 		},
 	}
 }
 
-func rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
+// whatIsLeft says what the new store does not hold of the old one.
+func whatIsLeft(aside string) string {
+	left, err := store.LeftIn(aside)
+	switch {
+	case err != nil:
+		return "which cannot be read"
+	case left == store.Left{}:
+		return "which holds nothing that the new one does not"
+	}
+	return fmt.Sprintf("which alone holds %d unsent events, and %d jobs tracked or untracked by hand", left.Unsent, left.ByHand)
+}
+
+// rebuild gives the old file's new name, or "" where there was none.
+func rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger) (read readBack, aside string, err error) {
 	claim, err := store.Replacing(cfg.Store.Path)
 	if err != nil {
-		return err
+		return read, "", err
 	}
 	defer func() { err = errors.Join(err, claim.End()) }()
 	if err := nobodyRuns(cfg.Store.Path); err != nil {
-		return err
+		return read, "", err
 	}
 	fresh := cfg.Store.Path + ".rebuild"
 	if err := os.RemoveAll(fresh); err != nil { // of a rebuild that was killed
-		return err
+		return read, "", err
 	}
 	defer os.Remove(fresh) // of no effect once it has taken its place
-	var read readBack
 	err = atStream(ctx, cfg.NATS, "store rebuild", func(ctx context.Context, b *stream.Broker) error {
 		read, err = readInto(ctx, fresh, cfg, b, log)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%s: not rebuilt, and left as it is: %w", cfg.Store.Path, err)
+		return read, "", fmt.Errorf("%s: not rebuilt, and left as it is: %w", cfg.Store.Path, err)
 	}
-	aside, err := claim.By(fresh)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%s: rebuilt from stream %s: %d jobs, %d events\n", cfg.Store.Path, cfg.NATS.Stream, read.jobs, read.events)
-	if aside != "" {
-		fmt.Fprintf(out, "the old file is %s\n", aside)
-	}
-	return nil
+	aside, err = claim.By(fresh)
+	return read, aside, err
 }
 
 // nobodyRuns also finds a watcher whose file was deleted.
