@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,10 @@ func TestBesideARunningWatcher(t *testing.T) {
 	}
 	typed(t, "jobs", "untrack", "sim/99", "-c", w.config).fails(t, failed, "sim/99: not tracked")
 	typed(t, "store", "stat", "-c", w.config).succeeds(t, "watcher.db", "jobs known")
+	typed(t, "store", "verify", "-c", w.config).succeeds(t, "ok: ", "watcher.db: 3 jobs, 0 unsent events", "stream: ", " of 3 jobs\n")
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	typed(t, "store", "backup", copied, "-c", w.config).succeeds(t, copied)
+	typed(t, "store", "backup", copied, "-c", w.config).fails(t, failed, "copy.db: exists")
 	typed(t, "check", "-c", w.config).succeeds(t,
 		"commcell sim: login: accepted", "commcell sim: job list: holds 3 jobs", "commcell sim: job details: job 73 of client.73 is Completed",
 		"NATS: 127.0.0.1:", "NATS stream: JOBS fits, and holds ", "NATS rights: may publish", "is in use by the running watcher")

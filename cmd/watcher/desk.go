@@ -25,6 +25,8 @@ type desk interface {
 	Track(ctx context.Context, id job.ID) error
 	Untrack(ctx context.Context, id job.ID) error
 	Stat(ctx context.Context) (store.Stat, error)
+	Verify(ctx context.Context) (store.Verified, error)
+	Backup(ctx context.Context, file string) (bytes int64, err error)
 }
 
 // atDesk runs do at the desk of the configuration that the command names. A store is made only for

@@ -16,14 +16,14 @@ import (
 func newJobs() *cobra.Command {
 	jobs := &cobra.Command{
 		Use:   "jobs",
-		Short: "List and show the jobs that are known, track and untrack them",
+		Short: "List and show the jobs that are known, and their events; track and untrack them",
 		Long: "jobs asks the running watcher, or where none runs the store's file itself.\n" +
 			"A job is named <commcell>/<job id>. What is shown of it is as old as its last change: see snapshotAt.",
 		Example: "  watcher jobs list\n  watcher jobs show prod/1248",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	jobs.AddCommand(newJobsList(), newJobsShow(),
+	jobs.AddCommand(newJobsList(), newJobsShow(), newJobsHistory(),
 		newJobsEdit("track", "Have a job looked at now, and until its end is told", desk.Track, "tracked"),
 		newJobsEdit("untrack", "Have a job looked at no more, also if the CommServe lists it", desk.Untrack, "untracked"))
 	return jobs

@@ -63,7 +63,7 @@ func newJobsList() *cobra.Command {
 		return atDesk(c, false, func(d desk) error {
 			list := newJobTable(c.OutOrStdout())
 			if *form == asJSON {
-				list = &jobArray{out: c.OutOrStdout()}
+				list = &jobArray{array{out: c.OutOrStdout()}}
 			}
 			return listJobs(c.Context(), d, filter, list)
 		})
@@ -124,27 +124,33 @@ func (t *jobTable) add(l store.Listed) error {
 	return nil
 }
 
-// jobArray prints a JSON array.
-type jobArray struct {
+// array prints a JSON array.
+type array struct {
 	out   io.Writer
 	count int
 }
+
+type jobArray struct{ array }
 
 func (a *jobArray) add(l store.Listed) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
+	return a.put(text)
+}
+
+func (a *array) put(text []byte) error {
 	opening := "[\n"
 	if a.count > 0 {
 		opening = ",\n"
 	}
 	a.count++
-	_, err = fmt.Fprintf(a.out, "%s%s", opening, text)
+	_, err := fmt.Fprintf(a.out, "%s%s", opening, text)
 	return err
 }
 
-func (a *jobArray) end() error {
+func (a *array) end() error {
 	if a.count == 0 {
 		_, err := fmt.Fprintln(a.out, "[]")
 		return err

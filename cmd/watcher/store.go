@@ -16,11 +16,11 @@ func newStore() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "store",
 		Short:   "Look after the store's file",
-		Example: "  watcher store stat",
+		Example: "  watcher store stat\n  watcher store backup /var/backups/watcher.db",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newStoreStat())
+	c.AddCommand(newStoreStat(), newStoreVerify(), newStoreBackup(), newStoreRebuild())
 	return c
 }
 

@@ -88,6 +88,20 @@ func (c *Client) Stat(ctx context.Context) (store.Stat, error) {
 	return stat, err
 }
 
+// Backup is Desk.Backup; the running watcher writes the file.
+func (c *Client) Backup(ctx context.Context, file string) (int64, error) {
+	var made backup
+	err := c.do(ctx, http.MethodPost, "/store/backup?"+url.Values{"file": {file}}.Encode(), &made)
+	return made.Bytes, err
+}
+
+// Verify is Desk.Verify.
+func (c *Client) Verify(ctx context.Context) (store.Verified, error) {
+	var verified store.Verified
+	err := c.do(ctx, http.MethodGet, "/store/verify", &verified)
+	return verified, err
+}
+
 func (c *Client) do(ctx context.Context, method, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://watcher"+path, nil)
 	if err != nil {

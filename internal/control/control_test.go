@@ -81,6 +81,8 @@ func TestDesk(t *testing.T) {
 		Track(context.Context, job.ID) error
 		Untrack(context.Context, job.ID) error
 		Stat(context.Context) (store.Stat, error)
+		Backup(context.Context, string) (int64, error)
+		Verify(context.Context) (store.Verified, error)
 	}
 	for name, at := range map[string]func(*testing.T, *office) desk{
 		"itself":             func(_ *testing.T, o *office) desk { return o.Desk },
@@ -114,6 +116,17 @@ func TestDesk(t *testing.T) {
 			if stat, err := d.Stat(ctx); err != nil || stat.Tracked["by hand"] != 2 || stat.Tracked["untracked"] != 1 || stat.Bytes == 0 {
 				t.Errorf("stat is %+v (%v)", stat, err)
 			}
+			if v, err := d.Verify(ctx); err != nil || v.Path != o.path || len(v.Findings) > 0 {
+				t.Errorf("verified is %+v (%v)", v, err)
+			}
+			copied := filepath.Join(t.TempDir(), "copy & all.db")
+			if bytes, err := d.Backup(ctx, copied); err != nil || bytes == 0 || store.Inspect(copied) != nil {
+				t.Errorf("the copy has %d bytes (%v, %v)", bytes, err, store.Inspect(copied))
+			}
+			_, err = d.Backup(ctx, copied)
+			refuses(t, err, "exists")
+			_, err = d.Backup(ctx, "copy.db")
+			refuses(t, err, "no absolute path")
 			_, err = d.Job(ctx, of(8))
 			refuses(t, err, "prod/8: no such job here")
 			refuses(t, d.Untrack(ctx, of(8)), "prod/8: not tracked")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -73,6 +74,17 @@ func (d *Desk) Untrack(_ context.Context, id job.ID) error {
 
 // Stat counts what the store holds.
 func (d *Desk) Stat(context.Context) (store.Stat, error) { return d.Store.Stat() }
+
+// Backup copies the store to a file that is not there yet, and returns its size in bytes.
+func (d *Desk) Backup(ctx context.Context, file string) (int64, error) {
+	if !filepath.IsAbs(file) { // of another process's folder
+		return 0, fmt.Errorf("%s: no absolute path", file)
+	}
+	return d.Store.Backup(ctx, file)
+}
+
+// Verify looks at all that the store holds.
+func (d *Desk) Verify(ctx context.Context) (store.Verified, error) { return d.Store.Verify(ctx) }
 
 func (d *Desk) commCell(id job.ID) (CommCell, error) {
 	cells := d.CommCells()

@@ -20,6 +20,8 @@ import (
 //	PUT    /jobs/{commcell}/{id}            tracks it
 //	DELETE /jobs/{commcell}/{id}            untracks it
 //	GET    /store                           => store.Stat
+//	GET    /store/verify                    => store.Verified
+//	POST   /store/backup?file=/var/copy.db  => {"bytes": 65536}
 //
 // A refusal is {"error": "a sentence"} with the status 409.
 type Server struct {
@@ -61,11 +63,23 @@ func (d *Desk) handler() http.Handler {
 		stat, err := d.Stat(r.Context())
 		answer(w, stat, err)
 	})
+	mux.HandleFunc("GET /store/verify", func(w http.ResponseWriter, r *http.Request) {
+		verified, err := d.Verify(r.Context())
+		answer(w, verified, err)
+	})
+	mux.HandleFunc("POST /store/backup", func(w http.ResponseWriter, r *http.Request) {
+		bytes, err := d.Backup(r.Context(), r.FormValue("file"))
+		answer(w, backup{bytes}, err)
+	})
 	return mux
 }
 
 type jobPage struct {
 	Jobs []store.Listed `json:"jobs"`
+}
+
+type backup struct {
+	Bytes int64 `json:"bytes"`
 }
 
 type refusal struct {

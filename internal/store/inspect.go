@@ -13,7 +13,7 @@ import (
 
 var (
 	errNotOurs = errors.New("not a store of jobwatch; move it away, or set another store.path")
-	errDamaged = errors.New("the file is damaged; move it away and start again: what was told is read back from the stream")
+	errDamaged = errors.New("the file is damaged; stop the watcher and run: watcher store rebuild, which moves it aside and reads back what was told")
 )
 
 // inspect reads the format of a file, and refuses what is no store or is damaged. It opens the file

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Claim keeps watchers from a store's file while one is made that is to take its place.
+type Claim struct {
+	path string
+	file *os.File
+	made bool // by us, empty: there was none to keep others from
+}
+
+// Replacing claims a file, whatever it holds. One that is in use is refused.
+func Replacing(path string) (*Claim, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, fmt.Errorf("%s: %w; set store.path to a place where the watcher may write", path, cause(err))
+	}
+	_, err := os.Stat(path)
+	c := &Claim{path: path, made: errors.Is(err, fs.ErrNotExist)}
+	if c.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, fmt.Errorf("%s: %w; the watcher must be able to read and write it, or set another store.path", path, cause(err))
+	}
+	if err := syscall.Flock(int(c.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { // the lock that bbolt takes
+		defer c.file.Close()
+		return nil, fmt.Errorf("%s: in use by another watcher%s; stop it, and do this then", path, lockHolder(path))
+	}
+	return c, nil
+}
+
+// By puts another file in the place of the one claimed, which lies under the name returned from then on; ""
+// if there was none.
+func (c *Claim) By(path string) (aside string, err error) {
+	if !c.made {
+		aside = c.path + ".old-" + time.Now().UTC().Format("20060102T150405.000Z")
+		if err := os.Rename(c.path, aside); err != nil {
+			return "", err
+		}
+	}
+	c.made = false
+	return aside, errors.Join(os.Rename(path, c.path), syncFolder(filepath.Dir(c.path)))
+}
+
+// End lets go of the file. What was not replaced is as it was.
+func (c *Claim) End() error {
+	if c.made {
+		return errors.Join(os.Remove(c.path), c.file.Close())
+	}
+	return c.file.Close()
+}

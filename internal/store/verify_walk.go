@@ -1,0 +1,137 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+)
+
+// walk reads every key and value.
+func (v *Verified) walk(tx *bbolt.Tx) {
+	records := map[job.ID]record{}
+	_ = tx.Bucket(jobsBucket).ForEach(func(key, value []byte) error {
+		v.record(records, key, value)
+		return nil
+	})
+	rows := map[job.ID][]uint64{}
+	_ = tx.Bucket(outboxBucket).ForEach(func(key, row []byte) error {
+		v.row(rows, key, row)
+		return nil
+	})
+	_ = tx.Bucket(trackedBucket).ForEach(func(key, why []byte) error {
+		v.tracked(key, Why(why))
+		return nil
+	})
+	v.order(records, rows)
+}
+
+func (v *Verified) record(records map[job.ID]record, key, value []byte) {
+	if !isKey(key, 0) {
+		v.find("jobs holds a key that names no job (%.40q); %s", key, mendRebuild)
+		return
+	}
+	id := parseKey(key, 0)
+	if !id.IsCommCell() {
+		v.Jobs++
+	}
+	first, line, _ := bytes.Cut(value, newline)
+	var r record
+	if err := json.Unmarshal(first, &r); err != nil {
+		v.find("%s: its record cannot be read (%v); %s", id, err, mendRebuild)
+		return
+	}
+	records[id] = r
+	if len(line) == 0 {
+		return
+	}
+	if snapshot, err := decodeSnapshot(line); err != nil {
+		v.find("%s: its snapshot cannot be read (%v); %s", id, err, mendRebuild)
+	} else if snapshot.JobID() != id {
+		v.find("%s: its snapshot is of %s; %s", id, snapshot.JobID(), mendRebuild)
+	}
+}
+
+func (v *Verified) row(rows map[job.ID][]uint64, key, row []byte) {
+	v.Unsent++
+	if !isKey(key, 8) {
+		v.find("outbox holds a key that names no event (%.40q); %s", key, mendRebuild)
+		return
+	}
+	id, sequence := parseKey(key, 8), keySequence(key)
+	rows[id] = append(rows[id], sequence)
+	e, err := event.Parse(row)
+	if err == nil {
+		err = readData(e)
+	}
+	if err != nil {
+		v.find("%s: its unsent event %d cannot be read (%v); %s", id, sequence, err, mendRebuild)
+		return
+	}
+	if about, err := e.JobID(); err != nil || about != id || e.Number() != sequence {
+		v.find("%s: its unsent event %d is %s's event %d; %s", id, sequence, e.PartitionKey, e.Number(), mendRebuild)
+	}
+}
+
+func readData(e event.Event) (err error) {
+	if e.IsCommCell() {
+		_, err = e.CommCell()
+	} else {
+		_, err = e.Job()
+	}
+	return err
+}
+
+var whys = []Why{Configured, ByHand, Discovered, Closing, OwedLook, Untracked}
+
+func (v *Verified) tracked(key []byte, why Why) {
+	if !isKey(key, 0) {
+		v.find("tracked holds a key that names no job (%.40q); %s", key, mendRebuild)
+	} else if !slices.Contains(whys, why) {
+		v.find("%s: tracked for no known reason (%.40q); %s", parseKey(key, 0), why, mendRebuild)
+	}
+}
+
+// order looks whether the unsent events of a job are those behind the acknowledged ones. Where another
+// watcher spoke, what is held follows nothing until a look has answered.
+func (v *Verified) order(records map[job.ID]record, rows map[job.ID][]uint64) {
+	for id, held := range rows {
+		if _, known := records[id]; !known {
+			v.find("%s: %d unsent events of a job that is not known; %s", id, len(held), mendRebuild)
+		}
+	}
+	for id, r := range records {
+		if r.Owed {
+			continue
+		}
+		if gap := gapIn(rows[id], r.Acked, r.Sequence); gap != "" {
+			v.find("%s: %s; %s", id, gap, mendRebuild)
+		}
+	}
+}
+
+// gapIn says how a job's rows are not acked+1 to last.
+func gapIn(rows []uint64, acked, last uint64) string {
+	next := acked + 1
+	for _, sequence := range rows {
+		if sequence != next {
+			return fmt.Sprintf("its unsent event %d is followed by %d", next-1, sequence)
+		}
+		next++
+	}
+	if next != last+1 {
+		return fmt.Sprintf("its last event is %d, and its last unsent one %d", last, next-1)
+	}
+	return ""
+}
+
+// isKey says whether a key is <commcell>/<job id> and so many bytes.
+func isKey(key []byte, suffix int) bool {
+	slash := len(key) - suffix - 9
+	return slash > 0 && key[slash] == '/'
+}
