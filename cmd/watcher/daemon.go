@@ -56,6 +56,9 @@ func (d *daemon) Run(ctx context.Context) error {
 		return err
 	}
 	defer st.Close()
+	if d.config.NATS.OnNewStream == "resend" {
+		st.KeepSent = d.config.Store.KeepSent
+	}
 	d.metrics = metrics.New(version())
 	cells, err := newRoster(d.config.CommCells, func(cell config.CommCell) (*poller.Poller, error) { return d.poller(cell, st) })
 	if err != nil {

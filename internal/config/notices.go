@@ -13,14 +13,12 @@ import (
 // later are the keys that are read and checked but do nothing yet; what stands under one, too.
 // Whoever puts a key into force takes its line out.
 var later = map[string]bool{
-	"cluster":            true,
-	"nats.on_new_stream": true,
-	"relays":             true,
-	"store.keep_sent":    true,
+	"cluster": true,
+	"relays":  true,
 }
 
 // NotYetInForce gives the keys that the file sets, to something else than the default, and that this
-// version does not act on: "nats.on_new_stream", in the order of the file.
+// version does not act on: "cluster.enabled", in the order of the file.
 func (c *Config) NotYetInForce() []string {
 	keys := slices.DeleteFunc(slices.Collect(maps.Keys(c.set)), func(key string) bool { return !isLater(key) })
 	slices.SortFunc(keys, func(a, b string) int {

@@ -2,66 +2,93 @@ package publish
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
 // catchUp reads the stream on from where it was last read, and settles each job that it names, while
 // nothing is in flight. So a store that is new, older than the stream or restored learns what was
-// told before anything more is.
+// told before anything more is; and a stream that has lost something gets again what is kept of it.
 func (p *Publisher) catchUp(ctx context.Context) error {
 	info, err := p.Broker.Info(ctx)
 	if err != nil {
 		return err
 	}
-	name := info.Name + " " + info.Created.UTC().Format(time.RFC3339Nano)
-	from, err := p.readFrom(name, info)
+	now := place{name: info.Name + " " + info.Created.UTC().Format(time.RFC3339Nano), sequence: info.Last}
+	read, err := p.lastRead()
 	if err != nil {
 		return err
 	}
-	folds := map[job.ID]*reading{}
-	last, err := p.Broker.Scan(ctx, from, func(m stream.Message) error { return p.foldInto(folds, m, from) })
+	lost, err := p.hasLost(ctx, info, read, now)
 	if err != nil {
 		return err
 	}
-	if err := p.settleAll(ctx, folds); err != nil {
+	if lost {
+		read.sequence = 0 // all of it is read
+	}
+	r := newReading(read.sequence+1, lost)
+	last, err := p.Broker.Scan(ctx, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
+	if err != nil {
 		return err
 	}
-	if last < from {
-		return nil
+	if err := p.settleAll(ctx, r.folds); err != nil {
+		return err
 	}
-	return p.Store.SetCursor(name, last)
+	if lost {
+		if err := p.sendAgain(ctx, r.last, read.name == now.name); err != nil {
+			return err
+		}
+	}
+	if lost || last >= r.from || read.name != now.name {
+		err = p.Store.SetCursor(now.name, last)
+	}
+	if err != nil {
+		return err
+	}
+	return p.Store.Prune()
 }
 
-// readFrom is where to read on: behind the cursor, or from the start of a stream that is another than
-// the one last read, or an older copy of it.
-func (p *Publisher) readFrom(name string, info stream.Info) (uint64, error) {
-	read, cursor, err := p.Store.Cursor()
-	if err != nil || cursor == 0 {
-		return 1, err
-	}
-	if read != name || cursor > info.Last {
-		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read, cursor))
-		return 1, nil
-	}
-	return cursor + 1, nil
+// place is how far a stream goes, or was read.
+type place struct {
+	name     string // and birth
+	sequence uint64
 }
 
-// reading is what was read of a job's events.
+func (p *Publisher) lastRead() (place, error) {
+	name, sequence, err := p.Store.Cursor()
+	return place{name, sequence}, err
+}
+
+// reading is what was read of the stream.
 type reading struct {
+	from  uint64
+	folds map[job.ID]*folded
+	last  map[job.ID]store.Sent // each job's last event, where all are wanted; else nil
+}
+
+func newReading(from uint64, lost bool) *reading {
+	r := &reading{from: from, folds: map[job.ID]*folded{}}
+	if lost {
+		r.last = map[job.ID]store.Sent{}
+	}
+	return r
+}
+
+// folded is what was read of a job's events.
+type folded struct {
 	event.Fold
 	whole bool // nothing of them lies before
 }
 
 // foldInto reads one message. Up to the last event that the broker has acknowledged to us nothing is news, and
 // nothing is kept: most of what is read are our own events, of up to 100,000 jobs.
-func (p *Publisher) foldInto(folds map[job.ID]*reading, m stream.Message, from uint64) error {
+func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	e, err := event.Parse(m.Data)
 	if err != nil {
 		return nil
@@ -74,23 +101,29 @@ func (p *Publisher) foldInto(folds map[job.ID]*reading, m stream.Message, from u
 	if err != nil {
 		return err
 	}
+	if r.last != nil {
+		r.last[id] = store.Sent{ID: e.ID, Sequence: e.Number(), Stream: m.Sequence}
+	}
 	if e.ID == sent.ID && m.Sequence == sent.Stream {
-		delete(folds, id)
+		delete(r.folds, id)
 		return nil
 	}
-	if folds[id] == nil {
-		folds[id] = &reading{whole: from <= 1 && (sent.ID == "" || e.Number() == 1)}
+	if r.folds[id] == nil {
+		r.folds[id] = &folded{whole: r.from <= 1 && (sent.ID == "" || e.Number() == 1)}
 	}
-	folds[id].Add(m.Sequence, m.Data)
+	r.folds[id].Add(m.Sequence, m.Data)
 	return nil
 }
 
 // settleAll settles many jobs at once, so that they share transactions.
-func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*reading) error {
+func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
-	for id, r := range folds {
-		group.Go(func() error { return p.settle(ctx, id, r.Fold, r.whole) })
+	for id, f := range folds {
+		group.Go(func() error {
+			_, err := p.settle(ctx, id, f.Fold, f.whole)
+			return err
+		})
 	}
 	return group.Wait()
 }

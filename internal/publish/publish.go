@@ -25,6 +25,7 @@ type Broker interface {
 type reader interface {
 	Info(ctx context.Context) (stream.Info, error)
 	Last(ctx context.Context, filter string) (stream.Message, error)
+	At(ctx context.Context, sequence uint64) (stream.Message, error)
 	Each(ctx context.Context, filter string, from uint64, yield func(stream.Message) error) error
 	Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (last uint64, err error)
 }

@@ -40,7 +40,7 @@ func judge(sent store.Sent, last *event.Event, holds bool) meaning {
 func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	last, err := p.Broker.Last(ctx, event.Filter(p.Prefix, id))
 	if errors.Is(err, stream.ErrNone) {
-		return p.settle(ctx, id, event.Fold{}, true)
+		return p.resume(ctx, id, event.Fold{}, true)
 	}
 	if err != nil {
 		return err
@@ -48,40 +48,50 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	var fold event.Fold
 	fold.Add(last.Sequence, last.Data)
 	if !fold.Empty() {
-		return p.settle(ctx, id, fold, fold.Last.Number() == 1)
+		return p.resume(ctx, id, fold, fold.Last.Number() == 1)
 	}
 	fold, err = p.foldAll(ctx, id) // the last message is none of ours: one before it may be
 	if err != nil {
 		return err
 	}
-	return p.settle(ctx, id, fold, true)
+	return p.resume(ctx, id, fold, true)
 }
 
-// settle applies what the stream holds of a job. whole says that the fold has read all of its events.
-func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
+// resume settles a job. What the stream forgot of it is sent first, where it is kept.
+func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
+	found, err := p.settle(ctx, id, fold, whole)
+	if err != nil || found != forgot {
+		return err
+	}
+	return p.sendJobAgain(ctx, id, fold)
+}
+
+// settle applies what the stream holds of a job, and says what that means. whole says that the fold has read all of its events.
+func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whole bool) (meaning, error) {
 	sent, err := p.Store.Sent(id)
 	if err != nil {
-		return err
+		return forgot, err
 	}
 	var last *event.Event
 	holds := false
 	if !fold.Empty() {
 		last = &fold.Last
 		if holds, err = p.Store.Holds(id, fold.Last); err != nil {
-			return err
+			return forgot, err
 		}
 	}
-	switch judge(sent, last, holds) {
+	found := judge(sent, last, holds)
+	switch found {
 	case arrived:
 		p.Counts.Published.Add(1)
-		return p.Store.Acknowledge(id, fold.Last, fold.Stream)
+		return found, p.Store.Acknowledge(id, fold.Last, fold.Stream)
 	case another:
-		return p.takeOver(ctx, id, fold, whole, sent.Known)
+		return found, p.takeOver(ctx, id, fold, whole, sent.Known)
 	}
 	if fold.Stream == sent.Stream {
-		return nil
+		return found, nil
 	}
-	return p.Store.Expect(id, fold.Stream)
+	return found, p.Store.Expect(id, fold.Stream)
 }
 
 func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, whole, known bool) (err error) {

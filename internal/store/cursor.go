@@ -10,17 +10,25 @@ var (
 	formatKey = []byte("format")
 	cursorKey = []byte("cursor")
 	streamKey = []byte("stream")
+
+	keptSinceKey = []byte("kept since")
 )
+
+// readNumber reads a number of meta; 0 where there is none.
+func readNumber(tx *bbolt.Tx, key []byte) uint64 {
+	value := tx.Bucket(metaBucket).Get(key)
+	if len(value) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(value)
+}
 
 // Cursor says how far the stream was read, and which stream that was (its name and birth, opaque).
 // It is a cursor of reading: another watcher's event may lie below our highest acknowledgement.
 func (s *Store) Cursor() (stream string, sequence uint64, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(metaBucket)
-		stream = string(meta.Get(streamKey))
-		if value := meta.Get(cursorKey); len(value) == 8 {
-			sequence = binary.BigEndian.Uint64(value)
-		}
+		stream = string(tx.Bucket(metaBucket).Get(streamKey))
+		sequence = readNumber(tx, cursorKey)
 		return nil
 	})
 	return stream, sequence, err

@@ -27,6 +27,10 @@ var migrations = []func(*bbolt.Tx) error{
 		}
 		return nil
 	},
+	func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(sentBucket)
+		return err
+	},
 }
 
 const lockWait = time.Second // how long another watcher may take to let go of the file
@@ -45,8 +49,8 @@ func Open(path string, mint *event.Minter) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1)}
-	if err := errors.Join(s.migrate(format), s.countOutbox()); err != nil {
+	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
+	if err := errors.Join(s.migrate(format), s.countOutbox(), s.countKept()); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -86,6 +86,15 @@ func (s *Store) owe(id job.ID, added, dropped int) {
 	}
 }
 
+// nextUnsent is the sequence of a job's oldest row; 0: it has none.
+func nextUnsent(tx *bbolt.Tx, id job.ID) uint64 {
+	key, _ := tx.Bucket(outboxBucket).Cursor().Seek(outboxKey(id, 0))
+	if !bytes.HasPrefix(key, jobKey(id)) {
+		return 0
+	}
+	return keySequence(key)
+}
+
 func encodeRows(events []event.Event) ([][]byte, error) {
 	rows := make([][]byte, len(events))
 	for i, e := range events {

@@ -19,6 +19,7 @@ type record struct {
 
 	AckedID string `json:"ackId,omitempty"`  // the last event that the broker acknowledged,
 	Acked   uint64 `json:"ack,omitempty"`    // its sequence,
+	AckedAt int64  `json:"ackAt,omitempty"`  // when, Unix nanoseconds, where it was kept,
 	Stream  uint64 `json:"stream,omitempty"` // and the stream's last sequence of the job, which the next publish expects
 
 	Asked    int64  `json:"asked,omitempty"`   // of the last observation kept; Unix nanoseconds, 0 is unknown

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"go.etcd.io/bbolt"
 
@@ -45,12 +44,11 @@ func laterJob(held *job.Snapshot, f event.Fold) bool {
 // renumber puts a job's rows, 1 to last, behind a sequence. They have to begin the job anew.
 func renumber(tx *bbolt.Tx, id job.ID, last, behind uint64) (bool, error) {
 	outbox := tx.Bucket(outboxBucket)
+	if !holdsAll(tx, id, last) {
+		return false, nil
+	}
 	for sequence := last; sequence > 0; sequence-- { // the last one first: none is overwritten
-		row := outbox.Get(outboxKey(id, sequence))
-		if row == nil {
-			return false, fmt.Errorf("%s: event %d of %d is not in the outbox", id, sequence, last)
-		}
-		e, err := event.Parse(row)
+		e, err := event.Parse(outbox.Get(outboxKey(id, sequence)))
 		if err != nil {
 			return false, err
 		}
@@ -69,6 +67,16 @@ func renumber(tx *bbolt.Tx, id job.ID, last, behind uint64) (bool, error) {
 		}
 	}
 	return last > 0, nil
+}
+
+// holdsAll says whether none is missing: of those that the stream forgot, not all may have been kept.
+func holdsAll(tx *bbolt.Tx, id job.ID, last uint64) bool {
+	for sequence := uint64(1); sequence <= last; sequence++ {
+		if tx.Bucket(outboxBucket).Get(outboxKey(id, sequence)) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 func beginsAnew(row []byte) bool {

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -14,7 +15,7 @@ import (
 // Sent is how far a job has come in the stream, by the broker's acknowledgements.
 type Sent struct {
 	ID       string // of the last acknowledged event; "" for none
-	Sequence uint64 // its sequence
+	Sequence uint64 // its sequence, or what lies before our next one
 	Stream   uint64 // the stream's last sequence of the job
 	Known    bool   // the store knows the job at all
 }
@@ -25,6 +26,9 @@ func (s *Store) Sent(id job.ID) (Sent, error) {
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		r, _, err := readRecord(tx, id)
 		sent = Sent{ID: r.AckedID, Sequence: r.Acked, Stream: r.Stream, Known: r.Revision > 0}
+		if next := nextUnsent(tx, id); next > 0 {
+			sent.Sequence = max(sent.Sequence, next-1) // another's may have filled what we had not kept
+		}
 		return err
 	})
 	return sent, err
@@ -48,16 +52,23 @@ func (s *Store) Holds(id job.ID, e event.Event) (bool, error) {
 // Acknowledge takes an event, and with it all before it, from the outbox: the broker has it under
 // the stream sequence given.
 func (s *Store) Acknowledge(id job.ID, e event.Event, stream uint64) error {
-	dropped := 0
+	dropped, kept := 0, tally{}
 	err := s.change(id, func(tx *bbolt.Tx, r *record) (err error) {
 		if r.Owed || e.Number() <= r.Acked {
 			return nil
 		}
 		r.AckedID, r.Acked, r.Stream = e.ID, e.Number(), stream
+		if s.KeepSent > 0 {
+			r.AckedAt = time.Now().UnixNano()
+			if kept, err = s.keep(tx, id, e.Number(), stream); err != nil {
+				return err
+			}
+		}
 		dropped, err = dropRows(tx, id, e.Number())
 		return err
 	})
 	if err == nil {
+		s.kept.add(kept)
 		s.owe(id, 0, dropped)
 	}
 	return err

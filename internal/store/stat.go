@@ -16,6 +16,8 @@ type Stat struct {
 	Jobs         int            `json:"jobs"`      // known, CommCells left out
 	Tracked      map[string]int `json:"tracked"`   // by reason
 	Unsent       int64          `json:"unsent"`    // events that wait for the broker
+	Kept         int64          `json:"kept"`      // acknowledged events, in case the broker forgets them
+	KeptBytes    int64          `json:"keptBytes"`
 	OldestUnsent *time.Time     `json:"oldestUnsent"`
 	Stream       string         `json:"stream"` // the one last read, opaque; "": none yet
 	ReadTo       uint64         `json:"readTo"` // the last sequence read of it
@@ -23,7 +25,7 @@ type Stat struct {
 
 // Stat counts what the file holds. It walks all its keys.
 func (s *Store) Stat() (Stat, error) {
-	stat := Stat{Path: s.db.Path(), Tracked: map[string]int{}, Unsent: s.Unsent()}
+	stat := Stat{Path: s.db.Path(), Tracked: map[string]int{}, Unsent: s.Unsent(), Kept: s.kept.rows.Load(), KeptBytes: s.kept.bytes.Load()}
 	oldest, err := s.OldestUnsent()
 	if err != nil {
 		return Stat{}, err

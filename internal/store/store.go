@@ -4,10 +4,14 @@
 //	                                                               and the snapshot (record.go)
 //	outbox   <commcell>/<job id, 8 bytes><sequence, 8 bytes>    => event, as it is published (JSON); its subject
 //	                                                               is built when it is sent
+//	sent     <order, 8 bytes><key in outbox>                    => an acknowledged event, kept for KeepSent: when that was,
+//	                                                               Unix nanoseconds, 8 bytes; its stream sequence, 8 bytes,
+//	                                                               with the first bit set: or one before; the event
 //	tracked  <commcell>/<job id, 8 bytes>                       => why we look at it: configured, by hand, discovered,
 //	                                                               closing, owed; or that we do not: untracked
 //	meta     format => the number of this layout; stream => name and birth of the stream last read;
 //	         cursor => the last sequence read of it, 8 bytes; guid/<commcell> => the CommServe's;
+//	         kept since => the order in sent behind which the stream is known to have lost nothing, 8 bytes;
 //	         listed/<commcell> => when the Job list was last read to its end, Unix nanoseconds, 8 bytes
 //
 // Numbers in keys are big-endian, so that a job's events lie in their order. Job id 0 is the CommCell
@@ -21,6 +25,7 @@ import (
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -31,10 +36,11 @@ import (
 var (
 	jobsBucket    = []byte("jobs")
 	outboxBucket  = []byte("outbox")
+	sentBucket    = []byte("sent")
 	trackedBucket = []byte("tracked")
 	metaBucket    = []byte("meta")
 
-	buckets = [][]byte{jobsBucket, outboxBucket, trackedBucket, metaBucket}
+	buckets = [][]byte{jobsBucket, outboxBucket, sentBucket, trackedBucket, metaBucket}
 )
 
 // Store is the one file. Its methods may be called from many goroutines.
@@ -46,9 +52,15 @@ type Store struct {
 	// commit of each transaction, and its error is the transaction's.
 	Fault func(Point) error
 
+	// KeepSent is how long an acknowledged event is kept; 0: not at all. Set it before the first use.
+	KeepSent time.Duration
+
 	commits group
 	memory  memory
 	unsent  atomic.Int64 // rows in the outbox
+	kept    tallied      // rows in sent
+
+	keepBytes int64 // how much they may take
 
 	mu    sync.Mutex
 	fresh map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu

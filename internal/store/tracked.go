@@ -201,7 +201,7 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 }
 
 // Forget drops the snapshots of a CommCell's jobs that ended before a time, or are untracked or lost and
-// were last seen before it, are not looked at, and owe no event.
+// were last seen before it, are not looked at, owe no event, and have none kept.
 func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err error) {
 	var old []job.ID
 	err = s.db.View(func(tx *bbolt.Tx) error {
@@ -213,7 +213,7 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 			if err != nil {
 				return err
 			}
-			if forgettable(tx, id, r, before) {
+			if s.forgettable(tx, id, r, before) {
 				old = append(old, id)
 			}
 		}
@@ -225,7 +225,7 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 	err = s.update(func(tx *bbolt.Tx) error {
 		for _, id := range old {
 			r, _, err := readRecord(tx, id)
-			if err != nil || !forgettable(tx, id, r, before) {
+			if err != nil || !s.forgettable(tx, id, r, before) {
 				continue
 			}
 			err = errors.Join(tx.Bucket(jobsBucket).Delete(jobKey(id)), tx.Bucket(trackedBucket).Delete(jobKey(id)))
@@ -239,8 +239,8 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 	return forgotten, err
 }
 
-func forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
-	if r.Owed || r.Sequence != r.Acked || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
+func (s *Store) forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
+	if r.Owed || r.Sequence != r.Acked || s.keeps(r) || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
 		return false
 	}
 	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))

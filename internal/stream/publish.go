@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,5 +43,18 @@ func (b *Broker) Publish(ctx context.Context, m Outgoing) (seq uint64, err error
 	if err != nil {
 		return 0, refusal(b.cfg.Stream, m, grounded(ctx, err))
 	}
+	if ack.Duplicate {
+		return ack.Sequence, b.stillThere(ctx, m, ack.Sequence)
+	}
 	return ack.Sequence, nil
+}
+
+// stillThere looks whether the stream holds what its broker knows the id of: a message that was deleted is taken for
+// a duplicate until the window has passed.
+func (b *Broker) stillThere(ctx context.Context, m Outgoing, sequence uint64) error {
+	held, err := b.At(ctx, sequence)
+	if errors.Is(err, ErrNone) || err == nil && held.ID != m.ID {
+		return ErrBusy
+	}
+	return err
 }

@@ -268,3 +268,25 @@ func changeStream(t *testing.T, b *Broker, change func(*jetstream.StreamConfig))
 		t.Fatal(err)
 	}
 }
+
+func TestADuplicateOfWhatIsNoLongerThereDoesNotCount(t *testing.T) {
+	b := use(t, startServer(t))
+	seq := publish(t, b, event(1, "a", 0))
+	publish(t, b, event(2, "b", 0))
+	st, err := admin(t, b).Stream(soon(t), "JOBS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.DeleteMsg(soon(t), seq); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Publish(soon(t), event(1, "a", 0)); !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v, want %v", err, ErrBusy)
+	}
+	if _, err := b.At(soon(t), seq); !errors.Is(err, ErrNone) {
+		t.Errorf("reading it: got %v, want %v", err, ErrNone)
+	}
+	if m, err := b.At(soon(t), seq+1); err != nil || m.ID != "b" {
+		t.Errorf("the message behind it: got %q, %v", m.ID, err)
+	}
+}

@@ -56,6 +56,11 @@ func (b *Broker) Last(ctx context.Context, filter string) (Message, error) {
 	return b.get(ctx, query{LastBySubject: filter})
 }
 
+// At reads the message of a stream sequence. The errors are those of Last.
+func (b *Broker) At(ctx context.Context, sequence uint64) (Message, error) {
+	return b.get(ctx, query{Sequence: sequence})
+}
+
 // Each gives yield the messages whose subject filter matches, in order, from a sequence on (0 or 1: all), as the leader
 // has them. Each message is a request: it is meant for one job, Scan for the stream. An error of yield ends it and is
 // returned; else the errors are those of Last, and no message is none.

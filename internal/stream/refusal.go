@@ -14,7 +14,8 @@ var (
 	// ErrSequence: the filter's last message has another sequence than expected. The error is a *SequenceError.
 	ErrSequence = errors.New("another last sequence")
 
-	// ErrBusy: another message with this id or filter is being stored; look what became of it, then try again.
+	// ErrBusy: another message with this id or filter is being stored, or the broker remembers the id of one that it no
+	// longer holds; look what became of it, then try again.
 	ErrBusy = errors.New("another message is being stored")
 
 	// ErrNoStream: nobody takes the subject or knows the stream. Ready makes it anew.

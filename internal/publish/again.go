@@ -1,0 +1,175 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
+)
+
+// hasLost says whether the stream has lost what it had acknowledged, or what was read of it: it is another, ends
+// before that, or holds something else in the place of our last event. What lies before its first message was aged
+// or purged, and is not lost.
+func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read, now place) (bool, error) {
+	if read.name != "" && read.name != now.name || read.sequence > now.sequence {
+		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read.name, read.sequence))
+		return true, nil
+	}
+	eventID, sequence, err := p.Store.HighestKept()
+	if err != nil || sequence == 0 || sequence < info.First {
+		return false, err
+	}
+	if sequence <= info.Last {
+		m, err := p.Broker.At(ctx, sequence)
+		if err == nil && m.ID == eventID {
+			return false, nil
+		}
+		if err != nil && !errors.Is(err, stream.ErrNone) {
+			return false, err
+		}
+	}
+	p.Log.Warn(fmt.Sprintf("the stream has lost what it acknowledged as sequence %d; reading all of it", sequence))
+	return true, nil
+}
+
+// sendAgain has what is kept of the lost events sent again, in front of what is unsent. last are the jobs' last events
+// in the stream, all of which has been read; same says that it is the one that acknowledged the events.
+func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, same bool) error {
+	info, err := p.Broker.Info(ctx) // anew: what has aged since the stream was read is not lost
+	if err != nil {
+		return err
+	}
+	l := newLosses(last, same, info.First)
+	if err := p.Store.EachKept(l.survey); err != nil {
+		return err
+	}
+	for id := range l.forked {
+		if err := p.takeOver(ctx, id, event.Fold{}, false, true); err != nil {
+			return err
+		}
+	}
+	events, err := p.Store.PutBack(store.Lost{Fate: l.fate, Last: l.lastOf})
+	if err != nil {
+		return err
+	}
+	if events > 0 {
+		p.Log.Warn("the stream has lost acknowledged events; those kept are sent again"+l.gone(), "count", events)
+	}
+	return p.Store.Trust()
+}
+
+// sendJobAgain is sendAgain for one job, whose last event in the stream is older than what was acknowledged.
+func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold) error {
+	last := store.Sent{ID: fold.Last.ID, Stream: fold.Stream}
+	if !fold.Empty() {
+		last.Sequence = fold.Last.Number()
+	}
+	sent, err := p.Store.Sent(id)
+	if err != nil || sent.Sequence == last.Sequence {
+		return err
+	}
+	keeps, err := p.Store.Keeps(id)
+	if err != nil || !keeps {
+		return err
+	}
+	info, err := p.Broker.Info(ctx)
+	if err != nil {
+		return err
+	}
+	l := newLosses(map[job.ID]store.Sent{id: last}, true, info.First)
+	err = p.Store.EachKept(func(k store.Kept) error {
+		if k.Job != id {
+			return nil
+		}
+		return l.survey(k)
+	})
+	switch {
+	case err != nil:
+		return err
+	case l.forked[id]:
+		return p.takeOver(ctx, id, event.Fold{}, false, true)
+	case l.behind[id] == 0:
+		return nil
+	}
+	fate := func(k store.Kept) store.Fate {
+		if k.Job != id || !l.lost(k) {
+			return store.Stays
+		}
+		return store.Again
+	}
+	events, err := p.Store.PutBack(store.Lost{Fate: fate, Last: l.lastOf})
+	if events > 0 {
+		p.Log.Warn("the stream has lost acknowledged events of this job; those kept are sent again"+l.gone(), "job", id.String(), "count", events)
+	}
+	return err
+}
+
+// losses judges the events kept by what the stream still holds.
+type losses struct {
+	last  map[job.ID]store.Sent
+	same  bool   // the stream is the one that acknowledged them
+	first uint64 // of its sequences
+
+	forked map[job.ID]bool   // another watcher has told something else in the place of our event
+	behind map[job.ID]uint64 // the first event of the job that is sent again
+}
+
+func newLosses(last map[job.ID]store.Sent, same bool, first uint64) *losses {
+	return &losses{last: last, same: same, first: first, forked: map[job.ID]bool{}, behind: map[job.ID]uint64{}}
+}
+
+func (l *losses) lastOf(id job.ID) store.Sent { return l.last[id] }
+
+// survey looks for jobs of which the stream tells something else than we have.
+func (l *losses) survey(k store.Kept) error {
+	if l.lost(k) && l.behind[k.Job] == 0 {
+		l.behind[k.Job] = k.Sequence
+	}
+	if k.Sequence != l.last[k.Job].Sequence {
+		return nil
+	}
+	eventID, err := k.ID()
+	if err == nil && eventID != l.last[k.Job].ID {
+		l.forked[k.Job] = true
+	}
+	return err
+}
+
+func (l *losses) lost(k store.Kept) bool {
+	aged := l.same && k.Stream < l.first
+	return k.Sequence > l.last[k.Job].Sequence && !aged
+}
+
+func (l *losses) fate(k store.Kept) store.Fate {
+	last := l.last[k.Job]
+	switch {
+	case l.forked[k.Job] && k.Sequence >= last.Sequence:
+		return store.Dropped
+	case l.lost(k):
+		return store.Again
+	case k.Sequence > last.Sequence: // aged
+		return store.Stays
+	case !l.same || k.Stream > last.Stream:
+		return store.Moved
+	}
+	return store.Stays
+}
+
+// gone says how many events before those sent again are lost for good; "" for none.
+func (l *losses) gone() string {
+	count, jobs := uint64(0), 0
+	for id, first := range l.behind {
+		if missing := first - 1 - l.last[id].Sequence; missing > 0 && !l.forked[id] {
+			count += missing
+			jobs++
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of %d jobs before them are not kept any more", count, jobs)
+}
