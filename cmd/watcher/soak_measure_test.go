@@ -11,11 +11,13 @@ import (
 type measured struct {
 	memory int64 // of its own; 0 where there is no /proc
 	file   int64
-	kept   int // jobs in the store
+	used   int64 // of the file
+	kept   int   // jobs in the store
 }
 
 func (m measured) String() string {
-	return fmt.Sprintf("%.1f MiB of memory, %.1f MiB of file, %d jobs kept", mebibytes(m.memory), mebibytes(m.file), m.kept)
+	return fmt.Sprintf("%.1f MiB of memory, %.1f MiB of file, %.1f used, %d jobs kept",
+		mebibytes(m.memory), mebibytes(m.file), mebibytes(m.used), m.kept)
 }
 
 // measure waits until so much of the soak is over. Memory is the median of the last twentieth of that: it rises
@@ -29,7 +31,8 @@ func (s *soak) measure(at time.Duration) measured {
 		time.Sleep(200 * time.Millisecond)
 	}
 	slices.Sort(memory)
-	return measured{memory[len(memory)/2], size(s.t, s.file), s.stat().Jobs}
+	stat := s.stat()
+	return measured{memory[len(memory)/2], size(s.t, s.file), stat.Bytes - stat.FreeBytes, stat.Jobs}
 }
 
 func (s *soak) memory() int64 {

@@ -17,6 +17,7 @@ const (
 	soakSpeed  = 200 // simulated seconds in a second
 	soakMinute = 2000
 	soakLong   = 10 * time.Minute
+	soakSlack  = 1 << 20 // pages that a transaction under way has not given back yet
 )
 
 // TestSoak lets jobs live at 200 times the speed of life: all of them are told to their ends and forgotten, and what
@@ -38,8 +39,11 @@ func TestSoak(t *testing.T) {
 	if end.kept > 2*half.kept {
 		t.Error("twice as many jobs are kept at the end as at half time")
 	}
-	if 2*end.file > 3*half.file {
-		t.Error("the store file has grown by half in the second half")
+	if 2*end.used > 3*half.used+soakSlack {
+		t.Error("the store holds half as much again at the end as at half time")
+	}
+	if end.file > 2*half.file {
+		t.Error("the store file has more than doubled in the second half; one doubling is a step of its growth")
 	}
 	if lasts >= soakLong && 10*end.memory > 11*half.memory {
 		t.Error("memory has grown by a tenth in the second half")
@@ -85,7 +89,8 @@ func newSoak(t *testing.T, lasts time.Duration) *soak {
 	}
 	every := `schedule: "@every 1s"`
 	short := every + "\n    keep_finished: " + keep.String() + "\n    discover: {finished_within: " + keep.String() + "}"
-	if err := os.WriteFile(s.config, []byte(strings.Replace(string(text), every, short, 1)), 0o600); err != nil {
+	soaked := strings.NewReplacer(every, short, "store: {", "store: {keep_sent: "+keep.String()+", ").Replace(string(text))
+	if err := os.WriteFile(s.config, []byte(soaked), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return s
