@@ -83,7 +83,9 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) erro
 	if err != nil {
 		return err
 	}
-	publisher := publish.New(publish.Config{Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log})
+	publisher := publish.New(publish.Config{
+		Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log, Follows: cells.Follows,
+	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, cells.Pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })

@@ -39,6 +39,19 @@ func (e Event) Address(prefix string) (string, error) {
 // All writers must use the same text: the broker guards what is in process by it.
 func Filter(prefix string, id job.ID) string { return of(prefix, id) + ".>" }
 
+// OfJob reads from a subject which job it is about; false if that is none of ours, or a CommCell itself.
+func OfJob(prefix, subject string) (job.ID, bool) {
+	rest, ours := strings.CutPrefix(subject, withPrefix(prefix, jobsTree)+".")
+	commCell, rest, _ := strings.Cut(rest, ".")
+	digits, rest, _ := strings.Cut(rest, ".")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	id := job.ID{CommCell: commCell, Number: number}
+	if !ours || err != nil || number <= 0 || strings.Count(rest, ".") != 2 || strconv.FormatInt(number, 10) != digits {
+		return job.ID{}, false
+	}
+	return id, true
+}
+
 // Subjects are what a stream must hold.
 func Subjects(prefix string) []string {
 	return []string{withPrefix(prefix, jobsTree) + ".>", withPrefix(prefix, commCellsTree) + ".>"}

@@ -48,7 +48,7 @@ func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, s
 		return err
 	}
 	for id := range l.forked {
-		if err := p.takeOver(ctx, id, event.Fold{}, false, true); err != nil {
+		if err := p.takeOver(ctx, id, event.Fold{}, false); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	case err != nil:
 		return err
 	case l.forked[id]:
-		return p.takeOver(ctx, id, event.Fold{}, false, true)
+		return p.takeOver(ctx, id, event.Fold{}, false)
 	case l.behind[id] == 0:
 		return nil
 	}

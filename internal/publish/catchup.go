@@ -2,6 +2,8 @@ package publish
 
 import (
 	"context"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,14 +33,20 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	if lost {
 		read.sequence = 0 // all of it is read
+		p.listened = math.MaxUint64
 	}
 	r := newReading(read.sequence+1, lost)
 	last, err := p.Broker.Scan(ctx, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
 	if err != nil {
 		return err
 	}
-	if err := p.settleAll(ctx, r.folds); err != nil {
+	news, err := p.settleAll(ctx, r.folds)
+	if err != nil {
 		return err
+	}
+	if p.listened == math.MaxUint64 {
+		p.listened = last
+		p.sayNews(news)
 	}
 	if lost {
 		if err := p.sendAgain(ctx, r.last, read.name == now.name); err != nil {
@@ -115,15 +123,27 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	return nil
 }
 
-// settleAll settles many jobs at once, so that they share transactions.
-func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded) error {
+// settleAll settles many jobs at once, so that they share transactions. news counts those of which the stream told more
+// than we knew.
+func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded) (news int, err error) {
+	var count atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
 	for id, f := range folds {
 		group.Go(func() error {
-			_, err := p.settle(ctx, id, f.Fold, f.whole)
+			found, err := p.settle(ctx, id, f.Fold, f.whole)
+			if found == another {
+				count.Add(1)
+			}
 			return err
 		})
 	}
-	return group.Wait()
+	err = group.Wait()
+	return int(count.Load()), err
+}
+
+func (p *Publisher) sayNews(news int) {
+	if news > 0 {
+		p.Log.Info("the stream tells of jobs what the store did not know; going on from what was told", "count", news)
+	}
 }

@@ -22,6 +22,8 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 	group.SetLimit(p.InFlight)
 	defer group.Wait()
 
+	spoken, stop := p.listen(ctx)
+	defer stop()
 	ids, err := p.Store.Waiting()
 	for {
 		if err != nil {
@@ -37,6 +39,8 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 		select {
 		case <-p.Store.Wake():
 			ids = p.Store.TakeFresh()
+		case id := <-spoken:
+			ids = []job.ID{id}
 		case <-round.C:
 			return
 		case <-ctx.Done():
@@ -52,6 +56,7 @@ func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCaus
 		return
 	}
 	for {
+		p.attend(ctx, id)
 		more := p.sendNext(ctx, id, end)
 		if !more && p.claims.release(id) {
 			return

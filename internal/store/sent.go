@@ -34,6 +34,9 @@ func (s *Store) Sent(id job.ID) (Sent, error) {
 	return sent, err
 }
 
+// Minted says whether an event was made by this process.
+func (s *Store) Minted(eventID string) bool { return s.mint.Minted(eventID) }
+
 // Holds says whether an event of a job waits in the outbox under its sequence and id.
 func (s *Store) Holds(id job.ID, e event.Event) (bool, error) {
 	holds := false
