@@ -88,7 +88,7 @@ func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whol
 	case another:
 		return found, p.takeOver(ctx, id, fold, whole)
 	}
-	if fold.Stream == sent.Stream {
+	if fold.Stream == sent.Stream || !sent.Known {
 		return found, nil
 	}
 	return found, p.Store.Expect(id, fold.Stream)

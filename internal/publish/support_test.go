@@ -107,19 +107,22 @@ func (x *watcher) restart() {
 // sees commits an observation, as the poller does.
 func (x *watcher) sees(number int64, state, phase job.Text) {
 	x.w.t.Helper()
+	if err := x.commits(number, state, phase); err != nil {
+		x.w.t.Fatal(err)
+	}
+}
+
+func (x *watcher) commits(number int64, state, phase job.Text) error {
 	seen := job.Snapshot{CommCell: "prod", Number: number, State: state, Phase: phase, Client: "fall"}
 	seen.Settle()
 	known, err := x.store.Recall(seen.JobID())
 	if err != nil {
-		x.w.t.Fatal(err)
+		return err
 	}
-	err = x.store.Commit(store.Look{
+	return x.store.Commit(store.Look{
 		Known: known, Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
 		Changes: diff.Since(known.Told, &seen), NotBefore: known.Asked,
 	})
-	if err != nil {
-		x.w.t.Fatal(err)
-	}
 }
 
 func (x *watcher) publisher(b Broker) *Publisher {
