@@ -101,6 +101,35 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+func TestOfJob(t *testing.T) {
+	prod := job.ID{CommCell: "prod", Number: 1248}
+	for _, row := range []struct {
+		prefix, subject string
+		want            job.ID // the zero ID: none
+	}{
+		{"", "jobs.prod.1248.fall.state.running", prod},
+		{"acme", "acme.jobs.prod.1248.fall.state.running", prod},
+		{"acme.eu", "acme.eu.jobs.prod.1248.-.failure.vm", prod},
+		{"acme", "jobs.prod.1248.fall.state.running", job.ID{}},
+		{"", "acme.jobs.prod.1248.fall.state.running", job.ID{}},
+		{"", "jobs.prod.1248.fall.state", job.ID{}},
+		{"", "jobs.prod.1248.fall.state.running.on", job.ID{}},
+		{"", "jobs.prod.01248.fall.state.running", job.ID{}}, // our filter would not match it
+		{"", "jobs.prod.+1248.fall.state.running", job.ID{}},
+		{"", "jobs.prod.-1.fall.state.running", job.ID{}},
+		{"", "jobs.prod.0.fall.state.running", job.ID{}},
+		{"", "jobs.prod.99999999999999999999.fall.state.running", job.ID{}},
+		{"", "jobs.prod.x.fall.state.running", job.ID{}},
+		{"", "jobs", job.ID{}},
+		{"", "commcells.prod.unreachable", job.ID{}},
+	} {
+		id, ours := OfJob(row.prefix, row.subject)
+		if id != row.want || ours != (row.want != job.ID{}) {
+			t.Errorf("with the prefix %q, %s is about %v (%v), want %v", row.prefix, row.subject, id, ours, row.want)
+		}
+	}
+}
+
 func TestSubjects(t *testing.T) {
 	for prefix, want := range map[string][]string{
 		"":     {"jobs.>", "commcells.>"},

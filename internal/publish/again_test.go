@@ -270,6 +270,30 @@ func TestABrokerThatForgetsAndACrash(t *testing.T) {
 	}
 }
 
+// What was found lost once is not found lost at each connection: the place of our event stays another's for ever.
+func TestALossIsFoundOnce(t *testing.T) {
+	w := newWorld(t)
+	w.shortWindow()
+	x := w.keeper("a.db")
+	w.forgets(func() { x.sees(71, "Running", "Backup"); x.publishes(w.broker()) })
+	y := w.watcher("b.db")
+	y.publishes(w.broker())
+	y.catchesUp(71)
+	y.sees(71, "Pending", "Archive") // two events, one of them in the place of ours
+	y.publishes(w.broker())
+
+	var log logbook
+	for range 3 {
+		p := New(Config{Store: x.store, Broker: w.broker(), Log: log.logger()})
+		stop := run(t, p.Run)
+		<-p.CaughtUp()
+		stop()
+	}
+	if got := log.count("the stream has lost what it acknowledged"); got != 1 {
+		t.Errorf("the loss is found %d times:\n%s", got, log.String())
+	}
+}
+
 func TestOnlySomeAreKept(t *testing.T) {
 	w := newWorld(t)
 	x := w.watcher("a.db")

@@ -284,7 +284,8 @@ func (w *world) says(subject, id, data string) {
 func TestNoEventIsHeard(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.second("b.db")
-	p := x.listens(w.broker())
+	var log logbook
+	p := x.listens(w.broker(), func(c *Config) { c.Log = log.logger() })
 	x.sees(71, "Running", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	w.says("jobs.prod.71.fall.state.running", "abcdefghijklmnop-000000000001", "{}")
@@ -296,6 +297,9 @@ func TestNoEventIsHeard(t *testing.T) {
 	w.holds(71, "1 state:  → Running", "foreign", "2 state: Running → Completed")
 	if got := p.Others()["prod"]; got != 1 {
 		t.Errorf("another has told %d times, want once, of job 73", got)
+	}
+	if log.count("read later") > 0 {
+		t.Errorf("it cannot be read:\n%s", log.String())
 	}
 }
 

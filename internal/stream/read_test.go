@@ -283,6 +283,38 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestHeads(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 3)
+	type head struct {
+		subject, id string
+		sequence    uint64
+	}
+	var got []head
+	enough := errors.New("enough")
+	err := b.Heads(soon(t), 2, func(m Message) error {
+		if len(m.Data) > 0 {
+			t.Errorf("message %d comes with its body %q", m.Sequence, m.Data)
+		}
+		got = append(got, head{m.Subject, m.ID, m.Sequence})
+		switch len(got) {
+		case 2:
+			publish(t, b, event(4, "id-4", 0))
+		case 3:
+			return enough
+		}
+		return nil
+	})
+	want := []head{
+		{"jobs.prod.2.fall.state.running", "id-2", 2},
+		{"jobs.prod.3.fall.state.running", "id-3", 3},
+		{"jobs.prod.4.fall.state.running", "id-4", 4},
+	}
+	if err != enough || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+}
+
 func TestInfo(t *testing.T) {
 	b := use(t, startServer(t))
 	fill(t, b, 3)
