@@ -18,6 +18,11 @@ import (
 // nothing is in flight. So a store that is new, older than the stream or restored learns what was
 // told before anything more is; and a stream that has lost something gets again what is kept of it.
 func (p *Publisher) catchUp(ctx context.Context) error {
+	if p.Store.KeepSent == 0 {
+		if err := p.Store.Prune(); err != nil { // what an earlier start has kept is not to be sent again either
+			return err
+		}
+	}
 	info, err := p.Broker.Info(ctx)
 	if err != nil {
 		return err
