@@ -12,8 +12,9 @@ import (
 )
 
 // hasLost says whether the stream has lost what it had acknowledged, or what was read of it: it is another, ends
-// before that, or holds something else in the place of our last event. What lies before its first message was aged
-// or purged, and is not lost.
+// before that, or holds something else in the place of our last event. One place is enough: what a broker loses is
+// its end, and where somebody has filled that up again, the last of ours is lost too. A message missing in between is
+// found by the job's next publish. What lies before its first message was aged or purged, and is not lost.
 func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read, now place) (bool, error) {
 	if read.name != "" && read.name != now.name || read.sequence > now.sequence {
 		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read.name, read.sequence))
