@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/job":       0,
 	"internal/config":    0,
 	"internal/sim":       0,
+	"internal/crash":     0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,

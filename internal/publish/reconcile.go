@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
@@ -110,7 +111,9 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 		p.others.spoke(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
-	return p.Store.TakeOver(id, fold)
+	err = p.Store.TakeOver(id, fold)
+	crash.At(crash.TakeOver)
+	return err
 }
 
 func (p *Publisher) foldAll(ctx context.Context, id job.ID) (event.Fold, error) {
