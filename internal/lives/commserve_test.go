@@ -58,6 +58,9 @@ func (s *commServe) moves(number int64, r *rand.Rand) facts {
 func pick(r *rand.Rand, words ...string) string { return words[r.IntN(len(words))] }
 
 func (f *facts) move(r *rand.Rand) {
+	if f.ended {
+		return
+	}
 	switch r.IntN(16) {
 	case 0, 1, 2:
 		f.state = pick(r, "Running", "Waiting", "Pending", "Suspended")

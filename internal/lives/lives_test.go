@@ -61,19 +61,19 @@ func drawn(r *rand.Rand) knobs {
 	k := knobs{watchers: 1 + r.IntN(2), jobs: 1 + r.IntN(3), polls: 100, concurrency: 1}
 	k.discover, k.replicated = r.IntN(2) == 0, r.IntN(2) == 0
 	some := func(most int) int { return max(0, r.IntN(2*most)-most) }
-	k.move = 2 + r.IntN(10)
+	k.move = 10 + r.IntN(40)
 	k.crash = 1 + some(6)
-	k.disk, k.cut, k.asks, k.later = some(4), some(4), some(6), some(30)
-	k.request, k.lostAck, k.lateMessage, k.occupied = some(10), some(30), some(10), some(10)
-	k.wait = some(4)
-	k.miss, k.stale = some(20), some(20)
+	k.disk, k.cut, k.asks, k.later = some(10), some(10), some(40), some(300)
+	k.request, k.lostAck, k.lateMessage, k.occupied = some(60), some(300), some(60), some(60)
+	k.wait = some(10)
+	k.miss, k.stale = some(150), some(150)
 	if k.watchers == 2 {
 		k.loseStore = some(80)
 	} else if r.IntN(3) == 0 {
 		k.loseStore = 60
 	}
 	if k.exact() {
-		k.forget, k.age, k.recreate = some(4), some(4), some(2)
+		k.forget, k.age, k.recreate = some(10), some(10), some(4)
 	}
 	return k
 }

@@ -36,7 +36,7 @@ type option struct {
 	job     int64
 }
 
-const calm = 100 // the weight of a call that goes on as it should
+const calm = 1000 // the weight of a call that goes on as it should
 
 // options are all that may happen next.
 func (w *world) options() []option {
@@ -52,11 +52,11 @@ func (w *world) options() []option {
 	}
 	for _, x := range w.watchers {
 		if x.process == nil {
-			add(option{weight: 30, do: start, watcher: x})
+			add(option{weight: 300, do: start, watcher: x})
 		}
 	}
 	if len(calls) == 0 {
-		add(option{weight: 3, do: pass})
+		add(option{weight: 30, do: pass})
 	}
 	if w.healed {
 		return all
@@ -113,7 +113,7 @@ func (w *world) accidents(callsWait bool, add func(option)) {
 		switch {
 		case x.process == nil:
 		case x.cut:
-			add(option{weight: 10, do: restore, watcher: x})
+			add(option{weight: 50, do: restore, watcher: x})
 		default:
 			add(option{weight: k.cut, do: cut, watcher: x})
 		}
@@ -122,7 +122,7 @@ func (w *world) accidents(callsWait bool, add func(option)) {
 		}
 	}
 	if len(w.late) > 0 {
-		add(option{weight: 20, do: arrive})
+		add(option{weight: 200, do: arrive})
 	}
 	add(option{weight: k.forget, do: forget})
 	add(option{weight: k.age, do: age})
@@ -251,6 +251,7 @@ func (w *world) loses(how action) {
 		n = min(n, len(held))
 		w.say("   the stream lets go of its first %d", n)
 		w.aged = append(w.aged, held[:n]...)
+		w.noteUnheard(held[:n])
 		w.stream.Age(n)
 		return
 	}
@@ -261,6 +262,25 @@ func (w *world) loses(how action) {
 		if x.process != nil && !x.cut {
 			x.process.conn.Cut()
 			x.process.conn.Restore()
+		}
+	}
+}
+
+// noteUnheard notes the events that still wait for their acknowledgement: a stream that lets go of one before it comes
+// gets it again, and nobody can know better.
+func (w *world) noteUnheard(gone []stream.Message) {
+	for _, m := range gone {
+		e, err := event.Parse(m.Data)
+		if err != nil {
+			continue
+		}
+		id, _ := e.JobID()
+		for _, x := range w.watchers {
+			if x.process == nil {
+				w.unheard[e.ID] = true
+			} else if holds, _ := x.process.store.Holds(id, e); holds {
+				w.unheard[e.ID] = true
+			}
 		}
 	}
 }

@@ -27,6 +27,7 @@ type watcher struct {
 	cut     bool // from the broker
 
 	answers []*answer // in the order in which they were given to it
+	settled int       // so many of them were given before the last start
 	newest  map[int64]time.Time
 	oldRow  map[int64]int // old answers in a row
 	missRow map[int64]int // answers that did not know the job, in a row
@@ -190,7 +191,8 @@ func (p *process) settleCommitted() {
 	if !p.world.exact() {
 		return
 	}
-	for _, a := range p.watcher.answers {
+	x := p.watcher
+	for _, a := range x.answers[x.settled:] {
 		if a.certain || a.missing {
 			continue
 		}
@@ -200,4 +202,5 @@ func (p *process) settleCommitted() {
 		}
 		a.certain = known.Asked.Equal(a.asked) && !a.old
 	}
+	x.settled = len(x.answers)
 }

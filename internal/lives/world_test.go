@@ -14,7 +14,7 @@ import (
 	"jobwatch/internal/stream/modelbroker"
 )
 
-// knobs say what a life is like, and how likely each trouble is: weights, beside 100 for each call that goes on.
+// knobs say what a life is like, and how likely each trouble is: weights, beside 1,000 for each call that goes on.
 type knobs struct {
 	watchers, jobs, polls int
 	discover              bool
@@ -40,13 +40,14 @@ type world struct {
 	dir      string
 	lies     lies
 
-	back   int               // how old an old answer is
-	late   []stream.Outgoing // messages under way
-	aged   []stream.Message  // that the stream has let go of
-	polls  atomic.Int64
-	last   time.Time // an answer was given
-	healed bool
-	steps  int
+	back    int               // how old an old answer is
+	late    []stream.Outgoing // messages under way
+	aged    []stream.Message  // that the stream has let go of
+	unheard map[string]bool   // of these, events whose acknowledgement had not come: they may be told again
+	polls   atomic.Int64
+	last    time.Time // an answer was given
+	healed  bool
+	steps   int
 
 	telling bool
 	began   time.Time
@@ -69,7 +70,7 @@ func (w *world) exact() bool { return w.knobs.watchers == 1 && w.knobs.loseStore
 
 func newWorld(k knobs, random *rand.Rand, dir string) *world {
 	w := &world{
-		knobs: k, random: random, dir: dir, began: time.Now(), names: map[string]string{},
+		knobs: k, random: random, dir: dir, began: time.Now(), names: map[string]string{}, unheard: map[string]bool{},
 		gate: gate{comes: make(chan struct{}, 1)}, serve: commServe{make([][]facts, k.jobs)},
 	}
 	w.stream = modelbroker.New(modelbroker.Config{Replicated: k.replicated})
@@ -178,7 +179,10 @@ func (w *world) heal() error {
 func (w *world) rests() bool {
 	synctest.Wait()
 	for _, x := range w.watchers {
-		if x.process == nil || x.process.dead.Load() || x.process.store.Unsent() > 0 {
+		if x.process == nil || x.process.dead.Load() {
+			return false
+		}
+		if waiting, err := x.process.store.Waiting(); err != nil || len(waiting) > 0 {
 			return false
 		}
 	}

@@ -62,11 +62,13 @@ func (s *Stream) Messages() []stream.Message {
 // sequences and ids are given anew. Real connections are lost with it; a test that wants that cuts them.
 func (s *Stream) Forget(n int) {
 	s.change(func() {
-		s.held = s.held[:max(0, len(s.held)-n)]
-		s.last = 0
+		first := max(0, len(s.held)-n)
+		if first < len(s.held) {
+			s.last = s.held[first].Sequence - 1
+		}
+		s.held = s.held[:first]
 		clear(s.ids) // a server that starts remembers the ids of what it finds
 		for _, m := range s.held {
-			s.last = m.Sequence
 			s.ids[m.ID] = seen{m.Sequence, m.stored}
 		}
 	})
