@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/job":       0,
 	"internal/config":    0,
 	"internal/sim":       0,
+	"internal/crash":     0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,
@@ -33,10 +34,11 @@ var floors = map[string]int{
 	"internal/web":       5,
 	"cmd/watcher":        6,
 
-	"internal/event/eventtest":   1, // helps tests
-	"internal/stream/brokertest": 2, // helps tests
-	"contract":                   2, // tests alone
-	"examples/subscribe":         0, // another program's
+	"internal/event/eventtest":    1, // helps tests
+	"internal/stream/brokertest":  2, // helps tests
+	"internal/stream/modelbroker": 2, // helps tests
+	"contract":                    2, // tests alone
+	"examples/subscribe":          0, // another program's
 }
 
 // mayImport names the packages that may import a third-party module; tests may import any.

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"jobwatch/internal/crash"
 )
 
 // pairFiles keep a pair in two files, each holding one token. Two files cannot be replaced at once, so
@@ -69,6 +71,7 @@ func (f *pairFiles) save(e exchange) error {
 	if err := f.put(f.pendingName(), text); err != nil {
 		return err
 	}
+	crash.At(crash.Renewal)
 	return f.settle()
 }
 
@@ -93,6 +96,7 @@ func (f *pairFiles) settle() error {
 		if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {
 			return err
 		}
+		crash.At(crash.Renewal)
 		if err := f.put(f.refresh, []byte(e.Is.Refresh+"\n")); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/crash"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
@@ -43,6 +44,7 @@ func (p *Poller) discover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	crash.At(crash.Discovery)
 	p.sayIfNothingPasses(&sifted)
 	return wrapStore(p.listed(asked))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
@@ -110,7 +111,9 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 		p.Counts.TakenOver.Add(1)
 		p.Log.Warn("another watcher has told of this job; going on from what it told", "job", id.String())
 	}
-	return p.Store.TakeOver(id, fold)
+	err = p.Store.TakeOver(id, fold)
+	crash.At(crash.TakeOver)
+	return err
 }
 
 func (p *Publisher) foldAll(ctx context.Context, id job.ID) (event.Fold, error) {

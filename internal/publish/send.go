@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
@@ -106,8 +107,11 @@ func (p *Publisher) send(ctx context.Context, id job.ID, next store.Unsent) erro
 	}
 	switch {
 	case err == nil:
+		crash.At(crash.AfterPublish)
 		p.Counts.Published.Add(1)
-		return p.Store.Acknowledge(id, next.Event, sequence)
+		err = p.Store.Acknowledge(id, next.Event, sequence)
+		crash.At(crash.AfterAcknowledgement)
+		return err
 	case errors.Is(err, stream.ErrBusy):
 		pause(ctx, pauseAfterError)
 		return p.reconcile(ctx, id)

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/crash"
 )
 
 // group commits the writes that arrive together in one transaction: one fsync a write would be
@@ -73,9 +75,11 @@ func (s *Store) transact(batch []*write) error {
 		for _, w := range batch {
 			w.err = w.apply(tx)
 		}
+		crash.At(crash.BeforeCommit)
 		return s.fault(BeforeCommit)
 	})
 	if err == nil {
+		crash.At(crash.AfterCommit)
 		err = s.fault(AfterCommit)
 	}
 	return err

@@ -3,6 +3,7 @@ package stream_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 )
 
 func TestRulesAlone(t *testing.T) {
+	t.Parallel()
 	alone := &embedded{dir: t.TempDir()}
 	alone.start(t)
 	t.Cleanup(alone.stop)
@@ -20,6 +22,7 @@ func TestRulesAlone(t *testing.T) {
 }
 
 func TestRulesOnThreeReplicas(t *testing.T) {
+	t.Parallel() // it mostly waits for elections
 	three := newCluster(t)
 	three.start(t)
 	t.Cleanup(three.stop)
@@ -32,10 +35,11 @@ type embedded struct {
 	srv *stream.Embedded
 }
 
-func (e *embedded) replicas() int  { return 1 }
-func (e *embedded) url() string    { return e.srv.ClientURL() }
-func (e *embedded) stored() string { return e.dir }
-func (e *embedded) stop()          { e.srv.Close() }
+func (e *embedded) replicas() int         { return 1 }
+func (e *embedded) url() string           { return e.srv.ClientURL() }
+func (e *embedded) hasLeader(string) bool { return true }
+func (e *embedded) stored() string        { return e.dir }
+func (e *embedded) stop()                 { e.srv.Close() }
 
 func (e *embedded) start(t *testing.T) {
 	t.Helper()
@@ -87,9 +91,18 @@ func (c *cluster) start(t *testing.T) {
 	for _, srv := range c.servers {
 		srv.Start()
 	}
+	until(t, "the cluster has a leader", func() bool {
+		return slices.ContainsFunc(c.servers, (*server.Server).JetStreamIsLeader)
+	})
 	for _, srv := range c.servers {
 		until(t, srv.Name()+" has joined", srv.JetStreamIsCurrent)
 	}
+}
+
+func (c *cluster) hasLeader(stream string) bool {
+	return slices.ContainsFunc(c.servers, func(srv *server.Server) bool {
+		return srv.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream)
+	})
 }
 
 func (c *cluster) options(i int) *server.Options {

@@ -24,6 +24,7 @@ type servers interface {
 	stop()
 	replicas() int
 	url() string
+	hasLeader(stream string) bool
 	stored() string // the directory of all that they store
 }
 
@@ -135,6 +136,7 @@ func (w *world) whileStopped(t *testing.T, do func() error) {
 		t.Fatal(err)
 	}
 	w.start(t)
+	until(t, "the stream has a leader", func() bool { return w.hasLeader(w.stream) })
 }
 
 // PassWindow makes the window short until an id that is younger than all others is known no more.

@@ -50,12 +50,14 @@ type World interface {
 
 // Run runs every rule, each in a world of its own.
 func Run(t *testing.T, make func(*testing.T) World) {
+	RunInside(t, func(t *testing.T, play func(*testing.T)) { play(t) }, make)
+}
+
+// RunInside is Run with each rule played inside something: synctest.Test, say.
+func RunInside(t *testing.T, inside func(*testing.T, func(*testing.T)), make func(*testing.T) World) {
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
-			s := newStage(t, make(t))
-			for _, step := range r.steps {
-				step(s)
-			}
+			inside(t, func(t *testing.T) { r.play(newStage(t, make(t))) })
 		})
 	}
 }
@@ -63,6 +65,13 @@ func Run(t *testing.T, make func(*testing.T) World) {
 type rule struct {
 	name  string
 	steps []step
+}
+
+func (r rule) play(s *stage) {
+	s.Helper()
+	for _, step := range r.steps {
+		step(s)
+	}
 }
 
 type step func(*stage)

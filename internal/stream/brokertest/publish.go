@@ -2,7 +2,7 @@ package brokertest
 
 import (
 	"errors"
-	"sync"
+	"time"
 
 	"jobwatch/internal/stream"
 )
@@ -145,6 +145,7 @@ func (p publication) publish(s *stage) (uint64, error) {
 		if !s.passing(err) || ctx.Err() != nil {
 			return sequence, err
 		}
+		<-time.After(pause)
 	}
 }
 
@@ -162,46 +163,4 @@ func (s *stage) grewBy(n uint64, before stream.Info, what any) {
 	if after := s.info(); after.Messages != before.Messages+n {
 		s.Fatalf("%v: the stream has %d messages, want %d", what, after.Messages, before.Messages+n)
 	}
-}
-
-// race has both connections publish with the same expectation, again and again: one is stored, and the other learns
-// that it was late.
-func race(rounds int) step {
-	return func(s *stage) {
-		s.Helper()
-		var winners []string
-		last := nothing
-		for n := range rounds {
-			a, b := publish("a"+itoa(n)).after(last), publish("b"+itoa(n)).after(last).byOther()
-			last = s.race(a, b)
-			winners = append(winners, last)
-		}
-		each(job1).yields(winners...)(s)
-	}
-}
-
-func (s *stage) race(a, b publication) (winner string) {
-	s.Helper()
-	var sequences [2]uint64
-	var errs [2]error
-	var both sync.WaitGroup
-	ctx := s.soon()
-	for i, p := range []publication{a, b} {
-		both.Go(func() { sequences[i], errs[i] = p.through(s).Publish(ctx, p.message(s)) })
-	}
-	both.Wait()
-	for i, p := range []publication{a, b} {
-		if errs[i] == nil && s.isLate(errs[1-i], sequences[i]) {
-			s.sequences[p.id] = sequences[i]
-			return p.id
-		}
-	}
-	s.Fatalf("%v and %v: got %v and %v; want one stored and one refused", a, b, errs[0], errs[1])
-	return ""
-}
-
-// isLate says whether the error is the loser's. Several servers may answer ErrBusy while the winner is being stored.
-func (s *stage) isLate(err error, winner uint64) bool {
-	var refused *stream.SequenceError
-	return s.passing(err) || errors.As(err, &refused) && refused.Last == winner
 }

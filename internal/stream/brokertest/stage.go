@@ -14,6 +14,11 @@ const (
 	job2 = "jobs.prod.2"
 )
 
+const (
+	patience = 20 * time.Second
+	pause    = 10 * time.Millisecond // before what may pass is asked for again
+)
+
 // stage is where one rule is played: the world, two connections to it, and the sequences that the messages got.
 type stage struct {
 	*testing.T
@@ -32,8 +37,11 @@ func newStage(t *testing.T, w World) *stage {
 
 func (s *stage) ready() {
 	s.Helper()
+	ctx, cancel := context.WithCancel(s.Context()) // without a deadline, so that each request has its own
+	defer cancel()
+	defer time.AfterFunc(patience, cancel).Stop()
 	for _, b := range []Broker{s.one, s.other} {
-		if _, err := b.Ready(s.soon()); err != nil {
+		if _, err := b.Ready(ctx); err != nil {
 			s.Fatalf("Ready: %v", err)
 		}
 	}
@@ -49,7 +57,7 @@ func (s *stage) info() stream.Info {
 }
 
 func (s *stage) soon() context.Context {
-	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	s.Cleanup(cancel)
 	return ctx
 }
