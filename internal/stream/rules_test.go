@@ -22,7 +22,7 @@ func TestRulesAlone(t *testing.T) {
 }
 
 func TestRulesOnThreeReplicas(t *testing.T) {
-	t.Parallel() // it mostly waits for elections
+	t.Parallel() // it mostly waits for elections, 4 to 9 s after each start
 	three := newCluster(t)
 	three.start(t)
 	t.Cleanup(three.stop)
@@ -60,8 +60,8 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	c := &cluster{dir: t.TempDir(), servers: make([]*server.Server, 3)}
-	for i := range c.servers {
-		c.wires = append(c.wires, newWire(t, func() string { return "nats://" + c.servers[i].ClusterAddr().String() }))
+	for range c.servers {
+		c.wires = append(c.wires, newWire(t))
 	}
 	return c
 }
@@ -88,8 +88,10 @@ func (c *cluster) start(t *testing.T) {
 		}
 		c.servers[i] = srv
 	}
-	for _, srv := range c.servers {
+	for i, srv := range c.servers {
 		srv.Start()
+		until(t, srv.Name()+" listens", func() bool { return srv.ClusterAddr() != nil })
+		c.wires[i].lead(srv.ClusterAddr().String())
 	}
 	until(t, "the cluster has a leader", func() bool {
 		return slices.ContainsFunc(c.servers, (*server.Server).JetStreamIsLeader)

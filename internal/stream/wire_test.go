@@ -3,7 +3,6 @@ package stream_test
 import (
 	"io"
 	"net"
-	"net/url"
 	"sync"
 	"testing"
 )
@@ -14,6 +13,7 @@ type wire struct {
 	up, down *way
 
 	mu   sync.Mutex
+	to   string // host:port of the server
 	ends []net.Conn
 }
 
@@ -24,7 +24,7 @@ type way struct {
 	swallowed bool
 }
 
-func newWire(t *testing.T, serverURL func() string) *wire {
+func newWire(t *testing.T) *wire {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,7 +41,7 @@ func newWire(t *testing.T, serverURL func() string) *wire {
 			if err != nil {
 				return
 			}
-			w.join(near, serverURL())
+			w.join(near)
 		}
 	}()
 	return w
@@ -49,13 +49,21 @@ func newWire(t *testing.T, serverURL func() string) *wire {
 
 func (w *wire) url() string { return "nats://" + w.listener.Addr().String() }
 
-func (w *wire) join(near net.Conn, server string) {
-	u, err := url.Parse(server)
-	if err != nil {
-		near.Close()
-		return
-	}
-	far, err := net.Dial("tcp", u.Host)
+// lead has the connections to come end at a server's port.
+func (w *wire) lead(host string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = host
+}
+
+func (w *wire) server() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to
+}
+
+func (w *wire) join(near net.Conn) {
+	far, err := net.Dial("tcp", w.server())
 	if err != nil {
 		near.Close()
 		return

@@ -29,7 +29,7 @@ type World interface {
 	// Replicas of the stream: 1, or more.
 	Replicas() int
 
-	// Connect makes a connection that lasts until the test ends. It may be lost when the servers restart.
+	// Connect makes a connection, which is made again where it is lost, until the test ends.
 	Connect(t *testing.T) Broker
 
 	// Unheard publishes through a connection. The message is stored, its acknowledgement is lost; the error is what
@@ -42,9 +42,8 @@ type World interface {
 	Delete(t *testing.T, sequence uint64) // one message
 	Purge(t *testing.T, filter string)    // all messages whose subject matches
 	Drop(t *testing.T)                    // the stream
-	Restart(t *testing.T)                 // all servers, with what they have stored
-	Keep(t *testing.T)                    // a copy of all that is stored
-	Restore(t *testing.T)                 // restarts all servers on that copy
+	Keep(t *testing.T)                    // stops all servers, copies what they have stored, and starts them
+	Restore(t *testing.T)                 // starts all servers anew on that copy
 	PassWindow(t *testing.T)              // no id is known any more
 }
 

@@ -68,7 +68,6 @@ func each(job string) reading {
 }
 
 func (r reading) from(id string) reading        { r.first = id; return r }
-func (r reading) fromSequence(n uint64) reading { r.number = n; return r }
 func (r reading) untilEnough(id string) reading { r.enough = id; return r }
 func (r reading) yields(ids ...string) step {
 	return func(s *stage) { s.Helper(); r.run(s, ids) }

@@ -101,7 +101,6 @@ func purge(job string) step {
 func drop() step       { return func(s *stage) { s.world.Drop(s.T) } }
 func keep() step       { return reconnected(World.Keep) }
 func restore() step    { return reconnected(World.Restore) }
-func restart() step    { return reconnected(World.Restart) }
 func passWindow() step { return func(s *stage) { s.world.PassWindow(s.T) } }
 func ready() step      { return func(s *stage) { s.ready() } }
 

@@ -23,9 +23,9 @@ func runRules(t *testing.T, config modelbroker.Config) {
 // world is the model, for brokertest.
 type world struct {
 	*modelbroker.Stream
-	config modelbroker.Config
-	conns  []*modelbroker.Conn
-	kept   int // messages
+	config  modelbroker.Config
+	conns   []*modelbroker.Conn
+	restore func() // what was kept
 }
 
 func (w *world) Replicas() int {
@@ -70,18 +70,18 @@ func (w *world) Delete(_ *testing.T, sequence uint64) { w.Stream.Remove(sequence
 func (w *world) Purge(_ *testing.T, filter string)    { w.Stream.Purge(filter) }
 func (w *world) PassWindow(*testing.T)                { time.Sleep(2 * time.Minute) }
 
-func (w *world) Keep(t *testing.T) {
-	w.Restart(t)
-	w.kept = len(w.Messages())
-}
-
-func (w *world) Restore(t *testing.T) {
-	w.Stream.Forget(len(w.Messages()) - w.kept)
-	w.Restart(t)
-}
-
-func (w *world) Restart(*testing.T) {
+func (w *world) Keep(*testing.T) {
 	w.Stream.Restart()
+	w.reconnect()
+	w.restore = w.Stream.Keep()
+}
+
+func (w *world) Restore(*testing.T) {
+	w.restore()
+	w.reconnect()
+}
+
+func (w *world) reconnect() {
 	for _, c := range w.conns {
 		c.Cut()
 		c.Restore()

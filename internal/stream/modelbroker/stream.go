@@ -71,13 +71,27 @@ func (s *Stream) Forget(n int) {
 	})
 }
 
-// Restart is the server's. Real connections are lost with it; a test that wants that cuts them.
+// Restart is the server's. Real connections are lost with it, as with Keep's restore; a test that wants that cuts them.
 func (s *Stream) Restart() { s.change(s.rememberHeld) }
+
+// Keep copies what the server has stored, and returns what starts it anew on that copy. The copy ends where the stream
+// did, also if its last messages had been removed.
+func (s *Stream) Keep() (restore func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	created, held, last := s.created, slices.Clone(s.held), s.last
+	return func() {
+		s.change(func() {
+			s.created, s.held, s.last = created, slices.Clone(held), last
+			s.rememberHeld()
+		})
+	}
+}
 
 // rememberHeld has the ids known that a server knows when it starts: those of what it finds stored, not those of what
 // was removed before. (Seen with nats-server 2.15.2, alone and as three replicas.)
 func (s *Stream) rememberHeld() {
-	clear(s.ids)
+	s.ids = map[string]seen{}
 	for _, m := range s.held {
 		if m.ID != "" {
 			s.ids[m.ID] = seen{m.Sequence, m.stored}
