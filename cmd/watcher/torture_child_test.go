@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"jobwatch/internal/crash"
+)
+
+// What the environment says to the test binary as a watcher. The watcher that is shipped does not read it.
+const (
+	crashVariable = "JOBWATCH_TEST_CRASH" // "12 after commit": kill yourself when the point is passed for the 12th time
+	quotaVariable = "JOBWATCH_TEST_QUOTA" // SIGUSR1 limits the size of files to so many bytes, SIGUSR2 lifts that
+)
+
+// What it says about that.
+const (
+	crashesAt   = "crashes at "
+	quotaSet    = "file size limited"
+	quotaLifted = "file size unlimited"
+)
+
+// armed makes the watcher die or fail where the test wants it.
+func armed() {
+	var count int64
+	var point string
+	if n, _ := fmt.Sscanf(os.Getenv(crashVariable), "%d %s", &count, &point); n == 2 {
+		armCrash(os.Getenv(crashVariable)[len(fmt.Sprint(count))+1:], count)
+	}
+	var bytes uint64
+	if n, _ := fmt.Sscan(os.Getenv(quotaVariable), &bytes); n == 1 {
+		go obeyQuota(bytes)
+	}
+}
+
+// armCrash kills the process as nothing in it can prevent, with the moment said.
+func armCrash(point string, count int64) {
+	var passed atomic.Int64
+	crash.Arm(func(p crash.Point) {
+		if string(p) != point || passed.Add(1) != count {
+			return
+		}
+		fmt.Fprintln(os.Stderr, crashesAt+time.Now().Format(time.RFC3339Nano))
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	})
+}
+
+// obeyQuota has writes fail as on a disk with a quota: what lies beyond is refused (EFBIG).
+func obeyQuota(bytes uint64) {
+	signal.Ignore(syscall.SIGXFSZ)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
+	for s := range signals {
+		var limit syscall.Rlimit
+		err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit)
+		limit.Cur = limit.Max
+		say := quotaLifted
+		if s == syscall.SIGUSR1 {
+			limit.Cur, say = bytes, quotaSet
+		}
+		if err == nil {
+			err = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+		}
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintln(os.Stderr, say)
+	}
+}
