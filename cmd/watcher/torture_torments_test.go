@@ -46,7 +46,7 @@ func torments() []torment {
 func (x *torture) draw() (drawn []torment) {
 	for range 1 + x.random.IntN(2) {
 		if len(x.bag) == 0 {
-			for _, each := range torments() {
+			for _, each := range x.table {
 				for range each.weight {
 					x.bag = append(x.bag, each)
 				}
