@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -397,5 +398,33 @@ func TestFailedButCommitted(t *testing.T) {
 		b.store.Fault = nil
 		b.tells("prod/71 state:  → Running") // once, with the next look
 		b.tells()
+	})
+}
+
+// A watcher that is started while its disk is full polls once there is room.
+func TestStartsOnAFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Jobs = []int64{71} })
+		b.script.is(71, state("Running"))
+		full := time.Now().Add(10 * time.Second)
+		b.store.Fault = func(store.Point) error {
+			if time.Now().Before(full) {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.Run(ctx) }()
+		time.Sleep(9 * time.Second)
+		if got := b.script.requests(); len(got) > 0 {
+			t.Errorf("asked %v while nothing can be kept", got)
+		}
+		time.Sleep(5 * time.Second)
+		b.hasTold("prod/71 state:  → Running")
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }
