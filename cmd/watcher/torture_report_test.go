@@ -11,21 +11,22 @@ import (
 type report struct {
 	torments map[string]int
 	ends     map[string]int
-	restarts int // of NATS
+	crashes  map[string]int // by point
+	restarts int            // of NATS
 	answers  int
 	verdict
 }
 
-func newReport() report { return report{torments: map[string]int{}, ends: map[string]int{}} }
+func newReport() report {
+	return report{torments: map[string]int{}, ends: map[string]int{}, crashes: map[string]int{}}
+}
 
 // kills are those by a signal and those at a point.
 func (r *report) kills() (kills int) {
-	for end, count := range r.ends {
-		if end != "SIGTERM" {
-			kills += count
-		}
+	for _, count := range r.crashes {
+		kills += count
 	}
-	return kills
+	return kills + r.ends["SIGKILL"]
 }
 
 func (r *report) judged(x *torture, found verdict) {
@@ -42,6 +43,9 @@ func (r *report) add(part report) {
 	for name, count := range part.ends {
 		r.ends[name] += count
 	}
+	for name, count := range part.crashes {
+		r.crashes[name] += count
+	}
 	r.restarts += part.restarts
 	r.answers += part.answers
 	r.events += part.events
@@ -55,7 +59,7 @@ func (r *report) add(part report) {
 func (r report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d kills, NATS restarted %d times, %d answers, %s", r.kills(), r.restarts, r.answers, r.verdict)
-	for _, counts := range []map[string]int{r.ends, r.torments} {
+	for _, counts := range []map[string]int{r.ends, r.crashes, r.torments} {
 		for _, name := range slices.Sorted(maps.Keys(counts)) {
 			fmt.Fprintf(&b, "\n%5d %s", counts[name], name)
 		}

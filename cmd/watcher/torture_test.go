@@ -70,25 +70,27 @@ func (p *plan) goesOn(kills int) bool {
 
 // The jobs of a part: they come while it lasts, and live by what is asked.
 const (
-	tortureJobs     = 40                     // at the start
-	tortureMost     = 300                    // later
-	tortureArrivals = 1.5                    // in a simulated second
-	tortureStep     = 50 * time.Millisecond  // of their lives, a request
-	longestLife     = 150 * time.Second      // of theirs
-	patienceInRound = 2 * time.Second        // with a watcher that cannot get on
+	tortureJobs     = 40                    // at the start
+	tortureMost     = 300                   // later
+	tortureArrivals = 1.5                   // in a simulated second
+	tortureStep     = 50 * time.Millisecond // of their lives, a request
+	longestLife     = 150 * time.Second     // of theirs
+	patienceInRound = 2 * time.Second       // with a watcher that cannot get on
 )
 
 // torture is a world in which everything fails.
 type torture struct {
-	t      *testing.T
-	random *rand.Rand
-	sim    *sim.Sim
-	clock  lifeClock
-	nats   *natsProcess
-	proxy  *proxy
-	dir    string
-	format string
-	url    string
+	t         *testing.T
+	random    *rand.Rand
+	sim       *sim.Sim
+	clock     lifeClock
+	nats      *natsProcess
+	proxy     *proxy
+	dir       string
+	disk      string // of the stores
+	smallDisk bool
+	format    string
+	url       string
 
 	victims []*victim
 	table   []torment
@@ -99,9 +101,14 @@ type torture struct {
 
 func newTorture(t *testing.T, seed int64, watchers int) *torture {
 	t.Logf("seed %d", seed)
-	x := &torture{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir(), read: newReader(t), table: torments(), clock: lifeClock{step: tortureStep}}
+	x := &torture{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir(), read: newReader(t), clock: lifeClock{step: tortureStep}}
 	x.tally = newReport()
 	x.format = []string{"json", "xml"}[x.random.IntN(2)]
+	x.disk = x.dir
+	if x.random.IntN(2) == 0 {
+		x.disk, x.smallDisk = newDisk(t)
+	}
+	x.table = slices.DeleteFunc(torments(), func(each torment) bool { return each.name == diskFull && !x.smallDisk })
 	oddities := 0.02
 	if watchers > 1 {
 		oddities = 0 // what was told of a job whose number is another's is not followed through two of them
@@ -118,7 +125,8 @@ func newTorture(t *testing.T, seed int64, watchers int) *torture {
 	x.makeStream()
 	x.proxy = newProxy(t, x.nats.address)
 	for n := range watchers {
-		v := &victim{t: t, config: filepath.Join(x.dir, fmt.Sprintf("watcher%d.yaml", n+1))}
+		name := fmt.Sprintf("watcher%d", n+1)
+		v := &victim{t: t, config: filepath.Join(x.dir, name+".yaml"), store: filepath.Join(x.disk, name+".db"), crashes: x.tally.crashes}
 		t.Cleanup(func() { v.kill() })
 		x.victims = append(x.victims, v)
 	}
@@ -139,7 +147,7 @@ commcells:
 nats: {url: "nats://%s"}
 store: {path: %q}
 http: {listen: ""}
-`, x.url, x.format, []string{"details", "list"}[x.random.IntN(2)], x.proxy.address(), v.config+".db")
+`, x.url, x.format, []string{"details", "list"}[x.random.IntN(2)], x.proxy.address(), v.store)
 	if err := os.WriteFile(v.config, []byte(text), 0o600); err != nil {
 		x.t.Fatal(err)
 	}
@@ -177,9 +185,9 @@ func (x *torture) round(v *victim) {
 
 // live has a watcher live, from now on if it was dead.
 func (x *torture) live(v *victim) {
-	if v.child == nil {
+	if !v.alive() {
 		x.configure(v)
-		v.env = x.chooseCrash()
+		v.env = append(x.chooseCrash(), x.quota(v))
 		v.start()
 	}
 }
@@ -193,7 +201,7 @@ func (x *torture) relieve(torments []torment, v *victim) {
 // end is how a round ends for the watcher.
 func (x *torture) end(v *victim) {
 	switch {
-	case v.child == nil: // it has crashed
+	case !v.alive(): // it has crashed
 	case x.random.IntN(12) > 0:
 		v.kill()
 		x.tally.ends["SIGKILL"]++
@@ -209,10 +217,7 @@ func (x *torture) progress(more int) {
 	before, patient := asked(), time.Now().Add(patienceInRound)
 	for asked() < before+more && time.Now().Before(patient) {
 		for _, v := range x.victims {
-			if v.crashed() {
-				x.tally.ends["crash "+v.point]++
-			}
-			if v.child == nil || v.refused() {
+			if !v.alive() || v.refused() {
 				return
 			}
 		}
@@ -249,17 +254,13 @@ func (x *torture) finale() {
 
 // recover has a watcher live that is not to crash, and does what an administrator does for one that is refused.
 func (x *torture) recover(v *victim) {
-	if v.child != nil && (v.armed || v.refused()) {
-		v.crashed()
+	if v.armed || v.refused() {
 		v.kill()
 	}
-	if v.child == nil {
+	if !v.alive() {
 		x.configure(v)
 		v.env = nil
 		v.start()
-	}
-	if v.crashed() {
-		x.t.Fatal("it crashes unasked")
 	}
 }
 

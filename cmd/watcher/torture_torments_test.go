@@ -18,6 +18,8 @@ type torment struct {
 	begin, end func(*torture, *victim)
 }
 
+const diskFull = "disk full"
+
 // torments are all of them.
 func torments() []torment {
 	all := []torment{
@@ -34,6 +36,8 @@ func torments() []torment {
 		{"connection narrow", "wire", 1, wire(`{"type": "bandwidth", "attributes": {"rate": %d}}`, 300), pass},
 		{"what NATS sends in slices", "wire", 1, wire(`{"type": "slicer", "attributes": {"average_size": %d, "size_variation": 1, "delay": 10}}`, 100), pass},
 		{"watcher paused with SIGSTOP", "watcher", 4, pauseWatcher, nothing},
+		{diskFull, "disk", 4, fillDisk, clearDisk},
+		{"writes to the store refused", "disk", 4, limitFiles, freeFiles},
 	}
 	for _, kind := range sim.FaultKinds() {
 		all = append(all, torment{"CommServe: " + string(kind), "CommServe", 1, commServe(fault(kind, often(kind))), heal})
@@ -105,7 +109,7 @@ func swallow(x *torture, v *victim) {
 }
 
 func (x *torture) missAcknowledgement(v *victim) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && !v.crashed() && v.child != nil; {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && v.alive(); {
 		if strings.Contains(v.said.String(), "not acknowledged") {
 			return
 		}
@@ -122,7 +126,7 @@ func pass(x *torture, _ *victim) { x.proxy.cut() }
 
 // pauseWatcher is over before any of its requests would be given up.
 func pauseWatcher(x *torture, v *victim) {
-	if v.crashed() || v.child == nil {
+	if !v.alive() {
 		return
 	}
 	v.signal(syscall.SIGSTOP)

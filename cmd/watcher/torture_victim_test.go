@@ -14,14 +14,18 @@ import (
 type victim struct {
 	t      *testing.T
 	config string
+	store  string
 	env    []string // of its next life
 
-	said   *log      // in this life, or the last one
-	child  *exec.Cmd // nil while it is dead
-	ended  chan error
-	armed  bool   // to crash at a point
-	point  string // that it crashed at
-	doubts []doubt
+	said    *log      // in this life, or the last one
+	child   *exec.Cmd // nil while it is dead
+	ended   chan error
+	armed   bool   // to crash at a point
+	point   string // that it crashed at
+	doubts  []doubt
+	inDoubt int // the doubt that lasts
+
+	crashes map[string]int
 }
 
 // start starts it if it is dead.
@@ -40,15 +44,17 @@ func (v *victim) start() {
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }()
 	v.child, v.ended = child, ended
-	v.armed = len(v.env) > 0 && strings.HasPrefix(v.env[0], crashVariable)
-	if v.armed {
-		_, v.point, _ = strings.Cut(v.env[0], " ")
+	v.armed = false
+	for _, env := range v.env {
+		if what, found := strings.CutPrefix(env, crashVariable+"="); found {
+			_, v.point, v.armed = strings.Cut(what, " ")
+		}
 	}
 }
 
 // kill kills it if it lives.
 func (v *victim) kill() {
-	if v.child == nil {
+	if !v.alive() {
 		return
 	}
 	_ = v.child.Process.Kill()
@@ -64,20 +70,20 @@ func (v *victim) stop() {
 	v.signal(syscall.SIGTERM)
 	select {
 	case err := <-v.ended:
+		v.child = nil
 		if err != nil {
 			v.t.Fatalf("SIGTERM ends it with %v\n%s", err, tail(v.said.String()))
 		}
 	case <-time.After(20 * time.Second):
 		v.hangs("SIGTERM does not end it")
 	}
-	v.child = nil
 	v.doubts = append(v.doubts, doubt{from, time.Now()})
 }
 
 func (v *victim) signal(s os.Signal) { _ = v.child.Process.Signal(s) }
 
-// crashed says whether it has crashed where it was to. That it ends otherwise is never right.
-func (v *victim) crashed() bool {
+// alive says whether it lives. That it ends otherwise than by us, or where it was to crash, is never right.
+func (v *victim) alive() bool {
 	v.t.Helper()
 	if v.child == nil {
 		return false
@@ -90,9 +96,10 @@ func (v *victim) crashed() bool {
 			v.t.Fatalf("it ends of itself: %v\n%s", err, tail(v.said.String()))
 		}
 		v.doubts = append(v.doubts, killedAt(at))
-		return true
-	default:
+		v.crashes[v.point]++
 		return false
+	default:
+		return true
 	}
 }
 
@@ -118,5 +125,6 @@ func (v *victim) hangs(what string) {
 	v.signal(syscall.SIGCONT)
 	v.signal(syscall.SIGQUIT) // where it hangs
 	<-v.ended
+	v.child = nil
 	v.t.Fatal(fmt.Sprint(tail(v.said.String()), "\n", what))
 }
