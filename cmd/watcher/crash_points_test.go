@@ -113,7 +113,7 @@ func (w *crashWorld) crash(at crash.Point, pass int) {
 	if status, ok := w.child.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		w.t.Fatalf("%s\npass %d of %q is never reached: %v", tail(w.said.String()), pass, at, err)
 	}
-	w.kills = append(w.kills, time.Now())
+	w.kills = append(w.kills, killedAt(time.Now()))
 	w.proxy.cut()
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"jobwatch/internal/crash"
 )
@@ -33,8 +34,9 @@ func armCrash() {
 	})
 }
 
-// killSelf is kill -9: nothing is put in order, and nothing comes after it.
+// killSelf is kill -9, with the moment said: nothing is put in order, and nothing comes after it.
 func killSelf() {
+	fmt.Fprintln(os.Stderr, crashesAt+time.Now().Format(time.RFC3339Nano))
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
 		err = self.Kill()
