@@ -10,25 +10,28 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// listen hears until stop is called, which waits for its end.
+// listen hears, from where the stream was just read, until stop is called, which waits for its end. Where that is is
+// asked before anything is sent: a job that finds something lost sets it back.
 func (p *Publisher) listen(ctx context.Context) (spoken <-chan job.ID, stop func()) {
-	p.heard.clear() // the stream was just read
+	p.heard.clear()
+	read, err := p.lastRead()
+	if err != nil {
+		return nil, func() {}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	ids := make(chan job.ID)
 	var ended sync.WaitGroup
-	ended.Go(func() { p.hear(ctx, ids) })
+	ended.Go(func() { p.hear(ctx, read.sequence+1, ids) })
 	return ids, func() {
 		cancel()
 		ended.Wait()
 	}
 }
 
-// hear follows the stream as a subscriber does, from where it was last read until ctx ends, and gives the jobs of
-// which another has spoken. Nothing depends on it: what it misses is read at the end of the round.
-func (p *Publisher) hear(ctx context.Context, spoken chan<- job.ID) {
-	read, err := p.lastRead()
-	from := read.sequence + 1
-	for err == nil && ctx.Err() == nil {
+// hear follows the stream as a subscriber does, from a sequence on until ctx ends, and gives the jobs of which another
+// has spoken. Nothing depends on it: what it misses is read at the end of the round.
+func (p *Publisher) hear(ctx context.Context, from uint64, spoken chan<- job.ID) {
+	for ctx.Err() == nil {
 		err := p.Broker.Heads(ctx, from, func(m stream.Message) error {
 			from = m.Sequence + 1
 			id, news := p.news(m)
