@@ -46,7 +46,7 @@ func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, e
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("%s: %w; set store.path to a place where the watcher may write", path, err)
 	}
-	format, err := inspect(path)
+	format, err := inspect(path, legible)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -107,7 +107,7 @@ func openOnce(path string, readOnly bool) (db *bbolt.DB, file fs.FileInfo, err e
 	case errors.As(err, &refused): // the path stands before it already
 		return nil, nil, fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
 	case err != nil:
-		return nil, nil, fmt.Errorf("%w (%w)", errNotOurs, err)
+		return nil, nil, fmt.Errorf("%w (%w)", errNoHead, err)
 	}
 	return db, file, nil
 }
