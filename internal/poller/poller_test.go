@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -278,6 +279,32 @@ func fold(t *testing.T, events ...event.Event) event.Fold {
 	return f
 }
 
+// An answer that was under way while another watcher spoke may be older than what that one told.
+func TestAnotherSpeaksDuringALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.script.is(71, state("Running"))
+		b.tells("prod/71 state:  → Running")
+		seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: "Suspended"}, Answered: time.Now()}
+		seen.Snapshot.Settle()
+		e, err := event.NewMinter(nil).Job(2, job.Change{Kind: job.KindState, From: "Running", To: "Suspended"}, seen, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.script.takes = 10 * time.Second
+		polled := make(chan struct{})
+		go func() { defer close(polled); b.poll() }()
+		time.Sleep(15 * time.Second) // the list has come, the job is asked for
+		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second) // it was Running
+		b.script.is(71, state("Suspended"))
+		<-polled
+		b.hasTold()
+	})
+}
+
 func TestOwedLook(t *testing.T) {
 	other := event.NewMinter(nil)
 	tellOther := func(t *testing.T, b *bench, to job.Text) {
@@ -302,6 +329,29 @@ func TestOwedLook(t *testing.T) {
 			b.hasTold()
 			b.script.is(71, state("Killed"))
 			b.tells("prod/71 state: Suspended → Killed", "prod/71 failure: Suspended → Killed")
+		})
+	})
+	t.Run("is no look at a cache that knows less than was told", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			began := time.Now()
+			b.script.is(71, state("Running"), updated(began))
+			b.tells("prod/71 state:  → Running")
+			time.Sleep(time.Minute)
+			seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: "Killed"}, Answered: time.Now()}
+			seen.Snapshot.LastUpdateTime = new(began.Add(30 * time.Second))
+			seen.Snapshot.Settle()
+			e, err := other.Job(2, job.Change{Kind: job.KindState, From: "Running", To: "Killed"}, seen, began)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+				t.Fatal(err)
+			}
+			b.script.is(71, state("Pending"), updated(began.Add(10*time.Second)))
+			b.tells()
+			b.script.is(71, state("Killed"), updated(began.Add(30*time.Second)))
+			b.tells("prod/71 failure: Running → Killed")
 		})
 	})
 	t.Run("drops what it held when the look shows what was told", func(t *testing.T) {
@@ -371,5 +421,33 @@ func TestFailedButCommitted(t *testing.T) {
 		b.store.Fault = nil
 		b.tells("prod/71 state:  → Running") // once, with the next look
 		b.tells()
+	})
+}
+
+// A watcher that is started while its disk is full polls once there is room.
+func TestStartsOnAFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Jobs = []int64{71} })
+		b.script.is(71, state("Running"))
+		full := time.Now().Add(10 * time.Second)
+		b.store.Fault = func(store.Point) error {
+			if time.Now().Before(full) {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.Run(ctx) }()
+		time.Sleep(9 * time.Second)
+		if got := b.script.requests(); len(got) > 0 {
+			t.Errorf("asked %v while nothing can be kept", got)
+		}
+		time.Sleep(5 * time.Second)
+		b.hasTold("prod/71 state:  → Running")
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -62,11 +62,11 @@ func (s *Stream) Messages() []stream.Message {
 // sequences and ids are given anew. Real connections are lost with it; a test that wants that cuts them.
 func (s *Stream) Forget(n int) {
 	s.change(func() {
-		s.held = s.held[:max(0, len(s.held)-n)]
-		s.last = 0
-		if len(s.held) > 0 {
-			s.last = s.held[len(s.held)-1].Sequence
+		first := max(0, len(s.held)-n)
+		if first < len(s.held) {
+			s.last = s.held[first].Sequence - 1
 		}
+		s.held = s.held[:first]
 		s.rememberHeld()
 	})
 }
