@@ -17,7 +17,7 @@ import (
 
 const (
 	compactFrom  = 64 << 20 // bytes of a file; a smaller one is left as it is
-	compactBatch = 4 << 20  // bytes copied in one transaction, which are held in memory
+	compactBatch = 1 << 20  // bytes copied in one transaction, which are held in memory
 )
 
 // OpenCompacted is Open for the start of a watcher. A file of which more than three quarters are free is copied into a
@@ -114,27 +114,65 @@ func replaceByCopy(ctx context.Context, old *bbolt.DB, path string) error {
 	return os.Rename(fresh, path)
 }
 
-// copyCompact writes a new file, down to the disk. It ends with ctx.
+// copyCompact writes a new file, down to the disk.
 func copyCompact(ctx context.Context, old *bbolt.DB, path string) error {
-	stop := func() bool { return true }
 	fresh, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		FreelistType: bbolt.FreelistMapType,
 		NoSync:       true, // once, at the end
 		OpenFile: func(name string, flag int, mode fs.FileMode) (*os.File, error) {
-			file, err := os.OpenFile(name, flag|os.O_EXCL, mode)
-			stop = context.AfterFunc(ctx, func() { _ = file.Close() }) // the next write fails
-			return file, err
+			return os.OpenFile(name, flag|os.O_EXCL, mode)
 		},
 	})
-	defer func() { stop() }()
 	if err != nil {
 		return err
 	}
-	err = guard(func() error { return bbolt.Compact(fresh, old, compactBatch) })
+	err = guard(func() error { return copyTables(ctx, old, fresh) })
 	if err == nil {
 		err = fresh.Sync()
 	}
 	return errors.Join(err, fresh.Close())
+}
+
+// copyTables is bbolt.Compact that ends with ctx: a watcher of a million jobs is to stop within ten seconds.
+func copyTables(ctx context.Context, from, to *bbolt.DB) error {
+	return from.View(func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(name []byte, table *bbolt.Bucket) error {
+			rows := table.Cursor()
+			for key, value := rows.First(); ; key, value = rows.Next() {
+				err := to.Update(func(tx *bbolt.Tx) (err error) {
+					key, err = copyBatch(tx, name, rows, key, value)
+					return err
+				})
+				if err == nil {
+					err = context.Cause(ctx)
+				}
+				if err != nil || key == nil {
+					return err
+				}
+			}
+		})
+	})
+}
+
+// copyBatch copies rows from the one given on, and returns the key of the last; nil if there are no more.
+func copyBatch(tx *bbolt.Tx, name []byte, rows *bbolt.Cursor, key, value []byte) ([]byte, error) {
+	table, err := tx.CreateBucketIfNotExists(name)
+	if err != nil {
+		return nil, err
+	}
+	table.FillPercent = 1 // they come in order
+	for size := 0; key != nil; key, value = rows.Next() {
+		if value == nil {
+			return nil, fmt.Errorf("%.40q in %q is a table itself", key, name)
+		}
+		if err := table.Put(key, value); err != nil {
+			return nil, err
+		}
+		if size += len(key) + len(value); size > compactBatch {
+			break
+		}
+	}
+	return key, nil
 }
 
 // likeness gives a file the mode and the owner of another.
