@@ -68,12 +68,12 @@ func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, e
 // openFile locks the file that has the name. Whoever waited for the lock may hold one that compaction or a rebuild has
 // put another in the place of: it looks again, or it would work on a file that nobody finds.
 func openFile(path string, readOnly bool) (*bbolt.DB, error) {
-	for {
+	for tries := 1; ; tries++ {
 		db, file, err := openOnce(path, readOnly)
 		if err != nil {
 			return nil, err
 		}
-		if isNamed(file, path) {
+		if isNamed(file, path) || tries == 3 { // some file systems give a file another number at each look
 			return db, nil
 		}
 		if err := db.Close(); err != nil {
