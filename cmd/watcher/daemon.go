@@ -51,7 +51,7 @@ func (d *daemon) Run(ctx context.Context) error {
 		d.log.Warn(notice)
 	}
 	mint := event.NewMinter(severities(d.config.Severity))
-	st, err := store.Open(d.config.Store.Path, mint)
+	st, err := store.OpenCompacted(ctx, d.config.Store.Path, mint, d.log)
 	if err != nil {
 		return err
 	}

@@ -38,14 +38,22 @@ const lockWait = time.Second // how long another watcher may take to let go of t
 // Open opens the store, or makes it, its folder included. A file that another watcher uses, one
 // that is no store, is damaged or was written by a newer version is refused and left as it is.
 func Open(path string, mint *event.Minter) (*Store, error) {
+	return open(path, mint, func(db *bbolt.DB) (*bbolt.DB, error) { return db, nil })
+}
+
+// open has prepare look at the file before anything else does, under its lock; it may put another in its place.
+func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, error)) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("%s: %w; set store.path to a place where the watcher may write", path, err)
 	}
-	format, err := inspect(path)
+	format, err := inspect(path, legible)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	db, err := openFile(path, false)
+	if err == nil {
+		db, err = prepare(db)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -57,22 +65,51 @@ func Open(path string, mint *event.Minter) (*Store, error) {
 	return s, nil
 }
 
+// openFile locks the file that has the name. Whoever waited for the lock may hold one that compaction or a rebuild has
+// put another in the place of: it looks again, or it would work on a file that nobody finds.
 func openFile(path string, readOnly bool) (*bbolt.DB, error) {
+	for tries := 1; ; tries++ {
+		db, file, err := openOnce(path, readOnly)
+		if err != nil {
+			return nil, err
+		}
+		if isNamed(file, path) || tries == 3 { // some file systems give a file another number at each look
+			return db, nil
+		}
+		if err := db.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func isNamed(file fs.FileInfo, path string) bool {
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(file, named)
+}
+
+func openOnce(path string, readOnly bool) (db *bbolt.DB, file fs.FileInfo, err error) {
 	options := *bbolt.DefaultOptions
 	options.Timeout = lockWait
 	options.FreelistType = bbolt.FreelistMapType
 	options.ReadOnly = readOnly
-	db, err := bbolt.Open(path, 0o600, &options)
+	options.OpenFile = func(name string, flag int, mode fs.FileMode) (*os.File, error) {
+		f, err := os.OpenFile(name, flag, mode)
+		if err == nil && file == nil {
+			file, err = f.Stat()
+		}
+		return f, err
+	}
+	db, err = bbolt.Open(path, 0o600, &options)
 	var refused *fs.PathError
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("in use by another watcher%s; stop it, or set another store.path", lockHolder(path))
+		return nil, nil, fmt.Errorf("in use by another watcher%s; stop it, or set another store.path", lockHolder(path))
 	case errors.As(err, &refused): // the path stands before it already
-		return nil, fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
+		return nil, nil, fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
 	case err != nil:
-		return nil, fmt.Errorf("%w (%w)", errNotOurs, err)
+		return nil, nil, fmt.Errorf("%w (%w)", errNoHead, err)
 	}
-	return db, nil
+	return db, file, nil
 }
 
 func (s *Store) migrate(format int) error {

@@ -35,8 +35,10 @@ func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
 		}
 		found = true
 		oldest = Unsent{Row: bytes.Clone(row), Expect: r.Stream}
-		oldest.Event, err = event.Parse(oldest.Row)
-		return err
+		if oldest.Event, err = event.Parse(oldest.Row); err != nil {
+			return illegible(tx, id, "its unsent event", err)
+		}
+		return nil
 	})
 	return oldest, found && err == nil, err
 }
