@@ -25,14 +25,11 @@ func (e Event) Address(prefix string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	data, err := e.named()
 	if id.IsCommCell() {
-		data, err := e.CommCell()
 		return of(prefix, id) + "." + data.Detail, err
 	}
-	data, err := e.Job()
-	return strings.Join([]string{
-		of(prefix, id), clientToken(string(data.Job.Client)), data.Change.Kind, data.Change.Detail,
-	}, "."), err
+	return strings.Join([]string{of(prefix, id), clientToken(data.Job.Client), data.Change.Kind, data.Change.Detail}, "."), err
 }
 
 // Filter matches every event of a job, or of a CommCell itself, whatever its client is called.

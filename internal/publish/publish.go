@@ -48,6 +48,7 @@ type Publisher struct {
 	caughtUp chan struct{} // closed when the stream has been read for the first time
 	once     sync.Once
 	claims   claims
+	places   chan struct{} // one for each event in flight
 	refused  refusals
 }
 
@@ -74,7 +75,7 @@ func New(c Config) *Publisher {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	return &Publisher{Config: c, caughtUp: make(chan struct{}), refused: newRefusals(c.Log)}
+	return &Publisher{Config: c, caughtUp: make(chan struct{}), places: make(chan struct{}, c.InFlight), refused: newRefusals(c.Log)}
 }
 
 // CaughtUp is closed when the stream has been read for the first time: a store that is older than

@@ -12,33 +12,59 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Unsent is the oldest event of a job that the broker has not acknowledged.
+// Unsent is an event that the broker has not acknowledged.
 type Unsent struct {
 	Event  event.Event
 	Row    []byte // the event as it is published
-	Expect uint64 // the stream's last sequence of the job, as far as we know
+	Expect uint64 // of a job's oldest: the stream's last sequence of the job, as far as we know
 }
 
-// Oldest reads what is to be sent next of a job; false if there is nothing, or if another watcher
-// spoke and a look is owed first.
+const dueBytes = 64 << 10 // of one job's events that are read at once, unless one is larger
+
+// Due reads what is to be sent next of a job, the oldest first: not always all of it. It is nothing if nothing
+// waits, or if another watcher spoke and a look is owed first.
+func (s *Store) Due(id job.ID) ([]Unsent, error) { return s.due(id, dueBytes) }
+
+// Oldest reads the first of what is due.
 func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
-	var oldest Unsent
-	found := false
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	due, err := s.due(id, 1)
+	if len(due) == 0 {
+		return Unsent{}, false, err
+	}
+	return due[0], true, err
+}
+
+func (s *Store) due(id job.ID, most int) (due []Unsent, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		if nextUnsent(tx, id) == 0 {
+			return nil
+		}
 		r, _, err := readRecord(tx, id)
 		if err != nil || r.Owed {
 			return err
 		}
-		key, row := tx.Bucket(outboxBucket).Cursor().Seek(outboxKey(id, 0))
-		if !bytes.HasPrefix(key, jobKey(id)) {
-			return nil
+		due, err = readRows(tx, id, most)
+		if len(due) == 0 {
+			return err
 		}
-		found = true
-		oldest = Unsent{Row: bytes.Clone(row), Expect: r.Stream}
-		oldest.Event, err = event.Parse(oldest.Row)
-		return err
+		due[0].Expect = r.Stream
+		return nil // what stands before a row that cannot be read can be sent
 	})
-	return oldest, found && err == nil, err
+	return due, err
+}
+
+// readRows reads a job's rows, the oldest first, until they have so many bytes.
+func readRows(tx *bbolt.Tx, id job.ID, most int) (rows []Unsent, err error) {
+	c, prefix := tx.Bucket(outboxBucket).Cursor(), jobKey(id)
+	for key, row := c.Seek(prefix); bytes.HasPrefix(key, prefix) && most > 0; key, row = c.Next() {
+		e, err := event.Parse(row)
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, Unsent{Event: e, Row: bytes.Clone(row)})
+		most -= len(row)
+	}
+	return rows, nil
 }
 
 // Unsent counts the events that wait for the broker.
@@ -120,8 +146,8 @@ func putRows(tx *bbolt.Tx, id job.ID, behind uint64, rows [][]byte) error {
 // dropRows deletes a job's rows up to a sequence and counts them.
 func dropRows(tx *bbolt.Tx, id job.ID, upTo uint64) (int, error) {
 	dropped := 0
-	c := tx.Bucket(outboxBucket).Cursor()
-	for key, _ := c.Seek(outboxKey(id, 0)); bytes.HasPrefix(key, jobKey(id)) && keySequence(key) <= upTo; key, _ = c.Seek(outboxKey(id, 0)) {
+	c, prefix := tx.Bucket(outboxBucket).Cursor(), jobKey(id)
+	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix) && keySequence(key) <= upTo; key, _ = c.Seek(prefix) {
 		if err := c.Delete(); err != nil {
 			return dropped, err
 		}
