@@ -88,11 +88,11 @@ func (s *Store) Waiting() ([]job.ID, error) {
 // Wake yields a token when jobs have new events; TakeFresh says which.
 func (s *Store) Wake() <-chan struct{} { return s.wake }
 
-// TakeFresh lists the jobs that got events since it was last called.
+// TakeFresh lists the jobs that got events since it was last called, in their order: neighbours share pages.
 func (s *Store) TakeFresh() []job.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := slices.Collect(maps.Keys(s.fresh))
+	ids := slices.SortedFunc(maps.Keys(s.fresh), job.Compare)
 	clear(s.fresh)
 	return ids
 }
