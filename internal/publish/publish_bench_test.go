@@ -122,7 +122,7 @@ func fill(b *testing.B, st *store.Store, first int64) []*nats.Msg {
 }
 
 func bareMessage(id job.ID, unsent store.Unsent) (*nats.Msg, error) {
-	subject, err := unsent.Event.Address(barePrefix)
+	_, subject, err := event.Address(barePrefix, id, unsent.Row)
 	if err != nil {
 		return nil, err
 	}

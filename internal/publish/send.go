@@ -66,7 +66,7 @@ func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCaus
 // sendNext sends what is due of a job; false if that is nothing, or nothing that can be sent now.
 func (p *Publisher) sendNext(ctx context.Context, id job.ID, end context.CancelCauseFunc) (more bool) {
 	due, err := p.Store.Due(id)
-	if err == nil && len(due) == 0 {
+	if err == nil && len(due.Rows) == 0 {
 		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
 		return false
 	}
@@ -97,16 +97,19 @@ func (p *Publisher) sendNext(ctx context.Context, id job.ID, end context.CancelC
 
 // send publishes events of a job, each when that before it is acknowledged, until one is not. They leave the outbox
 // only on the broker's acknowledgement, and together: until then a crash leaves them to reconcile.
-func (p *Publisher) send(ctx context.Context, id job.ID, due []store.Unsent) error {
+func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) error {
 	var acked []store.Acked
 	var failed error
-	expect := due[0].Expect
-	for _, next := range due {
-		next.Expect = expect
-		if expect, failed = p.publish(ctx, id, next); failed != nil {
+	m := stream.Outgoing{Filter: event.Filter(p.Prefix, id), ExpectLast: due.Expect}
+	for _, row := range due.Rows {
+		m.Data = row.Event
+		if m.ID, m.Subject, failed = event.Address(p.Prefix, id, row.Event); failed != nil {
 			break
 		}
-		acked = append(acked, store.Acked{ID: next.Event.ID, Sequence: next.Event.Number(), Stream: expect})
+		if m.ExpectLast, failed = p.publish(ctx, m); failed != nil {
+			break
+		}
+		acked = append(acked, store.Acked{ID: m.ID, Sequence: row.Sequence, Stream: m.ExpectLast})
 	}
 	if len(acked) > 0 {
 		err := p.Store.AcknowledgeAll(id, acked)
@@ -125,20 +128,14 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due []store.Unsent) err
 	return failed
 }
 
-// publish publishes one event, when there is a place in flight.
-func (p *Publisher) publish(ctx context.Context, id job.ID, next store.Unsent) (sequence uint64, err error) {
-	subject, err := next.Event.Address(p.Prefix)
-	if err != nil {
-		return 0, err
-	}
+// publish publishes an event when there is a place in flight.
+func (p *Publisher) publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error) {
 	select {
 	case p.places <- struct{}{}:
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	sequence, err = p.Broker.Publish(ctx, stream.Outgoing{
-		Subject: subject, Filter: event.Filter(p.Prefix, id), ID: next.Event.ID, ExpectLast: next.Expect, Data: next.Row,
-	})
+	sequence, err = p.Broker.Publish(ctx, m)
 	<-p.places
 	var refused *stream.RefusedError
 	if err != nil && !errors.As(err, &refused) {

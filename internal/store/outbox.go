@@ -12,29 +12,22 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Unsent is an event that the broker has not acknowledged.
-type Unsent struct {
-	Event  event.Event
-	Row    []byte // the event as it is published
-	Expect uint64 // of a job's oldest: the stream's last sequence of the job, as far as we know
+// Due is what is to be sent next of a job.
+type Due struct {
+	Rows   []Row  // the oldest first; none if nothing waits, or if another watcher spoke and a look is owed first
+	Expect uint64 // the stream's last sequence of the job, as far as we know
 }
 
-const dueBytes = 64 << 10 // of one job's events that are read at once, unless one is larger
-
-// Due reads what is to be sent next of a job, the oldest first: not always all of it. It is nothing if nothing
-// waits, or if another watcher spoke and a look is owed first.
-func (s *Store) Due(id job.ID) ([]Unsent, error) { return s.due(id, dueBytes) }
-
-// Oldest reads the first of what is due.
-func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
-	due, err := s.due(id, 1)
-	if len(due) == 0 {
-		return Unsent{}, false, err
-	}
-	return due[0], true, err
+// Row is an event as it is published.
+type Row struct {
+	Sequence uint64 // of the job's events
+	Event    []byte
 }
 
-func (s *Store) due(id job.ID, most int) (due []Unsent, err error) {
+const dueBytes = 64 << 10 // of a job's rows that are read at once; at least one is
+
+// Due reads what is to be sent next of a job, not always all of it.
+func (s *Store) Due(id job.ID) (due Due, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		if nextUnsent(tx, id) == 0 {
 			return nil
@@ -43,28 +36,36 @@ func (s *Store) due(id job.ID, most int) (due []Unsent, err error) {
 		if err != nil || r.Owed {
 			return err
 		}
-		due, err = readRows(tx, id, most)
-		if len(due) == 0 {
-			return err
-		}
-		due[0].Expect = r.Stream
-		return nil // what stands before a row that cannot be read can be sent
+		due = Due{readRows(tx, id), r.Stream}
+		return nil
 	})
 	return due, err
 }
 
-// readRows reads a job's rows, the oldest first, until they have so many bytes.
-func readRows(tx *bbolt.Tx, id job.ID, most int) (rows []Unsent, err error) {
-	c, prefix := tx.Bucket(outboxBucket).Cursor(), jobKey(id)
-	for key, row := c.Seek(prefix); bytes.HasPrefix(key, prefix) && most > 0; key, row = c.Next() {
-		e, err := event.Parse(row)
-		if err != nil {
-			return rows, err
-		}
-		rows = append(rows, Unsent{Event: e, Row: bytes.Clone(row)})
-		most -= len(row)
+func readRows(tx *bbolt.Tx, id job.ID) (rows []Row) {
+	c, prefix, size := tx.Bucket(outboxBucket).Cursor(), jobKey(id), 0
+	for key, row := c.Seek(prefix); bytes.HasPrefix(key, prefix) && size < dueBytes; key, row = c.Next() {
+		rows = append(rows, Row{keySequence(key), bytes.Clone(row)})
+		size += len(row)
 	}
-	return rows, nil
+	return rows
+}
+
+// Unsent is the oldest event of a job that the broker has not acknowledged.
+type Unsent struct {
+	Event  event.Event
+	Row    []byte // the event as it is published
+	Expect uint64 // as Due has it
+}
+
+// Oldest is the first of what is due, read; false if there is none.
+func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
+	due, err := s.Due(id)
+	if err != nil || len(due.Rows) == 0 {
+		return Unsent{}, false, err
+	}
+	e, err := event.Parse(due.Rows[0].Event)
+	return Unsent{e, due.Rows[0].Event, due.Expect}, err == nil, err
 }
 
 // Unsent counts the events that wait for the broker.
