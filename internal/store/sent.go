@@ -172,6 +172,6 @@ func (s *Store) change(id job.ID, edit func(*bbolt.Tx, *record) error) error {
 		if err := edit(tx, &r); err != nil {
 			return err
 		}
-		return writeRecord(tx, id, r, bytes.Clone(snapshot))
+		return writeRecord(tx, id, r, snapshot)
 	})
 }
