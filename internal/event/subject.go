@@ -18,23 +18,6 @@ const (
 	commCellsTree = "commcells"
 )
 
-// Address is the subject where the event is published: jobs.<commcell>.<job id>.<client>.<kind>.<detail>, or
-// commcells.<commcell>.<detail>, behind the prefix where there is one.
-func (e Event) Address(prefix string) (string, error) {
-	id, err := e.JobID()
-	if err != nil {
-		return "", err
-	}
-	if id.IsCommCell() {
-		data, err := e.CommCell()
-		return of(prefix, id) + "." + data.Detail, err
-	}
-	data, err := e.Job()
-	return strings.Join([]string{
-		of(prefix, id), clientToken(string(data.Job.Client)), data.Change.Kind, data.Change.Detail,
-	}, "."), err
-}
-
 // Filter matches every event of a job, or of a CommCell itself, whatever its client is called.
 // All writers must use the same text: the broker guards what is in process by it.
 func Filter(prefix string, id job.ID) string { return of(prefix, id) + ".>" }

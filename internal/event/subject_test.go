@@ -73,14 +73,32 @@ func TestAddress(t *testing.T) {
 		{mintCommCell(t, 1, job.DetailUnreachable, "no route to host"), "", "commcells.prod.unreachable"},
 		{mintCommCell(t, 2, job.DetailReachable, ""), "acme", "acme.commcells.prod.reachable"},
 	} {
-		back, err := Parse(message(t, row.event))
+		id, err := row.event.JobID()
 		if err != nil {
 			t.Fatal(err)
 		}
 		Valid(t, row.want, message(t, row.event))
-		if got, err := back.Address(row.prefix); err != nil || got != row.want {
-			t.Errorf("published under %q (%v), want %q", got, err, row.want)
+		eventID, got, err := Address(row.prefix, id, message(t, row.event))
+		if err != nil || got != row.want || eventID != row.event.ID {
+			t.Errorf("%q is published under %q (%v), want %q under %q", eventID, got, err, row.event.ID, row.want)
 		}
+	}
+}
+
+func TestNoAddress(t *testing.T) {
+	prod := job.ID{CommCell: "prod", Number: 1248}
+	for _, row := range []string{
+		``, `null`, `[]`, `{}`, `{"id":"a"}`, `{"id":"a","data":null}`, `{"id":"a","data":{"change":{}}}`,
+		`{"data":{"change":{"kind":"state","detail":"running"},"job":{"client":"fall"}}}`,
+		`{"id":"a","data":{"change":{"kind":"state","detail":"running`,
+	} {
+		if _, subject, err := Address("", prod, []byte(row)); err == nil {
+			t.Errorf("%s is published under %q", row, subject)
+		}
+	}
+	reordered := `{"data":{"job":{"client":"fall"},"change":{"detail":"running","kind":"state"}},"id":"a"}`
+	if id, subject, err := Address("", prod, []byte(reordered)); id != "a" || subject != "jobs.prod.1248.fall.state.running" || err != nil {
+		t.Errorf("in another order %q is published under %q (%v)", id, subject, err)
 	}
 }
 

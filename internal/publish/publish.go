@@ -53,6 +53,7 @@ type Publisher struct {
 	once     sync.Once
 	claims   claims
 	heard    heard
+	places   chan struct{} // one for each event in flight
 	refused  refusals
 	others   others
 	saidDeaf string
@@ -85,7 +86,7 @@ func New(c Config) *Publisher {
 		c.Follows = func(string) bool { return true }
 	}
 	return &Publisher{
-		Config: c, caughtUp: make(chan struct{}),
+		Config: c, caughtUp: make(chan struct{}), places: make(chan struct{}, c.InFlight),
 		refused: newRefusals(c.Log), others: newOthers(c.Log), listened: math.MaxUint64,
 	}
 }

@@ -211,7 +211,7 @@ func (w *world) sendAndForget(x *watcher, count int) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		subject, err := next.Event.Address("")
+		_, subject, err := event.Address("", id, next.Row)
 		if err != nil {
 			w.t.Fatal(err)
 		}

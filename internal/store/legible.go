@@ -62,5 +62,14 @@ func keyName(key []byte, suffix int) string {
 
 // illegible is the error of a value that is met later.
 func illegible(tx *bbolt.Tx, id job.ID, what string, err error) error {
-	return fmt.Errorf("%s: %s in %s cannot be read (%w); %s", id, what, tx.DB().Path(), err, mendRebuild)
+	return illegibleIn(tx.DB().Path(), id, what, err)
+}
+
+func illegibleIn(path string, id job.ID, what string, err error) error {
+	return fmt.Errorf("%s: %s in %s cannot be read (%w); %s", id, what, path, err, mendRebuild)
+}
+
+// Illegible is the error of an unsent event that cannot be read, which is found when it is sent.
+func (s *Store) Illegible(id job.ID, err error) error {
+	return illegibleIn(s.db.Path(), id, "its unsent event", err)
 }
