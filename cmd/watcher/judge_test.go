@@ -261,6 +261,7 @@ func match(v view, answers []seen, events []string) bool {
 // verdict counts what went wrong.
 type verdict struct {
 	events, lost, doubled, disordered, madeUp int
+	certain                                   int // answers that had to be told, where they differed
 	gaps                                      int // in sequence, or an id used twice
 	example                                   string
 }
@@ -287,6 +288,13 @@ func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told) ver
 		byJob[e.job] = append(byJob[e.job], e)
 	}
 	jobs := observations(record, doubts)
+	for _, answers := range jobs {
+		for _, a := range answers {
+			if a.certain {
+				v.certain++
+			}
+		}
+	}
 	for id, events := range byJob {
 		v.job(id, jobs[id], events)
 	}

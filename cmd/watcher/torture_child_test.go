@@ -20,7 +20,7 @@ const (
 // What it says about that.
 const (
 	crashesAt   = "crashes at "
-	quotaObeyed = "obeys signals about file sizes"
+	obeys       = "obeys signals"
 	quotaSet    = "file size limited"
 	quotaLifted = "file size unlimited"
 )
@@ -56,7 +56,7 @@ func obeyQuota(bytes uint64) {
 	signal.Ignore(syscall.SIGXFSZ)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
-	fmt.Fprintln(os.Stderr, quotaObeyed)
+	fmt.Fprintln(os.Stderr, obeys)
 	for s := range signals {
 		var limit syscall.Rlimit
 		err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit)

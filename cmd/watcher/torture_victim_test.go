@@ -66,6 +66,7 @@ func (v *victim) kill() {
 // stop stops it as an administrator does.
 func (v *victim) stop() {
 	v.t.Helper()
+	v.says(obeys)
 	from := time.Now()
 	v.signal(syscall.SIGTERM)
 	select {
