@@ -45,16 +45,51 @@ func Open(path string, mint *event.Minter) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := makeFile(path); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	db, err := openFile(path, false)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
-	if err := errors.Join(s.migrate(format), s.countOutbox(), s.countKept()); err != nil {
+	if err := s.prepare(format); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
+}
+
+func (s *Store) prepare(format int) error {
+	if err := s.migrate(format); err != nil {
+		return err
+	}
+	return errors.Join(s.countOutbox(), s.countKept())
+}
+
+// makeFile makes a file where there is none, whole or not at all: a disk that is full, or a crash, leaves no part of one,
+// which the next start would refuse.
+func makeFile(path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // inspected, or for openFile to say
+	}
+	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new")
+	if err != nil {
+		return unusable(err)
+	}
+	defer os.Remove(part.Name())
+	part.Close()
+	db, err := openFile(part.Name(), false)
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	if err := os.Link(part.Name(), path); err == nil || errors.Is(err, fs.ErrExist) { // by another watcher, meanwhile
+		return nil
+	}
+	return os.Rename(part.Name(), path) // a file system without links
 }
 
 func openFile(path string, readOnly bool) (*bbolt.DB, error) {
@@ -63,16 +98,21 @@ func openFile(path string, readOnly bool) (*bbolt.DB, error) {
 	options.FreelistType = bbolt.FreelistMapType
 	options.ReadOnly = readOnly
 	db, err := bbolt.Open(path, 0o600, &options)
-	var refused *fs.PathError
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("in use by another watcher%s; stop it, or set another store.path", lockHolder(path))
-	case errors.As(err, &refused): // the path stands before it already
-		return nil, fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
 	case err != nil:
-		return nil, fmt.Errorf("%w (%w)", errNotOurs, err)
+		return nil, unusable(err)
 	}
 	return db, nil
+}
+
+func unusable(err error) error {
+	var refused *fs.PathError
+	if errors.As(err, &refused) { // the path stands before it already
+		return fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
+	}
+	return fmt.Errorf("%w (%w)", errNotOurs, err)
 }
 
 func (s *Store) migrate(format int) error {
