@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -14,7 +15,8 @@ import (
 // What the environment says to the test binary as a watcher. The watcher that is shipped does not read it.
 const (
 	crashVariable = "JOBWATCH_TEST_CRASH" // "12 after commit": kill yourself when the point is passed for the 12th time
-	quotaVariable = "JOBWATCH_TEST_QUOTA" // SIGUSR1 limits the size of files to so many bytes, SIGUSR2 lifts that
+	quotaVariable = "JOBWATCH_TEST_QUOTA" // "4096": SIGUSR1 limits the size of files to so many bytes, SIGUSR2 lifts that
+	fullVariable  = "JOBWATCH_TEST_FULL"  // "4096": it is limited from the start
 )
 
 // What it says about that.
@@ -33,6 +35,10 @@ func armed() {
 		armCrash(os.Getenv(crashVariable)[len(fmt.Sprint(count))+1:], count)
 	}
 	var bytes uint64
+	if n, _ := fmt.Sscan(os.Getenv(fullVariable), &bytes); n == 1 {
+		signal.Ignore(syscall.SIGXFSZ)
+		limitFileSize(bytes)
+	}
 	if n, _ := fmt.Sscan(os.Getenv(quotaVariable), &bytes); n == 1 {
 		go obeyQuota(bytes)
 	}
@@ -58,19 +64,24 @@ func obeyQuota(bytes uint64) {
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
 	fmt.Fprintln(os.Stderr, obeys)
 	for s := range signals {
-		var limit syscall.Rlimit
-		err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit)
-		limit.Cur = limit.Max
-		say := quotaLifted
 		if s == syscall.SIGUSR1 {
-			limit.Cur, say = bytes, quotaSet
+			limitFileSize(bytes)
+			fmt.Fprintln(os.Stderr, quotaSet)
+			continue
 		}
-		if err == nil {
-			err = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
-		}
-		if err != nil {
-			panic(err)
-		}
-		fmt.Fprintln(os.Stderr, say)
+		limitFileSize(math.MaxUint64)
+		fmt.Fprintln(os.Stderr, quotaLifted)
+	}
+}
+
+func limitFileSize(bytes uint64) {
+	var limit syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit)
+	limit.Cur = min(bytes, limit.Max)
+	if err == nil {
+		err = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+	}
+	if err != nil {
+		panic(err)
 	}
 }

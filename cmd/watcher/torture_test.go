@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,7 +102,7 @@ const (
 // torture is a world in which everything fails.
 type torture struct {
 	t         *testing.T
-	began time.Time
+	began     time.Time
 	random    *rand.Rand
 	sim       *sim.Sim
 	clock     lifeClock
@@ -109,9 +112,11 @@ type torture struct {
 	disk      string // of the stores
 	smallDisk bool
 	format    string
+	feed      string  // how often it is read; 0: a list says that the tick before is over
+	lists     moments // at which it was asked for, without the feed
 	url       string
 
-	pair   bool // of tokens, instead of a password
+	pair bool // of tokens, instead of a password
 
 	points  []crash.Point // at which a watcher may crash
 	victims []*victim
@@ -136,6 +141,7 @@ func newTorture(t *testing.T, seed int64, watchers int) *torture {
 		oddities = 0 // what was told of a job whose number is another's is not followed through two of them
 		x.table = bearable(x.table)
 	}
+	x.feed = []string{"0", "1s"}[x.random.IntN(2)]
 	x.pair = x.random.IntN(2) == 0
 	x.points = slices.DeleteFunc(slices.Clone(crash.Points), func(p crash.Point) bool {
 		return p == crash.TakeOver && watchers == 1 || p == crash.Renewal && !x.pair
@@ -145,7 +151,11 @@ func newTorture(t *testing.T, seed int64, watchers int) *torture {
 		Clock: x.clock.now, LockTime: time.Millisecond, AccessLifetime: pairLives,
 	})
 	x.newPair()
-	commServe := httptest.NewServer(x.clock.turnedBy(x.sim))
+	handler := x.clock.turnedBy(x.sim)
+	if x.feed == "0" {
+		handler = x.lists.noting(handler)
+	}
+	commServe := httptest.NewServer(handler)
 	t.Cleanup(commServe.Close)
 	x.url = commServe.URL
 	x.nats = newNATSProcess(t, x.random)
@@ -170,11 +180,12 @@ commcells:
     auth: %s
     schedule: "@every 1s"
     timeout: 5s
+    feed_every: %s
     sweep: %s
 nats: {url: "nats://%s"}
 store: {path: %q}
 http: {listen: ""}
-`, x.url, x.format, x.login(), []string{"details", "list"}[x.random.IntN(2)], x.proxy.address(), v.store)
+`, x.url, x.format, x.login(), x.feed, []string{"details", "list"}[x.random.IntN(2)], x.proxy.address(), v.store)
 	if err := os.WriteFile(v.config, []byte(text), 0o600); err != nil {
 		x.t.Fatal(err)
 	}
@@ -299,7 +310,31 @@ func (x *torture) judge() verdict {
 	if len(x.victims) > 1 {
 		return judgeSome(x.sim.Served(), events)
 	}
-	return judge(x.t, x.sim.Served(), x.victims[0].doubts, events)
+	return judge(x.t, x.sim.Served(), x.victims[0].doubts, events, x.lists.all()...)
+}
+
+// moments are times in their order.
+type moments struct {
+	mu    sync.Mutex
+	times []time.Time // guarded by mu
+}
+
+// noting notes when the Job list is asked for.
+func (m *moments) noting(commServe http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Job") {
+			m.mu.Lock()
+			m.times = append(m.times, time.Now())
+			m.mu.Unlock()
+		}
+		commServe.ServeHTTP(w, r)
+	})
+}
+
+func (m *moments) all() []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.times)
 }
 
 // lastEnded says whether of each number the last job that was seen has ended.

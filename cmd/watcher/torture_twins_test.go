@@ -29,7 +29,7 @@ func judgeSome(record []sim.Served, stream []told) verdict {
 		ids[e.id] = true
 		byJob[e.job] = append(byJob[e.job], e)
 	}
-	for id, answers := range observations(record, nil) {
+	for id, answers := range observations(record, nil, nil) {
 		v.someOf(id, answers, byJob[id])
 	}
 	return v
