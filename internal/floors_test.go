@@ -31,12 +31,15 @@ var floors = map[string]int{
 	"internal/poller":    3,
 	"internal/control":   3,
 	"internal/metrics":   4,
+	"internal/lives":     4, // tests alone
 	"internal/web":       5,
 	"cmd/watcher":        6,
 
-	"internal/event/eventtest": 1, // helps tests
-	"contract":                 2, // tests alone
-	"examples/subscribe":       0, // another program's
+	"internal/event/eventtest":    1, // helps tests
+	"internal/stream/brokertest":  2, // helps tests
+	"internal/stream/modelbroker": 2, // helps tests
+	"contract":                    2, // tests alone
+	"examples/subscribe":          0, // another program's
 }
 
 // mayImport names the packages that may import a third-party module; tests may import any.

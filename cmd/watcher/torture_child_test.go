@@ -5,16 +5,11 @@ import (
 	"math"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
-	"time"
-
-	"jobwatch/internal/crash"
 )
 
 // What the environment says to the test binary as a watcher. The watcher that is shipped does not read it.
 const (
-	crashVariable = "JOBWATCH_TEST_CRASH" // "12 after commit": kill yourself when the point is passed for the 12th time
 	quotaVariable = "JOBWATCH_TEST_QUOTA" // "4096": SIGUSR1 limits the size of files to so many bytes, SIGUSR2 lifts that
 	fullVariable  = "JOBWATCH_TEST_FULL"  // "4096": it is limited from the start
 )
@@ -29,11 +24,7 @@ const (
 
 // armed makes the watcher die or fail where the test wants it.
 func armed() {
-	var count int64
-	var point string
-	if n, _ := fmt.Sscanf(os.Getenv(crashVariable), "%d %s", &count, &point); n == 2 {
-		armCrash(os.Getenv(crashVariable)[len(fmt.Sprint(count))+1:], count)
-	}
+	armCrash()
 	var bytes uint64
 	if n, _ := fmt.Sscan(os.Getenv(fullVariable), &bytes); n == 1 {
 		signal.Ignore(syscall.SIGXFSZ)
@@ -42,19 +33,6 @@ func armed() {
 	if n, _ := fmt.Sscan(os.Getenv(quotaVariable), &bytes); n == 1 {
 		go obeyQuota(bytes)
 	}
-}
-
-// armCrash kills the process as nothing in it can prevent, with the moment said.
-func armCrash(point string, count int64) {
-	var passed atomic.Int64
-	crash.Arm(func(p crash.Point) {
-		if string(p) != point || passed.Add(1) != count {
-			return
-		}
-		fmt.Fprintln(os.Stderr, crashesAt+time.Now().Format(time.RFC3339Nano))
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
-	})
 }
 
 // obeyQuota has writes fail as on a disk with a quota: what lies beyond is refused (EFBIG).

@@ -157,5 +157,5 @@ func (x *torture) chooseCrash() []string {
 	if point == crash.Discovery || point == crash.Renewal || point == crash.TakeOver {
 		most = 3
 	}
-	return []string{fmt.Sprintf("%s=%d %s", crashVariable, 1+x.random.IntN(most), point)}
+	return []string{fmt.Sprintf("%s=%s:%d", crashVariable, point, 1+x.random.IntN(most))}
 }

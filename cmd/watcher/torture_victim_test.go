@@ -47,7 +47,7 @@ func (v *victim) start() {
 	v.armed = false
 	for _, env := range v.env {
 		if what, found := strings.CutPrefix(env, crashVariable+"="); found {
-			_, v.point, v.armed = strings.Cut(what, " ")
+			v.point, _, v.armed = strings.Cut(what, ":")
 		}
 	}
 }

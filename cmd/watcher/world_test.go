@@ -108,8 +108,9 @@ func (w *world) stopNATS() {
 	}
 }
 
-func (w *world) start() {
+func (w *world) start(env ...string) {
 	w.child = exec.CommandContext(w.t.Context(), "watcher", "run", "-c", w.config)
+	w.child.Env = append(os.Environ(), env...)
 	w.child.Stderr = &w.said
 	if err := w.child.Start(); err != nil {
 		w.t.Fatal(err)
@@ -179,7 +180,7 @@ func eachMessage(t *testing.T, js jetstream.JetStream, stream, filter string, sh
 		t.Fatal(err)
 	}
 	for shown := uint64(0); shown < info.NumPending; {
-		batch, err := consumer.Fetch(500, jetstream.FetchMaxWait(time.Second))
+		batch, err := consumer.Fetch(int(min(500, info.NumPending-shown)), jetstream.FetchMaxWait(time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -331,6 +331,29 @@ func TestOwedLook(t *testing.T) {
 			b.tells("prod/71 state: Suspended → Killed", "prod/71 failure: Suspended → Killed")
 		})
 	})
+	t.Run("is no look at a cache that knows less than was told", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			began := time.Now()
+			b.script.is(71, state("Running"), updated(began))
+			b.tells("prod/71 state:  → Running")
+			time.Sleep(time.Minute)
+			seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: "Killed"}, Answered: time.Now()}
+			seen.Snapshot.LastUpdateTime = new(began.Add(30 * time.Second))
+			seen.Snapshot.Settle()
+			e, err := other.Job(2, job.Change{Kind: job.KindState, From: "Running", To: "Killed"}, seen, began)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+				t.Fatal(err)
+			}
+			b.script.is(71, state("Pending"), updated(began.Add(10*time.Second)))
+			b.tells()
+			b.script.is(71, state("Killed"), updated(began.Add(30*time.Second)))
+			b.tells("prod/71 failure: Running → Killed")
+		})
+	})
 	t.Run("drops what it held when the look shows what was told", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, nil)

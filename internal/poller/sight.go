@@ -108,6 +108,9 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	if asked.IsZero() {
 		asked, updated = known.Asked, known.Updated.Unix()
 	}
+	if known.Owed { // another watcher has told of an answer that may be newer than our last
+		updated = max(updated, known.Updated.Unix())
+	}
 	clock := seen.Snapshot.Updated()
 	own := clock.Unix()
 	behind := !clock.IsZero() && own < updated

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
@@ -15,6 +16,9 @@ import (
 // before that, or holds something else in the place of our last event. What lies before its first message was aged
 // or purged, and is not lost.
 func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read, now place) (bool, error) {
+	if read.sequence == distrusted {
+		return true, nil // the job that noticed has said so
+	}
 	if read.name != "" && read.name != now.name || read.sequence > now.sequence {
 		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read.name, read.sequence))
 		return true, nil
@@ -101,11 +105,23 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 		}
 		return store.Again
 	}
+	if err := p.distrust(info); err != nil {
+		return err
+	}
 	events, err := p.Store.PutBack(store.Lost{Fate: fate, Last: l.lastOf})
 	if events > 0 {
 		p.Log.Warn("the stream has lost acknowledged events of this job; those kept are sent again"+l.gone(), "job", id.String(), "count", events)
 	}
 	return err
+}
+
+// distrusted is the sequence read of a stream that has lost something, until all of it has been read.
+const distrusted = math.MaxUint64
+
+// distrust has the whole stream read at the next round, and at the next start. What else it has lost could not be told
+// by our last event's place any more: what is sent again of the job that noticed stands there.
+func (p *Publisher) distrust(info stream.Info) error {
+	return p.Store.SetCursor(placeOf(info).name, distrusted)
 }
 
 // losses judges the events kept by what the stream still holds.

@@ -20,7 +20,7 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := place{name: info.Name + " " + info.Created.UTC().Format(time.RFC3339Nano), sequence: info.Last}
+	now := placeOf(info)
 	read, err := p.lastRead()
 	if err != nil {
 		return err
@@ -58,6 +58,10 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 type place struct {
 	name     string // and birth
 	sequence uint64
+}
+
+func placeOf(info stream.Info) place {
+	return place{name: info.Name + " " + info.Created.UTC().Format(time.RFC3339Nano), sequence: info.Last}
 }
 
 func (p *Publisher) lastRead() (place, error) {

@@ -58,30 +58,41 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	return p.resume(ctx, id, fold, true)
 }
 
-// resume settles a job. What the stream forgot of it is sent first, where it is kept.
+// resume settles a job. What the stream forgot of it is sent first, where it is kept: once the next publish expects what
+// the stream still holds, nothing would say any more that something is missing.
 func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
-	found, err := p.settle(ctx, id, fold, whole)
-	if err != nil || found != forgot {
+	_, found, err := p.meaningOf(id, fold)
+	if err == nil && found == forgot {
+		err = p.sendJobAgain(ctx, id, fold)
+	}
+	if err != nil {
 		return err
 	}
-	return p.sendJobAgain(ctx, id, fold)
+	_, err = p.settle(ctx, id, fold, whole)
+	return err
 }
 
-// settle applies what the stream holds of a job, and says what that means. whole says that the fold has read all of its events.
-func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whole bool) (meaning, error) {
-	sent, err := p.Store.Sent(id)
-	if err != nil {
-		return forgot, err
+func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, found meaning, err error) {
+	if sent, err = p.Store.Sent(id); err != nil {
+		return sent, forgot, err
 	}
 	var last *event.Event
 	holds := false
 	if !fold.Empty() {
 		last = &fold.Last
 		if holds, err = p.Store.Holds(id, fold.Last); err != nil {
-			return forgot, err
+			return sent, forgot, err
 		}
 	}
-	found := judge(sent, last, holds)
+	return sent, judge(sent, last, holds), nil
+}
+
+// settle applies what the stream holds of a job, and says what that means. whole says that the fold has read all of its events.
+func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whole bool) (meaning, error) {
+	sent, found, err := p.meaningOf(id, fold)
+	if err != nil {
+		return found, err
+	}
 	switch found {
 	case arrived:
 		p.Counts.Published.Add(1)

@@ -47,6 +47,9 @@ func (s *Store) update(apply func(*bbolt.Tx) error) error {
 
 // commitWaiting commits all that waits, the caller's own write among it, and then hands the lead on.
 func (s *Store) commitWaiting() {
+	if s.Gather != nil {
+		s.Gather()
+	}
 	g := &s.commits
 	g.mu.Lock()
 	batch := g.waiting

@@ -52,6 +52,10 @@ type Store struct {
 	// commit of each transaction, and its error is the transaction's.
 	Fault func(Point) error
 
+	// Gather is called before each transaction, while more writes may join it: a simulation holds one back there
+	// until it has seen who shares it.
+	Gather func()
+
 	// KeepSent is how long an acknowledged event is kept; 0: not at all. Set it before the first use.
 	KeepSent time.Duration
 

@@ -1,0 +1,137 @@
+package lives
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
+)
+
+// facts are what is true of a job from a time on.
+type facts struct {
+	state, phase, failures, reason, code string
+	machines                             []machine // that failed
+	attempt                              int64
+	ended                                bool
+
+	began, at time.Time // the job; these facts
+}
+
+type machine struct{ name, reason string }
+
+// commServe is the model: its jobs, each with all that was ever true of it.
+type commServe struct{ jobs [][]facts }
+
+// of gives what is true of a job, or what once was; false if it has not begun.
+func (s *commServe) of(number int64, back int) (facts, bool) {
+	past := s.jobs[number-1]
+	if len(past) == 0 {
+		return facts{}, false
+	}
+	return past[max(0, len(past)-1-back)], true
+}
+
+// moves lets a job begin, or go on.
+func (s *commServe) moves(number int64, r *rand.Rand) facts {
+	past := s.jobs[number-1]
+	now := time.Now().Truncate(time.Second)
+	next := facts{state: "Running", phase: "Scan", failures: "0 Folders, 0 Files", began: now}
+	if len(past) == 0 && r.IntN(4) == 0 {
+		next.state, next.phase = "Waiting", ""
+	}
+	if len(past) > 0 {
+		next = past[len(past)-1]
+		next.machines = slices.Clone(next.machines)
+		for range 1 + r.IntN(2) {
+			next.move(r)
+		}
+	}
+	next.at = now
+	s.jobs[number-1] = append(past, next)
+	return next
+}
+
+func pick(r *rand.Rand, words ...string) string { return words[r.IntN(len(words))] }
+
+func (f *facts) move(r *rand.Rand) {
+	if f.ended {
+		return
+	}
+	switch r.IntN(16) {
+	case 0, 1, 2:
+		f.state = pick(r, "Running", "Waiting", "Pending", "Suspended")
+		if f.reason != "" && r.IntN(2) == 0 {
+			f.reason, f.code = "", ""
+		}
+	case 3, 4, 5, 6:
+		f.phase = pick(r, "Scan", "Backup", "Archive Index", "")
+	case 7, 8:
+		f.failures = fmt.Sprintf("%d Folders, %d Files", r.IntN(3), r.IntN(9))
+	case 9, 10:
+		f.reason, f.code = pick(r, "no media", "the network is slow", "12 of 40 streams", "13 of 40 streams"), ""
+		if r.IntN(2) == 0 {
+			f.code = pick(r, "19:579", "62:468")
+		}
+	case 11, 12:
+		f.machines = append(f.machines, machine{pick(r, "vm1", "vm2", "vm3"), pick(r, "no snapshot", "powered off")})
+		slices.SortFunc(f.machines, func(a, b machine) int { return strings.Compare(a.name, b.name) })
+		f.machines = slices.CompactFunc(f.machines, func(a, b machine) bool { return a.name == b.name })
+	case 13:
+		f.attempt++
+		f.machines = nil
+	case 14, 15:
+		f.state = pick(r, "Completed", "Completed", "Failed", "Killed", "Completed w/ one or more errors")
+		f.phase, f.ended = "", true
+	}
+}
+
+// snapshot is what an answer shows, as commvault would have read it.
+func (f *facts) snapshot(number int64) job.Snapshot {
+	s := job.Snapshot{
+		CommCell: "prod", Number: number, Client: "fall", State: job.Text(f.state), Phase: job.Text(f.phase),
+		Failures: job.Text(f.failures), Reason: job.Text(f.reason), ReasonCode: job.Text(f.code),
+		StartTime: new(f.began), LastUpdateTime: new(f.at),
+	}
+	if f.attempt > 0 {
+		s.Attempt = new(f.attempt)
+	}
+	if f.ended {
+		s.EndTime = new(f.at)
+	}
+	for _, m := range f.machines {
+		s.Machines = append(s.Machines, job.VM{Name: m.name, Reason: job.Text(m.reason)})
+	}
+	s.Settle()
+	return s
+}
+
+// list gives the lines of the Job list: those of all jobs that have begun.
+func (s *commServe) list() (lines []commvault.Line) {
+	for i, past := range s.jobs {
+		if len(past) == 0 {
+			continue
+		}
+		f := past[len(past)-1]
+		line := commvault.Line{Number: int64(i + 1), Status: job.Text(f.state), Phase: job.Text(f.phase), StartTime: &f.began, Client: "fall"}
+		if f.ended {
+			line.EndTime = &f.at
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (f *facts) String() string {
+	words := []string{f.state, f.phase, f.failures, strings.TrimSpace(f.reason + " " + f.code)}
+	for _, m := range f.machines {
+		words = append(words, m.name+" "+m.reason)
+	}
+	if f.attempt > 0 {
+		words = append(words, fmt.Sprintf("attempt %d", f.attempt))
+	}
+	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), "; ")
+}

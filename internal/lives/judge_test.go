@@ -1,0 +1,279 @@
+package lives
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"jobwatch/internal/stream"
+)
+
+// verdicts of the judge.
+const (
+	isLost       = "lost"
+	isDoubled    = "doubled"
+	isDisordered = "disordered"
+	isMadeUp     = "made up"
+)
+
+// finding is one thing that is wrong with a stream.
+type finding struct{ what, where string }
+
+func (f finding) String() string { return f.what + ": " + f.where }
+
+// judge holds the stream against the answers that were given. It shares no code with what it judges.
+type judge struct {
+	world    *world
+	findings []finding
+}
+
+func (j *judge) find(what, format string, values ...any) {
+	j.findings = append(j.findings, finding{what, fmt.Sprintf(format, values...)})
+}
+
+// telling is one event, as the judge reads it.
+type telling struct {
+	job      int64 // 0: the CommCell
+	id       string
+	sequence string
+	at       time.Time
+	change
+	reason bool // its job shows one
+}
+
+func (w *world) judged() []finding {
+	j := &judge{world: w}
+	jobs := map[int64][]telling{}
+	ids := map[string]bool{}
+	for _, m := range w.record() {
+		e, err := read(m)
+		if err != nil {
+			j.find(isMadeUp, "%s: %v", m.Subject, err)
+			continue
+		}
+		if ids[e.id] {
+			j.find(isDoubled, "%s is in the stream twice: %s", w.alias(e.id), e)
+		}
+		ids[e.id] = true
+		jobs[e.job] = append(jobs[e.job], e)
+	}
+	for number := range int64(len(w.serve.jobs) + 1) {
+		for i, e := range jobs[number] {
+			if e.sequence != fmt.Sprintf("%020d", i+1) {
+				j.find(isLost, "job %d: its event %d has the sequence %s: %s", number, i+1, strings.TrimLeft(e.sequence, "0"), e)
+				break
+			}
+		}
+	}
+	j.commCell(jobs[0])
+	for i := range w.serve.jobs {
+		j.job(int64(i+1), jobs[int64(i+1)])
+	}
+	return j.findings
+}
+
+// record is all that the stream has told, also what it has let go of since. Of an event that was told again since it
+// was let go of too soon, the first telling does not count.
+func (w *world) record() []stream.Message {
+	all := append(slices.Clone(w.aged), w.stream.Messages()...)
+	last := map[string]int{}
+	for i, m := range all {
+		last[m.ID] = i
+	}
+	var record []stream.Message
+	for i, m := range all {
+		if last[m.ID] == i || !w.unheard[m.ID] {
+			record = append(record, m)
+		}
+	}
+	return record
+}
+
+func read(m stream.Message) (telling, error) {
+	var e struct {
+		ID           string
+		Sequence     string
+		PartitionKey string
+		Data         struct {
+			Detail     string
+			ObservedAt time.Time
+			Change     struct {
+				Kind, Detail, VM, Code string
+				From, To               *string
+				NotBefore              *time.Time
+				ObservedAt             time.Time
+			}
+			Job struct {
+				ID                               int64
+				PendingReason, PendingReasonCode *string
+			}
+		}
+	}
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		return telling{}, err
+	}
+	c, tokens := e.Data.Change, strings.Split(m.Subject, ".")
+	text := func(t *string) string {
+		if t == nil {
+			return ""
+		}
+		return *t
+	}
+	if tokens[0] == "commcells" {
+		return telling{id: e.ID, sequence: e.Sequence, at: e.Data.ObservedAt, change: change{kind: e.Data.Detail}}, nil
+	}
+	if len(tokens) != 6 || tokens[2] != fmt.Sprint(e.Data.Job.ID) || tokens[4] != c.Kind || tokens[5] != c.Detail || m.ID != e.ID ||
+		e.PartitionKey != fmt.Sprintf("prod/%d", e.Data.Job.ID) {
+		return telling{}, fmt.Errorf("subject and id %s are not those of %s", m.ID, m.Data)
+	}
+	if c.NotBefore != nil && c.NotBefore.After(c.ObservedAt) {
+		return telling{}, fmt.Errorf("observed before it could be: %s", m.Data)
+	}
+	kind := c.Kind
+	if kind == "failure" || kind == "watch" {
+		kind += "." + c.Detail
+	}
+	return telling{
+		job: e.Data.Job.ID, id: e.ID, sequence: e.Sequence, at: c.ObservedAt,
+		change: change{kind, c.VM, text(c.From), text(c.To), c.Code},
+		reason: e.Data.Job.PendingReason != nil || e.Data.Job.PendingReasonCode != nil,
+	}, nil
+}
+
+// commCell wants unreachable and reachable in turn, and at the end, when all is well, no unreachable.
+func (j *judge) commCell(events []telling) {
+	for i, e := range events {
+		if want := []string{"unreachable", "reachable"}[i%2]; e.kind != want {
+			j.find(isDoubled, "the CommCell is told %s twice", e.kind)
+			return
+		}
+	}
+	if len(events)%2 == 1 {
+		j.find(isLost, "the CommCell answers, and is told unreachable")
+	}
+}
+
+// job walks through a job's answers and its events together.
+func (j *judge) job(number int64, events []telling) {
+	answers := j.world.answersAbout(number)
+	var v view
+	var told *answer // last
+	rest := events
+	for i, a := range answers {
+		var group []telling
+		for len(rest) > 0 && rest[0].at.Equal(a.answered.Truncate(time.Millisecond)) && (a.missing || rest[0].kind != "watch.lost") {
+			group, rest = append(group, rest[0]), rest[1:]
+		}
+		if a.missing {
+			v = j.missed(v, answers[:i+1], group)
+			continue
+		}
+		owed := v.due(&a.facts)
+		for k, e := range group {
+			if k >= len(owed) || owed[k] != e.change {
+				j.find(isMadeUp, "job %d: an answer that shows %v is told as %q, where it owes %q", number, &a.facts, group, owed)
+				return
+			}
+			v = v.told(e.change, e.reason)
+		}
+		if len(group) > 0 && told != nil && a.facts.at.Before(told.facts.at) && a.row < agreeing {
+			j.find(isMadeUp, "job %d: an old answer (%v) is told after a newer one: %q", number, &a.facts, group)
+		}
+		if len(group) > 0 {
+			told = a
+		}
+		if whole := len(group) == len(owed); !whole && j.world.exact() && (a.certain || len(group) > 0) {
+			j.find(isLost, "job %d: an answer that shows %v (asked %v) owes %q, and is told as %q",
+				number, &a.facts, a.asked.Sub(j.world.began), owed, group)
+			return
+		}
+		if len(group) == len(owed) && !a.old {
+			v.gone = false
+		}
+	}
+	if len(rest) > 0 {
+		j.unanswered(number, answers, rest)
+		return
+	}
+	j.truth(number, v)
+}
+
+// agreeing old answers in a row are believed: then a clock was set back.
+const agreeing = 3
+
+// unanswered says what is wrong with an event that follows from no answer at its place.
+func (j *judge) unanswered(number int64, answers []*answer, rest []telling) {
+	for _, a := range answers {
+		if a.answered.Truncate(time.Millisecond).Equal(rest[0].at) {
+			j.find(isDisordered, "job %d: told too late: %q", number, rest)
+			return
+		}
+	}
+	j.find(isMadeUp, "job %d: no answer shows this: %q", number, rest)
+}
+
+// missed judges what is told at an answer that did not know the job: that it is lost; and, where another watcher had
+// spoken, what the newest snapshot held still differs in.
+func (j *judge) missed(v view, answers []*answer, group []telling) view {
+	last := answers[len(answers)-1]
+	for _, e := range group {
+		switch {
+		case e.kind == "watch.lost" && v.gone:
+			j.find(isDoubled, "job %d is told as lost twice", e.job)
+		case last.row < 3 && j.world.knobs.loseStore == 0: // an older file may hold an older row
+			j.find(isMadeUp, "job %d: %v, after %d answers without it", e.job, e.change, last.row)
+		case e.kind != "watch.lost" && !heldBy(answers, v, e.change):
+			j.find(isMadeUp, "job %d: no answer shows this: %v", e.job, e)
+		}
+		v = v.told(e.change, e.reason)
+	}
+	return v
+}
+
+func heldBy(answers []*answer, v view, c change) bool {
+	last := answers[len(answers)-1]
+	return slices.ContainsFunc(answers, func(a *answer) bool {
+		return a.watcher == last.watcher && !a.missing && slices.Contains(v.due(&a.facts), c)
+	})
+}
+
+// truth wants the stream to end where the CommServe is.
+func (j *judge) truth(number int64, v view) {
+	now, begun := j.world.serve.of(number, 0)
+	if !begun {
+		return
+	}
+	if owed := v.due(&now); len(owed) > 0 || v.state == "" {
+		j.find(isLost, "job %d: the stream ends before the truth (%v): %q is owed", number, &now, owed)
+	}
+}
+
+// answersAbout gives a job's answers in the order in which they were given.
+func (w *world) answersAbout(number int64) (all []*answer) {
+	for _, x := range w.watchers {
+		for _, a := range x.answers {
+			if a.job == number {
+				all = append(all, a)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *answer) int {
+		return cmp.Or(a.answered.Compare(b.answered), compareBool(a.missing, b.missing))
+	})
+	return all
+}
+
+func (t telling) String() string { return t.change.String() }
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}

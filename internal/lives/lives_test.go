@@ -1,0 +1,195 @@
+package lives
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/store"
+)
+
+var emptyStore string // a file, that of a store in which nothing has happened
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp(memory(), "lives")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		root = dir
+		emptyStore = filepath.Join(dir, "empty.db")
+		st, err := store.Open(emptyStore, event.NewMinter(nil))
+		if err != nil {
+			panic(err)
+		}
+		if err := st.Close(); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
+var root string // where the stores lie
+
+// memory is a folder in memory, where there is one.
+func memory() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+func setting(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// drawn gives the knobs of a seed. Each trouble is in about half of the lives.
+func drawn(r *rand.Rand) knobs {
+	k := knobs{watchers: 1 + r.IntN(2), jobs: 1 + r.IntN(3), polls: 100, concurrency: 1}
+	k.discover, k.replicated = r.IntN(2) == 0, r.IntN(2) == 0
+	some := func(most int) int { return max(0, r.IntN(2*most)-most) }
+	k.move = 10 + r.IntN(40)
+	k.crash = 1 + some(6)
+	k.disk, k.cut, k.asks, k.later = some(10), some(10), some(40), some(300)
+	k.request, k.lostAck, k.lateMessage, k.occupied = some(60), some(300), some(60), some(60)
+	k.wait = some(10)
+	k.miss, k.stale = some(150), some(150)
+	if k.watchers == 2 {
+		k.loseStore = some(80)
+	} else if r.IntN(3) == 0 {
+		k.loseStore = 60
+	}
+	if k.exact() {
+		k.forget, k.age, k.recreate = some(10), some(10), some(4)
+	}
+	return k
+}
+
+func (k *knobs) exact() bool { return k.watchers == 1 && k.loseStore == 0 }
+
+// outcome of a life.
+type ending struct {
+	seed     uint64
+	findings []finding
+	err      error
+	story    string
+	events   int
+	steps    int
+}
+
+func (e *ending) bad() bool { return e.err != nil || len(e.findings) > 0 }
+
+// lived runs the life of a seed.
+func lived(t *testing.T, seed uint64, dir string, telling bool, edit func(*world)) (e ending) {
+	e.seed = seed
+	synctest.Test(t, func(*testing.T) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		w := newWorld(drawn(r), r, dir)
+		w.telling = telling
+		if edit != nil {
+			edit(w)
+		}
+		w.say("seed %d: %+v", seed, w.knobs)
+		e.err = w.live()
+		if e.err == nil {
+			e.findings = w.judged()
+		}
+		e.events, e.steps = len(w.aged)+len(w.stream.Messages()), w.steps
+		if telling {
+			e.story = w.story.String() + "the stream:\n" + w.tells()
+		}
+	})
+	return e
+}
+
+func (e *ending) String() string {
+	text := fmt.Sprintf("seed %d, %d events", e.seed, e.events)
+	if e.err != nil {
+		text += "\n  " + e.err.Error()
+	}
+	for _, f := range e.findings {
+		text += "\n  " + f.String()
+	}
+	return text
+}
+
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(root, "world")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// many runs lives until one is bad, or all have been lived, and gives the bad ones.
+func many(t *testing.T, first, count int, edit func(*world), most int) (bad []ending, lives, events int64) {
+	var mu sync.Mutex
+	var next, told atomic.Int64
+	t.Run("lives", func(t *testing.T) {
+		for range runtime.GOMAXPROCS(0) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				dir := folder(t)
+				for {
+					i := next.Add(1) - 1
+					mu.Lock()
+					enough := len(bad) >= most
+					mu.Unlock()
+					if i >= int64(count) || enough {
+						return
+					}
+					e := lived(t, uint64(int64(first)+i), dir, false, edit)
+					told.Add(int64(e.events))
+					if e.bad() {
+						mu.Lock()
+						bad = append(bad, e)
+						mu.Unlock()
+					}
+				}
+			})
+		}
+	})
+	return bad, min(next.Load(), int64(count)), told.Load()
+}
+
+func TestLives(t *testing.T) {
+	if seed := setting("JOBWATCH_SEED", -1); seed >= 0 {
+		e := lived(t, uint64(seed), folder(t), true, nil)
+		t.Log("\n" + e.story)
+		if e.bad() {
+			t.Error(e.String())
+		}
+		return
+	}
+	began := time.Now()
+	bad, lives, events := many(t, setting("JOBWATCH_FIRST", 1), setting("JOBWATCH_LIVES", 300), nil, 5)
+	for _, e := range bad {
+		t.Errorf("%s\n  its story: JOBWATCH_SEED=%d go test ./internal/lives -run TestLives -v", e.String(), e.seed)
+	}
+	t.Logf("%d lives, %d events, %.0f lives a minute", lives, events, float64(lives)/time.Since(began).Minutes())
+}
+
+func TestASeedRepeatsItsStory(t *testing.T) {
+	dir := folder(t)
+	for seed := range uint64(40) {
+		first, second := lived(t, seed, dir, true, nil), lived(t, seed, dir, true, nil)
+		if first.story != second.story {
+			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))
+		}
+	}
+}

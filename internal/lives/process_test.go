@@ -1,0 +1,206 @@
+package lives
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/poller"
+	"jobwatch/internal/publish"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream/modelbroker"
+)
+
+// watcher is a file, and the process that runs on it just now.
+type watcher struct {
+	name    string
+	path    string
+	process *process // nil: none runs
+	starts  int
+	cut     bool // from the broker
+
+	answers []*answer // in the order in which they were given to it
+	settled int       // so many of them were given before the last start
+	newest  map[int64]time.Time
+	oldRow  map[int64]int // old answers in a row
+	missRow map[int64]int // answers that did not know the job, in a row
+}
+
+// process is one run of jobwatch, from a start to a crash.
+type process struct {
+	world   *world
+	watcher *watcher
+	store   *store.Store
+	conn    *modelbroker.Conn
+	cancel  context.CancelFunc
+	ended   chan struct{}
+
+	dead  atomic.Bool // nothing that it does counts any more
+	next  verdict     // of the transaction that begins
+	broke atomic.Bool // a transaction has failed in this tick
+
+	mu    sync.Mutex
+	looks []*answer // given in this tick, of looks that have not ended
+}
+
+var (
+	errCrashed = errors.New("the process is dead")
+	errDisk    = errors.New("the disk is gone")
+)
+
+const keepSent = 24 * time.Hour
+
+func (w *world) start(x *watcher) {
+	st, err := store.Open(x.path, event.NewMinter(nil))
+	if err != nil {
+		panic(err)
+	}
+	st.Unsynced()
+	st.KeepSent = keepSent
+	x.starts++
+	p := &process{world: w, watcher: x, store: st, conn: w.stream.Connect(), ended: make(chan struct{})}
+	st.Gather, st.Fault = p.gather, p.fault
+	p.conn.Gate = p.request
+	if x.cut {
+		p.conn.Cut()
+	}
+	x.process = p
+	p.settleCommitted()
+	var ctx context.Context
+	ctx, p.cancel = context.WithCancel(context.Background())
+	go p.run(ctx)
+}
+
+// run does what the daemon does.
+func (p *process) run(ctx context.Context) {
+	defer close(p.ended)
+	silent := slog.New(slog.DiscardHandler)
+	k := &p.world.knobs
+	publisher := publish.New(publish.Config{Store: p.store, Broker: p.world.lies.broker(p.conn), Log: silent})
+	c := poller.Config{
+		CommCell: "prod", Source: p.world.lies.source(source{p}), Store: p.store, Log: silent, Meter: meter{p},
+		Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
+		KeepFinished: 7 * 24 * time.Hour, Concurrency: k.concurrency, LostAfter: 2 * time.Minute,
+	}
+	if !k.discover {
+		for i := range p.world.serve.jobs {
+			c.Jobs = append(c.Jobs, int64(i+1))
+		}
+	}
+	var group sync.WaitGroup
+	group.Go(func() { _ = publisher.Run(ctx) })
+	for p.conn.Connected() && ctx.Err() == nil {
+		select {
+		case <-publisher.CaughtUp():
+		case <-time.After(100 * time.Millisecond):
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	for ctx.Err() == nil { // Run ends where it cannot configure its jobs; whoever runs the watcher starts it again
+		_ = poller.New(c).Run(ctx)
+		sleep(ctx, 10*time.Second)
+	}
+	group.Wait()
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// stop ends the process as a crash does: what it has not done by now it never does.
+func (w *world) stop(p *process) {
+	p.dead.Store(true)
+	for _, c := range w.gate.calls() {
+		if c.process == p && c.what == "store" {
+			w.gate.release(c, crashBefore)
+		}
+	}
+	p.cancel()
+	<-p.ended
+	if err := p.store.Close(); err != nil {
+		panic(err)
+	}
+	p.watcher.process = nil
+}
+
+// gather is called by who is about to begin a transaction.
+func (p *process) gather() {
+	if p.dead.Load() {
+		return
+	}
+	p.next, _ = p.world.gate.wait(context.Background(), &call{process: p, what: "store"})
+}
+
+func (p *process) fault(at store.Point) error {
+	switch {
+	case p.dead.Load():
+		return errCrashed
+	case at == store.BeforeCommit && p.next == crashBefore, at == store.AfterCommit && p.next == crashAfter:
+		p.dead.Store(true)
+		return errCrashed
+	case at == store.BeforeCommit && p.next == fails, at == store.AfterCommit && p.next == lost:
+		p.broke.Store(true)
+		return errDisk
+	}
+	return nil
+}
+
+// meter hears when a look has come to its end.
+type meter struct{ p *process }
+
+// Polled is told after what a look has found is on the disk.
+func (m meter) Polled(result string) {
+	if m.p.world.knobs.concurrency == 1 && (result == "ok" || result == "unchanged") {
+		m.p.settle(true)
+	}
+}
+
+func (m meter) TickTook(time.Duration) {
+	m.p.settle(!m.p.broke.Swap(false) && !m.p.dead.Load())
+	m.p.world.polls.Add(1)
+}
+
+func (meter) PollTook(time.Duration)                       {}
+func (meter) TickSkipped()                                 {}
+func (meter) Committed([]job.Change, time.Time, time.Time) {}
+
+// settle says whether the looks that have not ended count.
+func (p *process) settle(certain bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.looks {
+		a.certain = certain
+	}
+	p.looks = nil
+}
+
+// settleCommitted finds the answers that were committed just before a crash.
+func (p *process) settleCommitted() {
+	if !p.world.exact() {
+		return
+	}
+	x := p.watcher
+	for _, a := range x.answers[x.settled:] {
+		if a.certain || a.missing {
+			continue
+		}
+		known, err := p.store.Recall(job.ID{CommCell: "prod", Number: a.job})
+		if err != nil {
+			panic(err)
+		}
+		a.certain = known.Asked.Equal(a.asked) && !a.old
+	}
+	x.settled = len(x.answers)
+}

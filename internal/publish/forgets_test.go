@@ -1,0 +1,103 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream/modelbroker"
+)
+
+// These were found by the simulation of internal/lives: a broker forgets while the connection to it lasts.
+
+// bubble is a model broker, and a watcher beside it that keeps what it sent.
+type bubble struct {
+	*watcher
+	stream *modelbroker.Stream
+	conn   *modelbroker.Conn
+}
+
+func inABubble(t *testing.T, test func(t *testing.T, b *bubble)) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.db")
+	synctest.Test(t, func(t *testing.T) {
+		st, err := store.Open(path, event.NewMinter(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		st.KeepSent = time.Hour
+		b := &bubble{watcher: &watcher{w: &world{t: t}, store: st}, stream: modelbroker.New(modelbroker.Config{})}
+		b.conn = b.stream.Connect()
+		ctx, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		defer group.Wait()
+		defer cancel()
+		group.Go(func() { _ = New(Config{Store: st, Broker: b.conn}).Run(ctx) })
+		test(t, b)
+	})
+}
+
+// tells waits until all is sent, and wants just these events in the stream: "71 #1".
+func (b *bubble) tells(want ...string) {
+	b.w.t.Helper()
+	time.Sleep(2*defaultRound + time.Second)
+	var got []string
+	for _, m := range b.stream.Messages() {
+		e, err := event.Parse(m.Data)
+		if err != nil {
+			b.w.t.Fatal(err)
+		}
+		id, _ := e.JobID()
+		got = append(got, fmt.Sprintf("%d #%d", id.Number, e.Number()))
+	}
+	if !slices.Equal(got, want) {
+		b.w.t.Fatalf("the stream tells %q, want %q", got, want)
+	}
+}
+
+// Of two jobs whose events are forgotten one notices and is told again, in the places of those forgotten: the last
+// event acknowledged then stands in its place, and says nothing of the other job's.
+func TestAJobThatNoticesSpeaksForAllThatIsForgotten(t *testing.T) {
+	inABubble(t, func(t *testing.T, b *bubble) {
+		b.sees(72, "Waiting", "")
+		b.sees(71, "Waiting", "")
+		synctest.Wait()
+		b.tells("72 #1", "71 #1")
+		b.stream.Forget(2)
+		b.sees(71, "Running", "Scan")
+		b.tells("71 #1", "71 #2", "71 #3", "72 #1")
+	})
+}
+
+// What is forgotten is sent again before the next publish expects what the stream still holds.
+func TestAnErrorBetweenNoticingAndSendingAgain(t *testing.T) {
+	inABubble(t, func(t *testing.T, b *bubble) {
+		b.sees(71, "Waiting", "")
+		b.tells("71 #1")
+		b.sees(71, "Running", "")
+		b.tells("71 #1", "71 #2")
+		b.stream.Forget(1)
+		failed := false
+		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+			if at.Operation != "Info" || failed {
+				return nil
+			}
+			failed = true
+			return errors.New("no answer")
+		}
+		b.sees(71, "Suspended", "")
+		b.tells("71 #1", "71 #2", "71 #3")
+		if !failed {
+			t.Error("nothing was asked that could fail")
+		}
+	})
+}
