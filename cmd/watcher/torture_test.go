@@ -381,10 +381,10 @@ func (x *torture) jetStream() (js jetstream.JetStream, end func()) {
 
 func (x *torture) until(what string, holds func() bool, got func() string) {
 	x.t.Helper()
-	deadline := time.After(3 * time.Minute)
+	deadline := time.After(2 * time.Minute)
 	for !holds() {
 		select {
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(500 * time.Millisecond):
 		case <-deadline:
 			if got != nil {
 				x.t.Log(got())
