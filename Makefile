@@ -3,11 +3,11 @@ tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
 BENCHFLAGS ?=
 
-.PHONY: help build test bench soak setup chromium fmt vet lint vuln tidy race
+.PHONY: help build test bench soak torture setup chromium fmt vet lint vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/watcher
 	go build -o bin/watcher ./cmd/watcher
@@ -57,6 +57,12 @@ race: ## run all tests under the race detector; TESTFLAGS are passed on
 
 soak: ## have 20,000 jobs begin, end and be forgotten in ten minutes, and judge what was told and what it took
 	JOBWATCH_SOAK=10m go test -count 1 -timeout 30m -run '^TestSoak$$' -v ./cmd/watcher
+
+TORTURE ?= 1000
+
+torture: ## kill the watcher TORTURE times (or for so long) while all around it fails, judge, and write docs/torture.md
+	JOBWATCH_TORTURE=$(TORTURE) JOBWATCH_TORTURE_REPORT=$(CURDIR)/docs/torture.md \
+		go test -count 1 -timeout 5h -run '^TestTorture$$' -v ./cmd/watcher
 
 bench: ## run all benchmarks, one after the other; BENCHFLAGS are passed on
 	go test -p 1 -timeout 1h -run '^$$' -bench . $(BENCHFLAGS) ./...

@@ -199,7 +199,9 @@ func (s *seen) tooOld(v view) bool {
 	return s.Old && s.old < agreeing && s.Updated.Unix() < v.last.Updated.Unix()
 }
 
-func observations(record []sim.Served, doubts []doubt) map[int64][]seen {
+// observations gives each job's answers in their order. An answer must have been told, where it differs, if its watcher
+// has asked for the job again, or for the list of another tick, which comes when all answers of the last are kept.
+func observations(record []sim.Served, doubts []doubt, ticks []time.Time) map[int64][]seen {
 	byJob := map[int64][]sim.Served{}
 	for _, a := range record {
 		byJob[a.JobID] = append(byJob[a.JobID], a)
@@ -215,13 +217,30 @@ func observations(record []sim.Served, doubts []doubt) map[int64][]seen {
 			case a.Old:
 				old++
 			}
-			lived := i == len(answers)-1 || !inDoubt(doubts, a.Asked, answers[i+1].Asked)
+			lived := i == len(answers)-1 || !inDoubt(doubts, a.Asked, earlier(answers[i+1].Asked, next(ticks, a.Served)))
 			if a.Whole || a.Old {
 				jobs[id] = append(jobs[id], seen{a, a.Whole && lived && a.Served.Sub(a.Asked) < patience, old})
 			}
 		}
 	}
 	return jobs
+}
+
+// next is the first of the times, which are in order, after another.
+func next(times []time.Time, after time.Time) time.Time {
+	i, _ := slices.BinarySearchFunc(times, after, time.Time.Compare)
+	if i == len(times) {
+		return time.Time{}
+	}
+	return times[i]
+}
+
+// earlier is the earlier of two times, of which the second may be none.
+func earlier(t, other time.Time) time.Time {
+	if other.IsZero() || t.Before(other) {
+		return t
+	}
+	return other
 }
 
 // patience is what any watcher here has for an answer.
@@ -236,31 +255,48 @@ func inDoubt(doubts []doubt, from, to time.Time) bool {
 	return slices.ContainsFunc(doubts, func(d doubt) bool { return d.to.After(from) && d.from.Before(to) })
 }
 
+// matcher holds the events of a job against its answers. Where it was tried in vain it need not be tried again.
+type matcher struct{ vain map[string]bool }
+
 // match says whether the events are exactly those that the answers owe, in order, each uncertain
 // answer told whole or not at all.
-func match(v view, answers []seen, events []string) bool {
+func (m *matcher) match(v view, answers []seen, events []string) bool {
 	if len(answers) == 0 {
 		return len(events) == 0
 	}
 	a, silent := answers[0], true
 	if a.tooOld(v) {
-		return match(v, answers[1:], events)
+		return m.match(v, answers[1:], events)
+	}
+	key := ""
+	if !a.certain {
+		key = fmt.Sprint(len(answers), len(events), v)
+		if m.vain[key] {
+			return false
+		}
 	}
 	for _, before := range v.before(a.Served) {
 		for _, reading := range readings(a.Served) {
 			owed, after := before.due(reading)
-			if len(owed) <= len(events) && slices.Equal(owed, events[:len(owed)]) && match(after[len(owed)], answers[1:], events[len(owed):]) {
+			if len(owed) <= len(events) && slices.Equal(owed, events[:len(owed)]) && m.match(after[len(owed)], answers[1:], events[len(owed):]) {
 				return true
 			}
 			silent = silent && len(owed) == 0
 		}
 	}
-	return !a.certain && !silent && match(v, answers[1:], events)
+	if !a.certain && !silent && m.match(v, answers[1:], events) {
+		return true
+	}
+	if key != "" {
+		m.vain[key] = true
+	}
+	return false
 }
 
 // verdict counts what went wrong.
 type verdict struct {
 	events, lost, doubled, disordered, madeUp int
+	certain                                   int // answers that had to be told, where they differed
 	gaps                                      int // in sequence, or an id used twice
 	example                                   string
 }
@@ -274,7 +310,7 @@ func (v verdict) String() string {
 		v.events, v.lost, v.doubled, v.disordered, v.madeUp, v.gaps, v.example)
 }
 
-func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told) verdict {
+func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told, ticks ...time.Time) verdict {
 	t.Helper()
 	v := verdict{events: len(stream)}
 	byJob := map[int64][]told{}
@@ -286,7 +322,14 @@ func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told) ver
 		ids[e.id] = true
 		byJob[e.job] = append(byJob[e.job], e)
 	}
-	jobs := observations(record, doubts)
+	jobs := observations(record, doubts, ticks)
+	for _, answers := range jobs {
+		for _, a := range answers {
+			if a.certain {
+				v.certain++
+			}
+		}
+	}
 	for id, events := range byJob {
 		v.job(id, jobs[id], events)
 	}
@@ -313,7 +356,7 @@ func (v *verdict) job(id int64, answers []seen, events []told) {
 		whats = append(whats, e.what)
 		slices.Sort(whats[first:]) // the machines of one answer come in the answer's order, which the record does not know
 	}
-	if match(view{}, answers, whats) {
+	if (&matcher{map[string]bool{}}).match(view{}, answers, whats) {
 		return
 	}
 	v.classify(id, answers, whats)

@@ -16,9 +16,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"broker": serveNATS,
 		"watcher": func() {
-			armed()
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			armed()
 			os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
 		"bareclient": func() {

@@ -56,7 +56,7 @@ func clearDisk(x *torture, _ *victim) {
 // limitFiles has a watcher's file not grow, or not be written in its second half.
 func limitFiles(x *torture, v *victim) {
 	x.inDoubt()
-	v.says(quotaObeyed)
+	v.says(obeys)
 	v.tell(syscall.SIGUSR1, quotaSet)
 }
 

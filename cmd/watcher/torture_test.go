@@ -1,41 +1,44 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"jobwatch/internal/crash"
 	"jobwatch/internal/sim"
 )
 
 // TestTorture kills the watcher again and again, at random moments and at the points where a crash matters, while all
 // that it deals with fails in every way that the table of torments knows, and then holds the stream against what the
-// CommServe had answered. JOBWATCH_TORTURE is a number of kills, or how long it lasts; JOBWATCH_SEED repeats the
-// choices of another run.
+// CommServe had answered. Then it does the same to two watchers with the same configuration and a store each, as when
+// somebody starts a second one by accident.
+//
+// JOBWATCH_TORTURE is a number of kills, a quarter of them again for the two, or how long each lasts; JOBWATCH_SEED
+// repeats the choices of another run; JOBWATCH_TORTURE_REPORT is a file for the report.
 func TestTorture(t *testing.T) {
 	p := newPlan(t)
-	var sum report
-	for part := int64(0); p.goesOn(sum.kills()); part++ {
-		t.Run(fmt.Sprintf("part %d", part+1), func(t *testing.T) {
-			x := newTorture(t, p.seed+part, 1)
-			x.suffer(func() bool { return x.tally.kills() < killsInPart && p.goesOn(sum.kills()+x.tally.kills()) })
-			x.finale()
-			sum.add(x.tally)
-		})
-		if t.Failed() {
-			return
-		}
+	one, two := newReport(), newReport()
+	t.Run("one watcher", func(t *testing.T) { p.carryOut(t, &one, 1) })
+	t.Run("two watchers", func(t *testing.T) { p.carryOut(t, &two, 2) })
+	t.Logf("one watcher: %s", one)
+	t.Logf("two watchers: %s", two)
+	if name := os.Getenv("JOBWATCH_TORTURE_REPORT"); name != "" && !t.Failed() {
+		p.write(t, name, one, two)
 	}
-	t.Log(sum)
 }
 
 const killsInPart = 100 // each part is a world of its own, judged at its end
@@ -44,16 +47,16 @@ const killsInPart = 100 // each part is a world of its own, judged at its end
 type plan struct {
 	seed  int64
 	kills int
-	until time.Time
+	lasts time.Duration // where kills do not say it
 }
 
 func newPlan(t *testing.T) *plan {
-	p := &plan{seed: seeds(t)[0], until: time.Now().Add(40 * time.Second)}
+	p := &plan{seed: seeds(t)[0]}
 	text := os.Getenv("JOBWATCH_TORTURE")
 	if kills, err := strconv.Atoi(text); err == nil {
 		p.kills = kills
 	} else if lasts, err := time.ParseDuration(text); err == nil {
-		p.until = time.Now().Add(lasts)
+		p.lasts = lasts
 	} else if text != "" {
 		t.Fatalf("JOBWATCH_TORTURE: %q is neither a number of kills nor a duration", text)
 	}
@@ -61,11 +64,29 @@ func newPlan(t *testing.T) *plan {
 	return p
 }
 
-func (p *plan) goesOn(kills int) bool {
-	if p.kills > 0 {
-		return kills < p.kills
+// carryOut tortures so many watchers beside each other.
+func (p *plan) carryOut(t *testing.T, sum *report, watchers int) {
+	goesOn := p.goesOn(watchers)
+	for part := int64(0); goesOn(sum.kills()); part++ {
+		ok := t.Run(fmt.Sprintf("part %d", part+1), func(t *testing.T) {
+			x := newTorture(t, p.seed+part, watchers)
+			x.suffer(func() bool { return x.tally.kills() < killsInPart && goesOn(sum.kills()+x.tally.kills()) })
+			x.finale()
+			sum.add(x.tally)
+		})
+		if !ok {
+			return
+		}
 	}
-	return time.Now().Before(p.until)
+}
+
+func (p *plan) goesOn(watchers int) func(kills int) bool {
+	if p.kills > 0 {
+		most := p.kills / (watchers * watchers)
+		return func(kills int) bool { return kills < most }
+	}
+	until := time.Now().Add(cmp.Or(p.lasts, 40*time.Second/time.Duration(watchers*watchers)))
+	return func(int) bool { return time.Now().Before(until) }
 }
 
 // The jobs of a part: they come while it lasts, and live by what is asked.
@@ -81,6 +102,7 @@ const (
 // torture is a world in which everything fails.
 type torture struct {
 	t         *testing.T
+	began     time.Time
 	random    *rand.Rand
 	sim       *sim.Sim
 	clock     lifeClock
@@ -90,8 +112,13 @@ type torture struct {
 	disk      string // of the stores
 	smallDisk bool
 	format    string
+	feed      string  // how often it is read; 0: a list says that the tick before is over
+	lists     moments // at which it was asked for, without the feed
 	url       string
 
+	pair bool // of tokens, instead of a password
+
+	points  []crash.Point // at which a watcher may crash
 	victims []*victim
 	table   []torment
 	bag     []torment // not yet drawn
@@ -101,7 +128,7 @@ type torture struct {
 
 func newTorture(t *testing.T, seed int64, watchers int) *torture {
 	t.Logf("seed %d", seed)
-	x := &torture{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir(), read: newReader(t), clock: lifeClock{step: tortureStep}}
+	x := &torture{t: t, began: time.Now(), random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir(), read: newReader(t), clock: lifeClock{step: tortureStep}}
 	x.tally = newReport()
 	x.format = []string{"json", "xml"}[x.random.IntN(2)]
 	x.disk = x.dir
@@ -114,11 +141,21 @@ func newTorture(t *testing.T, seed int64, watchers int) *torture {
 		oddities = 0 // what was told of a job whose number is another's is not followed through two of them
 		x.table = bearable(x.table)
 	}
+	x.feed = []string{"0", "1s"}[x.random.IntN(2)]
+	x.pair = x.random.IntN(2) == 0
+	x.points = slices.DeleteFunc(slices.Clone(crash.Points), func(p crash.Point) bool {
+		return p == crash.TakeOver && watchers == 1 || p == crash.Renewal && !x.pair
+	})
 	x.sim = sim.New(sim.Config{
 		Seed: seed, Jobs: tortureJobs, Most: tortureMost, Arrivals: tortureArrivals, Oddities: oddities,
-		Clock: x.clock.now, LockTime: time.Millisecond,
+		Clock: x.clock.now, LockTime: time.Millisecond, AccessLifetime: pairLives,
 	})
-	commServe := httptest.NewServer(x.clock.turnedBy(x.sim))
+	x.newPair()
+	handler := x.clock.turnedBy(x.sim)
+	if x.feed == "0" {
+		handler = x.lists.noting(handler)
+	}
+	commServe := httptest.NewServer(handler)
 	t.Cleanup(commServe.Close)
 	x.url = commServe.URL
 	x.nats = newNATSProcess(t, x.random)
@@ -126,7 +163,7 @@ func newTorture(t *testing.T, seed int64, watchers int) *torture {
 	x.proxy = newProxy(t, x.nats.address)
 	for n := range watchers {
 		name := fmt.Sprintf("watcher%d", n+1)
-		v := &victim{t: t, config: filepath.Join(x.dir, name+".yaml"), store: filepath.Join(x.disk, name+".db"), crashes: x.tally.crashes}
+		v := &victim{t: t, said: &log{}, config: filepath.Join(x.dir, name+".yaml"), store: filepath.Join(x.disk, name+".db"), crashes: x.tally.crashes}
 		t.Cleanup(func() { v.kill() })
 		x.victims = append(x.victims, v)
 	}
@@ -140,14 +177,15 @@ commcells:
   - name: sim
     url: %s/webconsole/api
     format: %s
-    auth: {username: watcher, password: watcher}
+    auth: %s
     schedule: "@every 1s"
     timeout: 5s
+    feed_every: %s
     sweep: %s
 nats: {url: "nats://%s"}
 store: {path: %q}
 http: {listen: ""}
-`, x.url, x.format, []string{"details", "list"}[x.random.IntN(2)], x.proxy.address(), v.store)
+`, x.url, x.format, x.login(), x.feed, []string{"details", "list"}[x.random.IntN(2)], x.proxy.address(), v.store)
 	if err := os.WriteFile(v.config, []byte(text), 0o600); err != nil {
 		x.t.Fatal(err)
 	}
@@ -254,12 +292,15 @@ func (x *torture) finale() {
 
 // recover has a watcher live that is not to crash, and does what an administrator does for one that is refused.
 func (x *torture) recover(v *victim) {
+	if v.refused() {
+		x.newPair()
+	}
 	if v.armed || v.refused() {
 		v.kill()
 	}
 	if !v.alive() {
 		x.configure(v)
-		v.env = nil
+		v.env = []string{x.quota(v)}
 		v.start()
 	}
 }
@@ -269,7 +310,31 @@ func (x *torture) judge() verdict {
 	if len(x.victims) > 1 {
 		return judgeSome(x.sim.Served(), events)
 	}
-	return judge(x.t, x.sim.Served(), x.victims[0].doubts, events)
+	return judge(x.t, x.sim.Served(), x.victims[0].doubts, events, x.lists.all()...)
+}
+
+// moments are times in their order.
+type moments struct {
+	mu    sync.Mutex
+	times []time.Time // guarded by mu
+}
+
+// noting notes when the Job list is asked for.
+func (m *moments) noting(commServe http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Job") {
+			m.mu.Lock()
+			m.times = append(m.times, time.Now())
+			m.mu.Unlock()
+		}
+		commServe.ServeHTTP(w, r)
+	})
+}
+
+func (m *moments) all() []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.times)
 }
 
 // lastEnded says whether of each number the last job that was seen has ended.
@@ -316,10 +381,10 @@ func (x *torture) jetStream() (js jetstream.JetStream, end func()) {
 
 func (x *torture) until(what string, holds func() bool, got func() string) {
 	x.t.Helper()
-	deadline := time.After(3 * time.Minute)
+	deadline := time.After(2 * time.Minute)
 	for !holds() {
 		select {
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(500 * time.Millisecond):
 		case <-deadline:
 			if got != nil {
 				x.t.Log(got())

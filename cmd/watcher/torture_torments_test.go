@@ -147,11 +147,15 @@ func commServe(faults ...sim.Fault) func(*torture, *victim) {
 
 func heal(x *torture, _ *victim) { x.sim.Heal() }
 
-// chooseCrash gives the environment of a life that now and then is to end at a point.
+// chooseCrash gives the environment of a life that is to end at a point, which every other one is.
 func (x *torture) chooseCrash() []string {
-	if x.random.IntN(4) > 0 {
+	if x.random.IntN(2) == 0 {
 		return nil
 	}
-	point := crash.Points[x.random.IntN(len(crash.Points))]
-	return []string{fmt.Sprintf("%s=%s:%d", crashVariable, point, 1+x.random.IntN(20))}
+	point := x.points[x.random.IntN(len(x.points))]
+	most := 20
+	if point == crash.Discovery || point == crash.Renewal || point == crash.TakeOver {
+		most = 3
+	}
+	return []string{fmt.Sprintf("%s=%s:%d", crashVariable, point, 1+x.random.IntN(most))}
 }

@@ -4,29 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 
 	"jobwatch/internal/sim"
 )
-
-// TestTwins has two watchers with the same configuration, and a store each, follow one CommServe into one stream, as
-// when somebody starts a second one by accident: both are killed again and again, and what they tell together is right.
-func TestTwins(t *testing.T) {
-	p := newPlan(t)
-	var sum report
-	for part := int64(0); p.goesOn(sum.kills()); part++ {
-		t.Run(fmt.Sprintf("part %d", part+1), func(t *testing.T) {
-			x := newTorture(t, p.seed+part, 2)
-			x.suffer(func() bool { return x.tally.kills() < killsInPart && p.goesOn(sum.kills()+x.tally.kills()) })
-			x.finale()
-			sum.add(x.tally)
-		})
-		if t.Failed() {
-			return
-		}
-	}
-	t.Log(sum)
-}
 
 // bearable are the torments of which one watcher of several may not be told: a stream that has lost what only one of
 // them has told, and answers that only one of them can know to be old.
@@ -49,7 +29,7 @@ func judgeSome(record []sim.Served, stream []told) verdict {
 		ids[e.id] = true
 		byJob[e.job] = append(byJob[e.job], e)
 	}
-	for id, answers := range observations(record, nil) {
+	for id, answers := range observations(record, nil, nil) {
 		v.someOf(id, answers, byJob[id])
 	}
 	return v

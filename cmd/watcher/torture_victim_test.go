@@ -66,6 +66,7 @@ func (v *victim) kill() {
 // stop stops it as an administrator does.
 func (v *victim) stop() {
 	v.t.Helper()
+	v.says(obeys)
 	from := time.Now()
 	v.signal(syscall.SIGTERM)
 	select {
@@ -92,6 +93,9 @@ func (v *victim) alive() bool {
 	case err := <-v.ended:
 		v.child = nil
 		at, found := v.crash()
+		if !found && v.foundNoRoom() {
+			return false
+		}
 		if !found {
 			v.t.Fatalf("it ends of itself: %v\n%s", err, tail(v.said.String()))
 		}
@@ -101,6 +105,12 @@ func (v *victim) alive() bool {
 	default:
 		return true
 	}
+}
+
+// foundNoRoom says whether it has ended because there was no room for its store when it began.
+func (v *victim) foundNoRoom() bool {
+	said := v.said.String()
+	return strings.Contains(said, v.store+": no space left on device") || strings.Contains(said, v.store+": file too large")
 }
 
 // crash reads when it crashed in this life.

@@ -179,6 +179,7 @@ func eachMessage(t *testing.T, js jetstream.JetStream, stream, filter string, sh
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = js.DeleteConsumer(ctx, stream, consumer.CachedInfo().Name) }() // or they pile up until NATS takes no more
 	for shown := uint64(0); shown < info.NumPending; {
 		batch, err := consumer.Fetch(int(min(500, info.NumPending-shown)), jetstream.FetchMaxWait(time.Second))
 		if err != nil {

@@ -4,13 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
@@ -33,8 +30,6 @@ var migrations = []func(*bbolt.Tx) error{
 	},
 }
 
-const lockWait = time.Second // how long another watcher may take to let go of the file
-
 // Open opens the store, or makes it, its folder included. A file that another watcher uses, one
 // that is no store, is damaged or was written by a newer version is refused and left as it is.
 func Open(path string, mint *event.Minter) (*Store, error) {
@@ -50,6 +45,9 @@ func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := makeFile(path); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	db, err := openFile(path, false)
 	if err == nil {
 		db, err = prepare(db)
@@ -58,58 +56,19 @@ func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, e
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
-	if err := errors.Join(s.migrate(format), s.countOutbox(), s.countKept()); err != nil {
+	if err := s.ready(format); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
 }
 
-// openFile locks the file that has the name. Whoever waited for the lock may hold one that compaction or a rebuild has
-// put another in the place of: it looks again, or it would work on a file that nobody finds.
-func openFile(path string, readOnly bool) (*bbolt.DB, error) {
-	for tries := 1; ; tries++ {
-		db, file, err := openOnce(path, readOnly)
-		if err != nil {
-			return nil, err
-		}
-		if isNamed(file, path) || tries == 3 { // some file systems give a file another number at each look
-			return db, nil
-		}
-		if err := db.Close(); err != nil {
-			return nil, err
-		}
+// ready brings the file to the newest format and counts what waits.
+func (s *Store) ready(format int) error {
+	if err := s.migrate(format); err != nil {
+		return err
 	}
-}
-
-func isNamed(file fs.FileInfo, path string) bool {
-	named, err := os.Stat(path)
-	return err == nil && os.SameFile(file, named)
-}
-
-func openOnce(path string, readOnly bool) (db *bbolt.DB, file fs.FileInfo, err error) {
-	options := *bbolt.DefaultOptions
-	options.Timeout = lockWait
-	options.FreelistType = bbolt.FreelistMapType
-	options.ReadOnly = readOnly
-	options.OpenFile = func(name string, flag int, mode fs.FileMode) (*os.File, error) {
-		f, err := os.OpenFile(name, flag, mode)
-		if err == nil && file == nil {
-			file, err = f.Stat()
-		}
-		return f, err
-	}
-	db, err = bbolt.Open(path, 0o600, &options)
-	var refused *fs.PathError
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, nil, fmt.Errorf("in use by another watcher%s; stop it, or set another store.path", lockHolder(path))
-	case errors.As(err, &refused): // the path stands before it already
-		return nil, nil, fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
-	case err != nil:
-		return nil, nil, fmt.Errorf("%w (%w)", errNoHead, err)
-	}
-	return db, file, nil
+	return errors.Join(s.countOutbox(), s.countKept())
 }
 
 func (s *Store) migrate(format int) error {
