@@ -45,6 +45,10 @@ func (s source) ask(ctx context.Context, c *call) (verdict, error) {
 	if err != nil {
 		return how, err
 	}
+	if c.what == "details" {
+		s.p.asked.Store(true)
+		s.p.world.polls.Add(1)
+	}
 	if err := outcome(how, c); err != nil {
 		onGrid(ctx)
 		return how, err
@@ -76,7 +80,7 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 	w := s.p.world
 	c := &call{process: s.p, what: "details", job: number}
 	onGrid(ctx)
-	asked := time.Now()
+	asked := time.Now().Add(time.Duration(s.p.watcher.starts) * time.Microsecond) // no two of a watcher's are the same
 	how, err := s.ask(ctx, c)
 	back := 0
 	if how == stale {

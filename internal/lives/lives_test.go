@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		root = dir
+		debug.SetGCPercent(400) // lives are short, and leave nothing
 		emptyStore = filepath.Join(dir, "empty.db")
 		st, err := store.Open(emptyStore, event.NewMinter(nil))
 		if err != nil {
@@ -73,7 +75,7 @@ func drawn(r *rand.Rand) knobs {
 		k.loseStore = 60
 	}
 	if k.exact() {
-		k.forget, k.age, k.recreate = some(10), some(10), some(4)
+		k.forget, k.age, k.recreate = some(5), some(5), some(2)
 	}
 	return k
 }
@@ -93,11 +95,11 @@ type ending struct {
 func (e *ending) bad() bool { return e.err != nil || len(e.findings) > 0 }
 
 // lived runs the life of a seed.
-func lived(t *testing.T, seed uint64, dir string, telling bool, edit func(*world)) (e ending) {
+func lived(t *testing.T, seed uint64, f *files, telling bool, edit func(*world)) (e ending) {
 	e.seed = seed
 	synctest.Test(t, func(*testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		w := newWorld(drawn(r), r, dir)
+		w := newWorld(drawn(r), r, f)
 		w.telling = telling
 		if edit != nil {
 			edit(w)
@@ -126,14 +128,15 @@ func (e *ending) String() string {
 	return text
 }
 
-func folder(t *testing.T) string {
+func folder(t *testing.T) *files {
 	t.Helper()
 	dir, err := os.MkdirTemp(root, "world")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
+	f := &files{dir: dir, left: map[string]*store.Store{}}
+	t.Cleanup(func() { f.close(); os.RemoveAll(dir) })
+	return f
 }
 
 // many runs lives until one is bad, or all have been lived, and gives the bad ones.
@@ -144,7 +147,7 @@ func many(t *testing.T, first, count int, edit func(*world), most int) (bad []en
 		for range runtime.GOMAXPROCS(0) {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
-				dir := folder(t)
+				f := folder(t)
 				for {
 					i := next.Add(1) - 1
 					mu.Lock()
@@ -153,7 +156,7 @@ func many(t *testing.T, first, count int, edit func(*world), most int) (bad []en
 					if i >= int64(count) || enough {
 						return
 					}
-					e := lived(t, uint64(int64(first)+i), dir, false, edit)
+					e := lived(t, uint64(int64(first)+i), f, false, edit)
 					told.Add(int64(e.events))
 					if e.bad() {
 						mu.Lock()
@@ -185,9 +188,9 @@ func TestLives(t *testing.T) {
 }
 
 func TestASeedRepeatsItsStory(t *testing.T) {
-	dir := folder(t)
+	f := folder(t)
 	for seed := range uint64(40) {
-		first, second := lived(t, seed, dir, true, nil), lived(t, seed, dir, true, nil)
+		first, second := lived(t, seed, f, true, nil), lived(t, seed, f, true, nil)
 		if first.story != second.story {
 			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))
 		}

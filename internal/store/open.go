@@ -49,12 +49,16 @@ func Open(path string, mint *event.Minter) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
+	s := newOn(db, mint)
 	if err := errors.Join(s.migrate(format), s.countOutbox(), s.countKept()); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
+}
+
+func newOn(db *bbolt.DB, mint *event.Minter) *Store {
+	return &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
 }
 
 func openFile(path string, readOnly bool) (*bbolt.DB, error) {
