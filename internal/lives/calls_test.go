@@ -148,6 +148,9 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	switch {
 	case at.End && what != "Publish":
 		return nil
+	case p.world.small != nil && what != "Publish":
+		p.learns("%s of %s", what, p.world.streamText())
+		return nil
 	case at.End:
 		what = "published"
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,10 @@ type process struct {
 	broke atomic.Bool // a transaction has failed in this tick
 	asked atomic.Bool // about a job, in this tick
 
+	saw     int             // in the small world: the last observation, from 1
+	basis   string          // there: what it began from, or when it last was idle
+	learned strings.Builder // there: what it was told since; guarded by mu
+
 	mu    sync.Mutex
 	looks []*answer // given in this tick, of looks that have not ended
 }
@@ -71,6 +76,9 @@ func (w *world) start(x *watcher) {
 		p.conn.Cut()
 	}
 	x.process = p
+	if w.small != nil {
+		p.basis = "begins with\n" + content(st.Each)
+	}
 	p.settleCommitted()
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.Background())
@@ -138,7 +146,11 @@ func (p *process) run(ctx context.Context) {
 	defer close(p.ended)
 	silent := slog.New(slog.DiscardHandler)
 	k := &p.world.knobs
-	publisher := publish.New(publish.Config{Store: p.store, Broker: p.world.lies.broker(p.conn), Log: silent})
+	round := time.Minute
+	if p.world.small != nil {
+		round = 1000 * time.Hour
+	}
+	publisher := publish.New(publish.Config{Store: p.store, Broker: p.world.lies.broker(p.conn), Log: silent, Round: round})
 	c := poller.Config{
 		CommCell: "prod", Source: p.world.lies.source(source{p}), Store: p.store, Log: silent, Meter: meter{p},
 		Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
@@ -159,6 +171,12 @@ func (p *process) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		break
+	}
+	if p.world.small != nil {
+		c.Source, c.LostAfter = smallSource{source{p}}, 0
+		for !p.dead.Load() && p.store.Configure("prod", c.Jobs) != nil {
+		}
+		p.pollAgainAndAgain(ctx, poller.New(c).Poll)
 	}
 	for ctx.Err() == nil { // Run ends where it cannot configure its jobs; whoever runs the watcher starts it again
 		_ = poller.New(c).Run(ctx)
@@ -191,6 +209,9 @@ func (w *world) stop(p *process) {
 func (p *process) gather() {
 	if p.dead.Load() {
 		return
+	}
+	if p.world.lies.onCommit != nil {
+		p.world.lies.onCommit(p)
 	}
 	p.next, _ = p.world.gate.wait(context.Background(), &call{process: p, what: "store"})
 }

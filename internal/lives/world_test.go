@@ -39,6 +39,7 @@ type world struct {
 	watchers []*watcher
 	files    *files
 	lies     lies
+	small    *small // the small world that is explored, if it is one
 
 	back    int               // how old an old answer is
 	late    []stream.Outgoing // messages under way

@@ -32,3 +32,15 @@ func (s *Store) Survivor(mint *event.Minter) (*Store, error) {
 	next := newOn(s.db, mint)
 	return next, errors.Join(next.countOutbox(), next.countKept())
 }
+
+// Each shows all that the file holds. show may not keep what it is shown.
+func (s *Store) Each(show func(bucket, key, value []byte)) error {
+	return s.db.View(func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
+			return bucket.ForEach(func(key, value []byte) error {
+				show(name, key, value)
+				return nil
+			})
+		})
+	})
+}
