@@ -3,11 +3,11 @@ tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
 BENCHFLAGS ?=
 
-.PHONY: help build test bench soak setup chromium fmt vet lint vuln tidy race
+.PHONY: help build test bench soak lives explore setup chromium fmt vet lint vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/watcher
 	go build -o bin/watcher ./cmd/watcher
@@ -57,6 +57,12 @@ race: ## run all tests under the race detector; TESTFLAGS are passed on
 
 soak: ## have 20,000 jobs begin, end and be forgotten in ten minutes, and judge what was told and what it took
 	JOBWATCH_SOAK=10m go test -count 1 -timeout 30m -run '^TestSoak$$' -v ./cmd/watcher
+
+lives: ## simulate 100,000 whole lives with crashes and a broker that fails, and judge what was told
+	JOBWATCH_LIVES=100000 go test -count 1 -timeout 12h -run '^TestLives$$' -v ./internal/lives
+
+explore: ## explore a small world whole: every order of steps, with at most two faults
+	JOBWATCH_EXPLORE=whole go test -count 1 -timeout 24h -run '^TestSmallWorld$$' -v ./internal/lives
 
 bench: ## run all benchmarks, one after the other; BENCHFLAGS are passed on
 	go test -p 1 -timeout 1h -run '^$$' -bench . $(BENCHFLAGS) ./...

@@ -149,7 +149,7 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	case at.End && what != "Publish":
 		return nil
 	case p.world.small != nil && what != "Publish":
-		p.learns("%s of %s", what, p.world.streamText())
+		p.reads(what)
 		return nil
 	case at.End:
 		what = "published"

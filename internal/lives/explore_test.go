@@ -65,19 +65,89 @@ func (s smallSource) JobDetails(ctx context.Context, number int64) (job.Observat
 	f := w.truth(n)
 	w.serve.jobs[number-1] = []facts{f}
 	at := w.began.Add(time.Duration(n) * time.Second)
-	s.p.learns("sees %d", n)
 	s.p.saw = n + 1
+	s.p.looksAt(n)
 	a := &answer{job: number, facts: f, asked: at, answered: at.Add(500 * time.Millisecond)}
 	s.p.given(a)
 	return job.Observation{Snapshot: f.snapshot(number), Asked: a.asked, Answered: a.answered}, nil
 }
 
-// learns notes what a process was told: with what it began from, that is all that it can go by.
-func (p *process) learns(format string, values ...any) {
-	if p.world.small != nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		fmt.Fprintf(&p.learned, format+"\n", values...)
+// mind is what a process of the small world remembers beside its store and what waits at the gate: what its two loops
+// have read since they were last at rest. The poller is at rest when it asks, the publisher when it publishes.
+type mind struct {
+	mu                sync.Mutex
+	poller, publisher strings.Builder // guarded by mu
+	committed         bool            // a transaction has ended since the poller's part was written
+}
+
+var theJob = job.ID{CommCell: "prod", Number: 1}
+
+// knows gives what the store says of the job now.
+func (p *process) knows() string {
+	known, err := p.store.Recall(theJob)
+	if err != nil {
+		panic(err)
+	}
+	sent, err := p.store.Sent(theJob)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf("%v %+v\n", known, sent)
+}
+
+// looksAt notes that the poller has got an answer.
+func (p *process) looksAt(n int) {
+	p.mind.mu.Lock()
+	defer p.mind.mu.Unlock()
+	fmt.Fprintf(&p.mind.poller, "sees %d, knowing %s", n, p.knows())
+}
+
+// reads notes that the publisher reads the stream, and what it knows then.
+func (p *process) reads(what string) {
+	p.mind.mu.Lock()
+	defer p.mind.mu.Unlock()
+	fmt.Fprintf(&p.mind.publisher, "%s of %s, knowing %s", what, p.world.streamText(), p.knows())
+}
+
+// wakes notes that a call goes on.
+func (p *process) wakes(c *call, how verdict) {
+	p.mind.mu.Lock()
+	defer p.mind.mu.Unlock()
+	switch c.what {
+	case "Publish":
+		p.mind.publisher.Reset()
+	case "details":
+		p.mind.poller.Reset()
+		return
+	case "store":
+		p.mind.committed = true
+	}
+	fmt.Fprintf(&p.mind.publisher, "%s %s, %d\n", c.what, c.message.ID, how)
+}
+
+// rests notes which loops are at rest.
+func (p *process) rests(calls []*call) {
+	p.mind.mu.Lock()
+	defer p.mind.mu.Unlock()
+	if p.mind.committed && p.mind.poller.Len() > 0 { // what it has committed was refused, or it waits for its turn
+		p.mind.poller.WriteString("knowing " + p.knows())
+	}
+	p.mind.committed = false
+	publishing := false
+	for _, c := range calls {
+		switch {
+		case c.process != p:
+		case c.what == "details":
+			p.mind.poller.Reset()
+		case c.what == "Publish":
+			p.mind.publisher.Reset()
+			publishing = true
+		default:
+			publishing = true
+		}
+	}
+	if !publishing {
+		p.mind.publisher.Reset()
 	}
 }
 
@@ -128,11 +198,10 @@ func (w *world) smallOptions() (all []option) {
 func (w *world) smallStep(o option) {
 	switch o.do {
 	case release:
-		o.call.process.learns("%s goes on", o.call.what)
 		if o.how != goes {
 			w.small.faults--
-			o.call.process.learns("%d", o.how)
 		}
+		o.call.process.wakes(o.call, o.how)
 		w.release(o.call, o.how)
 	case crash:
 		w.small.faults--
@@ -140,8 +209,16 @@ func (w *world) smallStep(o option) {
 		w.stop(o.watcher.process)
 	case forget:
 		w.small.faults--
-		w.say("   the stream forgets its last one")
+		w.say("   the stream forgets its last one, and both watchers connect anew")
+		held := w.stream.Messages()
+		w.forgotten = append(w.forgotten, held[len(held)-1])
 		w.stream.Forget(1)
+		for _, x := range w.watchers {
+			if x.process != nil {
+				x.process.conn.Cut()
+				x.process.conn.Restore()
+			}
+		}
 	default:
 		w.take(o)
 	}
@@ -159,6 +236,11 @@ func (w *world) settles() {
 			w.stop(p)
 		}
 	}
+	for _, x := range w.watchers {
+		if x.process != nil {
+			x.process.rests(w.gate.calls())
+		}
+	}
 }
 
 var (
@@ -170,26 +252,22 @@ var (
 func (w *world) state() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d observed, %d faults left\n%s\n", w.small.observed, w.small.faults, w.streamText())
+	for _, m := range w.forgotten {
+		fmt.Fprintf(&text, "forgotten %s\n", m.ID)
+	}
 	calls := w.gate.calls()
 	for _, x := range w.watchers {
-		waits := 0
 		for _, c := range calls {
 			if c.process.watcher == x {
 				fmt.Fprintf(&text, "%s %s %s %d\n", x.name, c.what, c.message.ID, c.message.ExpectLast)
-				waits++
 			}
 		}
 		p := x.process
-		switch {
-		case p == nil:
+		if p == nil {
 			fmt.Fprintf(&text, "%s is down\n%s", x.name, content(x.left.Each))
-		case waits == 1 && calls[0].what != "" && w.idle(calls, p):
-			p.basis = fmt.Sprintf("has seen %d\n%s", p.saw, content(p.store.Each))
-			p.learned.Reset()
-			fallthrough
-		default:
-			text.WriteString(p.basis + p.learned.String())
+			continue
 		}
+		fmt.Fprintf(&text, "has seen %d\n%s%s%s", p.saw, content(p.store.Each), p.mind.poller.String(), p.mind.publisher.String())
 	}
 	names := map[string]string{}
 	return identity.ReplaceAllStringFunc(text.String(), func(id string) string {
@@ -198,16 +276,6 @@ func (w *world) state() string {
 		}
 		return names[id]
 	})
-}
-
-// idle says whether a process only waits for an observation: it then remembers nothing that is not in its store.
-func (w *world) idle(calls []*call, p *process) bool {
-	for _, c := range calls {
-		if c.process == p && c.what != "details" {
-			return false
-		}
-	}
-	return true
 }
 
 func content(each func(func(bucket, key, value []byte)) error) string {
@@ -289,6 +357,9 @@ func (e *explorer) walk(t *testing.T, f *files, way []uint8, telling bool) (find
 			w.start(x)
 		}
 		w.settles()
+		for _, x := range w.watchers {
+			w.empties(x, 0)
+		}
 		ended := w.follow(e, way)
 		if ended {
 			e.mu.Lock()
@@ -364,7 +435,7 @@ func (w *world) empties(x *watcher, observations int) {
 }
 
 func TestSmallWorld(t *testing.T) {
-	e := &explorer{faults: 1, limit: setting("JOBWATCH_STATES", 3000), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, open: [][]uint8{{}}}
+	e := &explorer{faults: 1, limit: setting("JOBWATCH_STATES", 1000), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, open: [][]uint8{{}}}
 	if os.Getenv("JOBWATCH_EXPLORE") == "whole" {
 		e.faults, e.limit = setting("JOBWATCH_FAULTS", 2), 0
 	}
@@ -395,10 +466,10 @@ func (e *explorer) run(t *testing.T, f *files) {
 			time.Sleep(time.Millisecond)
 			continue
 		}
-		findings, story := e.walk(t, f, way, false)
+		findings, _ := e.walk(t, f, way, false)
 		e.arrived()
 		if len(findings) > 0 {
-			_, story = (&explorer{faults: e.faults, seed: e.seed, seen: map[uint64]struct{}{}}).walk(t, f, way, true)
+			_, story := (&explorer{faults: e.faults, seed: e.seed, seen: map[uint64]struct{}{}}).walk(t, f, way, true)
 			e.mu.Lock()
 			e.found = append(e.found, fmt.Sprintf("%v\n%s", findings, story))
 			e.mu.Unlock()

@@ -89,6 +89,31 @@ func (w *world) record() []stream.Message {
 			record = append(record, m)
 		}
 	}
+	if !w.exact() {
+		for _, m := range w.forgotten {
+			record = missed(record, m)
+		}
+	}
+	return record
+}
+
+// missed puts a message that the stream has forgotten in its place, where nobody has told it again or anything in its
+// stead: of two watchers the one that has it may find that the other has spoken. The gap in sequence says so.
+func missed(record []stream.Message, m stream.Message) []stream.Message {
+	gone, err := read(m)
+	if err != nil {
+		return record
+	}
+	for i, m2 := range record {
+		e, err := read(m2)
+		switch {
+		case err != nil, e.job != gone.job, e.sequence < gone.sequence:
+			continue
+		case e.sequence == gone.sequence:
+			return record
+		}
+		return slices.Insert(record, i, m)
+	}
 	return record
 }
 

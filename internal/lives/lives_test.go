@@ -180,16 +180,24 @@ func TestLives(t *testing.T) {
 		return
 	}
 	began := time.Now()
-	bad, lives, events := many(t, setting("JOBWATCH_FIRST", 1), setting("JOBWATCH_LIVES", 300), nil, 5)
-	for _, e := range bad {
-		t.Errorf("%s\n  its story: JOBWATCH_SEED=%d go test ./internal/lives -run TestLives -v", e.String(), e.seed)
+	first, count := setting("JOBWATCH_FIRST", 1), setting("JOBWATCH_LIVES", 100)
+	var lives, events int64
+	for from := first; from < first+count && !t.Failed(); from += chunk {
+		bad, lived, told := many(t, from, min(chunk, first+count-from), nil, 5)
+		for _, e := range bad {
+			t.Errorf("%s\n  its story: JOBWATCH_SEED=%d go test ./internal/lives -run 'TestLives$' -v", e.String(), e.seed)
+		}
+		lives, events = lives+lived, events+told
+		t.Logf("seeds %d to %d: %d lives, %d events, %.0f lives a minute",
+			first, int64(first)+lives-1, lives, events, float64(lives)/time.Since(began).Minutes())
 	}
-	t.Logf("%d lives, %d events, %.0f lives a minute", lives, events, float64(lives)/time.Since(began).Minutes())
 }
+
+const chunk = 2000 // lives, after which it is said how far we are
 
 func TestASeedRepeatsItsStory(t *testing.T) {
 	f := folder(t)
-	for seed := range uint64(40) {
+	for seed := range uint64(15) {
 		first, second := lived(t, seed, f, true, nil), lived(t, seed, f, true, nil)
 		if first.story != second.story {
 			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))

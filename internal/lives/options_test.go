@@ -249,6 +249,7 @@ func (w *world) loses(how action) {
 	case how == forget:
 		n = min(n, len(held))
 		w.say("   the stream forgets its last %d", n)
+		w.forgotten = append(w.forgotten, held[len(held)-n:]...)
 		w.stream.Forget(n)
 	default:
 		n = min(n, len(held))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,9 +49,8 @@ type process struct {
 	broke atomic.Bool // a transaction has failed in this tick
 	asked atomic.Bool // about a job, in this tick
 
-	saw     int             // in the small world: the last observation, from 1
-	basis   string          // there: what it began from, or when it last was idle
-	learned strings.Builder // there: what it was told since; guarded by mu
+	saw  int  // in the small world: the last observation, from 1
+	mind mind // there
 
 	mu    sync.Mutex
 	looks []*answer // given in this tick, of looks that have not ended
@@ -76,9 +74,6 @@ func (w *world) start(x *watcher) {
 		p.conn.Cut()
 	}
 	x.process = p
-	if w.small != nil {
-		p.basis = "begins with\n" + content(st.Each)
-	}
 	p.settleCommitted()
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.Background())

@@ -41,15 +41,16 @@ type world struct {
 	lies     lies
 	small    *small // the small world that is explored, if it is one
 
-	back    int               // how old an old answer is
-	late    []stream.Outgoing // messages under way
-	aged    []stream.Message  // that the stream has let go of
-	unheard map[string]bool   // of these, events whose acknowledgement had not come: they may be told again
-	polls   atomic.Int64      // questions about a job, and ticks without one
-	ticks   atomic.Int64
-	last    time.Time // an answer was given
-	healed  bool
-	steps   int
+	back      int               // how old an old answer is
+	late      []stream.Outgoing // messages under way
+	aged      []stream.Message  // that the stream has let go of
+	forgotten []stream.Message  // by the stream
+	unheard   map[string]bool   // of these, events whose acknowledgement had not come: they may be told again
+	polls     atomic.Int64      // questions about a job, and ticks without one
+	ticks     atomic.Int64
+	last      time.Time // an answer was given
+	healed    bool
+	steps     int
 
 	telling bool
 	began   time.Time
