@@ -36,6 +36,7 @@ var floors = map[string]int{
 	"cmd/watcher":        6,
 
 	"internal/event/eventtest":    1, // helps tests
+	"internal/stream/brokertest":  2, // helps tests
 	"internal/stream/modelbroker": 2, // helps tests
 	"contract":                    2, // tests alone
 	"examples/subscribe":          0, // another program's

@@ -218,7 +218,7 @@ type patient struct {
 
 	said  log
 	end   func()
-	stops []time.Time
+	stops []doubt
 	heard int // of what it said, before it was last started
 }
 
@@ -295,7 +295,7 @@ func (p *patient) start() {
 // stop notes when nothing is asked any more: until then a request may be sent whose answer is not waited for.
 func (p *patient) stop() {
 	p.end()
-	p.stops = append(p.stops, time.Now())
+	p.stops = append(p.stops, killedAt(time.Now()))
 }
 
 // restartIfRefused is what an administrator does once the password is right again: the watcher would wait for a

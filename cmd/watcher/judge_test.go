@@ -76,6 +76,9 @@ type view struct {
 	machines                          map[string]string
 	attempt                           int64
 
+	stateBefore string
+	failing     bool // failure.state was told of the state
+
 	last sim.Served // the answer that was told last
 }
 
@@ -105,60 +108,71 @@ func readings(a sim.Served) []sim.Served {
 	return []sim.Served{whole, a}
 }
 
-// due gives the changes that an answer owes against a view, and the view after them.
-func (v view) due(a sim.Served) (changes []string, after view) {
+// due gives the changes that an answer owes against a view, and the views after none of them, the first, the second…
+func (v view) due(a sim.Served) (changes []string, after []view) {
 	v.last = a
-	tell := func(kind, machine, from, to string) { changes = append(changes, change(kind, machine, from, to)) }
+	after = []view{v}
+	tell := func(kind, machine, from, to string) {
+		changes = append(changes, change(kind, machine, from, to))
+		after = append(after, v)
+	}
 	if a.State != "" && a.State != v.state {
-		tell("state", "", v.state, a.State)
+		v.state, v.stateBefore, v.failing = a.State, v.state, false
 		if a.Reason == "" && a.Code == "" {
 			v.reason, v.code = "", ""
 		}
+		tell("state", "", v.stateBefore, a.State)
 	}
-	if a.Phase != "" && a.Phase != v.phase {
-		tell("phase", "", v.phase, a.Phase)
+	if before := v.phase; a.Phase != "" && a.Phase != before {
 		v.phase = a.Phase
+		tell("phase", "", before, a.Phase)
 	}
-	if a.State != "" && a.State != v.state {
-		if regexp.MustCompile(`^(Failed|Killed|Committed|Completed w/ one or more errors)`).MatchString(a.State) {
-			tell("failure.state", "", v.state, a.State)
-		}
-		v.state = a.State
+	if isFailing.MatchString(a.State) && !v.failing {
+		v.failing = true
+		tell("failure.state", "", v.stateBefore, a.State)
 	}
 	again := a.Attempt > v.attempt // what it counts is for the next look
 	if n := regexp.MustCompile(`\d+`).FindAllString(a.Failures, 2); len(n) == 2 && !again {
 		folders, _ := strconv.Atoi(n[0])
 		files, _ := strconv.Atoi(n[1])
-		if folders > v.folders || files > v.files {
-			tell("failure.items", "", v.items, a.Failures)
+		if before := v.items; folders > v.folders || files > v.files {
 			v.items, v.folders, v.files = a.Failures, max(folders, v.folders), max(files, v.files)
+			tell("failure.items", "", before, a.Failures)
 		}
 	}
-	v.machines = maps.Clone(v.machines)
-	before := len(changes)
+	machines := len(changes)
 	for _, name := range slices.Sorted(maps.Keys(a.VMs)) {
-		if a.VMs[name] != v.machines[name] && !again {
-			tell("failure.vm", name, v.machines[name], a.VMs[name])
-			if v.machines == nil {
-				v.machines = map[string]string{}
-			}
-			v.machines[name] = a.VMs[name]
+		if before := v.machines[name]; a.VMs[name] != before && !again {
+			v = v.lose(name, a.VMs[name])
+			tell("failure.vm", name, before, a.VMs[name])
 		}
 	}
-	slices.Sort(changes[before:])
-	if a.Reason != "" && !a.Finished && !v.sameReason(a) {
-		tell("failure.reason", "", v.reason, a.Reason)
+	slices.Sort(changes[machines:])
+	if before := v.reason; a.Reason != "" && !a.Finished && !v.sameReason(a) {
 		v.reason, v.code = a.Reason, a.Code
+		tell("failure.reason", "", before, a.Reason)
 	}
 	if again {
 		from := ""
 		if v.attempt > 0 {
 			from = fmt.Sprint(v.attempt)
 		}
-		tell("watch", "", from, fmt.Sprint(a.Attempt))
 		v.attempt, v.items, v.folders, v.files, v.machines = a.Attempt, "", 0, 0, nil
+		tell("watch", "", from, fmt.Sprint(a.Attempt))
 	}
-	return changes, v
+	return changes, after
+}
+
+var isFailing = regexp.MustCompile(`^(Failed|Killed|Committed|Completed w/ one or more errors)`)
+
+// lose is the view once a machine's failure is told, too.
+func (v view) lose(machine, reason string) view {
+	v.machines = maps.Clone(v.machines)
+	if v.machines == nil {
+		v.machines = map[string]string{}
+	}
+	v.machines[machine] = reason
+	return v
 }
 
 func (v view) sameReason(a sim.Served) bool {
@@ -185,7 +199,7 @@ func (s *seen) tooOld(v view) bool {
 	return s.Old && s.old < agreeing && s.Updated.Unix() < v.last.Updated.Unix()
 }
 
-func observations(record []sim.Served, kills []time.Time) map[int64][]seen {
+func observations(record []sim.Served, doubts []doubt) map[int64][]seen {
 	byJob := map[int64][]sim.Served{}
 	for _, a := range record {
 		byJob[a.JobID] = append(byJob[a.JobID], a)
@@ -201,7 +215,7 @@ func observations(record []sim.Served, kills []time.Time) map[int64][]seen {
 			case a.Old:
 				old++
 			}
-			lived := i == len(answers)-1 || !killBetween(kills, a.Asked, answers[i+1].Asked)
+			lived := i == len(answers)-1 || !inDoubt(doubts, a.Asked, answers[i+1].Asked)
 			if a.Whole || a.Old {
 				jobs[id] = append(jobs[id], seen{a, a.Whole && lived && a.Served.Sub(a.Asked) < patience, old})
 			}
@@ -213,8 +227,13 @@ func observations(record []sim.Served, kills []time.Time) map[int64][]seen {
 // patience is what any watcher here has for an answer.
 const patience = time.Second
 
-func killBetween(kills []time.Time, from, to time.Time) bool {
-	return slices.ContainsFunc(kills, func(k time.Time) bool { return k.After(from) && k.Before(to) })
+// doubt is a time in which an answer may come to nothing.
+type doubt struct{ from, to time.Time }
+
+func killedAt(at time.Time) doubt { return doubt{at, at} }
+
+func inDoubt(doubts []doubt, from, to time.Time) bool {
+	return slices.ContainsFunc(doubts, func(d doubt) bool { return d.to.After(from) && d.from.Before(to) })
 }
 
 // match says whether the events are exactly those that the answers owe, in order, each uncertain
@@ -230,7 +249,7 @@ func match(v view, answers []seen, events []string) bool {
 	for _, before := range v.before(a.Served) {
 		for _, reading := range readings(a.Served) {
 			owed, after := before.due(reading)
-			if len(owed) <= len(events) && slices.Equal(owed, events[:len(owed)]) && match(after, answers[1:], events[len(owed):]) {
+			if len(owed) <= len(events) && slices.Equal(owed, events[:len(owed)]) && match(after[len(owed)], answers[1:], events[len(owed):]) {
 				return true
 			}
 			silent = silent && len(owed) == 0
@@ -255,7 +274,7 @@ func (v verdict) String() string {
 		v.events, v.lost, v.doubled, v.disordered, v.madeUp, v.gaps, v.example)
 }
 
-func judge(t *testing.T, record []sim.Served, kills []time.Time, stream []told) verdict {
+func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told) verdict {
 	t.Helper()
 	v := verdict{events: len(stream)}
 	byJob := map[int64][]told{}
@@ -267,7 +286,7 @@ func judge(t *testing.T, record []sim.Served, kills []time.Time, stream []told) 
 		ids[e.id] = true
 		byJob[e.job] = append(byJob[e.job], e)
 	}
-	jobs := observations(record, kills)
+	jobs := observations(record, doubts)
 	for id, events := range byJob {
 		v.job(id, jobs[id], events)
 	}
@@ -309,7 +328,7 @@ func (v *verdict) classify(id int64, answers []seen, events []string) {
 			continue
 		}
 		changes, after := all.before(a.Served)[0].due(readings(a.Served)[0])
-		owed, all = append(owed, changes...), after
+		owed, all = append(owed, changes...), after[len(changes)]
 	}
 	missing := map[string]int{}
 	for _, o := range owed {

@@ -14,7 +14,9 @@ import (
 // that the kill test kills; and the bare client beside which the benchmarks measure it.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
+		"broker": serveNATS,
 		"watcher": func() {
+			armed()
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

@@ -1,99 +1,107 @@
 package main
 
 import (
-	"io"
-	"net"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/toxics"
+	"github.com/rs/zerolog"
 )
 
 // proxy stands between the watcher and NATS. While it swallows, what the watcher sends arrives, and
 // what NATS answers does not: acknowledgements get lost, of events that are in the stream.
 type proxy struct {
-	listener net.Listener
-	target   string
+	t      *testing.T
+	listen string
+	target string
 
-	mu         sync.Mutex
-	swallowing bool       // guarded by mu
-	open       []net.Conn // guarded by mu
+	mu   sync.Mutex
+	now  *toxiproxy.Proxy // guarded by mu
+	loss *loss            // of now; guarded by mu
 }
 
 func newProxy(t *testing.T, target string) *proxy {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{listener: listener, target: target}
-	t.Cleanup(func() { listener.Close(); p.cut() })
-	go p.accept()
+	p := &proxy{t: t, listen: freeAddress("127.0.0.1:0"), target: target}
+	p.cut()
+	t.Cleanup(p.close)
 	return p
 }
 
-func (p *proxy) address() string { return p.listener.Addr().String() }
+func (p *proxy) address() string { return p.listen }
 
-func (p *proxy) accept() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", p.target)
-		if err != nil {
-			client.Close()
-			continue
-		}
-		p.mu.Lock()
-		p.open = append(p.open, client, server)
-		p.mu.Unlock()
-		go copyAndClose(server, client)
-		go copyAndClose(&swallower{client, p}, server)
-	}
-}
-
-func copyAndClose(to io.WriteCloser, from net.Conn) {
-	_, _ = io.Copy(to, from)
-	to.Close()
-	from.Close()
-}
-
-// swallower is the way back to the watcher.
-type swallower struct {
-	net.Conn
-	proxy *proxy
-}
-
-func (s *swallower) Write(data []byte) (int, error) {
-	s.proxy.mu.Lock()
-	swallowing := s.proxy.swallowing
-	s.proxy.mu.Unlock()
-	if swallowing {
-		return len(data), nil
-	}
-	return s.Conn.Write(data)
-}
-
+// swallow begins at once, also on open connections.
 func (p *proxy) swallow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.swallowing = true
+	p.loss.on.Store(true)
 }
 
 // pass ends the swallowing. The connections that missed something are cut: their protocol is broken.
 func (p *proxy) pass() {
 	p.mu.Lock()
-	swallowed := p.swallowing
-	p.swallowing = false
+	swallowed := p.loss.on.Load()
 	p.mu.Unlock()
 	if swallowed {
 		p.cut()
 	}
 }
 
-func (p *proxy) cut() {
+// cut closes all connections. Those that are made from now on suffer from the toxics given, as toxiproxy's API has
+// them. A toxic is never added to an open connection: toxiproxy may wait for ever for one that is just closing.
+func (p *proxy) cut(toxic ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, conn := range p.open {
-		conn.Close()
+	p.stop()
+	p.now = toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "nats", p.listen, p.target)
+	for _, json := range append([]string{`{"type": "loss"}`}, toxic...) {
+		added, err := p.now.Toxics.AddToxicJson(strings.NewReader(json))
+		if err != nil {
+			p.t.Fatalf("%s: %v", json, err)
+		}
+		if l, ok := added.Toxic.(*loss); ok {
+			p.loss = l
+		}
 	}
-	p.open = nil
+	if err := p.now.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// close refuses all connections until the next cut.
+func (p *proxy) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stop()
+}
+
+func (p *proxy) stop() {
+	if p.now != nil {
+		p.now.Stop()
+	}
+}
+
+// loss is a toxic that drops what comes by while it is on.
+type loss struct{ on atomic.Bool }
+
+func init() { toxics.Register("loss", new(loss)) }
+
+// Pipe is toxiproxy's.
+func (l *loss) Pipe(stub *toxics.ToxicStub) {
+	for {
+		select {
+		case <-stub.Interrupt:
+			return
+		case chunk := <-stub.Input:
+			if chunk == nil {
+				stub.Close()
+				return
+			}
+			if !l.on.Load() {
+				stub.Output <- chunk
+			}
+		}
+	}
 }

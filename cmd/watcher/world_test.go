@@ -36,7 +36,7 @@ type world struct {
 
 	child *exec.Cmd
 	said  log
-	kills []time.Time
+	kills []doubt
 }
 
 func newWorld(t *testing.T, seed int64, play *sim.Sim, around ...func(http.Handler) http.Handler) *world {
@@ -108,8 +108,9 @@ func (w *world) stopNATS() {
 	}
 }
 
-func (w *world) start() {
+func (w *world) start(env ...string) {
 	w.child = exec.CommandContext(w.t.Context(), "watcher", "run", "-c", w.config)
+	w.child.Env = append(os.Environ(), env...)
 	w.child.Stderr = &w.said
 	if err := w.child.Start(); err != nil {
 		w.t.Fatal(err)
@@ -125,7 +126,7 @@ func (w *world) progress(more int) {
 func (w *world) kill() {
 	_ = w.child.Process.Kill()
 	_ = w.child.Wait()
-	w.kills = append(w.kills, time.Now())
+	w.kills = append(w.kills, killedAt(time.Now()))
 	w.proxy.cut()
 }
 
@@ -158,10 +159,19 @@ func (w *world) stop() {
 func (w *world) read() []told { return readStream(w.t, w.jetStream(), "JOBS", "") }
 
 // readStream reads all events of jobs. The prefix of their subjects ends in a dot, or is empty.
-func readStream(t *testing.T, js jetstream.JetStream, stream, prefix string) []told {
+func readStream(t *testing.T, js jetstream.JetStream, stream, prefix string) (all []told) {
+	eachMessage(t, js, stream, prefix+"jobs.>", func(m jetstream.Msg) {
+		subject := strings.TrimPrefix(m.Subject(), prefix)
+		eventtest.Valid(t, subject, m.Headers(), m.Data())
+		all = append(all, parseTold(t, subject, m.Headers().Get("Nats-Msg-Id"), m.Data()))
+	})
+	return all
+}
+
+func eachMessage(t *testing.T, js jetstream.JetStream, stream, filter string, show func(jetstream.Msg)) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{prefix + "jobs.>"}})
+	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,19 +179,16 @@ func readStream(t *testing.T, js jetstream.JetStream, stream, prefix string) []t
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []told
-	for uint64(len(all)) < info.NumPending {
-		batch, err := consumer.Fetch(500, jetstream.FetchMaxWait(time.Second))
+	for shown := uint64(0); shown < info.NumPending; {
+		batch, err := consumer.Fetch(int(min(500, info.NumPending-shown)), jetstream.FetchMaxWait(time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for m := range batch.Messages() {
-			subject := strings.TrimPrefix(m.Subject(), prefix)
-			eventtest.Valid(t, subject, m.Headers(), m.Data())
-			all = append(all, parseTold(t, subject, m.Headers().Get("Nats-Msg-Id"), m.Data()))
+			show(m)
+			shown++
 		}
 	}
-	return all
 }
 
 // until waits for a condition, and fails after a time that no healthy machine needs.

@@ -17,14 +17,14 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 	if j.once {
 		ask = p.askOnce
 	}
-	seen, err := ask(ctx, j.id.Number)
-	if err != nil {
-		return err // not an observation: no snapshot, no event
-	}
 	for {
-		known, err := p.Store.Recall(j.id)
+		known, err := p.Store.Recall(j.id) // first: if another watcher speaks meanwhile, the answer may be older than that
 		if err != nil {
 			return &storeError{err}
+		}
+		seen, err := ask(ctx, j.id.Number)
+		if err != nil {
+			return err // not an observation: no snapshot, no event
 		}
 		if !p.sight(j.id).newer(known, &seen) {
 			return errOlder

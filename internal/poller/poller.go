@@ -120,14 +120,30 @@ func New(c Config) *Poller {
 // Run polls at once, and then on schedule until ctx ends; meanwhile it looks at once at what LookNow
 // and the feed name.
 func (p *Poller) Run(ctx context.Context) error {
-	if err := p.Store.Configure(p.CommCell, p.Jobs); err != nil {
-		return err
-	}
+	p.configure(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.tickOnSchedule(ctx) })
 	group.Go(func() error { return p.lookWhenTold(ctx) })
 	group.Go(func() error { return p.followFeed(ctx) })
 	return group.Wait()
+}
+
+const storeRest = time.Second // before a store that could not be written is tried again
+
+// configure has the store know which jobs are configured. A disk that is full is waited for.
+func (p *Poller) configure(ctx context.Context) {
+	said := ""
+	for ctx.Err() == nil {
+		err := p.Store.Configure(p.CommCell, p.Jobs)
+		if err == nil {
+			return
+		}
+		if err.Error() != said {
+			said = err.Error()
+			p.Log.Error("not polled until the store can be written", "commcell", p.CommCell, "err", err)
+		}
+		_ = sleepUntil(ctx, time.Now().Add(storeRest))
+	}
 }
 
 // tickOnSchedule skips and counts a tick that falls due during a tick.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,6 +294,32 @@ func fold(t *testing.T, events ...event.Event) event.Fold {
 	return f
 }
 
+// An answer that was under way while another watcher spoke may be older than what that one told.
+func TestAnotherSpeaksDuringALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.script.is(71, state("Running"))
+		b.tells("prod/71 state:  → Running")
+		seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: "Suspended"}, Answered: time.Now()}
+		seen.Snapshot.Settle()
+		e, err := event.NewMinter(nil).Job(2, job.Change{Kind: job.KindState, From: "Running", To: "Suspended"}, seen, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.script.takes = 10 * time.Second
+		polled := make(chan struct{})
+		go func() { defer close(polled); b.poll() }()
+		time.Sleep(15 * time.Second) // the list has come, the job is asked for
+		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second) // it was Running
+		b.script.is(71, state("Suspended"))
+		<-polled
+		b.hasTold()
+	})
+}
+
 func TestOwedLook(t *testing.T) {
 	other := event.NewMinter(nil)
 	tellOther := func(t *testing.T, b *bench, to job.Text) {
@@ -414,5 +441,33 @@ func TestFailedButCommitted(t *testing.T) {
 		b.tells("prod/71 state: Waiting → Running") // once; what an old cache shows is none
 		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
 		b.tells()
+	})
+}
+
+// A watcher that is started while its disk is full polls once there is room.
+func TestStartsOnAFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Jobs = []int64{71} })
+		b.script.is(71, state("Running"))
+		full := time.Now().Add(10 * time.Second)
+		b.store.Fault = func(store.Point) error {
+			if time.Now().Before(full) {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.Run(ctx) }()
+		time.Sleep(9 * time.Second)
+		if got := b.script.requests(); len(got) > 0 {
+			t.Errorf("asked %v while nothing can be kept", got)
+		}
+		time.Sleep(5 * time.Second)
+		b.hasTold("prod/71 state:  → Running")
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"jobwatch/internal/job"
 )
 
-// ErrChanged says that what was told of the job has changed since it was recalled: recall and
+// ErrChanged says that what was told of the job has changed since it was recalled: recall, ask and
 // compare again.
 var ErrChanged = errors.New("what was told of the job has changed meanwhile")
 
