@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,7 +38,11 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.settleAll(ctx, r.folds); err != nil {
+	err = p.settleAll(ctx, r.folds, lost)
+	if errors.Is(err, errForgot) {
+		return errors.Join(err, p.distrust(info))
+	}
+	if err != nil {
 		return err
 	}
 	if lost {
@@ -53,6 +58,9 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	return p.Store.Prune()
 }
+
+// errForgot says that a job's last event in the stream is older than the last that was acknowledged.
+var errForgot = errors.New("the stream has lost what it acknowledged")
 
 // place is how far a stream goes, or was read.
 type place struct {
@@ -120,12 +128,18 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 }
 
 // settleAll settles many jobs at once, so that they share transactions.
-func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded) error {
+func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, lost bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
 	for id, f := range folds {
 		group.Go(func() error {
-			_, err := p.settle(ctx, id, f.Fold, f.whole)
+			_, found, err := p.meaningOf(id, f.Fold)
+			if err == nil && found == forgot && !lost {
+				return errForgot
+			}
+			if err == nil {
+				_, err = p.settle(ctx, id, f.Fold, f.whole)
+			}
 			return err
 		})
 	}

@@ -49,6 +49,7 @@ type Publisher struct {
 	once     sync.Once
 	claims   claims
 	refused  refusals
+	places   places
 }
 
 // Counts are what metrics show.

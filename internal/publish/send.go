@@ -98,7 +98,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, next store.Unsent) erro
 	if err != nil {
 		return err
 	}
-	sequence, err := p.Broker.Publish(ctx, stream.Outgoing{
+	sequence, err := p.publish(ctx, stream.Outgoing{
 		Subject: subject, Filter: event.Filter(p.Prefix, id), ID: next.Event.ID, ExpectLast: next.Expect, Data: next.Row,
 	})
 	var refused *stream.RefusedError
