@@ -76,6 +76,9 @@ func drawn(r *rand.Rand) knobs {
 	}
 	if k.exact() {
 		k.forget, k.age, k.recreate = some(5), some(5), some(2)
+		if k.forget > 0 {
+			k.age = 0 // what was forgotten before the first message that is left cannot be told from what has aged
+		}
 	}
 	return k
 }
