@@ -1,7 +1,6 @@
 package lives
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -193,7 +192,7 @@ func (j *judge) job(number int64, events []telling) {
 	rest := events
 	for i, a := range answers {
 		var group []telling
-		for len(rest) > 0 && rest[0].at.Equal(a.answered.Truncate(time.Millisecond)) && (a.missing || rest[0].kind != "watch.lost") {
+		for len(rest) > 0 && rest[0].at.Equal(a.answered.Truncate(time.Millisecond)) {
 			group, rest = append(group, rest[0]), rest[1:]
 		}
 		if a.missing {
@@ -289,20 +288,8 @@ func (w *world) answersAbout(number int64) (all []*answer) {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *answer) int {
-		return cmp.Or(a.answered.Compare(b.answered), compareBool(a.missing, b.missing))
-	})
+	slices.SortStableFunc(all, func(a, b *answer) int { return a.answered.Compare(b.answered) })
 	return all
 }
 
 func (t telling) String() string { return t.change.String() }
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		root = dir
-		debug.SetGCPercent(400) // lives are short, and leave nothing
+		debug.SetGCPercent(1000) // lives are short, and leave nothing
 		emptyStore = filepath.Join(dir, "empty.db")
 		st, err := store.Open(emptyStore, event.NewMinter(nil))
 		if err != nil {
@@ -60,10 +60,10 @@ func setting(name string, otherwise int) int {
 
 // drawn gives the knobs of a seed. Each trouble is in about half of the lives.
 func drawn(r *rand.Rand) knobs {
-	k := knobs{watchers: 1 + r.IntN(2), jobs: 1 + r.IntN(3), polls: 100, concurrency: 1}
+	k := knobs{watchers: 1 + r.IntN(3)/2, jobs: 1 + r.IntN(2), polls: 100, concurrency: 1}
 	k.discover, k.replicated = r.IntN(2) == 0, r.IntN(2) == 0
 	some := func(most int) int { return max(0, r.IntN(2*most)-most) }
-	k.move = 10 + r.IntN(40)
+	k.move = 4 + r.IntN(20)
 	k.crash = 1 + some(6)
 	k.disk, k.cut, k.asks, k.later = some(10), some(10), some(40), some(300)
 	k.request, k.lostAck, k.lateMessage, k.occupied = some(60), some(300), some(60), some(60)
