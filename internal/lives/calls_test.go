@@ -82,24 +82,25 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 	onGrid(ctx)
 	asked := time.Now().Add(time.Duration(s.p.watcher.starts) * time.Microsecond) // no two of a watcher's are the same
 	how, err := s.ask(ctx, c)
+	if err != nil && how == unknown {
+		s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
+	}
+	if err != nil {
+		return job.Observation{}, err // nobody but who was just let go may look at the world
+	}
 	back := 0
 	if how == stale {
 		back = w.back
 	}
 	now, begun := w.serve.of(number, back)
-	if err == nil && !begun {
-		how, err = unknown, outcome(unknown, c)
+	if !begun {
+		s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
+		return job.Observation{}, outcome(unknown, c)
 	}
-	if err == nil && how == answersLater {
+	if how == answersLater {
 		if _, err := w.gate.wait(ctx, &call{process: s.p, what: "answer", job: number}); err != nil {
 			return job.Observation{}, err
 		}
-	}
-	if err != nil {
-		if how == unknown {
-			s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
-		}
-		return job.Observation{}, err
 	}
 	a := &answer{job: number, facts: now, asked: asked, answered: w.moment()}
 	s.p.given(a)

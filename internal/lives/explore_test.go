@@ -435,7 +435,7 @@ func (w *world) empties(x *watcher, observations int) {
 }
 
 func TestSmallWorld(t *testing.T) {
-	e := &explorer{faults: 1, limit: setting("JOBWATCH_STATES", 1000), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, open: [][]uint8{{}}}
+	e := &explorer{faults: 1, limit: setting("JOBWATCH_STATES", 400), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, open: [][]uint8{{}}}
 	if os.Getenv("JOBWATCH_EXPLORE") == "whole" {
 		e.faults, e.limit = setting("JOBWATCH_FAULTS", 2), 0
 	}

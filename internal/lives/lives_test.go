@@ -183,7 +183,7 @@ func TestLives(t *testing.T) {
 		return
 	}
 	began := time.Now()
-	first, count := setting("JOBWATCH_FIRST", 1), setting("JOBWATCH_LIVES", 100)
+	first, count := setting("JOBWATCH_FIRST", 1), setting("JOBWATCH_LIVES", 60)
 	var lives, events int64
 	for from := first; from < first+count && !t.Failed(); from += chunk {
 		bad, lived, told := many(t, from, min(chunk, first+count-from), nil, 5)
@@ -200,7 +200,7 @@ const chunk = 2000 // lives, after which it is said how far we are
 
 func TestASeedRepeatsItsStory(t *testing.T) {
 	f := folder(t)
-	for seed := range uint64(15) {
+	for seed := range uint64(8) {
 		first, second := lived(t, seed, f, true, nil), lived(t, seed, f, true, nil)
 		if first.story != second.story {
 			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))
