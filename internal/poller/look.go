@@ -87,7 +87,7 @@ func (p *Poller) compare(j trackedJob, s *sight, l *store.Look) (pace, error) {
 
 func (p *Poller) worthKeeping(l *store.Look) bool {
 	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
-		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l)
+		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l) || setBack(l)
 }
 
 // errOlder is an answer older than the last: a cache, or a server behind the others.

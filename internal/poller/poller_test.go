@@ -203,6 +203,21 @@ func TestOlderAnswersAreDropped(t *testing.T) {
 	})
 }
 
+func TestAClockSetBackUnderAnUnchangedJobIsBelievedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		noon := time.Now()
+		b.script.is(71, state("Running"), updated(noon))
+		b.tells("prod/71 state:  → Running")
+		b.script.is(71, state("Running"), updated(noon.Add(-time.Hour)))
+		b.tells()
+		b.tells()
+		b.tells()
+		b.script.is(71, state("Pending"), updated(noon.Add(-time.Minute)))
+		b.tells("prod/71 state: Running → Pending")
+	})
+}
+
 func TestSkippedTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
@@ -407,7 +422,10 @@ func TestDiskErrorEndsTheTick(t *testing.T) {
 func TestFailedButCommitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
-		b.script.is(71, state("Running"))
+		now := time.Now()
+		b.script.is(71, state("Waiting"), updated(now))
+		b.tells("prod/71 state:  → Waiting")
+		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
 		lost := errors.New("nobody heard of it")
 		b.store.Fault = func(p store.Point) error {
 			if p == store.AfterCommit {
@@ -419,7 +437,9 @@ func TestFailedButCommitted(t *testing.T) {
 			t.Fatalf("Poll says %v, want %v", err, lost)
 		}
 		b.store.Fault = nil
-		b.tells("prod/71 state:  → Running") // once, with the next look
+		b.script.is(71, state("Pending"), updated(now.Add(10*time.Second)))
+		b.tells("prod/71 state: Waiting → Running") // once; what an old cache shows is none
+		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
 		b.tells()
 	})
 }

@@ -108,9 +108,7 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	if asked.IsZero() {
 		asked, updated = known.Asked, known.Updated.Unix()
 	}
-	if known.Owed { // another watcher has told of an answer that may be newer than our last
-		updated = max(updated, known.Updated.Unix())
-	}
+	updated = max(updated, known.Updated.Unix()) // another watcher's answer, or one whose commit seemed to fail
 	clock := seen.Snapshot.Updated()
 	own := clock.Unix()
 	behind := !clock.IsZero() && own < updated
@@ -128,6 +126,12 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	}
 	s.older = 0
 	return true
+}
+
+// setBack says whether an answer that was believed is older than what the store goes by.
+func setBack(l *store.Look) bool {
+	own := l.Seen.Snapshot.Updated()
+	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
 }
 
 // before is when the last observation still known was asked for. After another watcher has spoken

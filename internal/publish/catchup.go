@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync/atomic"
 	"time"
@@ -45,7 +46,10 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	news, err := p.settleAll(ctx, r.folds)
+	news, err := p.settleAll(ctx, r.folds, lost)
+	if errors.Is(err, errForgot) {
+		return errors.Join(err, p.distrust(info))
+	}
 	if err != nil {
 		return err
 	}
@@ -66,6 +70,9 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	return p.Store.Prune()
 }
+
+// errForgot says that a job's last event in the stream is older than the last that was acknowledged.
+var errForgot = errors.New("the stream has lost what it acknowledged")
 
 // place is how far a stream goes, or was read.
 type place struct {
@@ -134,13 +141,19 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 
 // settleAll settles many jobs at once, so that they share transactions. news counts those of which the stream told more
 // than we knew.
-func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded) (news int, err error) {
+func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, lost bool) (news int, err error) {
 	var count atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
 	for id, f := range folds {
 		group.Go(func() error {
-			found, err := p.settle(ctx, id, f.Fold, f.whole)
+			_, found, err := p.meaningOf(id, f.Fold)
+			if err == nil && found == forgot && !lost {
+				return errForgot
+			}
+			if err == nil {
+				found, err = p.settle(ctx, id, f.Fold, f.whole)
+			}
 			if found == another {
 				count.Add(1)
 			}

@@ -53,8 +53,9 @@ type Publisher struct {
 	once     sync.Once
 	claims   claims
 	heard    heard
-	places   chan struct{} // one for each event in flight
+	slots    chan struct{} // one for each event in flight
 	refused  refusals
+	places   places
 	others   others
 	saidDeaf string
 	listened uint64 // what the stream holds behind this sequence was stored while we ran; set while nothing is in flight
@@ -86,7 +87,7 @@ func New(c Config) *Publisher {
 		c.Follows = func(string) bool { return true }
 	}
 	return &Publisher{
-		Config: c, caughtUp: make(chan struct{}), places: make(chan struct{}, c.InFlight),
+		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight),
 		refused: newRefusals(c.Log), others: newOthers(c.Log), listened: math.MaxUint64,
 	}
 }

@@ -137,19 +137,21 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) error {
 // publish publishes an event when there is a place in flight.
 func (p *Publisher) publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error) {
 	select {
-	case p.places <- struct{}{}:
+	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+	before := p.places.highest()
 	sequence, err = p.Broker.Publish(ctx, m)
-	<-p.places
+	<-p.slots
 	var refused *stream.RefusedError
 	if err != nil && !errors.As(err, &refused) {
 		p.refused.passed(err)
 	}
-	if err == nil {
-		crash.At(crash.AfterPublish)
-		p.Counts.Published.Add(1)
+	if err != nil {
+		return 0, err
 	}
-	return sequence, err
+	crash.At(crash.AfterPublish)
+	p.Counts.Published.Add(1)
+	return sequence, p.mind(ctx, m.ID, sequence, before)
 }

@@ -55,12 +55,16 @@ func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
+	s := newOn(db, mint)
 	if err := s.ready(format); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
+}
+
+func newOn(db *bbolt.DB, mint *event.Minter) *Store {
+	return &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
 }
 
 // ready brings the file to the newest format and counts what waits.
