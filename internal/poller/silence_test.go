@@ -1,6 +1,8 @@
 package poller
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,5 +52,22 @@ func TestAnEndThatLeavesSomethingToTellIsLookedAtAgain(t *testing.T) {
 		b.script.is(71, state("Failed"), attempt(2), failed)
 		b.tells("prod/71 state: Running → Failed", "prod/71 failure: Running → Failed", "prod/71 watch: 1 → 2")
 		b.tells("prod/71 failure:  → 0 Folders, 3 Files")
+	})
+}
+
+type never struct{}
+
+func (never) Next(time.Time) time.Time { return time.Time{} }
+
+// The 30th of February, say: a loop that waits for it would poll without a pause.
+func TestAScheduleThatNeverComesAgainIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Schedule = never{} })
+		b.script.takes = time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := b.Run(ctx); err == nil || !strings.Contains(err.Error(), "never comes again") {
+			t.Errorf("got %v after %d requests", err, len(b.script.requests()))
+		}
 	})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"jobwatch/internal/job"
 )
@@ -13,6 +14,7 @@ func TestALookUnderWayIsOutdatedByATakeOver(t *testing.T) {
 	f.see(t, of(71), "Running", "")
 	look := f.sight(t, observed(of(71), "Pending", ""))
 	other := toldByAnother(t, of(71), "Suspended")
+	other.Asked = at.Add(time.Minute)
 	must(t, f.TakeOver(of(71), other))
 	if err := f.Commit(look); !errors.Is(err, ErrChanged) {
 		t.Fatalf("got %v, want %v", err, ErrChanged)
