@@ -131,11 +131,7 @@ var lossRows = []struct {
 		"an older copy, which another watcher has filled up with other jobs",
 		func(w *world, x *watcher) {
 			w.forgets(func() { x.sees(71, "Running", "Backup"); x.publishes(w.broker()) })
-			y := w.watcher("b.db")
-			for number := int64(1); number < 10; number++ {
-				y.sees(number, "Running", "")
-			}
-			y.publishes(w.broker())
+			w.watcher("b.db").fills(9)
 		},
 		[]string{told, toldScan, toldBackup},
 	},
@@ -203,6 +199,43 @@ var lossRows = []struct {
 		},
 		[]string{toldBackup},
 	},
+	{
+		"nothing is kept, and another watcher has filled a new stream beyond what was read of the old one",
+		func(w *world, x *watcher) {
+			x.connects()
+			x.keepsNothing()
+			w.recreates()
+			y := w.watcher("b.db")
+			y.sees(71, "Pending", "Scan")
+			y.sees(71, "Suspended", "Scan")
+			y.publishes(w.broker())
+			y.fills(w.info().State.LastSeq + 9)
+		},
+		[]string{"1 state:  → Pending", "2 phase:  → Scan", "3 state: Pending → Suspended",
+			"4 state: Suspended → Killed", "5 failure: Suspended → Killed"},
+	},
+	{
+		"nothing is kept, and another watcher has spoken in an older copy",
+		func(w *world, x *watcher) {
+			x.keepsNothing()
+			w.forgets(func() { x.fills(19); x.connects() })
+			y := w.watcher("b.db")
+			y.publishes(w.broker())
+			y.catchesUp(71)
+			y.sees(71, "Pending", "Scan")
+			y.publishes(w.broker())
+		},
+		[]string{told, toldScan, "3 state: Running → Pending", "4 state: Pending → Killed", "5 failure: Pending → Killed"},
+	},
+}
+
+// fills has a watcher tell of so many other jobs.
+func (x *watcher) fills(jobs uint64) {
+	x.w.t.Helper()
+	for number := int64(1); number <= int64(jobs); number++ {
+		x.sees(number, "Running", "")
+	}
+	x.publishes(x.w.broker())
 }
 
 // keepsNothing is a start with keep_sent: 0, or on_new_stream: continue, where the one before has kept something.

@@ -342,3 +342,23 @@ func forgetMessages(t *testing.T, b *Broker, sequences ...uint64) {
 		}
 	}
 }
+
+// A message that is lost on its way to us ends the reading: behind it nothing may be taken for read.
+func TestAGapInWhatIsReadIsNoticed(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 3)
+	r, err := b.openReader(soon(t), Start{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	if m, err := r.next(); err != nil || m.Sequence != 1 {
+		t.Fatalf("got %d, %v", m.Sequence, err)
+	}
+	if _, err := r.msgs.Next(); err != nil { // the second one
+		t.Fatal(err)
+	}
+	if m, err := r.next(); err == nil {
+		t.Errorf("got %d, and nothing of the one before it", m.Sequence)
+	}
+}
