@@ -14,6 +14,9 @@ import (
 	"jobwatch/internal/stream"
 )
 
+// illegible is the reason of an event that cannot be read from the store, and so not be sent.
+const illegible = "illegible"
+
 // jobsPerPlace is how many jobs are at work for each event in flight: the others read what is due, or wait for the disk.
 const jobsPerPlace = 4
 
@@ -109,7 +112,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) error {
 	for _, row := range due.Rows {
 		m.Data = row.Event
 		if m.ID, m.Subject, failed = event.Address(p.Prefix, id, row.Event); failed != nil {
-			failed = p.Store.Illegible(id, failed)
+			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Illegible(id, failed).Error()}
 			break
 		}
 		if m.ExpectLast, failed = p.publish(ctx, m); failed != nil {

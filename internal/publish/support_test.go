@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
@@ -102,6 +105,26 @@ func (x *watcher) restart() {
 	x.w.t.Helper()
 	x.store.Close()
 	x.open()
+}
+
+// spoils overwrites a letter of the first unsent event in the file.
+func (x *watcher) spoils() {
+	x.w.t.Helper()
+	x.store.Close()
+	defer x.open()
+	db, err := bbolt.Open(x.path, 0o600, nil)
+	if err != nil {
+		x.w.t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		outbox := tx.Bucket([]byte("outbox"))
+		key, row := outbox.Cursor().First()
+		return outbox.Put(bytes.Clone(key), bytes.Replace(row, []byte(":"), []byte(" "), 1))
+	})
+	if err != nil {
+		x.w.t.Fatal(err)
+	}
 }
 
 // sees commits an observation, as the poller does.
