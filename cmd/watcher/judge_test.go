@@ -82,8 +82,8 @@ type view struct {
 	last sim.Served // the answer that was told last
 }
 
-// sameClock is how far the start of a job has to lie behind the last answer about the one that had its number, for
-// two clocks that count seconds to agree that it is another.
+// sameClock is how far the start of a job has to lie behind the last answer about the one that had its number, by the
+// CommServe's clock, for that to be beyond doubt where seconds are counted.
 const sameClock = 2 * time.Second
 
 // before gives what may have been told of the job that an answer is about: nothing, if it is another than before.
@@ -92,7 +92,7 @@ func (v view) before(a sim.Served) []view {
 	switch {
 	case v.last.Began.IsZero() || !a.Began.After(v.last.Began):
 		return []view{v}
-	case v.last.Finished && a.Began.Sub(v.last.Asked) > sameClock:
+	case v.last.Finished && a.Began.Sub(v.last.Updated) > sameClock:
 		return []view{{}}
 	}
 	return []view{{}, v}
@@ -399,8 +399,23 @@ func (v *verdict) classify(id int64, answers []seen, events []string) {
 		v.disordered++
 	}
 	if v.example == "" {
-		v.example = fmt.Sprintf("\njob %d told\n  %s\nowed by all answers\n  %s", id, strings.Join(events, "\n  "), strings.Join(owed, "\n  "))
+		v.example = fmt.Sprintf("\njob %d told\n  %s\nowed by all answers\n  %s\nanswers%s", id, strings.Join(events, "\n  "), strings.Join(owed, "\n  "), lines(answers))
 	}
+}
+
+// lines are a job's answers, those left out that are like the one before.
+func lines(answers []seen) string {
+	var b strings.Builder
+	last := ""
+	for _, a := range answers {
+		shows := fmt.Sprint(a.certain, a.Old, a.Began, a.State, a.Summary, a.Phase, a.Failures, a.Reason, a.VMs, a.Attempt)
+		if shows != last {
+			fmt.Fprintf(&b, "\n  asked %s, certain %v, old %v, began %s, of %s: %q (%q) %q %q %q %v, attempt %d", a.Asked.Format("05.000"), a.certain, a.Old,
+				a.Began.Format("05.000"), a.Updated.Format("05.000"), a.State, a.Summary, a.Phase, a.Failures, a.Reason, a.VMs, a.Attempt)
+		}
+		last = shows
+	}
+	return b.String()
 }
 
 func allEnded(record []sim.Served, jobs int) bool {

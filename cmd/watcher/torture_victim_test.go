@@ -99,7 +99,7 @@ func (v *victim) alive() bool {
 		if !found {
 			v.t.Fatalf("it ends of itself: %v\n%s", err, tail(v.said.String()))
 		}
-		v.doubts = append(v.doubts, killedAt(at))
+		v.doubts = append(v.doubts, doubt{at, time.Now()}) // other goroutines may have asked on for a moment
 		v.crashes[v.point]++
 		return false
 	default:
