@@ -80,8 +80,7 @@ func (p *Poller) compare(j trackedJob, s *sight, l *store.Look) (pace, error) {
 	pace, watch, err := p.keepPace(s, l)
 	l.Still = pace.still(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
-	ended := seen.Terminal && len(diff.Since(l.Told(), seen)) == 0
-	l.Finish, l.Leave = j.ends(ended)
+	l.Finish, l.Leave = j.ends(seen.Terminal, len(diff.Since(l.Told(), seen)) > 0)
 	return pace, err
 }
 

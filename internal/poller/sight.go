@@ -21,6 +21,8 @@ type sight struct {
 	olderClock int64  // the own time of the last older one, in Unix seconds
 	failure    string // the last failure that was logged
 
+	behindOther bool // those older ones are older than what another watcher has told
+
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
 	line    lineSight
 
@@ -116,9 +118,10 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 		s.older = 0
 		return true
 	}
-	if s.older > 0 && own < s.olderClock {
+	if s.older > 0 && (own < s.olderClock || known.Owed != s.behindOther) {
 		s.older = 0
 	}
+	s.behindOther = known.Owed
 	s.older++
 	s.olderClock = own
 	if s.older < olderInARow {
