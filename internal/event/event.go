@@ -89,13 +89,13 @@ func (e Event) JobID() (job.ID, error) {
 // Job reads the data of an event about a job.
 func (e Event) Job() (JobData, error) {
 	var data JobData
-	err := json.Unmarshal(e.Data, &data)
+	err := read(e.Data, &data)
 	return data, err
 }
 
 // CommCell reads the data of an event about a CommCell.
 func (e Event) CommCell() (CommCellData, error) {
 	var data CommCellData
-	err := json.Unmarshal(e.Data, &data)
+	err := read(e.Data, &data)
 	return data, err
 }

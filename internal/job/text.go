@@ -20,6 +20,10 @@ func (t Text) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads null as "".
 func (t *Text) UnmarshalJSON(data []byte) error {
+	if isPlain(data) {
+		*t = Text(data[1 : len(data)-1])
+		return nil
+	}
 	var text *string
 	if err := json.Unmarshal(data, &text); err != nil {
 		return err
@@ -29,6 +33,19 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 		*t = Text(*text)
 	}
 	return nil
+}
+
+// isPlain says whether the value is a string without anything that its quoting changes, as nearly all are.
+func isPlain(data []byte) bool {
+	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' {
+		return false
+	}
+	for _, c := range data[1 : len(data)-1] {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // WithoutNumbers leaves the digits out: "12 of 40 streams" counts on, and says the same.
