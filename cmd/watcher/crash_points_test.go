@@ -86,12 +86,29 @@ func newCrashWorld(t *testing.T) *crashWorld {
 	t.Logf("seed %d", seed)
 	w := new(crashWorld)
 	clock := func() time.Duration { return time.Duration(w.now.Load()) }
-	w.world = newWorld(t, seed, sim.New(sim.Config{Seed: seed, Jobs: crashJobs, Clock: clock}))
+	play := sim.New(sim.Config{Seed: seed, Jobs: crashJobs, Clock: clock})
+	for number := int64(1); number <= restless; number++ {
+		play.Add(sim.Job{ID: number, Steps: restlessSteps()})
+	}
+	w.world = newWorld(t, seed, play)
 	return w
 }
 
+// betweenStarts is how long the jobs live while no watcher does.
+const betweenStarts = 5 * time.Second
+
+// restless jobs show another phase at each start, so that each one has something to tell, whatever the seed.
+const restless = 4
+
+func restlessSteps() (steps []sim.Step) {
+	for n := range 20 {
+		steps = append(steps, sim.Step{At: time.Duration(n) * betweenStarts, State: "Running", Phase: fmt.Sprintf("Phase %d", n)})
+	}
+	return steps
+}
+
 func (w *crashWorld) start(env ...string) {
-	w.now.Add(int64(5 * time.Second))
+	w.now.Add(int64(betweenStarts))
 	w.world.start(env...)
 }
 
