@@ -196,7 +196,7 @@ func (j *judge) job(number int64, events []telling) {
 			group, rest = append(group, rest[0]), rest[1:]
 		}
 		if a.missing {
-			v = j.missed(v, answers[:i+1], group)
+			v = j.missed(v, answers[:i+1], missesAt(answers, a.answered), group)
 			continue
 		}
 		owed := v.due(&a.facts)
@@ -244,21 +244,30 @@ func (j *judge) unanswered(number int64, answers []*answer, rest []telling) {
 }
 
 // missed judges what is told at an answer that did not know the job: that it is lost; and, where another watcher had
-// spoken, what the newest snapshot held still differs in.
-func (j *judge) missed(v view, answers []*answer, group []telling) view {
-	last := answers[len(answers)-1]
+// spoken, what the newest snapshot held still differs in. row is how many such answers in a row it was.
+func (j *judge) missed(v view, answers []*answer, row int, group []telling) view {
 	for _, e := range group {
 		switch {
 		case e.kind == "watch.lost" && v.gone:
 			j.find(isDoubled, "job %d is told as lost twice", e.job)
-		case last.row < 3 && j.world.knobs.loseStore == 0: // an older file may hold an older row
-			j.find(isMadeUp, "job %d: %v, after %d answers without it", e.job, e.change, last.row)
+		case row < 3 && j.world.knobs.loseStore == 0: // an older file may hold an older row
+			j.find(isMadeUp, "job %d: %v, after %d answers without it", e.job, e.change, row)
 		case e.kind != "watch.lost" && !heldBy(answers, v, e.change):
 			j.find(isMadeUp, "job %d: no answer shows this: %v", e.job, e)
 		}
 		v = v.told(e.change, e.reason)
 	}
 	return v
+}
+
+// missesAt gives the longest row of answers without the job that ends at a time: two watchers may get one each.
+func missesAt(answers []*answer, at time.Time) (row int) {
+	for _, a := range answers {
+		if a.missing && a.answered.Equal(at) {
+			row = max(row, a.row)
+		}
+	}
+	return row
 }
 
 func heldBy(answers []*answer, v view, c change) bool {
