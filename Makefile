@@ -3,7 +3,7 @@ tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
 BENCHFLAGS ?=
 
-.PHONY: help build test bench soak torture setup chromium fmt vet lint vuln tidy race
+.PHONY: help build test bench soak torture lives explore setup chromium fmt vet lint vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -63,6 +63,12 @@ TORTURE ?= 1000
 torture: ## kill the watcher TORTURE times (or for so long) while all around it fails, judge, and write docs/torture.md
 	JOBWATCH_TORTURE=$(TORTURE) JOBWATCH_TORTURE_REPORT=$(CURDIR)/docs/torture.md \
 		go test -count 1 -timeout 5h -run '^TestTorture$$' -v ./cmd/watcher
+
+lives: ## simulate 100,000 whole lives with crashes and a broker that fails, and judge what was told
+	JOBWATCH_LIVES=100000 go test -count 1 -timeout 12h -run '^TestLives$$' -v ./internal/lives
+
+explore: ## explore a small world whole: every order of steps, with at most two faults
+	JOBWATCH_EXPLORE=whole go test -count 1 -timeout 24h -run '^TestSmallWorld$$' -v ./internal/lives
 
 bench: ## run all benchmarks, one after the other; BENCHFLAGS are passed on
 	go test -p 1 -timeout 1h -run '^$$' -bench . $(BENCHFLAGS) ./...

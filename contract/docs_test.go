@@ -158,7 +158,11 @@ func TestTokensOfTheDocs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		subject, err := e.Address("")
+		row, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, subject, err := event.Address("", s.JobID(), row)
 		if err != nil || subject != "jobs.prod.1248."+want+".phase.archive_index" || !strings.Contains(text, "`"+want+"`") {
 			t.Errorf("client %q: %s (%v), or not in the docs", client, subject, err)
 		}

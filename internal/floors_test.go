@@ -46,7 +46,7 @@ var floors = map[string]int{
 var mayImport = map[string][]string{
 	"github.com/goccy/go-yaml":           {"internal/config"},
 	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
-	"github.com/go-json-experiment/json": {"internal/commvault"},
+	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event"},
 	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store"},

@@ -14,7 +14,7 @@ var testName = regexp.MustCompile("`(Test\\w+)`")
 // TestDocsNameTestsThatExist: a promise whose test is gone is none.
 func TestDocsNameTestsThatExist(t *testing.T) {
 	there := testsThatExist(t)
-	for _, file := range []string{"../README.md", "../docs/source.md"} {
+	for _, file := range []string{"../README.md", "../docs/source.md", "../docs/promises.md"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -31,14 +31,16 @@ func TestDocsNameTestsThatExist(t *testing.T) {
 	}
 }
 
-func TestEachTrapHasATest(t *testing.T) {
-	table, err := os.ReadFile("../docs/source.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(table)) {
-		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| trap ") && !testName.MatchString(line) {
-			t.Errorf("no test: %s", line)
+func TestEachTrapAndSafeguardHasATest(t *testing.T) {
+	for file, head := range map[string]string{"../docs/source.md": "| trap ", "../docs/promises.md": "| safeguard "} {
+		table, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(table)) {
+			if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, head) && !testName.MatchString(line) {
+				t.Errorf("%s: no test: %s", file, line)
+			}
 		}
 	}
 }

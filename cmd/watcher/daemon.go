@@ -51,7 +51,7 @@ func (d *daemon) Run(ctx context.Context) error {
 		d.log.Warn(notice)
 	}
 	mint := event.NewMinter(severities(d.config.Severity))
-	st, err := store.Open(d.config.Store.Path, mint)
+	st, err := store.OpenCompacted(ctx, d.config.Store.Path, mint, d.log)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,9 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) erro
 	if err != nil {
 		return err
 	}
-	publisher := publish.New(publish.Config{Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log})
+	publisher := publish.New(publish.Config{
+		Store: st, Broker: broker, Prefix: d.config.NATS.SubjectPrefix, Log: d.log, Follows: cells.Follows,
+	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, cells.Pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })

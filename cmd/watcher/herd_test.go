@@ -29,10 +29,13 @@ type herd struct {
 // firstOfHerd has as many digits as the last of a herd.
 const firstOfHerd = 10_000_001
 
-func newHerd(b *testing.B, jobs int64) *herd {
+func newHerd(b *testing.B, jobs int64) *herd { return newHerdAt(b, jobs, "Backup") }
+
+// newHerdAt is a herd in a phase.
+func newHerdAt(b *testing.B, jobs int64, phase string) *herd {
 	play := sim.New(sim.Config{NoRecord: true})
 	play.Add(sim.Job{ID: firstOfHerd, Client: "fall.example.com", Steps: []sim.Step{
-		{State: "Running", Phase: "Backup"},
+		{State: "Running", Phase: phase},
 		{At: 1000 * time.Hour, State: "Completed"},
 	}})
 	list := simAnswer(b, play, http.MethodGet, "/Job?jobCategory=Active&jobFilter=", "")

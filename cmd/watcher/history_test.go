@@ -74,7 +74,7 @@ func TestHistory(t *testing.T) {
 	history("sim/71").fails(t, failed, "NATS is away")
 }
 
-// TestVerifyAgainstTheStream puts an older store beside the stream, and takes an event from that.
+// TestVerifyAgainstTheStream puts an older store beside the stream, and takes one event after the other from that.
 func TestVerifyAgainstTheStream(t *testing.T) {
 	w, change := followed(t)
 	older := filepath.Join(t.TempDir(), "older.db")
@@ -90,22 +90,36 @@ func TestVerifyAgainstTheStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify().succeeds(t, "ok: ", "stream: 5 events of 2 jobs; it tells more of 1 jobs than the store knows, which a watcher reads at its start\n")
-
-	held, err := w.jetStream().Stream(t.Context(), "JOBS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := held.GetLastMsgForSubject(t.Context(), "jobs.sim.71.fall.phase.scan")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := held.DeleteMsg(t.Context(), second.Sequence); err != nil {
-		t.Fatal(err)
-	}
+	takeEvent(t, w, "jobs.sim.71.fall.phase.scan")
 	found := verify()
 	found.fails(t, failed, "watcher.db: not as it should be, see above")
 	if !strings.Contains(found.out, "sim/71: event 1 is followed by 3 in the stream (at 5); ") || strings.Contains(found.out, "ok") {
 		t.Errorf("found is %q", found.out)
 	}
 	verify("-o", "json").fails(t, failed, "watcher.db: not as it should be")
+
+	takeEvent(t, w, "jobs.sim.71.fall.state.suspended")
+	found = verify()
+	found.fails(t, failed, "watcher.db: not as it should be, see above")
+	if !strings.Contains(found.out, "sim/71: the stream ends at event 1, and event 2 was acknowledged; restart the watcher") {
+		t.Errorf("found is %q", found.out)
+	}
+	takeEvent(t, w, "jobs.sim.71.fall.state.running") // as max_age does
+	verify().succeeds(t, "ok: ", "stream: 2 events of 1 jobs; it holds nothing more of 1 jobs that were told\n")
+}
+
+// takeEvent deletes the last message of a subject.
+func takeEvent(t *testing.T, w *world, subject string) {
+	t.Helper()
+	held, err := w.jetStream().Stream(t.Context(), "JOBS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := held.GetLastMsgForSubject(t.Context(), subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := held.DeleteMsg(t.Context(), m.Sequence); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -79,18 +80,29 @@ type surroundings struct {
 	*herd
 	url           string
 	config, store string
+	nats          *stream.Embedded
+	natsDir       string
 }
 
 func newSurroundings(b *testing.B, jobs int64, commCell string) surroundings {
-	s := surroundings{herd: newHerd(b, jobs)}
-	commServe := httptest.NewServer(s.herd)
+	herd := newHerd(b, jobs)
+	s := surround(b, herd, commCell)
+	s.herd = herd
+	return s
+}
+
+func surround(b *testing.B, handler http.Handler, commCell string) surroundings {
+	var s surroundings
+	commServe := httptest.NewServer(handler)
 	b.Cleanup(commServe.Close)
 	dir := b.TempDir()
-	nats, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: filepath.Join(dir, "nats")})
+	var err error
+	s.natsDir = filepath.Join(dir, "nats")
+	s.nats, err = stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: s.natsDir})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(nats.Close)
+	b.Cleanup(s.nats.Close)
 	s.url, s.store, s.config = commServe.URL, filepath.Join(dir, "watcher.db"), filepath.Join(dir, "watcher.yaml")
 	text := fmt.Sprintf(`
 commcells:
@@ -102,7 +114,7 @@ nats: {url: %q}
 store: {path: %q}
 http: {listen: ""}
 log: {level: warn}
-`, s.url, commCell, nats.ClientURL(), s.store)
+`, s.url, commCell, s.nats.ClientURL(), s.store)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,10 +27,23 @@ type proxy struct {
 }
 
 func newProxy(t *testing.T, target string) *proxy {
-	p := &proxy{t: t, listen: freeAddress("127.0.0.1:0"), target: target}
+	p := &proxy{t: t, listen: keptAddress(t), target: target}
 	p.cut()
 	t.Cleanup(p.close)
 	return p
+}
+
+// keptAddress is free, and stays so while nobody listens there: it lies below the ports that systems give to connections.
+func keptAddress(t *testing.T) string {
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return address
+		}
+	}
+	t.Fatal("no port below 30000 is free")
+	return ""
 }
 
 func (p *proxy) address() string { return p.listen }

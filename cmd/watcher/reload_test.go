@@ -163,6 +163,9 @@ func TestRosterChangedBeforeItRuns(t *testing.T) {
 	if words, err := cells.Take(cfg.CommCells); err != nil || words != "" {
 		t.Errorf("the same again: %q, %v", words, err)
 	}
+	if !cells.Follows("prod") || cells.Follows("lab") {
+		t.Error("prod alone is followed")
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- cells.Run(ctx) }()

@@ -126,6 +126,13 @@ func (r *roster) Cells() []config.CommCell {
 	return cells
 }
 
+// Follows says whether a CommCell is of the configuration in force.
+func (r *roster) Follows(commCell string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return find(r.seats, commCell) != nil
+}
+
 // Pollers are those of the CommCells in force.
 func (r *roster) Pollers() []*poller.Poller {
 	r.mu.Lock()

@@ -55,29 +55,39 @@ type verification struct {
 	Stream string `json:"stream"` // how the store and the stream go together
 }
 
-// compare reads the stream first: a watcher that runs meanwhile may know more than it, and not less.
+// compare reads the store before the stream and after it: beside a watcher, what was acknowledged before must be in the
+// stream, and what is in the stream must be known after.
 func (v *verification) compare(ctx context.Context, b *stream.Broker, d desk) error {
+	before, err := sequences(ctx, d, func(l store.Listed) uint64 { return l.Sent })
+	if err != nil {
+		return err
+	}
 	read, err := readTails(ctx, b)
 	if err != nil {
 		return err
 	}
+	after, err := sequences(ctx, d, func(l store.Listed) uint64 { return l.Sequence })
+	forgotten, gone := read.forgotten(before)
 	v.Findings = append(v.Findings, read.gaps...)
-	behind := 0
-	known := map[job.ID]uint64{}
-	err = eachJob(ctx, d, func(l store.Listed) error {
-		known[l.ID()] = l.Sequence
-		return nil
-	})
-	for id, last := range read.last {
-		if !id.IsCommCell() && known[id] < last {
-			behind++
-		}
-	}
+	v.Findings = append(v.Findings, forgotten...)
 	v.Stream = fmt.Sprintf("%d events of %d jobs", read.events, read.jobs())
-	if behind > 0 {
+	if behind := read.beyond(after); behind > 0 {
 		v.Stream += fmt.Sprintf("; it tells more of %d jobs than the store knows, which a watcher reads at its start", behind)
 	}
+	if gone > 0 {
+		v.Stream += fmt.Sprintf("; it holds nothing more of %d jobs that were told", gone)
+	}
 	return err
+}
+
+// sequences reads one of each job.
+func sequences(ctx context.Context, d desk, of func(store.Listed) uint64) (map[job.ID]uint64, error) {
+	all := map[job.ID]uint64{}
+	err := eachJob(ctx, d, func(l store.Listed) error {
+		all[l.ID()] = of(l)
+		return nil
+	})
+	return all, err
 }
 
 func (v *verification) print(out io.Writer, form output) error {

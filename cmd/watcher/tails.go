@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
@@ -54,4 +57,35 @@ func (r *tails) jobs() int {
 		}
 	}
 	return n
+}
+
+// forgotten are the jobs whose events end before the one that was acknowledged; gone counts those of which no event is
+// left, which may have aged.
+func (r *tails) forgotten(acknowledged map[job.ID]uint64) (findings []string, gone int) {
+	for _, id := range slices.SortedFunc(maps.Keys(acknowledged), byNumber) {
+		last, held := r.last[id]
+		switch {
+		case acknowledged[id] == 0 || held && last >= acknowledged[id]:
+		case !held:
+			gone++
+		case len(findings) < mostGaps:
+			findings = append(findings, fmt.Sprintf("%s: the stream ends at event %d, and event %d was acknowledged; restart the watcher, which sends again what it has kept",
+				id, last, acknowledged[id]))
+		}
+	}
+	return findings, gone
+}
+
+func byNumber(a, b job.ID) int {
+	return cmp.Or(cmp.Compare(a.CommCell, b.CommCell), cmp.Compare(a.Number, b.Number))
+}
+
+// beyond counts the jobs of which the stream tells more than is known.
+func (r *tails) beyond(known map[job.ID]uint64) (jobs int) {
+	for id, last := range r.last {
+		if !id.IsCommCell() && known[id] < last {
+			jobs++
+		}
+	}
+	return jobs
 }

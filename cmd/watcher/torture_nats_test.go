@@ -45,7 +45,7 @@ type natsProcess struct {
 }
 
 func newNATSProcess(t *testing.T, random *rand.Rand) *natsProcess {
-	b := &natsProcess{t: t, random: random, address: freeAddress("127.0.0.1:0"), dir: filepath.Join(t.TempDir(), "nats")}
+	b := &natsProcess{t: t, random: random, address: keptAddress(t), dir: filepath.Join(t.TempDir(), "nats")}
 	t.Cleanup(func() { b.kill() })
 	b.start()
 	return b

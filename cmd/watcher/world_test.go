@@ -47,7 +47,7 @@ func newWorld(t *testing.T, seed int64, play *sim.Sim, around ...func(http.Handl
 	}
 	commServe := httptest.NewServer(handler)
 	t.Cleanup(commServe.Close)
-	w.startNATS("127.0.0.1:0")
+	w.startNATS(keptAddress(t))
 	t.Cleanup(w.stopNATS)
 	w.makeStream()
 	w.proxy = newProxy(t, strings.TrimPrefix(w.nats.ClientURL(), "nats://"))

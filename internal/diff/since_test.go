@@ -87,6 +87,7 @@ func TestSinceNullState(t *testing.T) {
 		"state.running null→Running", "phase.scan null→Scan", "failure.items null→0 Folders, 3 Files",
 		"failure.vm mail null→disk full", "failure.reason null→no media",
 	).check(t)
+	from(state("Running"), phase("Scan")).to(noState(), phase("Backup")).tells("phase.backup Scan→Backup").check(t)
 }
 
 func TestSinceOrder(t *testing.T) {

@@ -63,21 +63,6 @@ const (
 	commCellType = "jobwatch.commcell."
 )
 
-// Parse reads an event back. Its error says that the message is none of ours.
-func Parse(data []byte) (Event, error) {
-	var e Event
-	if err := json.Unmarshal(data, &e); err != nil {
-		return Event{}, fmt.Errorf("not an event: %w", err)
-	}
-	if e.SpecVersion != "1.0" || !strings.HasPrefix(e.Type, jobType) && !strings.HasPrefix(e.Type, commCellType) {
-		return Event{}, fmt.Errorf("not an event of jobwatch: type %.40q", e.Type)
-	}
-	if _, err := strconv.ParseUint(e.Sequence, 10, 64); err != nil || e.ID == "" {
-		return Event{}, fmt.Errorf("not an event of jobwatch: id %.40q, sequence %.40q", e.ID, e.Sequence)
-	}
-	return e, nil
-}
-
 // Number is the event's sequence in its partition.
 func (e Event) Number() uint64 {
 	n, _ := strconv.ParseUint(e.Sequence, 10, 64)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,18 @@ func NewMinter(severity map[string]job.Severity) *Minter {
 	rand.Read(random)
 	epoch := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random))
 	return &Minter{epoch: epoch, severity: maps.Clone(severity)}
+}
+
+// Minted says whether an event's id is one of this epoch.
+func (m *Minter) Minted(id string) bool { return m.epoch == Epoch(id) }
+
+// Epoch is the start of a watcher that an event's id was minted in; "" where the id is none of ours.
+func Epoch(id string) string {
+	epoch, number, _ := strings.Cut(id, "-")
+	if _, err := strconv.ParseUint(number, 10, 64); err != nil {
+		return ""
+	}
+	return epoch
 }
 
 // Job makes the event of one change of a job; number is its sequence. A zero notBefore is null. Of a log that is too

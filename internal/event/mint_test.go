@@ -40,6 +40,26 @@ func TestIDCountsFromOne(t *testing.T) {
 	}
 }
 
+func TestEpoch(t *testing.T) {
+	m := &Minter{epoch: "q7m2xk3vb4t6hs5c"}
+	for _, row := range []struct {
+		id, epoch string
+		ours      bool
+	}{
+		{"q7m2xk3vb4t6hs5c-000000000001", "q7m2xk3vb4t6hs5c", true},
+		{"q7m2xk3vb4t6hs5c-1000000000001", "q7m2xk3vb4t6hs5c", true}, // beyond twelve digits
+		{"zzm2xk3vb4t6hs5c-000000000001", "zzm2xk3vb4t6hs5c", false},
+		{"q7m2xk3vb4t6hs5c", "", false},
+		{"q7m2xk3vb4t6hs5c-", "", false},
+		{"q7m2xk3vb4t6hs5c-x", "", false},
+		{"", "", false},
+	} {
+		if epoch, ours := Epoch(row.id), m.Minted(row.id); epoch != row.epoch || ours != row.ours {
+			t.Errorf("%q is of epoch %q, ours %v; want %q, %v", row.id, epoch, ours, row.epoch, row.ours)
+		}
+	}
+}
+
 // An event without feed entries is, byte for byte, what it was before there were any.
 func TestLogOfAnEvent(t *testing.T) {
 	var log []job.FeedEntry

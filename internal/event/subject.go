@@ -18,26 +18,22 @@ const (
 	commCellsTree = "commcells"
 )
 
-// Address is the subject where the event is published: jobs.<commcell>.<job id>.<client>.<kind>.<detail>, or
-// commcells.<commcell>.<detail>, behind the prefix where there is one.
-func (e Event) Address(prefix string) (string, error) {
-	id, err := e.JobID()
-	if err != nil {
-		return "", err
-	}
-	if id.IsCommCell() {
-		data, err := e.CommCell()
-		return of(prefix, id) + "." + data.Detail, err
-	}
-	data, err := e.Job()
-	return strings.Join([]string{
-		of(prefix, id), clientToken(string(data.Job.Client)), data.Change.Kind, data.Change.Detail,
-	}, "."), err
-}
-
 // Filter matches every event of a job, or of a CommCell itself, whatever its client is called.
 // All writers must use the same text: the broker guards what is in process by it.
 func Filter(prefix string, id job.ID) string { return of(prefix, id) + ".>" }
+
+// OfJob reads from a subject which job it is about; false if that is none of ours, or a CommCell itself.
+func OfJob(prefix, subject string) (job.ID, bool) {
+	rest, ours := strings.CutPrefix(subject, withPrefix(prefix, jobsTree)+".")
+	commCell, rest, _ := strings.Cut(rest, ".")
+	digits, rest, _ := strings.Cut(rest, ".")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	id := job.ID{CommCell: commCell, Number: number}
+	if !ours || err != nil || number <= 0 || strings.Count(rest, ".") != 2 || strconv.FormatInt(number, 10) != digits {
+		return job.ID{}, false
+	}
+	return id, true
+}
 
 // Subjects are what a stream must hold.
 func Subjects(prefix string) []string {

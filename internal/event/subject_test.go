@@ -73,14 +73,32 @@ func TestAddress(t *testing.T) {
 		{mintCommCell(t, 1, job.DetailUnreachable, "no route to host"), "", "commcells.prod.unreachable"},
 		{mintCommCell(t, 2, job.DetailReachable, ""), "acme", "acme.commcells.prod.reachable"},
 	} {
-		back, err := Parse(message(t, row.event))
+		id, err := row.event.JobID()
 		if err != nil {
 			t.Fatal(err)
 		}
 		Valid(t, row.want, message(t, row.event))
-		if got, err := back.Address(row.prefix); err != nil || got != row.want {
-			t.Errorf("published under %q (%v), want %q", got, err, row.want)
+		eventID, got, err := Address(row.prefix, id, message(t, row.event))
+		if err != nil || got != row.want || eventID != row.event.ID {
+			t.Errorf("%q is published under %q (%v), want %q under %q", eventID, got, err, row.event.ID, row.want)
 		}
+	}
+}
+
+func TestNoAddress(t *testing.T) {
+	prod := job.ID{CommCell: "prod", Number: 1248}
+	for _, row := range []string{
+		``, `null`, `[]`, `{}`, `{"id":"a"}`, `{"id":"a","data":null}`, `{"id":"a","data":{"change":{}}}`,
+		`{"data":{"change":{"kind":"state","detail":"running"},"job":{"client":"fall"}}}`,
+		`{"id":"a","data":{"change":{"kind":"state","detail":"running`,
+	} {
+		if _, subject, err := Address("", prod, []byte(row)); err == nil {
+			t.Errorf("%s is published under %q", row, subject)
+		}
+	}
+	reordered := `{"data":{"job":{"client":"fall"},"change":{"detail":"running","kind":"state"}},"id":"a"}`
+	if id, subject, err := Address("", prod, []byte(reordered)); id != "a" || subject != "jobs.prod.1248.fall.state.running" || err != nil {
+		t.Errorf("in another order %q is published under %q (%v)", id, subject, err)
 	}
 }
 
@@ -97,6 +115,35 @@ func TestFilter(t *testing.T) {
 	} {
 		if got := Filter(row.prefix, row.id); got != row.want {
 			t.Errorf("the filter of %s is %q, want %q", row.id, got, row.want)
+		}
+	}
+}
+
+func TestOfJob(t *testing.T) {
+	prod := job.ID{CommCell: "prod", Number: 1248}
+	for _, row := range []struct {
+		prefix, subject string
+		want            job.ID // the zero ID: none
+	}{
+		{"", "jobs.prod.1248.fall.state.running", prod},
+		{"acme", "acme.jobs.prod.1248.fall.state.running", prod},
+		{"acme.eu", "acme.eu.jobs.prod.1248.-.failure.vm", prod},
+		{"acme", "jobs.prod.1248.fall.state.running", job.ID{}},
+		{"", "acme.jobs.prod.1248.fall.state.running", job.ID{}},
+		{"", "jobs.prod.1248.fall.state", job.ID{}},
+		{"", "jobs.prod.1248.fall.state.running.on", job.ID{}},
+		{"", "jobs.prod.01248.fall.state.running", job.ID{}}, // our filter would not match it
+		{"", "jobs.prod.+1248.fall.state.running", job.ID{}},
+		{"", "jobs.prod.-1.fall.state.running", job.ID{}},
+		{"", "jobs.prod.0.fall.state.running", job.ID{}},
+		{"", "jobs.prod.99999999999999999999.fall.state.running", job.ID{}},
+		{"", "jobs.prod.x.fall.state.running", job.ID{}},
+		{"", "jobs", job.ID{}},
+		{"", "commcells.prod.unreachable", job.ID{}},
+	} {
+		id, ours := OfJob(row.prefix, row.subject)
+		if id != row.want || ours != (row.want != job.ID{}) {
+			t.Errorf("with the prefix %q, %s is about %v (%v), want %v", row.prefix, row.subject, id, ours, row.want)
 		}
 	}
 }

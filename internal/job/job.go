@@ -3,6 +3,7 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,6 +38,11 @@ func ParseID(text string) (ID, error) {
 		return ID{}, fmt.Errorf("%q names no job; write <commcell>/<job id>, as in prod/1248", text)
 	}
 	return ID{CommCell: name, Number: n}, nil
+}
+
+// Compare orders jobs by CommCell and number.
+func Compare(a, b ID) int {
+	return cmp.Or(cmp.Compare(a.CommCell, b.CommCell), cmp.Compare(a.Number, b.Number))
 }
 
 // Observation is one well-formed, complete answer about the job asked for.

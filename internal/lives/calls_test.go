@@ -45,6 +45,10 @@ func (s source) ask(ctx context.Context, c *call) (verdict, error) {
 	if err != nil {
 		return how, err
 	}
+	if c.what == "details" {
+		s.p.asked.Store(true)
+		s.p.world.polls.Add(1)
+	}
 	if err := outcome(how, c); err != nil {
 		onGrid(ctx)
 		return how, err
@@ -76,26 +80,27 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 	w := s.p.world
 	c := &call{process: s.p, what: "details", job: number}
 	onGrid(ctx)
-	asked := time.Now()
+	asked := time.Now().Add(time.Duration(s.p.watcher.starts) * time.Microsecond) // no two of a watcher's are the same
 	how, err := s.ask(ctx, c)
+	if err != nil && how == unknown {
+		s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
+	}
+	if err != nil {
+		return job.Observation{}, err // nobody but who was just let go may look at the world
+	}
 	back := 0
 	if how == stale {
 		back = w.back
 	}
 	now, begun := w.serve.of(number, back)
-	if err == nil && !begun {
-		how, err = unknown, outcome(unknown, c)
+	if !begun {
+		s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
+		return job.Observation{}, outcome(unknown, c)
 	}
-	if err == nil && how == answersLater {
+	if how == answersLater {
 		if _, err := w.gate.wait(ctx, &call{process: s.p, what: "answer", job: number}); err != nil {
 			return job.Observation{}, err
 		}
-	}
-	if err != nil {
-		if how == unknown {
-			s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
-		}
-		return job.Observation{}, err
 	}
 	a := &answer{job: number, facts: now, asked: asked, answered: w.moment()}
 	s.p.given(a)
@@ -143,6 +148,9 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	what := at.Operation
 	switch {
 	case at.End && what != "Publish":
+		return nil
+	case p.world.small != nil && what != "Publish":
+		p.reads(what)
 		return nil
 	case at.End:
 		what = "published"

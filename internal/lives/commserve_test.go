@@ -84,6 +84,9 @@ func (f *facts) move(r *rand.Rand) {
 		f.attempt++
 		f.machines = nil
 	case 14, 15:
+		if r.IntN(3) > 0 {
+			return
+		}
 		f.state = pick(r, "Completed", "Completed", "Failed", "Killed", "Completed w/ one or more errors")
 		f.phase, f.ended = "", true
 	}

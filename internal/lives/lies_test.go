@@ -9,6 +9,7 @@ import (
 type lies struct {
 	toldBroker func(publish.Broker) publish.Broker
 	toldSource func(poller.Source) poller.Source
+	onCommit   func(*process)
 	onCrash    func(*world, *watcher)
 }
 

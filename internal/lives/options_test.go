@@ -200,6 +200,9 @@ func (w *world) crash(x *watcher) {
 		}
 	}
 	w.stop(x.process)
+	if w.random.IntN(8) == 0 || w.knobs.loseStore > 0 || w.lies.onCrash != nil {
+		x.close()
+	}
 	w.lies.crashed(w, x)
 	if w.knobs.loseStore == 0 {
 		return
@@ -207,11 +210,11 @@ func (w *world) crash(x *watcher) {
 	switch at := w.random.IntN(100); {
 	case at < w.knobs.loseStore/3:
 		w.say("%s  its file is lost", x.name)
-		w.copy(emptyStore, x.path)
+		copyFile(emptyStore, x.path)
 	case at < w.knobs.loseStore:
 		w.restoreOlder(x)
 	default:
-		w.copy(x.path, x.path+".old")
+		copyFile(x.path, x.path+".old")
 	}
 }
 
@@ -221,7 +224,7 @@ func (w *world) restoreOlder(x *watcher) {
 		return
 	}
 	w.say("%s  its file is an older copy", x.name)
-	w.copy(old, x.path)
+	copyFile(old, x.path)
 }
 
 func (w *world) arrives() {
@@ -246,6 +249,7 @@ func (w *world) loses(how action) {
 	case how == forget:
 		n = min(n, len(held))
 		w.say("   the stream forgets its last %d", n)
+		w.forgotten = append(w.forgotten, held[len(held)-n:]...)
 		w.stream.Forget(n)
 	default:
 		n = min(n, len(held))

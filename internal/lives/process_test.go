@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,8 @@ import (
 type watcher struct {
 	name    string
 	path    string
-	process *process // nil: none runs
+	process *process     // nil: none runs
+	left    *store.Store // of the process that crashed, with the file still open
 	starts  int
 	cut     bool // from the broker
 
@@ -45,6 +47,10 @@ type process struct {
 	dead  atomic.Bool // nothing that it does counts any more
 	next  verdict     // of the transaction that begins
 	broke atomic.Bool // a transaction has failed in this tick
+	asked atomic.Bool // about a job, in this tick
+
+	saw  int  // in the small world: the last observation, from 1
+	mind mind // there
 
 	mu    sync.Mutex
 	looks []*answer // given in this tick, of looks that have not ended
@@ -58,11 +64,7 @@ var (
 const keepSent = 24 * time.Hour
 
 func (w *world) start(x *watcher) {
-	st, err := store.Open(x.path, event.NewMinter(nil))
-	if err != nil {
-		panic(err)
-	}
-	st.Unsynced()
+	st := x.opened()
 	st.KeepSent = keepSent
 	x.starts++
 	p := &process{world: w, watcher: x, store: st, conn: w.stream.Connect(), ended: make(chan struct{})}
@@ -78,12 +80,72 @@ func (w *world) start(x *watcher) {
 	go p.run(ctx)
 }
 
+// opened gives the watcher's store, as it is after a crash.
+func (x *watcher) opened() (st *store.Store) {
+	var err error
+	if x.left != nil {
+		st, err = x.left.Survivor(event.NewMinter(nil))
+	} else if st, err = store.Open(x.path, event.NewMinter(nil)); err == nil {
+		st.Unsynced()
+	}
+	if err != nil {
+		panic(err)
+	}
+	x.left = nil
+	return st
+}
+
+// files are a place where watchers' stores lie, and those of the life before, still open.
+type files struct {
+	dir  string
+	left map[string]*store.Store
+}
+
+// fresh gives a watcher a file in which nothing has happened.
+func (f *files) fresh(x *watcher) {
+	_ = os.Remove(x.path + ".old")
+	if before := f.left[x.path]; before != nil {
+		var err error
+		if x.left, err = before.Emptied(event.NewMinter(nil)); err != nil {
+			panic(err)
+		}
+		return
+	}
+	copyFile(emptyStore, x.path)
+}
+
+// keep leaves a watcher's file to the next life.
+func (f *files) keep(x *watcher) { f.left[x.path] = x.left }
+
+func (f *files) close() {
+	for _, left := range f.left {
+		if left != nil {
+			_ = left.Close()
+		}
+	}
+}
+
+// close lets go of the file.
+func (x *watcher) close() {
+	if x.left == nil {
+		return
+	}
+	if err := x.left.Close(); err != nil {
+		panic(err)
+	}
+	x.left = nil
+}
+
 // run does what the daemon does.
 func (p *process) run(ctx context.Context) {
 	defer close(p.ended)
 	silent := slog.New(slog.DiscardHandler)
 	k := &p.world.knobs
-	publisher := publish.New(publish.Config{Store: p.store, Broker: p.world.lies.broker(p.conn), Log: silent})
+	round := time.Minute
+	if p.world.small != nil {
+		round = 1000 * time.Hour
+	}
+	publisher := publish.New(publish.Config{Store: p.store, Broker: p.world.lies.broker(p.conn), Log: silent, Round: round})
 	c := poller.Config{
 		CommCell: "prod", Source: p.world.lies.source(source{p}), Store: p.store, Log: silent, Meter: meter{p},
 		Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
@@ -104,6 +166,12 @@ func (p *process) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		break
+	}
+	if p.world.small != nil {
+		c.Source, c.LostAfter = smallSource{source{p}}, 0
+		for !p.dead.Load() && p.store.Configure("prod", c.Jobs) != nil {
+		}
+		p.pollAgainAndAgain(ctx, poller.New(c).Poll)
 	}
 	for ctx.Err() == nil { // Run ends where it cannot configure its jobs; whoever runs the watcher starts it again
 		_ = poller.New(c).Run(ctx)
@@ -129,16 +197,16 @@ func (w *world) stop(p *process) {
 	}
 	p.cancel()
 	<-p.ended
-	if err := p.store.Close(); err != nil {
-		panic(err)
-	}
-	p.watcher.process = nil
+	p.watcher.process, p.watcher.left = nil, p.store
 }
 
 // gather is called by who is about to begin a transaction.
 func (p *process) gather() {
 	if p.dead.Load() {
 		return
+	}
+	if p.world.lies.onCommit != nil {
+		p.world.lies.onCommit(p)
 	}
 	p.next, _ = p.world.gate.wait(context.Background(), &call{process: p, what: "store"})
 }
@@ -169,7 +237,10 @@ func (m meter) Polled(result string) {
 
 func (m meter) TickTook(time.Duration) {
 	m.p.settle(!m.p.broke.Swap(false) && !m.p.dead.Load())
-	m.p.world.polls.Add(1)
+	m.p.world.ticks.Add(1)
+	if !m.p.asked.Swap(false) {
+		m.p.world.polls.Add(1)
+	}
 }
 
 func (meter) PollTook(time.Duration)                       {}

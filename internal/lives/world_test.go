@@ -37,17 +37,20 @@ type world struct {
 	serve    commServe
 	stream   *modelbroker.Stream
 	watchers []*watcher
-	dir      string
+	files    *files
 	lies     lies
+	small    *small // the small world that is explored, if it is one
 
-	back    int               // how old an old answer is
-	late    []stream.Outgoing // messages under way
-	aged    []stream.Message  // that the stream has let go of
-	unheard map[string]bool   // of these, events whose acknowledgement had not come: they may be told again
-	polls   atomic.Int64
-	last    time.Time // an answer was given
-	healed  bool
-	steps   int
+	back      int               // how old an old answer is
+	late      []stream.Outgoing // messages under way
+	aged      []stream.Message  // that the stream has let go of
+	forgotten []stream.Message  // by the stream
+	unheard   map[string]bool   // of these, events whose acknowledgement had not come: they may be told again
+	polls     atomic.Int64      // questions about a job, and ticks without one
+	ticks     atomic.Int64
+	last      time.Time // an answer was given
+	healed    bool
+	steps     int
 
 	telling bool
 	began   time.Time
@@ -55,9 +58,9 @@ type world struct {
 	names   map[string]string // epoch => process
 }
 
-// moment gives a time that no other answer has.
+// moment gives a time that no other answer has, nor any that does not know its job: those are told as of now.
 func (w *world) moment() time.Time {
-	now := time.Now()
+	now := time.Now().Add(time.Millisecond)
 	if !now.After(w.last) {
 		now = w.last.Add(time.Millisecond)
 	}
@@ -68,16 +71,16 @@ func (w *world) moment() time.Time {
 // exact says whether each committed observation has to be told, whole.
 func (w *world) exact() bool { return w.knobs.watchers == 1 && w.knobs.loseStore == 0 }
 
-func newWorld(k knobs, random *rand.Rand, dir string) *world {
+func newWorld(k knobs, random *rand.Rand, f *files) *world {
 	w := &world{
-		knobs: k, random: random, dir: dir, began: time.Now(), names: map[string]string{}, unheard: map[string]bool{},
+		knobs: k, random: random, files: f, began: time.Now(), names: map[string]string{}, unheard: map[string]bool{},
 		gate: gate{comes: make(chan struct{}, 1)}, serve: commServe{make([][]facts, k.jobs)},
 	}
 	w.stream = modelbroker.New(modelbroker.Config{Replicated: k.replicated})
 	for i := range k.watchers {
 		name := string(rune('a' + i))
 		w.watchers = append(w.watchers, &watcher{
-			name: name, path: filepath.Join(dir, name+".db"),
+			name: name, path: filepath.Join(f.dir, name+".db"),
 			newest: map[int64]time.Time{}, oldRow: map[int64]int{}, missRow: map[int64]int{},
 		})
 	}
@@ -87,7 +90,7 @@ func newWorld(k knobs, random *rand.Rand, dir string) *world {
 // live runs a life from its begin to the rest after its last trouble.
 func (w *world) live() error {
 	for _, x := range w.watchers {
-		w.fresh(x)
+		w.files.fresh(x)
 		w.start(x)
 	}
 	for w.polls.Load() < int64(w.knobs.polls) {
@@ -100,19 +103,12 @@ func (w *world) live() error {
 		if x.process != nil {
 			w.stop(x.process)
 		}
+		w.files.keep(x)
 	}
 	return err
 }
 
-// fresh gives a watcher a file that is new.
-func (w *world) fresh(x *watcher) {
-	for _, path := range []string{x.path, x.path + ".old"} {
-		_ = os.Remove(path)
-	}
-	w.copy(emptyStore, x.path)
-}
-
-func (w *world) copy(from, to string) {
+func copyFile(from, to string) {
 	data, err := os.ReadFile(from)
 	if err == nil {
 		err = os.WriteFile(to, data, 0o600)
@@ -166,11 +162,11 @@ func (w *world) heal() error {
 		_, _, _ = w.stream.Store(m)
 	}
 	w.late = nil
-	for end := w.polls.Load() + int64(8*len(w.watchers)); ; {
+	for end := w.ticks.Load() + int64(8*len(w.watchers)); ; {
 		if err := w.step(); err != nil {
 			return err
 		}
-		if w.polls.Load() >= end && w.rests() {
+		if w.ticks.Load() >= end && w.rests() {
 			return nil
 		}
 	}

@@ -28,6 +28,7 @@ type collector struct{ Sources }
 var (
 	published     = describe("published_total", "Events that the broker has acknowledged.")
 	publishErrors = describe("publish_errors_total", "Publishes that the broker has not acknowledged, by reason.", "reason")
+	takenOver     = describe("taken_over_total", "Times that another watcher was found to have told of a job; without a second one on the CommCell there is none.", "commcell")
 	outboxEvents  = describe("outbox_events", "Events that wait for the broker.")
 	outboxOldest  = describe("outbox_oldest_seconds", "Age of the oldest event that waits for the broker; 0: none waits.")
 	tracked       = describe("tracked_jobs", "Jobs looked at, by the class of their state (unknown: also those without an answer yet).", "commcell", "class")
@@ -51,7 +52,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, outboxEvents, outboxOldest, tracked, up, limit, leases} {
+	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, leases} {
 		to <- d
 	}
 }
@@ -72,7 +73,9 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	if oldest, err := c.Store.OldestUnsent(); err == nil {
 		gauge(outboxOldest, age(oldest))
 	}
+	others := c.Publisher.Others()
 	for _, p := range c.Pollers() {
+		count(takenOver, float64(others[p.CommCell]), p.CommCell)
 		t := p.Counts.Totals()
 		for _, class := range classes {
 			gauge(tracked, float64(t.Classes[string(class)]), p.CommCell, string(class))

@@ -25,13 +25,15 @@ func (p *Poller) atMost(d, part time.Duration) time.Duration {
 	return min(d, part)
 }
 
-// ends says what becomes of a job after a look: whether it finishes, with a closing look to come, or leaves.
-func (j trackedJob) ends(toldToTheEnd bool) (finishes, leaves bool) {
+// ends says what becomes of a job after a look: whether it finishes, with a closing look to come, or leaves. rest says
+// that the look has left something to tell for the next.
+func (j trackedJob) ends(terminal, rest bool) (finishes, leaves bool) {
+	toldToTheEnd := terminal && !rest
 	switch j.why {
 	case store.Configured:
 		return false, false
 	case store.OwedLook:
-		return false, true
+		return false, !rest
 	case store.Closing:
 		return false, toldToTheEnd
 	}

@@ -31,6 +31,25 @@ func TestKeepingForAMinute(t *testing.T) {
 	})
 }
 
+// After an outage the list reaches back to before it: what it then names was told.
+func TestWhatTheNextListMayNameIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.FinishedWithin, c.KeepFinished = time.Hour, time.Hour })
+		b.script.is(71, state("Completed"), ended(time.Now()))
+		b.tells("prod/71 state:  → Completed")
+		time.Sleep(closingAfter)
+		b.tells() // the closing look
+		b.script.down = errAway
+		for range 18 {
+			time.Sleep(30 * time.Minute)
+			b.poll()
+		}
+		b.hasTold("prod unreachable")
+		b.script.down = nil
+		b.tells("prod reachable")
+	})
+}
+
 func (b *bench) keeps(number int64, want bool) {
 	b.t.Helper()
 	if _, kept, err := b.store.Snapshot(job.ID{CommCell: "prod", Number: number}); err != nil || kept != want {

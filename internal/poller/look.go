@@ -80,14 +80,13 @@ func (p *Poller) compare(j trackedJob, s *sight, l *store.Look) (pace, error) {
 	pace, watch, err := p.keepPace(s, l)
 	l.Still = pace.still(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
-	ended := seen.Terminal && len(diff.Since(l.Told(), seen)) == 0
-	l.Finish, l.Leave = j.ends(ended)
+	l.Finish, l.Leave = j.ends(seen.Terminal, len(diff.Since(l.Told(), seen)) > 0)
 	return pace, err
 }
 
 func (p *Poller) worthKeeping(l *store.Look) bool {
 	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
-		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l)
+		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l) || setBack(l)
 }
 
 // errOlder is an answer older than the last: a cache, or a server behind the others.

@@ -258,5 +258,8 @@ func (p *Poller) forget() error {
 	return err
 }
 
-// answered says whether an error still means that the CommServe answers for its jobs.
-func answered(err error) bool { return err == nil || errors.Is(err, commvault.ErrUnknownJob) }
+// answered says whether an error still means that the CommServe answers for its jobs: an old answer is no observation,
+// and no silence either.
+func answered(err error) bool {
+	return err == nil || err == errOlder || errors.Is(err, commvault.ErrUnknownJob)
+}

@@ -203,6 +203,21 @@ func TestOlderAnswersAreDropped(t *testing.T) {
 	})
 }
 
+func TestAClockSetBackUnderAnUnchangedJobIsBelievedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		noon := time.Now()
+		b.script.is(71, state("Running"), updated(noon))
+		b.tells("prod/71 state:  → Running")
+		b.script.is(71, state("Running"), updated(noon.Add(-time.Hour)))
+		b.tells()
+		b.tells()
+		b.tells()
+		b.script.is(71, state("Pending"), updated(noon.Add(-time.Minute)))
+		b.tells("prod/71 state: Running → Pending")
+	})
+}
+
 func TestSkippedTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
@@ -337,7 +352,9 @@ func TestOwedLook(t *testing.T) {
 			began := time.Now()
 			b.script.is(71, state("Running"), updated(began))
 			b.tells("prod/71 state:  → Running")
-			time.Sleep(time.Minute)
+			b.script.is(71, state("Waiting"), updated(began.Add(-10*time.Second)))
+			b.tells()
+			b.tells() // two of the three in a row that would say that a clock was set back
 			seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: "Killed"}, Answered: time.Now()}
 			seen.Snapshot.LastUpdateTime = new(began.Add(30 * time.Second))
 			seen.Snapshot.Settle()
@@ -352,6 +369,20 @@ func TestOwedLook(t *testing.T) {
 			b.tells()
 			b.script.is(71, state("Killed"), updated(began.Add(30*time.Second)))
 			b.tells("prod/71 failure: Running → Killed")
+		})
+	})
+	t.Run("is followed by another where it leaves something to tell", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, func(c *Config) { c.Discover = false })
+			tellOther(t, b, "Running")
+			attempt := func(s *job.Snapshot) { s.Attempt = new(int64(2)) }
+			failed := func(s *job.Snapshot) { s.Failures = "0 Folders, 3 Files" }
+			b.script.is(71, state("Failed"), attempt, failed)
+			b.tells("prod/71 state: Running → Failed", "prod/71 failure: Running → Failed", "prod/71 watch:  → 2")
+			b.tells("prod/71 failure:  → 0 Folders, 3 Files")
+			if tracked, _ := b.store.Tracked("prod"); len(tracked) != 0 {
+				t.Errorf("still tracked: %v", tracked)
+			}
 		})
 	})
 	t.Run("drops what it held when the look shows what was told", func(t *testing.T) {
@@ -407,7 +438,10 @@ func TestDiskErrorEndsTheTick(t *testing.T) {
 func TestFailedButCommitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
-		b.script.is(71, state("Running"))
+		now := time.Now()
+		b.script.is(71, state("Waiting"), updated(now))
+		b.tells("prod/71 state:  → Waiting")
+		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
 		lost := errors.New("nobody heard of it")
 		b.store.Fault = func(p store.Point) error {
 			if p == store.AfterCommit {
@@ -419,7 +453,9 @@ func TestFailedButCommitted(t *testing.T) {
 			t.Fatalf("Poll says %v, want %v", err, lost)
 		}
 		b.store.Fault = nil
-		b.tells("prod/71 state:  → Running") // once, with the next look
+		b.script.is(71, state("Pending"), updated(now.Add(10*time.Second)))
+		b.tells("prod/71 state: Waiting → Running") // once; what an old cache shows is none
+		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
 		b.tells()
 	})
 }

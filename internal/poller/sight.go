@@ -21,6 +21,8 @@ type sight struct {
 	olderClock int64  // the own time of the last older one, in Unix seconds
 	failure    string // the last failure that was logged
 
+	behindOther bool // those older ones are older than what another watcher has told
+
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
 	line    lineSight
 
@@ -108,9 +110,7 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	if asked.IsZero() {
 		asked, updated = known.Asked, known.Updated.Unix()
 	}
-	if known.Owed { // another watcher has told of an answer that may be newer than our last
-		updated = max(updated, known.Updated.Unix())
-	}
+	updated = max(updated, known.Updated.Unix()) // another watcher's answer, or one whose commit seemed to fail
 	clock := seen.Snapshot.Updated()
 	own := clock.Unix()
 	behind := !clock.IsZero() && own < updated
@@ -118,9 +118,10 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 		s.older = 0
 		return true
 	}
-	if s.older > 0 && own < s.olderClock {
+	if s.older > 0 && (own < s.olderClock || known.Owed != s.behindOther) {
 		s.older = 0
 	}
+	s.behindOther = known.Owed
 	s.older++
 	s.olderClock = own
 	if s.older < olderInARow {
@@ -128,6 +129,12 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	}
 	s.older = 0
 	return true
+}
+
+// setBack says whether an answer that was believed is older than what the store goes by.
+func setBack(l *store.Look) bool {
+	own := l.Seen.Snapshot.Updated()
+	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
 }
 
 // before is when the last observation still known was asked for. After another watcher has spoken

@@ -13,8 +13,9 @@ import (
 )
 
 // hasLost says whether the stream has lost what it had acknowledged, or what was read of it: it is another, ends
-// before that, or holds something else in the place of our last event. What lies before its first message was aged
-// or purged, and is not lost.
+// before that, or holds something else in the place of our last event. One place is enough: what a broker loses is
+// its end, and where somebody has filled that up again, the last of ours is lost too. A message missing in between is
+// found by the job's next publish. What lies before its first message was aged or purged, and is not lost.
 func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read, now place) (bool, error) {
 	if read.sequence == distrusted {
 		return true, nil // the job that noticed has said so
@@ -52,7 +53,7 @@ func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, s
 		return err
 	}
 	for id := range l.forked {
-		if err := p.takeOver(ctx, id, event.Fold{}, false, true); err != nil {
+		if err := p.takeOver(ctx, id, event.Fold{}, false); err != nil {
 			return err
 		}
 	}
@@ -95,7 +96,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	case err != nil:
 		return err
 	case l.forked[id]:
-		return p.takeOver(ctx, id, event.Fold{}, false, true)
+		return p.takeOver(ctx, id, event.Fold{}, false)
 	case l.behind[id] == 0:
 		return nil
 	}

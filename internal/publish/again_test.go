@@ -131,11 +131,7 @@ var lossRows = []struct {
 		"an older copy, which another watcher has filled up with other jobs",
 		func(w *world, x *watcher) {
 			w.forgets(func() { x.sees(71, "Running", "Backup"); x.publishes(w.broker()) })
-			y := w.watcher("b.db")
-			for number := int64(1); number < 10; number++ {
-				y.sees(number, "Running", "")
-			}
-			y.publishes(w.broker())
+			w.watcher("b.db").fills(9)
 		},
 		[]string{told, toldScan, toldBackup},
 	},
@@ -203,16 +199,47 @@ var lossRows = []struct {
 		},
 		[]string{toldBackup},
 	},
+	{
+		"nothing is kept, and another watcher has filled a new stream beyond what was read of the old one",
+		func(w *world, x *watcher) {
+			x.connects()
+			x.keepsNothing()
+			w.recreates()
+			y := w.watcher("b.db")
+			y.sees(71, "Pending", "Scan")
+			y.sees(71, "Suspended", "Scan")
+			y.publishes(w.broker())
+			y.fills(w.info().State.LastSeq + 9)
+		},
+		[]string{"1 state:  → Pending", "2 phase:  → Scan", "3 state: Pending → Suspended",
+			"4 state: Suspended → Killed", "5 failure: Suspended → Killed"},
+	},
+	{
+		"nothing is kept, and another watcher has spoken in an older copy",
+		func(w *world, x *watcher) {
+			x.keepsNothing()
+			w.forgets(func() { x.fills(19); x.connects() })
+			y := w.watcher("b.db")
+			y.publishes(w.broker())
+			y.catchesUp(71)
+			y.sees(71, "Pending", "Scan")
+			y.publishes(w.broker())
+		},
+		[]string{told, toldScan, "3 state: Running → Pending", "4 state: Pending → Killed", "5 failure: Pending → Killed"},
+	},
 }
 
-// keepsNothing is a start with keep_sent: 0, or on_new_stream: continue.
-func (x *watcher) keepsNothing() {
+// fills has a watcher tell of so many other jobs.
+func (x *watcher) fills(jobs uint64) {
 	x.w.t.Helper()
-	x.store.KeepSent = 0
-	if err := x.store.Prune(); err != nil {
-		x.w.t.Fatal(err)
+	for number := int64(1); number <= int64(jobs); number++ {
+		x.sees(number, "Running", "")
 	}
+	x.publishes(x.w.broker())
 }
+
+// keepsNothing is a start with keep_sent: 0, or on_new_stream: continue, where the one before has kept something.
+func (x *watcher) keepsNothing() { x.store.KeepSent = 0 }
 
 func TestABrokerThatForgets(t *testing.T) {
 	for _, row := range lossRows {
@@ -267,6 +294,30 @@ func TestABrokerThatForgetsAndACrash(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// What was found lost once is not found lost at each connection: the place of our event stays another's for ever.
+func TestALossIsFoundOnce(t *testing.T) {
+	w := newWorld(t)
+	w.shortWindow()
+	x := w.keeper("a.db")
+	w.forgets(func() { x.sees(71, "Running", "Backup"); x.publishes(w.broker()) })
+	y := w.watcher("b.db")
+	y.publishes(w.broker())
+	y.catchesUp(71)
+	y.sees(71, "Pending", "Archive") // two events, one of them in the place of ours
+	y.publishes(w.broker())
+
+	var log logbook
+	for range 3 {
+		p := New(Config{Store: x.store, Broker: w.broker(), Log: log.logger()})
+		stop := run(t, p.Run)
+		<-p.CaughtUp()
+		stop()
+	}
+	if got := log.count("the stream has lost what it acknowledged"); got != 1 {
+		t.Errorf("the loss is found %d times:\n%s", got, log.String())
 	}
 }
 

@@ -2,6 +2,9 @@ package publish
 
 import (
 	"context"
+	"errors"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +19,11 @@ import (
 // nothing is in flight. So a store that is new, older than the stream or restored learns what was
 // told before anything more is; and a stream that has lost something gets again what is kept of it.
 func (p *Publisher) catchUp(ctx context.Context) error {
+	if p.Store.KeepSent == 0 {
+		if err := p.Store.Prune(); err != nil { // what an earlier start has kept is not to be sent again either
+			return err
+		}
+	}
 	info, err := p.Broker.Info(ctx)
 	if err != nil {
 		return err
@@ -31,14 +39,23 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	if lost {
 		read.sequence = 0 // all of it is read
+		p.listened = math.MaxUint64
 	}
 	r := newReading(read.sequence+1, lost)
 	last, err := p.Broker.Scan(ctx, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
 	if err != nil {
 		return err
 	}
-	if err := p.settleAll(ctx, r.folds); err != nil {
+	news, err := p.settleAll(ctx, r.folds, lost)
+	if errors.Is(err, errForgot) {
+		return errors.Join(err, p.distrust(info))
+	}
+	if err != nil {
 		return err
+	}
+	if p.listened == math.MaxUint64 {
+		p.listened = last
+		p.sayNews(news)
 	}
 	if lost {
 		if err := p.sendAgain(ctx, r.last, read.name == now.name); err != nil {
@@ -53,6 +70,9 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	return p.Store.Prune()
 }
+
+// errForgot says that a job's last event in the stream is older than the last that was acknowledged.
+var errForgot = errors.New("the stream has lost what it acknowledged")
 
 // place is how far a stream goes, or was read.
 type place struct {
@@ -119,15 +139,33 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	return nil
 }
 
-// settleAll settles many jobs at once, so that they share transactions.
-func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded) error {
+// settleAll settles many jobs at once, so that they share transactions. news counts those of which the stream told more
+// than we knew.
+func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, lost bool) (news int, err error) {
+	var count atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
 	for id, f := range folds {
 		group.Go(func() error {
-			_, err := p.settle(ctx, id, f.Fold, f.whole)
+			_, found, err := p.meaningOf(id, f.Fold)
+			if err == nil && found == forgot && !lost {
+				return errForgot
+			}
+			if err == nil {
+				found, err = p.settle(ctx, id, f.Fold, f.whole)
+			}
+			if found == another {
+				count.Add(1)
+			}
 			return err
 		})
 	}
-	return group.Wait()
+	err = group.Wait()
+	return int(count.Load()), err
+}
+
+func (p *Publisher) sayNews(news int) {
+	if news > 0 {
+		p.Log.Info("the stream tells of jobs what the store did not know; going on from what was told", "count", news)
+	}
 }

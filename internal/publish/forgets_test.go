@@ -101,3 +101,27 @@ func TestAnErrorBetweenNoticingAndSendingAgain(t *testing.T) {
 		}
 	})
 }
+
+// Another job's event takes the place of the one forgotten, whose job never speaks again.
+func TestAPlaceGivenTwiceTellsThatTheStreamWentBack(t *testing.T) {
+	inABubble(t, func(t *testing.T, b *bubble) {
+		b.sees(71, "Completed", "")
+		b.tells("71 #1")
+		b.stream.Forget(1)
+		b.sees(72, "Waiting", "")
+		b.tells("72 #1", "71 #1")
+	})
+}
+
+// An acknowledgement that comes in its turn, or that of an event sent before, says nothing of the kind.
+func TestPlacesInAnyOrderAreNoLoss(t *testing.T) {
+	var p places
+	for _, s := range []spot{{2, "b"}, {1, "a"}, {3, "c"}, {2, "b"}, {3 + 1<<10, "d"}} {
+		if !p.take(s) {
+			t.Errorf("%v is taken for a place given twice", s)
+		}
+	}
+	if p.take(spot{3 + 1<<10, "e"}) {
+		t.Error("a place given twice is not noticed")
+	}
+}

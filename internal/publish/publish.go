@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
+	Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error
 	reader
 }
 
@@ -38,6 +40,8 @@ type Config struct {
 	InFlight int           // events under way at once; default 256
 	Round    time.Duration // how often the stream is read on, and a refused job tried again; default 1 min
 	Log      *slog.Logger  // default slog.Default()
+
+	Follows func(commCell string) bool // what another watcher tells of these is noticed at once; default: all
 }
 
 // Publisher is loop 2.
@@ -48,13 +52,18 @@ type Publisher struct {
 	caughtUp chan struct{} // closed when the stream has been read for the first time
 	once     sync.Once
 	claims   claims
+	heard    heard
+	slots    chan struct{} // one for each event in flight
 	refused  refusals
+	places   places
+	others   others
+	saidDeaf string
+	listened uint64 // what the stream holds behind this sequence was stored while we ran; set while nothing is in flight
 }
 
 // Counts are what metrics show.
 type Counts struct {
 	Published atomic.Int64 // events acknowledged
-	TakenOver atomic.Int64 // jobs for which another watcher had spoken
 }
 
 const (
@@ -74,7 +83,13 @@ func New(c Config) *Publisher {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	return &Publisher{Config: c, caughtUp: make(chan struct{}), refused: newRefusals(c.Log)}
+	if c.Follows == nil {
+		c.Follows = func(string) bool { return true }
+	}
+	return &Publisher{
+		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight),
+		refused: newRefusals(c.Log), others: newOthers(c.Log), listened: math.MaxUint64,
+	}
 }
 
 // CaughtUp is closed when the stream has been read for the first time: a store that is older than
@@ -88,6 +103,9 @@ func (p *Publisher) Refusals() (byReason map[string]int64, stopped int) { return
 // Errors counts the publishes that were not acknowledged, by reason: those of Refusals, and
 // disconnected, sequence, busy, no_stream, unacknowledged, which are tried again at once.
 func (p *Publisher) Errors() map[string]int64 { return p.refused.all() }
+
+// Others counts by CommCell the jobs of which another watcher was found to have told while this one ran.
+func (p *Publisher) Others() map[string]int64 { return p.others.counts() }
 
 // Run publishes until ctx ends, across whatever happens to NATS.
 func (p *Publisher) Run(ctx context.Context) error {

@@ -56,7 +56,8 @@ func BenchmarkPublish(b *testing.B) {
 		gate.Unlock()
 		took += drain(b, st)
 		gate.Lock()
-		bare += bareStream.send(b, messages)
+		bareTook, _ := bareStream.send(b, messages)
+		bare += bareTook
 	}
 	gate.Unlock()
 	events := float64(b.N * benchEvents)
@@ -121,7 +122,7 @@ func fill(b *testing.B, st *store.Store, first int64) []*nats.Msg {
 }
 
 func bareMessage(id job.ID, unsent store.Unsent) (*nats.Msg, error) {
-	subject, err := unsent.Event.Address(barePrefix)
+	_, subject, err := event.Address(barePrefix, id, unsent.Row)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +173,7 @@ func newBareStream(b *testing.B, url string) bareStream {
 	return bareStream{js}
 }
 
-func (s bareStream) send(b *testing.B, messages []*nats.Msg) time.Duration {
+func (s bareStream) send(b *testing.B, messages []*nats.Msg) (took time.Duration, sequences []uint64) {
 	start := time.Now()
 	acks := make([]jetstream.PubAckFuture, len(messages))
 	for i, m := range messages {
@@ -182,13 +183,15 @@ func (s bareStream) send(b *testing.B, messages []*nats.Msg) time.Duration {
 		}
 	}
 	<-s.js.PublishAsyncComplete()
-	took := time.Since(start)
+	took = time.Since(start)
+	sequences = make([]uint64, len(acks))
 	for i, ack := range acks {
 		select {
-		case <-ack.Ok():
+		case stored := <-ack.Ok():
+			sequences[i] = stored.Sequence
 		case err := <-ack.Err():
 			b.Fatal(fmt.Errorf("%s: %w", messages[i].Subject, err))
 		}
 	}
-	return took
+	return took, sequences
 }

@@ -211,7 +211,7 @@ func (w *world) sendAndForget(x *watcher, count int) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		subject, err := next.Event.Address("")
+		_, subject, err := event.Address("", id, next.Row)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -395,6 +395,23 @@ func TestRefusedForGoodStopsThatJobAlone(t *testing.T) {
 	w.holds(1)
 	x.publishes(w.broker()) // mended
 	w.holds(1, "1 state:  → Running")
+}
+
+func TestAnEventThatCannotBeReadStopsItsJobAlone(t *testing.T) {
+	w := newWorld(t)
+	x := w.watcher("a.db")
+	x.sees(1, "Running", "")
+	x.sees(2, "Running", "")
+	x.spoils()
+	p := x.publisher(w.broker())
+	run(t, p.Run)
+	w.until("the other is sent", func() bool { return x.store.Unsent() == 1 })
+	w.until("it is counted", func() bool {
+		reasons, stopped := p.Refusals()
+		return reasons["illegible"] > 0 && stopped == 1
+	})
+	w.holds(2, "1 state:  → Running")
+	w.holds(1)
 }
 
 func TestStreamDeletedMeanwhile(t *testing.T) {

@@ -98,15 +98,15 @@ func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whol
 		p.Counts.Published.Add(1)
 		return found, p.Store.Acknowledge(id, fold.Last, fold.Stream)
 	case another:
-		return found, p.takeOver(ctx, id, fold, whole, sent.Known)
+		return found, p.takeOver(ctx, id, fold, whole)
 	}
-	if fold.Stream == sent.Stream {
+	if fold.Stream == sent.Stream || !sent.Known {
 		return found, nil
 	}
 	return found, p.Store.Expect(id, fold.Stream)
 }
 
-func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, whole, known bool) (err error) {
+func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, whole bool) (err error) {
 	if !whole {
 		if fold, err = p.foldAll(ctx, id); err != nil {
 			return err
@@ -118,10 +118,10 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 	if earlier, err := p.Store.Renumber(id, fold); earlier || err != nil {
 		return err
 	}
-	if known {
-		p.Counts.TakenOver.Add(1)
-		p.Log.Warn("another watcher has told of this job; going on from what it told", "job", id.String())
+	if fold.Stream > p.listened && p.Follows(id.CommCell) {
+		p.others.spoke(id, fold.Last)
 	}
+	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
 	err = p.Store.TakeOver(id, fold)
 	crash.At(crash.TakeOver)
 	return err

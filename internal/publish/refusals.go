@@ -35,7 +35,7 @@ func (r *refusals) stopped(id job.ID, refused *stream.RefusedError) {
 	}
 	r.stops[id] = refused.Text
 	if !named {
-		r.log.Error("the broker refuses an event; it is kept, and the job's events wait behind it",
+		r.log.Error("an event cannot be sent; it is kept, and the job's events wait behind it",
 			"job", id.String(), "err", refused)
 	}
 }

@@ -14,15 +14,23 @@ import (
 	"jobwatch/internal/stream"
 )
 
+// illegible is the reason of an event that cannot be read from the store, and so not be sent.
+const illegible = "illegible"
+
+// jobsPerPlace is how many jobs are at work for each event in flight: the others read what is due, or wait for the disk.
+const jobsPerPlace = 4
+
 // sendRound publishes what waits and what comes, until the round is over or ctx ends. It returns
 // when nothing is in flight any more. end ends the session when the stream turns out to be gone.
 func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) {
 	round := time.NewTimer(p.Round)
 	defer round.Stop()
 	var group errgroup.Group
-	group.SetLimit(p.InFlight)
+	group.SetLimit(jobsPerPlace * p.InFlight)
 	defer group.Wait()
 
+	spoken, stop := p.listen(ctx)
+	defer stop()
 	ids, err := p.Store.Waiting()
 	for {
 		if err != nil {
@@ -38,6 +46,8 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 		select {
 		case <-p.Store.Wake():
 			ids = p.Store.TakeFresh()
+		case id := <-spoken:
+			ids = []job.ID{id}
 		case <-round.C:
 			return
 		case <-ctx.Done():
@@ -53,6 +63,7 @@ func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCaus
 		return
 	}
 	for {
+		p.attend(ctx, id)
 		more := p.sendNext(ctx, id, end)
 		if !more && p.claims.release(id) {
 			return
@@ -60,10 +71,10 @@ func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCaus
 	}
 }
 
-// sendNext sends the oldest event of a job; false if there is none, or none that can be sent now.
+// sendNext sends what is due of a job; false if that is nothing, or nothing that can be sent now.
 func (p *Publisher) sendNext(ctx context.Context, id job.ID, end context.CancelCauseFunc) (more bool) {
-	next, found, err := p.Store.Oldest(id)
-	if err == nil && !found {
+	due, err := p.Store.Due(id)
+	if err == nil && len(due.Rows) == 0 {
 		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
 		return false
 	}
@@ -71,7 +82,7 @@ func (p *Publisher) sendNext(ctx context.Context, id job.ID, end context.CancelC
 		return false
 	}
 	if err == nil {
-		err = p.send(ctx, id, next)
+		err = p.send(ctx, id, due)
 	}
 	var refused *stream.RefusedError
 	switch {
@@ -92,31 +103,58 @@ func (p *Publisher) sendNext(ctx context.Context, id job.ID, end context.CancelC
 	return true
 }
 
-// send publishes one event. It leaves the outbox only on the broker's acknowledgement.
-func (p *Publisher) send(ctx context.Context, id job.ID, next store.Unsent) error {
-	subject, err := next.Event.Address(p.Prefix)
-	if err != nil {
-		return err
+// send publishes events of a job, each when that before it is acknowledged, until one is not. They leave the outbox
+// only on the broker's acknowledgement, and together: until then a crash leaves them to reconcile.
+func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) error {
+	var acked []store.Acked
+	var failed error
+	m := stream.Outgoing{Filter: event.Filter(p.Prefix, id), ExpectLast: due.Expect}
+	for _, row := range due.Rows {
+		m.Data = row.Event
+		if m.ID, m.Subject, failed = event.Address(p.Prefix, id, row.Event); failed != nil {
+			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Illegible(id, failed).Error()}
+			break
+		}
+		if m.ExpectLast, failed = p.publish(ctx, m); failed != nil {
+			break
+		}
+		acked = append(acked, store.Acked{ID: m.ID, Sequence: row.Sequence, Stream: m.ExpectLast})
 	}
-	sequence, err := p.Broker.Publish(ctx, stream.Outgoing{
-		Subject: subject, Filter: event.Filter(p.Prefix, id), ID: next.Event.ID, ExpectLast: next.Expect, Data: next.Row,
-	})
+	if len(acked) > 0 {
+		err := p.Store.AcknowledgeAll(id, acked)
+		crash.At(crash.AfterAcknowledgement)
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case errors.Is(failed, stream.ErrBusy):
+		pause(ctx, pauseAfterError)
+		return p.reconcile(ctx, id)
+	case errors.Is(failed, stream.ErrSequence):
+		return p.reconcile(ctx, id)
+	}
+	return failed
+}
+
+// publish publishes an event when there is a place in flight.
+func (p *Publisher) publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	before := p.places.highest()
+	sequence, err = p.Broker.Publish(ctx, m)
+	<-p.slots
 	var refused *stream.RefusedError
 	if err != nil && !errors.As(err, &refused) {
 		p.refused.passed(err)
 	}
-	switch {
-	case err == nil:
-		crash.At(crash.AfterPublish)
-		p.Counts.Published.Add(1)
-		err = p.Store.Acknowledge(id, next.Event, sequence)
-		crash.At(crash.AfterAcknowledgement)
-		return err
-	case errors.Is(err, stream.ErrBusy):
-		pause(ctx, pauseAfterError)
-		return p.reconcile(ctx, id)
-	case errors.Is(err, stream.ErrSequence):
-		return p.reconcile(ctx, id)
+	if err != nil {
+		return 0, err
 	}
-	return err
+	crash.At(crash.AfterPublish)
+	p.Counts.Published.Add(1)
+	return sequence, p.mind(ctx, m.ID, sequence, before)
 }

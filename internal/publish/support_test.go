@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
@@ -104,22 +107,45 @@ func (x *watcher) restart() {
 	x.open()
 }
 
-// sees commits an observation, as the poller does.
-func (x *watcher) sees(number int64, state, phase job.Text) {
+// spoils overwrites a letter of the first unsent event in the file.
+func (x *watcher) spoils() {
 	x.w.t.Helper()
-	seen := job.Snapshot{CommCell: "prod", Number: number, State: state, Phase: phase, Client: "fall"}
-	seen.Settle()
-	known, err := x.store.Recall(seen.JobID())
+	x.store.Close()
+	defer x.open()
+	db, err := bbolt.Open(x.path, 0o600, nil)
 	if err != nil {
 		x.w.t.Fatal(err)
 	}
-	err = x.store.Commit(store.Look{
-		Known: known, Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
-		Changes: diff.Since(known.Told, &seen), NotBefore: known.Asked,
+	defer db.Close()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		outbox := tx.Bucket([]byte("outbox"))
+		key, row := outbox.Cursor().First()
+		return outbox.Put(bytes.Clone(key), bytes.Replace(row, []byte(":"), []byte(" "), 1))
 	})
 	if err != nil {
 		x.w.t.Fatal(err)
 	}
+}
+
+// sees commits an observation, as the poller does.
+func (x *watcher) sees(number int64, state, phase job.Text) {
+	x.w.t.Helper()
+	if err := x.commits(number, state, phase); err != nil {
+		x.w.t.Fatal(err)
+	}
+}
+
+func (x *watcher) commits(number int64, state, phase job.Text) error {
+	seen := job.Snapshot{CommCell: "prod", Number: number, State: state, Phase: phase, Client: "fall"}
+	seen.Settle()
+	known, err := x.store.Recall(seen.JobID())
+	if err != nil {
+		return err
+	}
+	return x.store.Commit(store.Look{
+		Known: known, Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
+		Changes: diff.Since(known.Told, &seen), NotBefore: known.Asked,
+	})
 }
 
 func (x *watcher) publisher(b Broker) *Publisher {

@@ -29,7 +29,7 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 	defer os.Remove(temporary.Name()) // of no effect once it is renamed
 	size, err = s.copyTo(ctx, temporary)
 	if err == nil {
-		_, err = inspect(temporary.Name())
+		_, err = inspect(temporary.Name(), legible)
 	}
 	if err == nil {
 		err = os.Rename(temporary.Name(), file)

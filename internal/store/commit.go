@@ -64,8 +64,10 @@ func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
 			return err
 		}
 		found = true
-		snapshot, err = decodeSnapshot(line)
-		return err
+		if snapshot, err = decodeSnapshot(line); err != nil {
+			return illegible(tx, id, "its snapshot", err)
+		}
+		return nil
 	})
 	return snapshot, found, err
 }

@@ -68,6 +68,90 @@ func TestTruncatedStore(t *testing.T) {
 	}
 }
 
+// Every page that holds something is missed, and no other.
+func TestStoreWithAnOverwrittenPage(t *testing.T) {
+	whole := filledStore(t)
+	free := freePages(t, whole)
+	for page := range len(free) {
+		data := bytes.Clone(whole)
+		copy(data[page*pageSize:], bytes.Repeat([]byte{0xff}, 16))
+		if opens(t, data, "page %d overwritten", page) != free[page] {
+			t.Errorf("page %d overwritten: it is free %t, and the store opens %t", page, free[page], !free[page])
+		}
+	}
+	clear(whole[:2*pageSize])
+	refuses(t, whole, "; if it was one, put a copy of watcher store backup in its place, or run: watcher store rebuild (")
+}
+
+func freePages(t *testing.T, data []byte) map[int]bool {
+	t.Helper()
+	s, err := Open(placed(t, data), event.NewMinter(nil))
+	must(t, err)
+	defer s.Close()
+	free := map[int]bool{}
+	must(t, s.db.View(func(tx *bbolt.Tx) error {
+		for page := range int(tx.Size()) / pageSize {
+			info, err := tx.Page(page)
+			if err != nil {
+				return err
+			}
+			free[page] = info.Type == "free"
+		}
+		return nil
+	}))
+	return free
+}
+
+func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
+	record := []byte(`{"rev":1,"seq":2}`)
+	for words, row := range map[string]struct {
+		table, key, value []byte
+		want              string
+	}{
+		"record":           {jobsBucket, jobKey(of(7)), []byte(`{"rev":1,"seq":2` + "\n{}"), "(what is known of job prod/7 cannot be read)"},
+		"snapshot":         {jobsBucket, jobKey(of(7)), append(record, "\n{\"state\":\"\x00\"}"...), "(what is known of job prod/7 cannot be read)"},
+		"no record":        {jobsBucket, jobKey(of(7)), nil, "(what is known of job prod/7 cannot be read)"},
+		"no job":           {jobsBucket, []byte("prod"), record, `(what is known of job "prod" cannot be read)`},
+		"unsent event":     {outboxBucket, outboxKey(of(7), 2), []byte("{\"specversion\":\xff1.0\"}"), "(an unsent event of job prod/7 cannot be read)"},
+		"sent event":       {sentBucket, append(make([]byte, 8), outboxKey(of(7), 1)...), append(make([]byte, 16), `{"specversion":`...), "(a sent event of job prod/7 cannot be read)"},
+		"sent of no job":   {sentBucket, []byte("12345678x"), record, `(a sent event of job "x" cannot be read)`},
+		"unsent of no job": {outboxBucket, []byte("x"), record, `(an unsent event of job "x" cannot be read)`},
+	} {
+		t.Run(words, func(t *testing.T) {
+			data := storeFile(t, func(f *fixture) {
+				f.see(t, of(7), "Running", "Scan")
+				must(t, f.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
+			})
+			refuses(t, data, row.want)
+			refuses(t, data, "the file is damaged; stop the watcher, and put a copy of watcher store backup in its place, or run: watcher store rebuild")
+			if left, err := LeftIn(placed(t, data)); err != nil || left.Unsent < 2 {
+				t.Errorf("left in it are %+v (%v)", left, err)
+			}
+		})
+	}
+}
+
+// What no quick look finds is named when it is met.
+func TestIllegibleValueThatIsMet(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(7), "Running", "Scan")
+	for words, row := range map[string]struct {
+		table, key, value []byte
+		read              func() error
+	}{
+		"its record":       {jobsBucket, jobKey(of(7)), []byte(`{"rev":1,seq":2}`), func() error { _, err := f.Recall(of(7)); return err }},
+		"its snapshot":     {jobsBucket, jobKey(of(8)), []byte("{}\n{state}"), func() error { _, _, err := f.Snapshot(of(8)); return err }},
+		"its unsent event": {outboxBucket, outboxKey(of(9), 1), []byte(`{"specversion" 1.0"}`), func() error { _, _, err := f.Oldest(of(9)); return err }},
+	} {
+		must(t, f.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
+		err := row.read()
+		want := words + " in " + f.path + " cannot be read ("
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; "+mendRebuild) {
+			t.Errorf("met with %v, want %s… and a mend", err, want)
+		}
+	}
+}
+
 // filledStore is the bytes of a store whose tables have several pages, and some free ones.
 func filledStore(t *testing.T) []byte {
 	return storeFile(t, func(f *fixture) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"runtime"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -47,6 +48,7 @@ func (s *Store) update(apply func(*bbolt.Tx) error) error {
 
 // commitWaiting commits all that waits, the caller's own write among it, and then hands the lead on.
 func (s *Store) commitWaiting() {
+	runtime.Gosched() // who is about to write comes along
 	if s.Gather != nil {
 		s.Gather()
 	}

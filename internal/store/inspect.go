@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -13,12 +14,14 @@ import (
 
 var (
 	errNotOurs = errors.New("not a store of jobwatch; move it away, or set another store.path")
-	errDamaged = errors.New("the file is damaged; stop the watcher and run: watcher store rebuild, which moves it aside and reads back what was told")
+	errNoHead  = fmt.Errorf("%w; if it was one, put a copy of watcher store backup in its place, or run: watcher store rebuild", errNotOurs)
+	errDamaged = errors.New("the file is damaged; stop the watcher, and put a copy of watcher store backup in its place, or run: watcher store rebuild, which moves it aside and reads back what was told")
 )
 
-// inspect reads the format of a file, and refuses what is no store or is damaged. It opens the file
-// for reading: bbolt writes to some files as it opens them, and what is refused is to stay as it is.
-func inspect(path string) (format int, err error) {
+// inspect reads the format of a file, and refuses what is no store or is damaged, or what looks at a store have an
+// error for. It opens the file for reading: bbolt writes to some files as it opens them, and what is refused is to stay
+// as it is.
+func inspect(path string, looks ...func(*bbolt.Tx) error) (format int, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -28,6 +31,7 @@ func inspect(path string) (format int, err error) {
 	case err == nil && info.Size() == 0:
 		return 0, nil
 	}
+	readThrough(path)
 	db, err := openFile(path, true)
 	if err != nil {
 		return 0, err
@@ -38,11 +42,29 @@ func inspect(path string) (format int, err error) {
 			if err := check(path, tx); err != nil {
 				return fmt.Errorf("%w (%w)", errDamaged, err)
 			}
-			format, err = readFormat(tx)
-			return err
+			if format, err = readFormat(tx); err != nil || format == 0 {
+				return err
+			}
+			for _, look := range looks {
+				if err := look(tx); err != nil {
+					return fmt.Errorf("%w (%w)", errDamaged, err)
+				}
+			}
+			return nil
 		})
 	})
 	return format, err
+}
+
+// readThrough brings a file into the system's memory in one go. bbolt asks for its pages one by one, in no order: after
+// a reboot that was half a minute for 370 MiB. What cannot be read is found by who needs it.
+func readThrough(path string) {
+	file, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	_, _ = io.Copy(io.Discard, file)
 }
 
 // check finds what is missing, and lets bbolt look at every page.
@@ -101,7 +123,7 @@ func readFormat(tx *bbolt.Tx) (int, error) {
 
 // Inspect says what Open would refuse of a file, and leaves it as it is. A file that is not there is fine.
 func Inspect(path string) error {
-	if _, err := inspect(path); err != nil {
+	if _, err := inspect(path, legible); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

@@ -67,16 +67,19 @@ func parseKept(key, value []byte) (k Kept, exact bool) {
 	}, place&near == 0
 }
 
-// keep copies a job's unsent rows up to a sequence to those kept: the broker has the last of them under the stream
-// sequence given, and the others before it. It lets go of the oldest where they take too much.
-func (s *Store) keep(tx *bbolt.Tx, id job.ID, upTo, stream uint64) (kept tally, err error) {
+// keep copies a job's unsent rows, up to the last that was acknowledged, to those kept: the broker has those named under
+// the stream sequences given, and others before them. It lets go of the oldest where they take too much.
+func (s *Store) keep(tx *bbolt.Tx, id job.ID, acked []Acked) (kept tally, err error) {
 	sent := tx.Bucket(sentBucket)
 	sent.FillPercent = 1 // it only grows at its end
 	now := uint64(time.Now().UnixNano())
-	c := tx.Bucket(outboxBucket).Cursor()
-	for key, row := c.Seek(outboxKey(id, 0)); bytes.HasPrefix(key, jobKey(id)) && keySequence(key) <= upTo; key, row = c.Next() {
-		place := stream
-		if keySequence(key) < upTo {
+	c, prefix, upTo := tx.Bucket(outboxBucket).Cursor(), jobKey(id), acked[len(acked)-1].Sequence
+	for key, row := c.Seek(prefix); bytes.HasPrefix(key, prefix) && keySequence(key) <= upTo; key, row = c.Next() {
+		for keySequence(key) > acked[0].Sequence {
+			acked = acked[1:]
+		}
+		place := acked[0].Stream
+		if keySequence(key) < acked[0].Sequence {
 			place |= near
 		}
 		order, err := sent.NextSequence()

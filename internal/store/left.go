@@ -1,6 +1,10 @@
 package store
 
-import "go.etcd.io/bbolt"
+import (
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
 
 // Left is what a file holds that no stream tells.
 type Left struct {
@@ -8,10 +12,11 @@ type Left struct {
 	ByHand int // jobs tracked or untracked by a person
 }
 
-// LeftIn counts it, and leaves the file as it is. Its errors are those of Inspect.
+// LeftIn counts it, and leaves the file as it is. Its errors are those of Inspect, but that it also counts what cannot
+// be read.
 func LeftIn(path string) (left Left, err error) {
-	if err := Inspect(path); err != nil {
-		return left, err
+	if _, err := inspect(path); err != nil {
+		return left, fmt.Errorf("%s: %w", path, err)
 	}
 	db, err := openFile(path, true)
 	if err != nil {

@@ -12,33 +12,63 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Unsent is the oldest event of a job that the broker has not acknowledged.
-type Unsent struct {
-	Event  event.Event
-	Row    []byte // the event as it is published
+// Due is what is to be sent next of a job.
+type Due struct {
+	Rows   []Row  // the oldest first; none if nothing waits, or if another watcher spoke and a look is owed first
 	Expect uint64 // the stream's last sequence of the job, as far as we know
 }
 
-// Oldest reads what is to be sent next of a job; false if there is nothing, or if another watcher
-// spoke and a look is owed first.
-func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
-	var oldest Unsent
-	found := false
-	err := s.db.View(func(tx *bbolt.Tx) error {
+// Row is an event as it is published.
+type Row struct {
+	Sequence uint64 // of the job's events
+	Event    []byte
+}
+
+const dueBytes = 64 << 10 // of a job's rows that are read at once; at least one is
+
+// Due reads what is to be sent next of a job, not always all of it.
+func (s *Store) Due(id job.ID) (due Due, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		if nextUnsent(tx, id) == 0 {
+			return nil
+		}
 		r, _, err := readRecord(tx, id)
 		if err != nil || r.Owed {
 			return err
 		}
-		key, row := tx.Bucket(outboxBucket).Cursor().Seek(outboxKey(id, 0))
-		if !bytes.HasPrefix(key, jobKey(id)) {
-			return nil
-		}
-		found = true
-		oldest = Unsent{Row: bytes.Clone(row), Expect: r.Stream}
-		oldest.Event, err = event.Parse(oldest.Row)
-		return err
+		due = Due{readRows(tx, id), r.Stream}
+		return nil
 	})
-	return oldest, found && err == nil, err
+	return due, err
+}
+
+func readRows(tx *bbolt.Tx, id job.ID) (rows []Row) {
+	c, prefix, size := tx.Bucket(outboxBucket).Cursor(), jobKey(id), 0
+	for key, row := c.Seek(prefix); bytes.HasPrefix(key, prefix) && size < dueBytes; key, row = c.Next() {
+		rows = append(rows, Row{keySequence(key), bytes.Clone(row)})
+		size += len(row)
+	}
+	return rows
+}
+
+// Unsent is the oldest event of a job that the broker has not acknowledged.
+type Unsent struct {
+	Event  event.Event
+	Row    []byte // the event as it is published
+	Expect uint64 // as Due has it
+}
+
+// Oldest is the first of what is due, read; false if there is none.
+func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
+	due, err := s.Due(id)
+	if err != nil || len(due.Rows) == 0 {
+		return Unsent{}, false, err
+	}
+	e, err := event.Parse(due.Rows[0].Event)
+	if err != nil {
+		return Unsent{}, false, s.Illegible(id, err)
+	}
+	return Unsent{e, due.Rows[0].Event, due.Expect}, true, nil
 }
 
 // Unsent counts the events that wait for the broker.
@@ -62,11 +92,11 @@ func (s *Store) Waiting() ([]job.ID, error) {
 // Wake yields a token when jobs have new events; TakeFresh says which.
 func (s *Store) Wake() <-chan struct{} { return s.wake }
 
-// TakeFresh lists the jobs that got events since it was last called.
+// TakeFresh lists the jobs that got events since it was last called, in their order: neighbours share pages.
 func (s *Store) TakeFresh() []job.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := slices.Collect(maps.Keys(s.fresh))
+	ids := slices.SortedFunc(maps.Keys(s.fresh), job.Compare)
 	clear(s.fresh)
 	return ids
 }
@@ -120,8 +150,8 @@ func putRows(tx *bbolt.Tx, id job.ID, behind uint64, rows [][]byte) error {
 // dropRows deletes a job's rows up to a sequence and counts them.
 func dropRows(tx *bbolt.Tx, id job.ID, upTo uint64) (int, error) {
 	dropped := 0
-	c := tx.Bucket(outboxBucket).Cursor()
-	for key, _ := c.Seek(outboxKey(id, 0)); bytes.HasPrefix(key, jobKey(id)) && keySequence(key) <= upTo; key, _ = c.Seek(outboxKey(id, 0)) {
+	c, prefix := tx.Bucket(outboxBucket).Cursor(), jobKey(id)
+	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix) && keySequence(key) <= upTo; key, _ = c.Seek(prefix) {
 		if err := c.Delete(); err != nil {
 			return dropped, err
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -62,7 +61,7 @@ func readRecord(tx *bbolt.Tx, id job.ID) (r record, snapshot []byte, err error) 
 	}
 	first, snapshot, _ := bytes.Cut(value, newline)
 	if err := json.Unmarshal(first, &r); err != nil {
-		return record{}, nil, fmt.Errorf("%s in the store: %w", id, err)
+		return record{}, nil, illegible(tx, id, "its record", err)
 	}
 	return r, snapshot, nil
 }

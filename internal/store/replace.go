@@ -27,7 +27,8 @@ func Replacing(path string) (*Claim, error) {
 	if c.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("%s: %w; the watcher must be able to read and write it, or set another store.path", path, cause(err))
 	}
-	if err := syscall.Flock(int(c.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { // the lock that bbolt takes
+	err = syscall.Flock(int(c.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // the lock that bbolt takes
+	if held, _ := c.file.Stat(); err != nil || !isNamed(held, path) {      // another has just taken its place
 		defer c.file.Close()
 		return nil, fmt.Errorf("%s: in use by another watcher%s; stop it, and do this then", path, lockHolder(path))
 	}
@@ -39,12 +40,21 @@ func Replacing(path string) (*Claim, error) {
 func (c *Claim) By(path string) (aside string, err error) {
 	if !c.made {
 		aside = c.path + ".old-" + time.Now().UTC().Format("20060102T150405.000Z")
-		if err := os.Rename(c.path, aside); err != nil {
+		if err := setAside(c.path, aside); err != nil {
 			return "", err
 		}
 	}
 	c.made = false
 	return aside, errors.Join(os.Rename(path, c.path), syncFolder(filepath.Dir(c.path)))
+}
+
+// setAside leaves the file under its own name too until another takes it: where there were none for a moment, whoever
+// opens the store would make one. A file system without links has no such way.
+func setAside(path, aside string) error {
+	if os.Link(path, aside) == nil {
+		return nil
+	}
+	return os.Rename(path, aside)
 }
 
 // End lets go of the file. What was not replaced is as it was.

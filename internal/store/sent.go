@@ -34,6 +34,9 @@ func (s *Store) Sent(id job.ID) (Sent, error) {
 	return sent, err
 }
 
+// Minted says whether an event was made by this process.
+func (s *Store) Minted(eventID string) bool { return s.mint.Minted(eventID) }
+
 // Holds says whether an event of a job waits in the outbox under its sequence and id.
 func (s *Store) Holds(id job.ID, e event.Event) (bool, error) {
 	holds := false
@@ -49,22 +52,35 @@ func (s *Store) Holds(id job.ID, e event.Event) (bool, error) {
 	return holds, err
 }
 
+// Acked is an event that the broker has acknowledged.
+type Acked struct {
+	ID       string
+	Sequence uint64 // of the job's events
+	Stream   uint64 // sequence in the stream
+}
+
 // Acknowledge takes an event, and with it all before it, from the outbox: the broker has it under
 // the stream sequence given.
 func (s *Store) Acknowledge(id job.ID, e event.Event, stream uint64) error {
+	return s.AcknowledgeAll(id, []Acked{{e.ID, e.Number(), stream}})
+}
+
+// AcknowledgeAll acknowledges events of a job, which come in the order of their sequences, in one transaction.
+func (s *Store) AcknowledgeAll(id job.ID, acked []Acked) error {
 	dropped, kept := 0, tally{}
+	last := acked[len(acked)-1]
 	err := s.change(id, func(tx *bbolt.Tx, r *record) (err error) {
-		if r.Owed || e.Number() <= r.Acked {
+		if r.Owed || last.Sequence <= r.Acked {
 			return nil
 		}
-		r.AckedID, r.Acked, r.Stream = e.ID, e.Number(), stream
+		r.AckedID, r.Acked, r.Stream = last.ID, last.Sequence, last.Stream
 		if s.KeepSent > 0 {
 			r.AckedAt = time.Now().UnixNano()
-			if kept, err = s.keep(tx, id, e.Number(), stream); err != nil {
+			if kept, err = s.keep(tx, id, acked); err != nil {
 				return err
 			}
 		}
-		dropped, err = dropRows(tx, id, e.Number())
+		dropped, err = dropRows(tx, id, last.Sequence)
 		return err
 	})
 	if err == nil {
@@ -159,6 +175,6 @@ func (s *Store) change(id job.ID, edit func(*bbolt.Tx, *record) error) error {
 		if err := edit(tx, &r); err != nil {
 			return err
 		}
-		return writeRecord(tx, id, r, bytes.Clone(snapshot))
+		return writeRecord(tx, id, r, snapshot)
 	})
 }

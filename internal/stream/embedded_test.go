@@ -54,6 +54,16 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
+// What is acknowledged is on the disk: else a loss of power takes what the store does not owe any more.
+func TestEmbeddedSyncsBeforeItAcknowledges(t *testing.T) {
+	for _, always := range []bool{true, false} {
+		e := startEmbedded(t, EmbeddedConfig{Dir: t.TempDir(), SyncAlways: always})
+		if got := e.srv.JetStreamConfig().SyncAlways; got != always {
+			t.Errorf("sync_always is %v, want %v", got, always)
+		}
+	}
+}
+
 func TestEmbeddedAsksWhoComes(t *testing.T) {
 	for name, row := range map[string]struct {
 		server EmbeddedConfig

@@ -10,12 +10,19 @@ type Start struct {
 	Sequence uint64    // this message and those behind it; 0 or 1: all
 	Since    time.Time // instead of Sequence: what was stored at this time or later
 	Subjects []string  // filters, none within another; empty: all
+
+	headsOnly bool // the server sends no bodies
 }
 
 // Follow gives yield every message of the stream from a sequence on (0 or 1: all), those to come included. It ends
 // with an error of yield, with ctx's, or with that of a lost connection.
 func (b *Broker) Follow(ctx context.Context, from uint64, yield func(Message) error) error {
 	return b.FollowFrom(ctx, Start{Sequence: from}, yield)
+}
+
+// Heads is Follow without the bodies, which the server then does not send: a message's Data is empty.
+func (b *Broker) Heads(ctx context.Context, from uint64, yield func(Message) error) error {
+	return b.FollowFrom(ctx, Start{Sequence: from, headsOnly: true}, yield)
 }
 
 // FollowFrom is Follow of a part of the stream.

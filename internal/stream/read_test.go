@@ -283,6 +283,38 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestHeads(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 3)
+	type head struct {
+		subject, id string
+		sequence    uint64
+	}
+	var got []head
+	enough := errors.New("enough")
+	err := b.Heads(soon(t), 2, func(m Message) error {
+		if len(m.Data) > 0 {
+			t.Errorf("message %d comes with its body %q", m.Sequence, m.Data)
+		}
+		got = append(got, head{m.Subject, m.ID, m.Sequence})
+		switch len(got) {
+		case 2:
+			publish(t, b, event(4, "id-4", 0))
+		case 3:
+			return enough
+		}
+		return nil
+	})
+	want := []head{
+		{"jobs.prod.2.fall.state.running", "id-2", 2},
+		{"jobs.prod.3.fall.state.running", "id-3", 3},
+		{"jobs.prod.4.fall.state.running", "id-4", 4},
+	}
+	if err != enough || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+}
+
 func TestInfo(t *testing.T) {
 	b := use(t, startServer(t))
 	fill(t, b, 3)
@@ -308,5 +340,25 @@ func forgetMessages(t *testing.T, b *Broker, sequences ...uint64) {
 		if err := st.DeleteMsg(soon(t), seq); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A message that is lost on its way to us ends the reading: behind it nothing may be taken for read.
+func TestAGapInWhatIsReadIsNoticed(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 3)
+	r, err := b.openReader(soon(t), Start{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	if m, err := r.next(); err != nil || m.Sequence != 1 {
+		t.Fatalf("got %d, %v", m.Sequence, err)
+	}
+	if _, err := r.msgs.Next(); err != nil { // the second one
+		t.Fatal(err)
+	}
+	if m, err := r.next(); err == nil {
+		t.Errorf("got %d, and nothing of the one before it", m.Sequence)
 	}
 }

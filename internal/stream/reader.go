@@ -42,6 +42,7 @@ func (s *session) consume(ctx context.Context, stream string, start Start) (jets
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       max(start.Sequence, 1),
 		FilterSubjects:    start.Subjects,
+		HeadersOnly:       start.headsOnly,
 		AckPolicy:         jetstream.AckNonePolicy,
 		InactiveThreshold: 30 * time.Second,
 		Replicas:          1,

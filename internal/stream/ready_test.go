@@ -262,3 +262,10 @@ func expectMisfit(t *testing.T, err error, want []string) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// Such a server would take each publish, and not look at what it expects.
+func TestAnOldServerIsNotAskedForAnything(t *testing.T) {
+	b := New(Config{})
+	err := b.check(soon(t), &session{host: "nats.example.com:4222", version: "2.10.4"})
+	expectMisfit(t, err, []string{"nats.example.com:4222 is nats-server 2.10.4; jobwatch needs 2.11 or newer"})
+}

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +11,12 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"jobwatch/internal/diff"
+	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/publish"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
 )
 
 // scrape reads the metrics as Prometheus does.
@@ -74,6 +81,7 @@ func TestMetrics(t *testing.T) {
 		"jobwatch_ticks_skipped_total commcell=prod":            0,
 		"jobwatch_publish_errors_total reason=too_large":        0,
 		"jobwatch_published_total":                              0,
+		"jobwatch_taken_over_total commcell=prod":               0,
 		"jobwatch_poll_duration_seconds commcell=prod":          0,
 		"jobwatch_build_info version=test":                      1,
 	})
@@ -139,4 +147,29 @@ func TestRefusedEventsAreCounted(t *testing.T) {
 		refused, _ := value(w.scrape(), "jobwatch_publish_errors_total reason=too_large")
 		return refused > 0
 	})
+}
+
+// A second watcher is counted, and is no reason to be red: a restart would mend nothing.
+func TestASecondWatcherIsCounted(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	w.sent()
+	other, err := store.Open(filepath.Join(w.dir, "other.db"), event.NewMinter(nil))
+	w.must(err)
+	t.Cleanup(func() { other.Close() })
+	log := slog.New(slog.DiscardHandler)
+	broker := stream.New(stream.Config{URL: w.nats.ClientURL(), Log: log})
+	w.runs(broker.Run)
+	w.runs(publish.New(publish.Config{Store: other, Broker: broker, Log: log}).Run)
+	seen := job.Snapshot{CommCell: "prod", Number: 72, State: "Running"}
+	w.must(other.Commit(store.Look{
+		Seen:    job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
+		Changes: diff.Since(job.Told{}, &seen),
+	}))
+	w.until("it is counted", func() bool {
+		times, _ := value(w.scrape(), "jobwatch_taken_over_total commcell=prod")
+		return times == 1
+	})
+	w.poll()
+	w.readyz(200, "ok    publish")
 }

@@ -2,7 +2,7 @@ package modelbroker
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 	"time"
 
@@ -37,9 +37,7 @@ type session struct {
 	lost chan struct{}
 }
 
-const requestTimeout = 5 * time.Second // of one request whose context has no deadline
-
-var errNoAnswer = fmt.Errorf("no answer within %v", requestTimeout)
+var errNoAnswer = errors.New("no answer in time")
 
 // Connect gives another connection, which is up.
 func (s *Stream) Connect() *Conn {
@@ -135,7 +133,7 @@ func (c *Conn) usable() (*session, error) {
 
 // request lets act happen, between the two gates.
 func (c *Conn) request(ctx context.Context, s *session, call Call, act func() error) error {
-	ctx, land := s.fly(ctx)
+	ctx, land := s.fly(ctx, c.stream.cfg.Patience)
 	defer land()
 	if err := c.pass(ctx, call); err != nil {
 		return err
@@ -157,11 +155,11 @@ func (c *Conn) pass(ctx context.Context, call Call) error {
 	return context.Cause(ctx)
 }
 
-// fly gives a request a context that ends with the connection, and after 5 s where it has no deadline.
-func (s *session) fly(ctx context.Context) (context.Context, context.CancelFunc) {
+// fly gives a request a context that ends with the connection, and with our patience where it has no deadline.
+func (s *session) fly(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
 	stop := func() {}
 	if _, timed := ctx.Deadline(); !timed {
-		ctx, stop = context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
+		ctx, stop = context.WithTimeoutCause(ctx, patience, errNoAnswer)
 	}
 	ctx, land := s.watch(ctx)
 	return ctx, func() { land(); stop() }

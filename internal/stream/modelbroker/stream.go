@@ -14,6 +14,8 @@ import (
 // Config says what server the stream is on. The zero value is a single one.
 type Config struct {
 	Replicated bool          // three replicas: a known id is looked at before the expected sequence is
+	Unchecked  bool          // the expected sequence is ignored, as a server below 2.11 ignores that of a filter
+	Patience   time.Duration // with a request whose context has no deadline; default 5 s, as stream.Broker's
 	Window     time.Duration // in which an id is remembered; default 2 min, as jobwatch makes its stream
 }
 
@@ -45,6 +47,9 @@ const name = "JOBS"
 
 // New returns a server without a stream: the first Ready makes it.
 func New(cfg Config) *Stream {
+	if cfg.Patience <= 0 {
+		cfg.Patience = 5 * time.Second
+	}
 	if cfg.Window <= 0 {
 		cfg.Window = 2 * time.Minute
 	}
@@ -164,7 +169,7 @@ func (s *Stream) store(m stream.Outgoing) (sequence uint64, duplicate bool, err 
 	if known && s.cfg.Replicated {
 		return before.sequence, true, nil
 	}
-	if last := s.lastOf(m.Filter); last != m.ExpectLast {
+	if last := s.lastOf(m.Filter); last != m.ExpectLast && !s.cfg.Unchecked {
 		return 0, false, &stream.SequenceError{Last: last}
 	}
 	if known {

@@ -1,0 +1,57 @@
+package publish
+
+import (
+	"context"
+	"sync"
+)
+
+// places are where the last events stand that the broker has acknowledged. A stream that gives a place a second time
+// has gone back, and the connection may have lasted: only this tells, once something else stands there.
+type places struct {
+	mu     sync.Mutex
+	recent [1 << 10]spot // by sequence; guarded by mu
+	last   uint64        // highest sequence; guarded by mu
+}
+
+type spot struct {
+	sequence uint64
+	id       string
+}
+
+func (p *places) highest() spot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.recent[p.last%uint64(len(p.recent))]
+}
+
+// take notes a place; false if another event was acknowledged there.
+func (p *places) take(s spot) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := &p.recent[s.sequence%uint64(len(p.recent))]
+	taken := before.sequence == s.sequence && before.id != s.id
+	if taken {
+		p.recent, p.last = [1 << 10]spot{}, 0
+	}
+	*before = s
+	p.last = max(p.last, s.sequence)
+	return !taken
+}
+
+// mind has the whole stream read where an acknowledgement shows that the stream has gone back. before is the highest
+// place when the event was sent.
+func (p *Publisher) mind(ctx context.Context, eventID string, sequence uint64, before spot) error {
+	same := p.places.take(spot{sequence, eventID})
+	if same && sequence <= before.sequence && eventID != before.id { // a known id's place, or the stream has gone back
+		held, err := p.Broker.At(ctx, before.sequence)
+		same = err == nil && held.ID == before.id
+	}
+	if same {
+		return nil
+	}
+	info, err := p.Broker.Info(ctx)
+	if err != nil {
+		return err
+	}
+	return p.distrust(info)
+}
