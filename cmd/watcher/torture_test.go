@@ -221,9 +221,13 @@ func (x *torture) round(v *victim) {
 	}
 }
 
-// live has a watcher live, from now on if it was dead.
+// live has a watcher live, from now on if it was dead. Where its last life ended without a login that is good, there
+// is one now.
 func (x *torture) live(v *victim) {
 	if !v.alive() {
+		if v.refused() {
+			x.newPair()
+		}
 		x.configure(v)
 		v.env = append(x.chooseCrash(), x.quota(v))
 		v.start()
