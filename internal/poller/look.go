@@ -27,7 +27,7 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 			return err // not an observation: no snapshot, no event
 		}
 		if !p.sight(j.id).newer(known, &seen) {
-			return errOlder
+			return p.olderAnswer(j, known)
 		}
 		err = p.commit(j, known, seen)
 		if !errors.Is(err, store.ErrChanged) {

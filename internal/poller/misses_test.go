@@ -26,7 +26,9 @@ func (b *bench) goes(words string) string {
 			b.mustStore(b.store.Track(store.ByHand, job71))
 			continue
 		case "seen":
-			b.script.is(71, state("Running"))
+			b.script.is(71, state("Running"), updated(time.Now()))
+		case "older":
+			b.script.is(71, state("Running"), updated(time.Now().Add(-time.Hour)))
 		case "miss":
 			b.script.forgets(71)
 		case "away":
@@ -58,6 +60,8 @@ func TestMissesOutliveARestart(t *testing.T) {
 		{"an error between ends no row", "seen miss miss restart away restart miss", "- - - - prod/71 lost"},
 		{"seen before it", "seen miss miss seen restart miss restart miss miss", "- - - - - - prod/71 lost"},
 		{"seen after it", "seen miss miss restart seen restart miss miss miss", "- - - - - - prod/71 lost"},
+		{"an older answer before it", "seen miss miss older restart miss miss miss", "- - - - - - prod/71 lost"},
+		{"an older answer after it", "seen miss miss restart older miss miss miss", "- - - - - - prod/71 lost"},
 		{"a blank tick before it", "seen miss miss blank restart miss miss miss", "- - - - - - prod/71 lost"},
 		{"a blank tick after it", "seen miss miss restart blank miss miss miss", "- - - - - - prod/71 lost"},
 		{"seen after it was lost", "seen miss miss miss seen restart miss miss miss", "- - - prod/71 lost - - - prod/71 lost"},

@@ -106,6 +106,16 @@ func (p *Poller) missed(m miss, blank bool) error {
 	return p.giveUp(m, known, lost)
 }
 
+// olderAnswer is no observation, but it knows the job: that ends a row of misses.
+func (p *Poller) olderAnswer(j trackedJob, known store.Known) error {
+	err := p.keepMisses(j.id, known, store.Misses{})
+	if err != nil && !errors.Is(err, store.ErrChanged) {
+		return &storeError{err}
+	}
+	p.sight(j.id).misses = 0
+	return errOlder
+}
+
 func (p *Poller) keepMisses(id job.ID, known store.Known, row store.Misses) error {
 	if row == known.Misses {
 		return nil
