@@ -21,6 +21,7 @@ type Broker interface {
 	At(ctx context.Context, sequence uint64) (stream.Message, error)
 	Each(ctx context.Context, filter string, from uint64, yield func(stream.Message) error) error
 	Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (last uint64, err error)
+	Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error
 }
 
 // World is a broker with an empty stream, for subjects jobs.> and commcells.>, and what can befall it. Its methods

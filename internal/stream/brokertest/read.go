@@ -3,6 +3,7 @@ package brokertest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"jobwatch/internal/stream"
@@ -64,6 +65,18 @@ type reading struct {
 func each(job string) reading {
 	return reading{what: "each of " + job, read: func(s *stage, ctx context.Context, from uint64, yield func(stream.Message) error) (uint64, error) {
 		return 0, s.one.Each(ctx, filter(job), from, yield)
+	}}
+}
+
+// heads follows the stream, and ends only where it is enough.
+func heads() reading {
+	return reading{what: "heads", read: func(s *stage, ctx context.Context, from uint64, yield func(stream.Message) error) (uint64, error) {
+		return 0, s.one.Heads(ctx, from, func(m stream.Message) error {
+			if len(m.Data) > 0 || m.Subject == "" || m.Sequence != s.sequences[m.ID] {
+				return fmt.Errorf("%+v is not the head of %q (%d)", m, m.ID, s.sequences[m.ID])
+			}
+			return yield(m)
+		})
 	}}
 }
 

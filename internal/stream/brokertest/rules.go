@@ -134,6 +134,8 @@ var rules = []rule{
 		each(job1).from("y").yields(),
 		each(all).from("x").yields("x", "b", "y"),
 		scan().yields("a", "x", "b", "y").upTo("y"),
+		heads().untilEnough("y").yields("a", "x", "b", "y"),
+		heads().from("b").untilEnough("y").yields("b", "y"),
 		scan().from("b").yields("b", "y").upTo("y"),
 		scan().fromSequence(100).yields().upTo("y"),
 		info().spans("a", "y", 4),
