@@ -33,7 +33,10 @@ func socketOf(storePath string) (string, error) {
 		return path, nil
 	}
 	short, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // its watcher has just ended, or another has just begun
+		return path, nil
+	case errors.Is(err, fs.ErrPermission):
 		return "", noRight(path)
 	}
 	return strings.TrimSpace(string(short)), err
