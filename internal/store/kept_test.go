@@ -72,6 +72,15 @@ func TestAnAcknowledgementTakesThoseBeforeIt(t *testing.T) {
 	f.keepsEvents(t, "prod/71#1 @9 or before", "prod/71#2 @9")
 }
 
+func TestEachOfARunIsKeptAtItsPlace(t *testing.T) {
+	f := keeping(t)
+	f.see(t, of(71), "Pending", "Scan")
+	f.see(t, of(71), "Completed", "")
+	must(t, f.AcknowledgeAll(of(71), []Acked{{"a", 1, 5}, {"b", 2, 9}, {"d", 4, 12}}))
+	f.keepsEvents(t, "prod/71#1 @5", "prod/71#2 @9", "prod/71#3 @12 or before", "prod/71#4 @12")
+	f.holds(t, "prod/72#1 state.running")
+}
+
 func TestNothingIsKeptWhereNothingIsToBe(t *testing.T) {
 	f := keeping(t)
 	f.sent(t, of(72), 6)
