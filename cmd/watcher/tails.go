@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -62,7 +61,7 @@ func (r *tails) jobs() int {
 // forgotten are the jobs whose events end before the one that was acknowledged; gone counts those of which no event is
 // left, which may have aged.
 func (r *tails) forgotten(acknowledged map[job.ID]uint64) (findings []string, gone int) {
-	for _, id := range slices.SortedFunc(maps.Keys(acknowledged), byNumber) {
+	for _, id := range slices.SortedFunc(maps.Keys(acknowledged), job.Compare) {
 		last, held := r.last[id]
 		switch {
 		case acknowledged[id] == 0 || held && last >= acknowledged[id]:
@@ -74,10 +73,6 @@ func (r *tails) forgotten(acknowledged map[job.ID]uint64) (findings []string, go
 		}
 	}
 	return findings, gone
-}
-
-func byNumber(a, b job.ID) int {
-	return cmp.Or(cmp.Compare(a.CommCell, b.CommCell), cmp.Compare(a.Number, b.Number))
 }
 
 // beyond counts the jobs of which the stream tells more than is known.

@@ -86,11 +86,15 @@ func (v *victim) tell(s syscall.Signal, answer string) {
 // says waits until it has said something, or has crashed.
 func (v *victim) says(what string) {
 	v.t.Helper()
-	for end := time.Now().Add(20 * time.Second); v.alive() && !strings.Contains(v.said.String(), what); {
-		if time.Now().After(end) {
+	deadline := time.After(20 * time.Second)
+	for more := v.said.more(); v.alive() && !strings.Contains(v.said.String(), what); more = v.said.more() {
+		select {
+		case <-more:
+		case err := <-v.ended:
+			v.ended <- err // for alive, which says what that means
+		case <-deadline:
 			v.hangs("it does not say: " + what)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

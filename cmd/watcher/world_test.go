@@ -213,14 +213,29 @@ func (w *world) until(what string, holds func() bool, got ...func() string) {
 
 // log is what the watcher says; it is read while it is written.
 type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer // guarded by mu
+	mu      sync.Mutex
+	text    bytes.Buffer  // guarded by mu
+	changed chan struct{} // closed when more is written, if somebody waits for that; guarded by mu
 }
 
 func (l *log) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
 	return l.text.Write(text)
+}
+
+// more is closed when more is written.
+func (l *log) more() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
 }
 
 func (l *log) String() string {

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
+	"slices"
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
@@ -17,7 +18,7 @@ import (
 // its end, and where somebody has filled that up again, the last of ours is lost too. A message missing in between is
 // found by the job's next publish. What lies before its first message was aged or purged, and is not lost.
 func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read, now place) (bool, error) {
-	if read.sequence == distrusted {
+	if read.sequence == store.Distrusted {
 		return true, nil // the job that noticed has said so
 	}
 	if read.name != "" && read.name != now.name || read.sequence > now.sequence {
@@ -52,7 +53,7 @@ func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, s
 	if err := p.Store.EachKept(l.survey); err != nil {
 		return err
 	}
-	for id := range l.forked {
+	for _, id := range slices.SortedFunc(maps.Keys(l.forked), job.Compare) { // a simulation is to replay
 		if err := p.takeOver(ctx, id, event.Fold{}, false); err != nil {
 			return err
 		}
@@ -116,13 +117,10 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	return err
 }
 
-// distrusted is the sequence read of a stream that has lost something, until all of it has been read.
-const distrusted = math.MaxUint64
-
 // distrust has the whole stream read at the next round, and at the next start. What else it has lost could not be told
 // by our last event's place any more: what is sent again of the job that noticed stands there.
 func (p *Publisher) distrust(info stream.Info) error {
-	return p.Store.SetCursor(placeOf(info).name, distrusted)
+	return p.Store.SetCursor(placeOf(info).name, store.Distrusted)
 }
 
 // losses judges the events kept by what the stream still holds.

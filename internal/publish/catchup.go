@@ -147,17 +147,16 @@ func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, los
 	group.SetLimit(p.InFlight)
 	for id, f := range folds {
 		group.Go(func() error {
-			_, found, err := p.meaningOf(id, f.Fold)
-			if err == nil && found == forgot && !lost {
+			sent, found, err := p.meaningOf(id, f.Fold)
+			switch {
+			case err != nil:
+				return err
+			case found == forgot && !lost:
 				return errForgot
-			}
-			if err == nil {
-				found, err = p.settle(ctx, id, f.Fold, f.whole)
-			}
-			if found == another {
+			case found == another:
 				count.Add(1)
 			}
-			return err
+			return p.settle(ctx, id, sent, found, f.Fold, f.whole)
 		})
 	}
 	err = group.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -316,10 +317,7 @@ func TestOlderStoreBesideAStream(t *testing.T) {
 	x := w.watcher("a.db")
 	x.sees(71, "Running", "")
 	x.publishes(w.broker())
-	copied := w.watcher("older.db")
-	copied.store.Close()
-	copyFile(t, x.path, copied.path)
-	copied.open()
+	copied := x.copied("older.db")
 	x.sees(71, "Pending", "")
 	x.sees(71, "Running", "")
 	x.publishes(w.broker())
@@ -332,15 +330,17 @@ func TestOlderStoreBesideAStream(t *testing.T) {
 		"4 state: Running → Failed", "5 failure: Running → Failed")
 }
 
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	data, err := os.ReadFile(from)
+// copied is a watcher with a store as this one's is now.
+func (x *watcher) copied(name string) *watcher {
+	x.w.t.Helper()
+	data, err := os.ReadFile(x.path)
 	if err == nil {
-		err = os.WriteFile(to, data, 0o600)
+		err = os.WriteFile(filepath.Join(x.w.dir, name), data, 0o600)
 	}
 	if err != nil {
-		t.Fatal(err)
+		x.w.t.Fatal(err)
 	}
+	return x.w.watcher(name)
 }
 
 func TestOutage(t *testing.T) {

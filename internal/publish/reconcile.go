@@ -61,17 +61,19 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 // resume settles a job. What the stream forgot of it is sent first, where it is kept: once the next publish expects what
 // the stream still holds, nothing would say any more that something is missing.
 func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
-	_, found, err := p.meaningOf(id, fold)
+	sent, found, err := p.meaningOf(id, fold)
 	if err == nil && found == forgot {
-		err = p.sendJobAgain(ctx, id, fold)
+		if err = p.sendJobAgain(ctx, id, fold); err == nil {
+			sent, found, err = p.meaningOf(id, fold)
+		}
 	}
 	if err != nil {
 		return err
 	}
-	_, err = p.settle(ctx, id, fold, whole)
-	return err
+	return p.settle(ctx, id, sent, found, fold, whole)
 }
 
+// meaningOf says what the stream's last event of a job means, and how far the job had come.
 func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, found meaning, err error) {
 	if sent, err = p.Store.Sent(id); err != nil {
 		return sent, forgot, err
@@ -87,23 +89,18 @@ func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, foun
 	return sent, judge(sent, last, holds), nil
 }
 
-// settle applies what the stream holds of a job, and says what that means. whole says that the fold has read all of its events.
-func (p *Publisher) settle(ctx context.Context, id job.ID, fold event.Fold, whole bool) (meaning, error) {
-	sent, found, err := p.meaningOf(id, fold)
-	if err != nil {
-		return found, err
-	}
-	switch found {
-	case arrived:
+// settle applies what the stream holds of a job, by what that means. whole says that the fold has read all of its events.
+func (p *Publisher) settle(ctx context.Context, id job.ID, sent store.Sent, found meaning, fold event.Fold, whole bool) error {
+	switch {
+	case found == arrived:
 		p.Counts.Published.Add(1)
-		return found, p.Store.Acknowledge(id, fold.Last, fold.Stream)
-	case another:
-		return found, p.takeOver(ctx, id, fold, whole)
+		return p.Store.Acknowledge(id, fold.Last, fold.Stream)
+	case found == another:
+		return p.takeOver(ctx, id, fold, whole)
+	case fold.Stream == sent.Stream || !sent.Known:
+		return nil
 	}
-	if fold.Stream == sent.Stream || !sent.Known {
-		return found, nil
-	}
-	return found, p.Store.Expect(id, fold.Stream)
+	return p.Store.Expect(id, fold.Stream)
 }
 
 func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, whole bool) (err error) {

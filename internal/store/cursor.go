@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"math"
 
 	"go.etcd.io/bbolt"
 )
@@ -22,6 +23,9 @@ func readNumber(tx *bbolt.Tx, key []byte) uint64 {
 	}
 	return binary.BigEndian.Uint64(value)
 }
+
+// Distrusted stands for the sequence read of a stream that has lost something, until all of it has been read.
+const Distrusted = math.MaxUint64
 
 // Cursor says how far the stream was read, and which stream that was (its name and birth, opaque).
 // It is a cursor of reading: another watcher's event may lie below our highest acknowledgement.

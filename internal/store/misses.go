@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -27,7 +26,7 @@ func (s *Store) Miss(id job.ID, known Known, row Misses) error {
 			return ErrChanged
 		}
 		r.miss(row)
-		return writeRecord(tx, id, r, bytes.Clone(snapshot))
+		return writeRecord(tx, id, r, snapshot)
 	})
 }
 
@@ -40,5 +39,5 @@ func endMisses(tx *bbolt.Tx, id job.ID) error {
 		return err
 	}
 	r.miss(Misses{})
-	return writeRecord(tx, id, r, bytes.Clone(snapshot))
+	return writeRecord(tx, id, r, snapshot)
 }

@@ -51,26 +51,6 @@ func readRows(tx *bbolt.Tx, id job.ID) (rows []Row) {
 	return rows
 }
 
-// Unsent is the oldest event of a job that the broker has not acknowledged.
-type Unsent struct {
-	Event  event.Event
-	Row    []byte // the event as it is published
-	Expect uint64 // as Due has it
-}
-
-// Oldest is the first of what is due, read; false if there is none.
-func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
-	due, err := s.Due(id)
-	if err != nil || len(due.Rows) == 0 {
-		return Unsent{}, false, err
-	}
-	e, err := event.Parse(due.Rows[0].Event)
-	if err != nil {
-		return Unsent{}, false, s.Illegible(id, err)
-	}
-	return Unsent{e, due.Rows[0].Event, due.Expect}, true, nil
-}
-
 // Unsent counts the events that wait for the broker.
 func (s *Store) Unsent() int64 { return s.unsent.Load() }
 

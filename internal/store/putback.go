@@ -157,5 +157,5 @@ func follow(tx *bbolt.Tx, k Kept, last Sent) (bool, error) {
 		return true, nil // one before it has been put back
 	}
 	r.AckedID, r.Acked, r.Stream = last.ID, k.Sequence-1, last.Stream
-	return true, writeRecord(tx, k.Job, r, bytes.Clone(snapshot))
+	return true, writeRecord(tx, k.Job, r, snapshot)
 }

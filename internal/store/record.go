@@ -70,7 +70,7 @@ func readRecord(tx *bbolt.Tx, id job.ID) (r record, snapshot []byte, err error) 
 	return r, snapshot, nil
 }
 
-// writeRecord puts a record with a snapshot's line, which may come from readRecord.
+// writeRecord puts a record with a snapshot's line, which may come from readRecord: it is copied.
 func writeRecord(tx *bbolt.Tx, id job.ID, r record, snapshot []byte) error {
 	first, err := json.Marshal(r)
 	if err != nil {

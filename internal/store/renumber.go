@@ -30,7 +30,7 @@ func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
 		r.Revision++
 		r.Sequence += f.Last.Number()
 		r.AckedID, r.Acked, r.Stream = f.Last.ID, f.Last.Number(), f.Stream
-		return writeRecord(tx, id, r, append([]byte(nil), line...))
+		return writeRecord(tx, id, r, line)
 	})
 	return renumbered && err == nil, err
 }

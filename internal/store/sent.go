@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"time"
 
@@ -127,7 +126,7 @@ func (s *Store) TakeOver(id job.ID, f event.Fold) error {
 			}
 			s.owesLook(id, !unknown)
 		}
-		return writeRecord(tx, id, r, bytes.Clone(snapshot))
+		return writeRecord(tx, id, r, snapshot)
 	})
 }
 

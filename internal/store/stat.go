@@ -20,7 +20,7 @@ type Stat struct {
 	KeptBytes    int64          `json:"keptBytes"`
 	OldestUnsent *time.Time     `json:"oldestUnsent"`
 	Stream       string         `json:"stream"` // the one last read, opaque; "": none yet
-	ReadTo       uint64         `json:"readTo"` // the last sequence read of it
+	ReadTo       uint64         `json:"readTo"` // the last sequence read of it; 0: all is to be read
 }
 
 // Stat counts what the file holds. It walks all its keys.
@@ -35,6 +35,9 @@ func (s *Store) Stat() (Stat, error) {
 	}
 	if stat.Stream, stat.ReadTo, err = s.Cursor(); err != nil {
 		return Stat{}, err
+	}
+	if stat.ReadTo == Distrusted {
+		stat.ReadTo = 0
 	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		stat.Bytes = tx.Size()

@@ -9,30 +9,22 @@ import (
 
 // race has both connections publish with the same expectation, again and again: one is stored, and the other learns
 // that it was late.
-func race(rounds int) step {
+func race(rounds int) step { return compete(rounds, "b") }
+
+// echo has both connections publish the same message at the same time, again and again.
+func echo(rounds int) step { return compete(rounds, "a") }
+
+// compete has one publish "a0", "a1" and so on, and the other what other begins with.
+func compete(rounds int, other string) step {
 	return func(s *stage) {
 		s.Helper()
 		var winners []string
 		latest := nothing
 		for n := range rounds {
-			latest = s.compete(publish("a"+itoa(n)).after(latest), publish("b"+itoa(n)).after(latest))
+			latest = s.compete(publish("a"+itoa(n)).after(latest), publish(other+itoa(n)).after(latest))
 			winners = append(winners, latest)
 		}
 		each(job1).yields(winners...)(s)
-	}
-}
-
-// echo has both connections publish the same message at the same time, again and again.
-func echo(rounds int) step {
-	return func(s *stage) {
-		s.Helper()
-		var ids []string
-		latest := nothing
-		for n := range rounds {
-			latest = s.compete(publish("a"+itoa(n)).after(latest), publish("a"+itoa(n)).after(latest))
-			ids = append(ids, latest)
-		}
-		each(job1).yields(ids...)(s)
 	}
 }
 

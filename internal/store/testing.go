@@ -6,7 +6,10 @@ import (
 	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/job"
 )
+
+// What stands in this file is for tests and simulations alone.
 
 // Unsynced has no transaction wait for the disk. It is for simulations, which crash the program and never the machine:
 // there a file that was written is there, and a disk's pace would set theirs.
@@ -43,4 +46,24 @@ func (s *Store) Each(show func(bucket, key, value []byte)) error {
 			})
 		})
 	})
+}
+
+// Unsent is the oldest event of a job that the broker has not acknowledged.
+type Unsent struct {
+	Event  event.Event
+	Row    []byte // the event as it is published
+	Expect uint64 // as Due has it
+}
+
+// Oldest is the first of what is due, read; false if there is none.
+func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
+	due, err := s.Due(id)
+	if err != nil || len(due.Rows) == 0 {
+		return Unsent{}, false, err
+	}
+	e, err := event.Parse(due.Rows[0].Event)
+	if err != nil {
+		return Unsent{}, false, s.Illegible(id, err)
+	}
+	return Unsent{e, due.Rows[0].Event, due.Expect}, true, nil
 }
