@@ -155,6 +155,9 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	case at.End:
 		what = "published"
 	}
+	if p.world.small != nil && at.End {
+		p.hasPublished(at.Message.ID)
+	}
 	how, err := p.world.gate.wait(ctx, &call{process: p, what: what, filter: at.Subject, message: at.Message})
 	switch {
 	case err != nil:

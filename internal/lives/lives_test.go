@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -14,11 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"jobwatch/internal/event"
 	"jobwatch/internal/store"
 )
-
-var emptyStore string // a file, that of a store in which nothing has happened
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -28,15 +24,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		root = dir
-		debug.SetGCPercent(1000) // lives are short, and leave nothing
-		emptyStore = filepath.Join(dir, "empty.db")
-		st, err := store.Open(emptyStore, event.NewMinter(nil))
-		if err != nil {
-			panic(err)
-		}
-		if err := st.Close(); err != nil {
-			panic(err)
-		}
+		debug.SetGCPercent(-1) // lives are short, and leave nothing
+		debug.SetMemoryLimit(1 << 29)
 		return m.Run()
 	}())
 }

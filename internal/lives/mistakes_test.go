@@ -3,7 +3,6 @@ package lives
 import (
 	"context"
 	"errors"
-	"os"
 	"testing"
 	"time"
 
@@ -18,32 +17,35 @@ import (
 // Mistakes that somebody might make in the product, made around it: the simulation has to find each of them.
 var mistakes = []struct {
 	words string
+	small bool // the small world has it, too
 	make  func(*world)
 }{
-	{"an acknowledgement is counted before it has come", func(w *world) {
+	{"an acknowledgement is counted before it has come", false, func(w *world) {
 		w.lies.toldBroker = func(b publish.Broker) publish.Broker { return hasty{b} }
 	}},
-	{"a refusal is taken for an acknowledgement, without a look", func(w *world) {
+	{"a refusal is taken for an acknowledgement, without a look", true, func(w *world) {
 		w.lies.toldBroker = func(b publish.Broker) publish.Broker { return blind{b} }
 	}},
-	{"the expected sequence is not sent", func(w *world) {
+	{"the expected sequence is not sent", true, func(w *world) {
 		w.stream = modelbroker.New(modelbroker.Config{Replicated: w.knobs.replicated, Unchecked: true})
 	}},
-	{"what is published is not on the disk yet", func(w *world) {
-		w.lies.onCommit = func(p *process) { copyFile(p.watcher.path, p.watcher.path+".before") }
-		w.lies.onCrash = func(_ *world, x *watcher) {
-			if _, err := os.Stat(x.path + ".before"); err == nil {
-				copyFile(x.path+".before", x.path)
+	{"what is published is not on the disk yet", false, func(w *world) {
+		w.lies.onCommit = func(p *process) {
+			all, err := p.store.Content()
+			if err != nil {
+				panic(err)
 			}
+			p.watcher.before = all
 		}
+		w.lies.onCrash = func(_ *world, x *watcher) { x.holds(x.before) }
 	}},
-	{"an old answer is taken for news", func(w *world) {
+	{"an old answer is taken for news", false, func(w *world) {
 		w.lies.toldSource = func(s poller.Source) poller.Source { return timeless{s} }
 	}},
-	{"another job's answer is taken for this one's", func(w *world) {
+	{"another job's answer is taken for this one's", false, func(w *world) {
 		w.lies.toldSource = func(s poller.Source) poller.Source { return careless{s, w} }
 	}},
-	{"an error is taken for a job that is not known", func(w *world) {
+	{"an error is taken for a job that is not known", false, func(w *world) {
 		w.knobs.asks = 400 // it takes three of them in a row
 		w.lies.toldSource = func(s poller.Source) poller.Source { return hopeless{s} }
 	}},
@@ -70,7 +72,7 @@ type hasty struct{ publish.Broker }
 
 func (h hasty) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
 	sequence, err := h.Broker.Publish(ctx, m)
-	if err == nil || errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrNoStream) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, errCrashed) || errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrNoStream) {
 		return sequence, err
 	}
 	return m.ExpectLast + 1, nil

@@ -1,12 +1,11 @@
 package lives
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
@@ -200,31 +199,28 @@ func (w *world) crash(x *watcher) {
 		}
 	}
 	w.stop(x.process)
-	if w.random.IntN(8) == 0 || w.knobs.loseStore > 0 || w.lies.onCrash != nil {
-		x.close()
-	}
+	reopened := w.random.IntN(8) == 0
 	w.lies.crashed(w, x)
-	if w.knobs.loseStore == 0 {
-		return
+	if w.knobs.loseStore > 0 {
+		w.losesStore(x)
 	}
-	switch at := w.random.IntN(100); {
-	case at < w.knobs.loseStore/3:
-		w.say("%s  its file is lost", x.name)
-		copyFile(emptyStore, x.path)
-	case at < w.knobs.loseStore:
-		w.restoreOlder(x)
-	default:
-		copyFile(x.path, x.path+".old")
+	if reopened { // what the file holds is looked at anew
+		x.close()
 	}
 }
 
-func (w *world) restoreOlder(x *watcher) {
-	old := x.path + ".old"
-	if _, err := os.Stat(old); errors.Is(err, os.ErrNotExist) {
-		return
+// losesStore loses a crashed watcher's file, puts an older copy in its place, or makes a copy.
+func (w *world) losesStore(x *watcher) {
+	switch at := w.random.IntN(100); {
+	case at < w.knobs.loseStore/3:
+		w.say("%s  its file is lost", x.name)
+		x.holds(store.Content{})
+	case at >= w.knobs.loseStore:
+		x.copied = x.content()
+	case x.copied != nil:
+		w.say("%s  its file is an older copy", x.name)
+		x.holds(*x.copied)
 	}
-	w.say("%s  its file is an older copy", x.name)
-	copyFile(old, x.path)
 }
 
 func (w *world) arrives() {

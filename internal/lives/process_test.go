@@ -25,6 +25,8 @@ type watcher struct {
 	path    string
 	process *process     // nil: none runs
 	left    *store.Store // of the process that crashed, with the file still open
+	copied  *store.Content
+	before  store.Content // the last transaction, where a mistake wants it back
 	starts  int
 	cut     bool // from the broker
 
@@ -103,15 +105,12 @@ type files struct {
 
 // fresh gives a watcher a file in which nothing has happened.
 func (f *files) fresh(x *watcher) {
-	_ = os.Remove(x.path + ".old")
 	if before := f.left[x.path]; before != nil {
-		var err error
-		if x.left, err = before.Emptied(event.NewMinter(nil)); err != nil {
-			panic(err)
-		}
+		x.left = before
+		x.holds(store.Content{})
 		return
 	}
-	copyFile(emptyStore, x.path)
+	_ = os.Remove(x.path)
 }
 
 // keep leaves a watcher's file to the next life.
@@ -125,11 +124,25 @@ func (f *files) close() {
 	}
 }
 
+// content copies what the file of a watcher that has crashed holds.
+func (x *watcher) content() *store.Content {
+	all, err := x.left.Content()
+	if err != nil {
+		panic(err)
+	}
+	return &all
+}
+
+// holds puts that into the file of a watcher that has crashed.
+func (x *watcher) holds(all store.Content) {
+	var err error
+	if x.left, err = x.left.Holding(all, event.NewMinter(nil)); err != nil {
+		panic(err)
+	}
+}
+
 // close lets go of the file.
 func (x *watcher) close() {
-	if x.left == nil {
-		return
-	}
 	if err := x.left.Close(); err != nil {
 		panic(err)
 	}

@@ -3,7 +3,6 @@ package lives
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -106,16 +105,6 @@ func (w *world) live() error {
 		w.files.keep(x)
 	}
 	return err
-}
-
-func copyFile(from, to string) {
-	data, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, data, 0o600)
-	}
-	if err != nil {
-		panic(err)
-	}
 }
 
 // step lets one thing happen, once all is at rest.

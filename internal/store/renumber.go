@@ -13,14 +13,17 @@ import (
 // forgotten all and the stream has not. Nobody else has spoken of this one, so what is held stands as it is. It does
 // nothing, and gives false, where the two may be one job, or where an event was sent already.
 func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
-	err = s.update(func(tx *bbolt.Tx) error {
-		renumbered = false
-		r, line, err := readRecord(tx, id)
-		if err != nil || r.Acked > 0 || r.Owed || len(line) == 0 {
-			return err
-		}
-		held, err := decodeSnapshot(line)
-		if err != nil || !laterJob(&held, f) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		_, _, renumbered, err = renumbers(tx, id, f)
+		return err
+	})
+	if err != nil || !renumbered {
+		return false, err
+	}
+	err = s.update(func(tx *bbolt.Tx) (err error) {
+		var r record
+		var line []byte
+		if r, line, renumbered, err = renumbers(tx, id, f); err != nil || !renumbered {
 			return err
 		}
 		renumbered, err = renumber(tx, id, r.Sequence, f.Last.Number())
@@ -33,6 +36,16 @@ func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
 		return writeRecord(tx, id, r, line)
 	})
 	return renumbered && err == nil, err
+}
+
+// renumbers says whether a job's unsent events are those of another job than the stream's, and gives its record.
+func renumbers(tx *bbolt.Tx, id job.ID, f event.Fold) (r record, line []byte, another bool, err error) {
+	r, line, err = readRecord(tx, id)
+	if err != nil || r.Acked > 0 || r.Owed || len(line) == 0 {
+		return r, line, false, err
+	}
+	held, err := decodeSnapshot(line)
+	return r, line, err == nil && laterJob(&held, f), err
 }
 
 // laterJob says whether what is held is of another job than the stream's, and a later one.

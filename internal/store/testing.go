@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 
 	"go.etcd.io/bbolt"
@@ -15,18 +16,83 @@ import (
 // there a file that was written is there, and a disk's pace would set theirs.
 func (s *Store) Unsynced() { s.db.NoSync = true }
 
-// Emptied gives the store of a file in which nothing has happened, in place of this one's.
-func (s *Store) Emptied(mint *event.Minter) (*Store, error) {
+// Gathered says how many writes wait for the next transaction.
+func (s *Store) Gathered() int {
+	s.commits.mu.Lock()
+	defer s.commits.mu.Unlock()
+	return len(s.commits.waiting)
+}
+
+// Revision says how often what was told of a job has changed.
+func (s *Store) Revision(id job.ID) (revision uint64) {
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		r, _, err := readRecord(tx, id)
+		revision = r.Revision
+		return err
+	})
+	return revision
+}
+
+// Content is all that a store's file held at a time. The zero Content is that of a file in which nothing has happened.
+type Content struct{ buckets []content }
+
+type content struct {
+	name  []byte
+	order uint64 // its NextSequence
+	pairs [][2][]byte
+}
+
+// Content copies all that the file holds.
+func (s *Store) Content() (all Content, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
+			held := content{name: bytes.Clone(name), order: bucket.Sequence()}
+			err := bucket.ForEach(func(key, value []byte) error {
+				held.pairs = append(held.pairs, [2][]byte{bytes.Clone(key), bytes.Clone(value)})
+				return nil
+			})
+			all.buckets = append(all.buckets, held)
+			return err
+		})
+	})
+	return all, err
+}
+
+// Holding gives the store of a file that holds this, in place of this one's: an older copy that was put back, or a new one.
+func (s *Store) Holding(all Content, mint *event.Minter) (*Store, error) {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, bucket := range buckets {
-			if err := tx.DeleteBucket(bucket); err != nil {
+		for _, name := range buckets {
+			if err := tx.DeleteBucket(name); err != nil {
+				return err
+			}
+		}
+		for _, held := range all.buckets {
+			if err := held.putInto(tx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	next := newOn(s.db, mint)
-	return next, errors.Join(err, next.migrate(0))
+	if err == nil && len(all.buckets) == 0 {
+		err = s.migrate(0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Survivor(mint)
+}
+
+func (held content) putInto(tx *bbolt.Tx) error {
+	bucket, err := tx.CreateBucket(held.name)
+	if err != nil {
+		return err
+	}
+	for _, pair := range held.pairs {
+		if err := bucket.Put(pair[0], pair[1]); err != nil {
+			return err
+		}
+	}
+	return bucket.SetSequence(held.order)
 }
 
 // Survivor gives the store as a process finds it that opens the file after this one's crash: what was in memory is gone.
