@@ -18,7 +18,7 @@ import (
 const illegible = "illegible"
 
 // jobsPerPlace is how many jobs are at work for each event in flight: the others read what is due, or wait for the disk.
-const jobsPerPlace = 4
+const jobsPerPlace = 8
 
 // sendRound publishes what waits and what comes, until the round is over or ctx ends. It returns
 // when nothing is in flight any more. end ends the session when the stream turns out to be gone.
