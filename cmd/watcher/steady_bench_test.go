@@ -26,7 +26,7 @@ const (
 // client's, the kernel's work for each included. CommServe and NATS are in a third process.
 func BenchmarkSteady(b *testing.B) {
 	s := newSurroundings(b, steadyJobs, fmt.Sprintf(
-		"    schedule: \"@every 1s\"\n    discover: {enabled: false}\n    jobs: [%s]", numbers(steadyJobs)))
+		"    schedule: \"@every 1s\"\n    sweep: details\n    discover: {enabled: false}\n    jobs: [%s]", numbers(steadyJobs)))
 	watcher := startProcess(b, "watcher", "run", "-c", s.config)
 	waitFor(b, "the jobs' states are told", func() bool { return s.answers.Load() > 5*steadyJobs })
 	bare := startProcess(b, "bareclient", s.url, strconv.Itoa(steadyJobs))
