@@ -7,23 +7,23 @@ import (
 
 const manyJobs = 100_000
 
-// BenchmarkMemory has the watcher find 100,000 jobs in the Job list and tell them all, and then look at all of them
-// again and again: `first` is the most memory of its own that it takes until the first tick is over, `then` the most
-// in the ticks after it. Its files' pages, which the system may take back, are left out.
+// BenchmarkMemory has the watcher find 100,000 jobs in the Job list and tell them all, and then look at them again and
+// again: `first` is the most memory of its own that it takes until it has asked about the last, `then` the most until it
+// has read the list once more, and again. Its files' pages, which the system may take back, are left out.
 func BenchmarkMemory(b *testing.B) {
 	s := newSurroundings(b, manyJobs, "    schedule: \"@every 1s\"\n    concurrency: 64")
 	watcher := startProcess(b, "watcher", "run", "-c", s.config)
-	tick := func() (most int64) {
-		before := s.lists.Load()
-		waitFor(b, "the next tick", func() bool {
+	until := func(what string, holds func() bool) (most int64) {
+		waitFor(b, what, func() bool {
 			most = max(most, watcher.memory())
-			return s.lists.Load() > before
+			return holds()
 		})
 		return most
 	}
-	first, then := max(tick(), tick()), int64(0) // to the first, and through it
+	first, then := until("all have been asked about", func() bool { return s.answers.Load() >= manyJobs }), int64(0)
 	for b.Loop() {
-		then = max(then, tick())
+		before := s.lists.Load()
+		then = max(then, until("the list is read again", func() bool { return s.lists.Load() > before+1 }))
 	}
 	b.ReportMetric(mebibytes(first), "first-MiB")
 	b.ReportMetric(mebibytes(then), "then-MiB")

@@ -189,6 +189,7 @@ func (j *judge) job(number int64, events []telling) {
 	answers := j.world.answersAbout(number)
 	var v view
 	var told *answer // last
+	var since []*answer
 	rest := events
 	for i, a := range answers {
 		var group []telling
@@ -207,11 +208,12 @@ func (j *judge) job(number int64, events []telling) {
 			}
 			v = v.told(e.change, e.reason)
 		}
-		if len(group) > 0 && told != nil && a.facts.at.Before(told.facts.at) && a.row < agreeing {
+		since = append(since, a)
+		if len(group) > 0 && told != nil && a.facts.at.Before(told.facts.at) && max(a.row, olderRow(since, told)) < agreeing {
 			j.find(isMadeUp, "job %d: an old answer (%v) is told after a newer one: %q", number, &a.facts, group)
 		}
 		if len(group) > 0 {
-			told = a
+			told, since = a, nil
 		}
 		if whole := len(group) == len(owed); !whole && j.world.exact() && (a.certain || len(group) > 0) {
 			j.find(isLost, "job %d: an answer that shows %v (asked %v) owes %q, and is told as %q",
@@ -231,6 +233,21 @@ func (j *judge) job(number int64, events []telling) {
 
 // agreeing old answers in a row are believed: then a clock was set back.
 const agreeing = 3
+
+// olderRow gives how many answers of the last one's watcher were older than what was told, in a row up to the last.
+func olderRow(since []*answer, told *answer) (row int) {
+	watcher := since[len(since)-1].watcher
+	for _, a := range since {
+		switch {
+		case a.watcher != watcher:
+		case a.facts.at.Before(told.facts.at):
+			row++
+		default:
+			row = 0
+		}
+	}
+	return row
+}
 
 // unanswered says what is wrong with an event that follows from no answer at its place.
 func (j *judge) unanswered(number int64, answers []*answer, rest []telling) {

@@ -245,6 +245,7 @@ func (w *world) loses(how action) {
 	case how == forget:
 		n = min(n, len(held))
 		w.say("   the stream forgets its last %d", n)
+		w.late = nil // what is under way is lost, too: it could follow another message in the place of one forgotten
 		w.forgotten = append(w.forgotten, held[len(held)-n:]...)
 		w.stream.Forget(n)
 	default:

@@ -21,7 +21,7 @@ type sight struct {
 	olderClock int64  // the own time of the last older one, in Unix seconds
 	failure    string // the last failure that was logged
 
-	behindOther bool // those older ones are older than what another watcher has told
+	olderThan uint32 // what the store went by at that answer: its own time, the low bits of its Unix seconds
 
 	claimed bool // by who looks at the job now; guarded by the Poller's mu
 	line    lineSight
@@ -104,7 +104,7 @@ const olderInARow = 3 // agreeing answers that say a clock was set back
 
 // newer says whether an answer is no older than the last observation, by when it was asked for and
 // by its own time. Three older ones in a row that agree among themselves are believed: then a clock
-// was set back.
+// was set back. The row ends where another watcher tells what is newer meanwhile: it was not.
 func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 	asked, updated := s.asked, s.updated
 	if asked.IsZero() {
@@ -118,10 +118,11 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 		s.older = 0
 		return true
 	}
-	if s.older > 0 && (own < s.olderClock || known.Owed != s.behindOther) {
+	than := uint32(known.Updated.Unix())
+	if s.older > 0 && (own < s.olderClock || than != s.olderThan) {
 		s.older = 0
 	}
-	s.behindOther = known.Owed
+	s.olderThan = than
 	s.older++
 	s.olderClock = own
 	if s.older < olderInARow {

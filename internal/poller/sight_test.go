@@ -51,6 +51,20 @@ func TestNewer(t *testing.T) {
 	}
 }
 
+func TestARowOfOlderAnswersEndsWhereAnotherTellsWhatIsNewer(t *testing.T) {
+	s := &sight{asked: noon, updated: noon.Unix()}
+	for i, row := range []struct {
+		told, own int // by another watcher; of the answer: seconds after noon
+		want      bool
+	}{{20, 5, false}, {20, 6, false}, {30, 7, false}, {30, 7, false}, {30, 8, true}} {
+		told, seen := answerAt{0, row.told}.observation(), answerAt{40 + i, row.own}.observation()
+		known := store.Known{Updated: told.Snapshot.Updated(), Owed: true}
+		if got := s.newer(known, &seen); got != row.want {
+			t.Errorf("answer %d is newer: %v, want %v", i, got, row.want)
+		}
+	}
+}
+
 func TestNotBeforeIsTheLastWatchersWhoSpoke(t *testing.T) {
 	ours, theirs := noon, noon.Add(-time.Minute)
 	for words, row := range map[string]struct {
