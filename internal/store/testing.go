@@ -14,7 +14,7 @@ import (
 
 // Unsynced has no transaction wait for the disk. It is for simulations, which crash the program and never the machine:
 // there a file that was written is there, and a disk's pace would set theirs.
-func (s *Store) Unsynced() { s.db.NoSync = true }
+func (s *Store) Unsynced() { s.db.NoSync, s.db.NoFreelistSync = true, true }
 
 // Gathered says how many writes wait for the next transaction.
 func (s *Store) Gathered() int {
