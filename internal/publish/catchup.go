@@ -46,7 +46,10 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	news, err := p.settleAll(ctx, r.folds, lost)
+	news := 0
+	if err = p.mindEnd(ctx, r, last); err == nil {
+		news, err = p.settleAll(ctx, r.folds, lost)
+	}
 	if errors.Is(err, errForgot) {
 		return errors.Join(err, p.distrust(info))
 	}
@@ -94,6 +97,7 @@ type reading struct {
 	from  uint64
 	folds map[job.ID]*folded
 	last  map[job.ID]store.Sent // each job's last event, where all are wanted; else nil
+	end   spot                  // the last message
 }
 
 func newReading(from uint64, lost bool) *reading {
@@ -113,6 +117,7 @@ type folded struct {
 // foldInto reads one message. Up to the last event that the broker has acknowledged to us nothing is news, and
 // nothing is kept: most of what is read are our own events, of up to 100,000 jobs.
 func (p *Publisher) foldInto(r *reading, m stream.Message) error {
+	r.end = spot{m.Sequence, m.ID}
 	e, err := event.Parse(m.Data)
 	if err != nil {
 		return nil

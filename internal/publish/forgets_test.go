@@ -23,6 +23,7 @@ type bubble struct {
 	*watcher
 	stream *modelbroker.Stream
 	conn   *modelbroker.Conn
+	stop   func()
 }
 
 func inABubble(t *testing.T, test func(t *testing.T, b *bubble)) {
@@ -37,13 +38,20 @@ func inABubble(t *testing.T, test func(t *testing.T, b *bubble)) {
 		st.KeepSent = time.Hour
 		b := &bubble{watcher: &watcher{w: &world{t: t}, store: st}, stream: modelbroker.New(modelbroker.Config{})}
 		b.conn = b.stream.Connect()
-		ctx, cancel := context.WithCancel(t.Context())
-		var group sync.WaitGroup
-		defer group.Wait()
-		defer cancel()
-		group.Go(func() { _ = New(Config{Store: st, Broker: b.conn}).Run(ctx) })
+		b.starts()
+		defer func() { b.stop() }()
 		test(t, b)
 	})
+}
+
+func (b *bubble) starts() {
+	ctx, cancel := context.WithCancel(b.w.t.Context())
+	var group sync.WaitGroup
+	group.Go(func() { _ = New(Config{Store: b.store, Broker: b.conn}).Run(ctx) })
+	b.stop = func() {
+		cancel()
+		group.Wait()
+	}
 }
 
 // tells waits until all is sent, and wants just these events in the stream: "71 #1".
@@ -111,6 +119,27 @@ func TestAPlaceGivenTwiceTellsThatTheStreamWentBack(t *testing.T) {
 		b.sees(72, "Waiting", "")
 		b.tells("72 #1", "71 #1")
 	})
+}
+
+// What was acknowledged to an earlier start is known by the end of what this one has read.
+func TestAPlaceGivenTwiceIsNoticedAfterAStart(t *testing.T) {
+	for words, readBefore := range map[string]bool{"which reads it": false, "which has nothing new to read": true} {
+		t.Run(words, func(t *testing.T) {
+			inABubble(t, func(t *testing.T, b *bubble) {
+				b.sees(71, "Completed", "")
+				synctest.Wait()
+				if readBefore {
+					b.tells("71 #1")
+				}
+				b.stop()
+				b.starts()
+				synctest.Wait()
+				b.stream.Forget(1)
+				b.sees(72, "Waiting", "")
+				b.tells("72 #1", "71 #1")
+			})
+		})
+	}
 }
 
 // An acknowledgement that comes in its turn, or that of an event sent before, says nothing of the kind.

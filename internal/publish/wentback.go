@@ -2,10 +2,13 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"sync"
+
+	"jobwatch/internal/stream"
 )
 
-// places are where the last events stand that the broker has acknowledged. A stream that gives a place a second time
+// places are where the last events stand that the broker has acknowledged, or that were read last. A stream that gives a place a second time
 // has gone back, and the connection may have lasted: only this tells, once something else stands there.
 type places struct {
 	mu     sync.Mutex
@@ -36,6 +39,22 @@ func (p *places) take(s spot) bool {
 	*before = s
 	p.last = max(p.last, s.sequence)
 	return !taken
+}
+
+// mindEnd notes what stands at the end of what was read, as if it had been acknowledged: a stream that goes back from now
+// on gives that place again. Its error says that it has gone back already.
+func (p *Publisher) mindEnd(ctx context.Context, r *reading, last uint64) error {
+	if r.end.sequence == 0 && last > 0 && p.places.highest().sequence == 0 { // a start that has read nothing new
+		m, err := p.Broker.At(ctx, last)
+		if err != nil && !errors.Is(err, stream.ErrNone) {
+			return err
+		}
+		r.end = spot{m.Sequence, m.ID}
+	}
+	if r.end.sequence > 0 && !p.places.take(r.end) && r.last == nil {
+		return errForgot
+	}
+	return nil
 }
 
 // mind has the whole stream read where an acknowledgement shows that the stream has gone back. before is the highest
