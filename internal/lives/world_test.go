@@ -92,7 +92,7 @@ func (w *world) live() error {
 		w.files.fresh(x)
 		w.start(x)
 	}
-	for w.polls.Load() < int64(w.knobs.polls) {
+	for synctest.Wait(); w.polls.Load() < int64(w.knobs.polls); synctest.Wait() { // a count is read when nothing moves
 		if err := w.step(); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (w *world) heal() error {
 		if err := w.step(); err != nil {
 			return err
 		}
-		if w.ticks.Load() >= end && w.rests() {
+		if w.rests() && w.ticks.Load() >= end {
 			return nil
 		}
 	}

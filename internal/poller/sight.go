@@ -19,7 +19,7 @@ type sight struct {
 	older      int32  // answers older than that one, in a row
 	misses     int32  // answers without the job, in a row, as the store has them
 	olderClock int64  // the own time of the last older one, in Unix seconds
-	failure    string // the last failure that was logged
+	failure    string // the last failure that was logged; guarded by the Poller's mu: a miss is reported by who does not look
 
 	olderThan uint32 // what the store went by at that answer: its own time, the low bits of its Unix seconds
 
@@ -86,16 +86,18 @@ func (p *Poller) forgetSight(id job.ID) {
 	p.feed.log.forget(id.Number)
 }
 
-// lookedAt settles what has changed of the job's line before the look, unless the look has left something for the next.
+// lookedAt ends the job's failure, and settles what has changed of its line before the look, unless the look has left something for the next.
 func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, rest []job.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.sights[j.id.Number]
-	switch {
-	case s == nil:
-	case len(rest) > 0:
+	if s == nil {
+		return
+	}
+	s.failure = ""
+	if len(rest) > 0 {
 		s.line.change()
-	default:
+	} else {
 		s.line.looked(j.changed, seen)
 	}
 }
@@ -148,7 +150,7 @@ func (s *sight) before(known store.Known) time.Time {
 }
 
 func (s *sight) saw(seen *job.Observation, pace pace) {
-	s.asked, s.updated, s.misses, s.failure = seen.Asked, seen.Snapshot.Updated().Unix(), 0, ""
+	s.asked, s.updated, s.misses = seen.Asked, seen.Snapshot.Updated().Unix(), 0
 	s.pace = pace
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
