@@ -106,6 +106,9 @@ func (s *script) request(ctx context.Context, number int64) error {
 		defer s.mu.Unlock()
 		s.now--
 	}()
+	if takes == 0 {
+		return cmp.Or(ctx.Err(), down)
+	}
 	select {
 	case <-time.After(takes):
 		return down
