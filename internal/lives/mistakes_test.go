@@ -72,7 +72,8 @@ type hasty struct{ publish.Broker }
 
 func (h hasty) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
 	sequence, err := h.Broker.Publish(ctx, m)
-	if err == nil || ctx.Err() != nil || errors.Is(err, errCrashed) || errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrNoStream) {
+	known := errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrNoStream)
+	if err == nil || known || ctx.Err() != nil || errors.Is(err, errCrashed) {
 		return sequence, err
 	}
 	return m.ExpectLast + 1, nil

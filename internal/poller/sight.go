@@ -86,7 +86,8 @@ func (p *Poller) forgetSight(id job.ID) {
 	p.feed.log.forget(id.Number)
 }
 
-// lookedAt ends the job's failure, and settles what has changed of its line before the look, unless the look has left something for the next.
+// lookedAt ends the job's failure, and settles what has changed of its line before the look, unless the look has left
+// something for the next.
 func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, rest []job.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

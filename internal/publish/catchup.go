@@ -97,7 +97,7 @@ type reading struct {
 	from  uint64
 	folds map[job.ID]*folded
 	last  map[job.ID]store.Sent // each job's last event, where all are wanted; else nil
-	end   spot                  // the last message
+	end   spot                  // the last message; zero: nothing was read
 }
 
 func newReading(from uint64, lost bool) *reading {

@@ -8,8 +8,8 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// places are where the last events stand that the broker has acknowledged, or that were read last. A stream that gives a place a second time
-// has gone back, and the connection may have lasted: only this tells, once something else stands there.
+// places are where the last events stand that the broker has acknowledged, or that were read last. A stream that gives a
+// place a second time has gone back, and the connection may have lasted: only this tells, once something else stands there.
 type places struct {
 	mu     sync.Mutex
 	recent [1 << 10]spot // by sequence; guarded by mu
