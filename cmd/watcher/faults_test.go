@@ -244,7 +244,7 @@ func newPatient(t *testing.T, c trouble, natsURL string) *patient {
 	}
 	commServe := httptest.NewServer(p.clock.turnedBy(p.sim))
 	t.Cleanup(commServe.Close)
-	nc, err := nats.Connect(natsURL)
+	nc, err := nats.Connect(natsURL, nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

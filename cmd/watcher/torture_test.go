@@ -373,7 +373,7 @@ func (x *torture) makeStream() {
 }
 
 func (x *torture) jetStream() (js jetstream.JetStream, end func()) {
-	nc, err := nats.Connect(x.nats.url())
+	nc, err := nats.Connect(x.nats.url(), nats.Timeout(time.Minute))
 	if err != nil {
 		x.t.Fatal(err)
 	}
