@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/Shopify/toxiproxy/v2/toxics"
@@ -81,7 +82,11 @@ func (p *proxy) cut(toxic ...string) {
 			p.loss = l
 		}
 	}
-	if err := p.now.Start(); err != nil {
+	err := p.now.Start()
+	for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); err = p.now.Start() {
+		time.Sleep(10 * time.Millisecond) // another test looks whether the port is free
+	}
+	if err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -157,13 +157,29 @@ func decodeFeed(body []byte) ([]FeedEntry, error) {
 			entries = append(entries, e)
 		}
 	}
-	slices.SortStableFunc(entries, func(a, b FeedEntry) int {
-		if a.ID == 0 || b.ID == 0 {
-			return a.Time.Compare(b.Time)
-		}
-		return cmp.Compare(a.ID, b.ID)
-	})
+	entries = inOrder(entries)
 	return entries[max(0, len(entries)-feedPage):], nil
+}
+
+// inOrder sorts by ids. An entry without one stands in front of the first that was written later.
+func inOrder(entries []FeedEntry) (all []FeedEntry) {
+	var named, nameless []FeedEntry
+	for _, e := range entries {
+		if e.ID == 0 {
+			nameless = append(nameless, e)
+		} else {
+			named = append(named, e)
+		}
+	}
+	slices.SortStableFunc(named, func(a, b FeedEntry) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(nameless, func(a, b FeedEntry) int { return a.Time.Compare(b.Time) })
+	for _, e := range named {
+		for len(nameless) > 0 && nameless[0].Time.Before(e.Time) {
+			all, nameless = append(all, nameless[0]), nameless[1:]
+		}
+		all = append(all, e)
+	}
+	return append(all, nameless...)
 }
 
 // feedRootOf takes any root element but those of answers to something else, and of web pages.

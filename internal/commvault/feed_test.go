@@ -99,6 +99,25 @@ func (s *feedServer) serve(r *http.Request) (int, string) {
 	return 200, feedOf(shown...)
 }
 
+// An order by ids where there are two and by times else would be none: 2 before 3, 3 before 1, 1 beside 2.
+func TestFeedIsInOneOrderHoweverItComes(t *testing.T) {
+	second := FeedEntry{ID: 101, Job: 2, FeedEntry: job.FeedEntry{Time: time.Unix(60, 0)}}
+	third := FeedEntry{ID: 102, Job: 3, FeedEntry: job.FeedEntry{Time: time.Unix(30, 0)}}
+	nameless := FeedEntry{Job: 1, FeedEntry: job.FeedEntry{Time: time.Unix(60, 0)}}
+	for _, entries := range [][]FeedEntry{
+		{second, third, nameless}, {second, nameless, third}, {third, second, nameless},
+		{third, nameless, second}, {nameless, second, third}, {nameless, third, second},
+	} {
+		var jobs []int64
+		for _, e := range inOrder(entries) {
+			jobs = append(jobs, e.Job)
+		}
+		if fmt.Sprint(jobs) != "[2 3 1]" {
+			t.Errorf("%v come in the order %v", entries, jobs)
+		}
+	}
+}
+
 func TestFeedGivesWhatIsNewOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &feedServer{entries: map[string]int64{}}
