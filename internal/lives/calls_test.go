@@ -80,7 +80,7 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 	w := s.p.world
 	c := &call{process: s.p, what: "details", job: number}
 	onGrid(ctx)
-	asked := time.Now().Add(time.Duration(s.p.watcher.starts) * time.Microsecond) // no two of a watcher's are the same
+	asked := s.p.asks(number)
 	how, err := s.ask(ctx, c)
 	if err != nil && how == unknown {
 		s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
@@ -105,6 +105,14 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 	a := &answer{job: number, facts: now, asked: asked, answered: w.moment()}
 	s.p.given(a)
 	return job.Observation{Snapshot: now.snapshot(number), Asked: asked, Answered: a.answered}, nil
+}
+
+// asks gives the time of a question about a job: no two of a watcher's have the same, by which a commit is known again.
+func (p *process) asks(number int64) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watcher.asked[number]++
+	return time.Now().Add(time.Duration(p.watcher.asked[number]) * time.Microsecond)
 }
 
 // List reads the Job list, in one page.

@@ -27,12 +27,12 @@ type watcher struct {
 	left    *store.Store // of the process that crashed, with the file still open
 	copied  *store.Content
 	before  store.Content // the last transaction, where a mistake wants it back
-	starts  int
 	cut     bool // from the broker
 
 	answers []*answer // in the order in which they were given to it
 	settled int       // so many of them were given before the last start
 	newest  map[int64]time.Time
+	asked   map[int64]int // questions
 	oldRow  map[int64]int // old answers in a row
 	missRow map[int64]int // answers that did not know the job, in a row
 }
@@ -68,7 +68,6 @@ const keepSent = 24 * time.Hour
 func (w *world) start(x *watcher) {
 	st := x.opened()
 	st.KeepSent = keepSent
-	x.starts++
 	p := &process{world: w, watcher: x, store: st, conn: w.stream.Connect(), ended: make(chan struct{})}
 	st.Gather, st.Fault = p.gather, p.fault
 	p.conn.Gate = p.request

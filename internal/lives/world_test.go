@@ -80,7 +80,7 @@ func newWorld(k knobs, random *rand.Rand, f *files) *world {
 		name := string(rune('a' + i))
 		w.watchers = append(w.watchers, &watcher{
 			name: name, path: filepath.Join(f.dir, name+".db"),
-			newest: map[int64]time.Time{}, oldRow: map[int64]int{}, missRow: map[int64]int{},
+			newest: map[int64]time.Time{}, asked: map[int64]int{}, oldRow: map[int64]int{}, missRow: map[int64]int{},
 		})
 	}
 	return w
