@@ -27,7 +27,7 @@ type watcher struct {
 	left    *store.Store // of the process that crashed, with the file still open
 	copied  *store.Content
 	before  store.Content // the last transaction, where a mistake wants it back
-	cut     bool // from the broker
+	cut     bool          // from the broker
 
 	answers []*answer // in the order in which they were given to it
 	settled int       // so many of them were given before the last start
