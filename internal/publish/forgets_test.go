@@ -121,6 +121,28 @@ func TestAPlaceGivenTwiceTellsThatTheStreamWentBack(t *testing.T) {
 	})
 }
 
+// The event in the place of the one forgotten is found there, its acknowledgement lost.
+func TestAPlaceGivenTwiceIsNoticedWithoutAnAcknowledgement(t *testing.T) {
+	inABubble(t, func(t *testing.T, b *bubble) {
+		b.sees(71, "Completed", "")
+		b.tells("71 #1")
+		b.stream.Forget(1)
+		missed := false
+		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+			if at.Operation != "Publish" || !at.End || missed {
+				return nil
+			}
+			missed = true
+			return errors.New("no answer")
+		}
+		b.sees(72, "Waiting", "")
+		b.tells("72 #1", "71 #1")
+		if !missed {
+			t.Error("nothing was acknowledged")
+		}
+	})
+}
+
 // What was acknowledged to an earlier start is known by the end of what this one has read.
 func TestAPlaceGivenTwiceIsNoticedAfterAStart(t *testing.T) {
 	for words, readBefore := range map[string]bool{"which reads it": false, "which has nothing new to read": true} {
@@ -145,7 +167,7 @@ func TestAPlaceGivenTwiceIsNoticedAfterAStart(t *testing.T) {
 // An acknowledgement that comes in its turn, or that of an event sent before, says nothing of the kind.
 func TestPlacesInAnyOrderAreNoLoss(t *testing.T) {
 	var p places
-	for _, s := range []spot{{2, "b"}, {1, "a"}, {3, "c"}, {2, "b"}, {3 + 1<<10, "d"}} {
+	for _, s := range []spot{{2, "b"}, {1, "a"}, {3, "c"}, {2, "b"}, {3 + 1<<10, "d"}, {3, "c"}} {
 		if !p.take(s) {
 			t.Errorf("%v is taken for a place given twice", s)
 		}

@@ -67,6 +67,9 @@ func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whol
 			sent, found, err = p.meaningOf(id, fold)
 		}
 	}
+	if err == nil && found == arrived {
+		err = p.mind(ctx, fold.Last.ID, fold.Stream, p.places.highest())
+	}
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// places are where the last events stand that the broker has acknowledged, or that were read last. A stream that gives a
+// places are where the last events stand that the broker has acknowledged, or that were found there. A stream that gives a
 // place a second time has gone back, and the connection may have lasted: only this tells, once something else stands there.
 type places struct {
 	mu     sync.Mutex
@@ -32,6 +32,9 @@ func (p *places) take(s spot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := &p.recent[s.sequence%uint64(len(p.recent))]
+	if before.sequence > s.sequence {
+		return true // of that long ago nothing is known
+	}
 	taken := before.sequence == s.sequence && before.id != s.id
 	if taken {
 		p.recent, p.last = [1 << 10]spot{}, 0
@@ -57,8 +60,8 @@ func (p *Publisher) mindEnd(ctx context.Context, r *reading, last uint64) error 
 	return nil
 }
 
-// mind has the whole stream read where an acknowledgement shows that the stream has gone back. before is the highest
-// place when the event was sent.
+// mind has the whole stream read where an acknowledgement shows that the stream has gone back, or an event that is
+// found without one. before is the highest place when the event was sent, or found.
 func (p *Publisher) mind(ctx context.Context, eventID string, sequence uint64, before spot) error {
 	same := p.places.take(spot{sequence, eventID})
 	if same && sequence <= before.sequence && eventID != before.id { // a known id's place, or the stream has gone back
