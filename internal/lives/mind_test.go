@@ -16,38 +16,49 @@ import (
 // waits, or anew when it begins a run of events. While they are at rest nothing that they remember matters.
 type mind struct {
 	mu                sync.Mutex
-	poller, publisher strings.Builder   // guarded by mu
-	committed         bool              // a transaction has ended since the poller's part was written
-	revision          uint64            // of what the poller knows
-	before, stored    uint64            // of a publish: the last of the stream before it; where it stands now, 0: it was refused
-	places            map[uint64]string // acknowledged, by stream sequence
-	publishing        int               // the last publish that has come to the gate
-	inRun             bool              // an event was just acknowledged: the next may be of the same run
-	from              uint64            // the last of the stream when the run began
+	poller, publisher strings.Builder // guarded by mu
+	recalled          string          // what the poller knows of the job while it asks
+	revision          uint64          // of that
+	before, stored    uint64          // of a publish: the last of the stream before it; where it stands now, 0: it was refused
+	pollerFirst       bool            // where both loops wait for a transaction, the poller's comes first
+	publishing        int             // the last publish that has come to the gate
+	inRun             bool            // an event was just acknowledged: the next may be of the same run
+	from              uint64          // the last of the stream when the run began
 }
 
 var theJob = job.ID{CommCell: "prod", Number: 1}
 
-// knows gives what the store says of the job now, but for how often that has changed.
+// knows gives what the store says of the job now.
 func (p *process) knows() string {
-	known, err := p.store.Recall(theJob)
-	if err != nil {
-		panic(err)
-	}
 	sent, err := p.store.Sent(theJob)
 	if err != nil {
 		panic(err)
 	}
+	return fmt.Sprintf("%s %v\n", p.known(), sent)
+}
+
+// known gives what the poller knows of the job when it asks, but for how often that has changed.
+func (p *process) known() string {
+	known, err := p.store.Recall(theJob)
+	if err != nil {
+		panic(err)
+	}
 	text := fmt.Sprint(known)
-	return fmt.Sprintf("%s %v\n", text[:strings.LastIndexByte(text[:strings.LastIndexByte(text, ' ')], ' ')], sent)
+	return text[:strings.LastIndexByte(text[:strings.LastIndexByte(text, ' ')], ' ')]
+}
+
+// recalls notes that the poller has read what is known of the job, and is about to ask.
+func (p *process) recalls() {
+	p.mind.mu.Lock()
+	defer p.mind.mu.Unlock()
+	p.mind.revision, p.mind.recalled = p.store.Revision(theJob), p.known()
 }
 
 // looksAt notes that the poller has got an answer.
 func (p *process) looksAt(n int) {
 	p.mind.mu.Lock()
 	defer p.mind.mu.Unlock()
-	p.mind.revision = p.store.Revision(theJob)
-	fmt.Fprintf(&p.mind.poller, "sees %d, knowing %s", n, p.knows())
+	fmt.Fprintf(&p.mind.poller, "sees %d, knowing %s\n", n, p.mind.recalled)
 }
 
 // reads notes that the publisher reads the stream, and what it knows then.
@@ -70,7 +81,6 @@ func (p *process) wakes(c *call, how verdict) {
 		p.mind.poller.Reset()
 		return
 	case "store":
-		p.mind.committed = true
 		if p.publishes(p.world.gate.calls()) {
 			return // it was the poller's
 		}
@@ -79,9 +89,6 @@ func (p *process) wakes(c *call, how verdict) {
 		return
 	case "published":
 		p.mind.inRun = how == goes && p.mind.stored > 0
-		if p.mind.inRun {
-			p.mind.acknowledged(p.mind.stored, c.message.ID)
-		}
 	}
 	fmt.Fprintf(&p.mind.publisher, "%s %d\n", c.what, how)
 }
@@ -95,14 +102,6 @@ func (p *process) hasPublished(id string) {
 		p.mind.stored = last
 	}
 	fmt.Fprintf(&p.mind.publisher, "%s at %d\n", id, p.mind.stored)
-}
-
-// acknowledged notes a place, as the publisher does: where another event had it, the stream has gone back.
-func (m *mind) acknowledged(at uint64, id string) {
-	if before := m.places[at]; m.places == nil || before != "" && before != id {
-		m.places = map[uint64]string{}
-	}
-	m.places[at] = id
 }
 
 // begins says whether a publish is the first of a run.
@@ -121,17 +120,18 @@ func (p *process) publishes(calls []*call) bool {
 func (p *process) rests(calls []*call) {
 	p.mind.mu.Lock()
 	defer p.mind.mu.Unlock()
-	if p.mind.committed && p.mind.poller.Len() > 0 { // what it has committed was refused, or it waits for its turn
-		p.mind.revision = p.store.Revision(theJob)
-		p.mind.poller.WriteString("knowing " + p.knows())
-	}
-	p.mind.committed = false
 	writes := p.store.Gathered()
 	asks := slices.ContainsFunc(calls, func(c *call) bool { return c.process == p && c.what == "details" })
 	if asks {
 		p.mind.poller.Reset()
+		if p.mind.revision != p.store.Revision(theJob) {
+			p.mind.poller.WriteString("asks, knowing " + p.mind.recalled + "\n")
+		}
 	} else {
 		writes--
+	}
+	if asks || writes == 0 {
+		p.mind.pollerFirst = !asks
 	}
 	begins := slices.ContainsFunc(calls, func(c *call) bool { return c.process == p && c.what == "Publish" && p.mind.begins(c) })
 	if begins || writes == 0 && !p.publishes(calls) {
@@ -176,11 +176,12 @@ func (p *process) hears() string {
 			heard = m.Sequence
 		}
 	}
-	for _, at := range slices.Sorted(maps.Keys(p.mind.places)) {
-		fmt.Fprintf(&text, "place %d=%s\n", at, p.mind.places[at])
+	places := p.publisher.Places()
+	for _, at := range slices.Sorted(maps.Keys(places)) {
+		fmt.Fprintf(&text, "place %d=%s\n", at, places[at])
 	}
 	current := p.mind.poller.Len() > 0 && p.mind.revision == p.store.Revision(theJob)
-	fmt.Fprintf(&text, "hears %d, current: %v\n", heard, current)
+	fmt.Fprintf(&text, "hears %d, current: %v, poller first: %v\n", heard, current, p.mind.pollerFirst)
 	return text.String()
 }
 

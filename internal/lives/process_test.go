@@ -39,12 +39,13 @@ type watcher struct {
 
 // process is one run of jobwatch, from a start to a crash.
 type process struct {
-	world   *world
-	watcher *watcher
-	store   *store.Store
-	conn    *modelbroker.Conn
-	cancel  context.CancelFunc
-	ended   chan struct{}
+	world     *world
+	watcher   *watcher
+	store     *store.Store
+	conn      *modelbroker.Conn
+	publisher *publish.Publisher
+	cancel    context.CancelFunc
+	ended     chan struct{}
 
 	dead  atomic.Bool // nothing that it does counts any more
 	next  verdict     // of the transaction that begins
@@ -74,11 +75,20 @@ func (w *world) start(x *watcher) {
 	if x.cut {
 		p.conn.Cut()
 	}
+	p.publisher = publish.New(publish.Config{Store: st, Broker: w.lies.broker(p.conn), Log: slog.New(slog.DiscardHandler), Round: w.round()})
 	x.process = p
 	p.settleCommitted()
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.Background())
 	go p.run(ctx)
+}
+
+// round is how often a publisher reads the stream on: in a world where time stands still, never.
+func (w *world) round() time.Duration {
+	if w.small != nil {
+		return 1000 * time.Hour
+	}
+	return time.Minute
 }
 
 // opened gives the watcher's store, as it is after a crash.
@@ -153,11 +163,6 @@ func (p *process) run(ctx context.Context) {
 	defer close(p.ended)
 	silent := slog.New(slog.DiscardHandler)
 	k := &p.world.knobs
-	round := time.Minute
-	if p.world.small != nil {
-		round = 1000 * time.Hour
-	}
-	publisher := publish.New(publish.Config{Store: p.store, Broker: p.world.lies.broker(p.conn), Log: silent, Round: round})
 	c := poller.Config{
 		CommCell: "prod", Source: p.world.lies.source(source{p}), Store: p.store, Log: silent, Meter: meter{p},
 		Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
@@ -169,10 +174,10 @@ func (p *process) run(ctx context.Context) {
 		}
 	}
 	var group sync.WaitGroup
-	group.Go(func() { _ = publisher.Run(ctx) })
+	group.Go(func() { _ = p.publisher.Run(ctx) })
 	for p.conn.Connected() && ctx.Err() == nil {
 		select {
-		case <-publisher.CaughtUp():
+		case <-p.publisher.CaughtUp():
 		case <-time.After(100 * time.Millisecond):
 			continue
 		case <-ctx.Done():

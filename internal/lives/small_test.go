@@ -46,6 +46,7 @@ type smallSource struct{ source }
 
 func (s smallSource) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
 	w := s.p.world
+	s.p.recalls()
 	if _, err := w.gate.wait(ctx, &call{process: s.p, what: "details", job: number}); err != nil {
 		return job.Observation{}, err
 	}
