@@ -24,6 +24,7 @@ type mind struct {
 	publishing        int             // the last publish that has come to the gate
 	inRun             bool            // an event was just acknowledged: the next may be of the same run
 	from              uint64          // the last of the stream when the run began
+	cut               bool            // the connection that the publisher goes by is lost
 }
 
 var theJob = job.ID{CommCell: "prod", Number: 1}
@@ -65,6 +66,7 @@ func (p *process) looksAt(n int) {
 func (p *process) reads(what string) {
 	p.mind.mu.Lock()
 	defer p.mind.mu.Unlock()
+	p.mind.cut = p.mind.cut && what != "Ready"
 	if what == "Last" { // it begins to settle a job, and whatever it has done is done
 		p.mind.publisher.Reset()
 	}
@@ -167,6 +169,11 @@ func (p *process) hears() string {
 	if err != nil {
 		panic(err)
 	}
+	for _, id := range p.outbox() {
+		if p.store.Minted(id) {
+			fmt.Fprintf(&text, "its own: %s\n", id)
+		}
+	}
 	heard := uint64(0)
 	for _, m := range p.world.stream.Messages() {
 		switch {
@@ -181,7 +188,7 @@ func (p *process) hears() string {
 		fmt.Fprintf(&text, "place %d=%s\n", at, places[at])
 	}
 	current := p.mind.poller.Len() > 0 && p.mind.revision == p.store.Revision(theJob)
-	fmt.Fprintf(&text, "hears %d, current: %v, poller first: %v\n", heard, current, p.mind.pollerFirst)
+	fmt.Fprintf(&text, "hears %d, current: %v, poller first: %v, cut: %v\n", heard, current, p.mind.pollerFirst, p.mind.cut)
 	return text.String()
 }
 

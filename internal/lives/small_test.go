@@ -118,6 +118,7 @@ func (w *world) smallStep(o option) {
 		w.stream.Forget(1)
 		for _, x := range w.watchers {
 			if x.process != nil {
+				x.process.mind.cut = true
 				x.process.conn.Cut()
 				x.process.conn.Restore()
 			}
