@@ -17,6 +17,8 @@ import (
 type mind struct {
 	mu                sync.Mutex
 	poller, publisher strings.Builder // guarded by mu
+	version           int             // of the store when it was last read, and
+	knows             string          // what it said of the job
 	recalled          string          // what the poller knows of the job while it asks
 	revision          uint64          // of that
 	before, stored    uint64          // of a publish: the last of the stream before it; where it stands now, 0: it was refused
@@ -31,11 +33,16 @@ var theJob = job.ID{CommCell: "prod", Number: 1}
 
 // knows gives what the store says of the job now.
 func (p *process) knows() string {
+	version := p.store.Version()
+	if p.mind.version == version {
+		return p.mind.knows
+	}
 	sent, err := p.store.Sent(theJob)
 	if err != nil {
 		panic(err)
 	}
-	return fmt.Sprintf("%s %v\n", p.known(), sent)
+	p.mind.version, p.mind.knows = version, fmt.Sprintf("%s %v\n", p.known(), sent)
+	return p.mind.knows
 }
 
 // known gives what the poller knows of the job when it asks, but for how often that has changed.

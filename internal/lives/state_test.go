@@ -69,7 +69,11 @@ func content(each func(func(bucket, key, value []byte)) error) string {
 		case "jobs":
 			value = value[bytes.IndexByte(value, ',')+1:] // how often it has changed
 		}
-		fmt.Fprintf(&all, "%s %q %q\n", bucket, key, ackedAt.ReplaceAll(value, nil))
+		for _, part := range [][]byte{bucket, key, ackedAt.ReplaceAll(value, nil)} {
+			all.Write(part)
+			all.WriteByte(' ')
+		}
+		all.WriteByte('\n')
 	})
 	if err != nil {
 		panic(err)
