@@ -83,10 +83,11 @@ func (e *explorer) next() (next *way, more bool) {
 		i := rand.IntN(n)
 		e.open[i], e.open[n-1] = e.open[n-1], e.open[i]
 	}
-	next, e.open = &e.open[n-1], e.open[:n-1]
+	last := e.open[n-1]
+	e.open = e.open[:n-1]
 	e.walking++
 	e.runs++
-	return new(*next), true
+	return &last, true
 }
 
 func (e *explorer) arrived() {
@@ -227,7 +228,7 @@ func TestSmallWorld(t *testing.T) {
 		len(e.seen), e.ends, e.runs, len(e.open), e.lost, e.faults, time.Since(began).Round(time.Second))
 }
 
-// If a state left out what something depends on, it would depend on the order which states are visited.
+// If a state left out something that matters, which states there are would depend on the order in which they are visited.
 func TestTheSmallWorldIsTheSameInAnyOrder(t *testing.T) {
 	first, second := newExplorer(0, 0, nil), newExplorer(0, 0, nil)
 	second.anyOrder = true

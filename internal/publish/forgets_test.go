@@ -13,6 +13,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
 	"jobwatch/internal/stream/modelbroker"
 )
 
@@ -121,25 +122,47 @@ func TestAPlaceGivenTwiceTellsThatTheStreamWentBack(t *testing.T) {
 	})
 }
 
-// The event in the place of the one forgotten is found there, its acknowledgement lost.
-func TestAPlaceGivenTwiceIsNoticedWithoutAnAcknowledgement(t *testing.T) {
+// The event in the place of the one forgotten is found there, its acknowledgement lost; or what would say so fails once.
+func TestAPlaceGivenTwiceIsNoticedWhateverFails(t *testing.T) {
+	for _, fails := range []string{"Publish", "Info"} {
+		t.Run(fails, func(t *testing.T) {
+			inABubble(t, func(t *testing.T, b *bubble) {
+				b.sees(71, "Completed", "")
+				b.tells("71 #1")
+				b.stream.Forget(1)
+				failed := false
+				b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+					if at.Operation != fails || at.End != (fails == "Publish") || failed {
+						return nil
+					}
+					failed = true
+					return errors.New("no answer")
+				}
+				b.sees(72, "Waiting", "")
+				b.tells("72 #1", "71 #1")
+				if !failed {
+					t.Error("nothing was asked that could fail")
+				}
+			})
+		})
+	}
+}
+
+// Where all of the stream is read, what was known of its places is over: it holds something else there.
+func TestPlacesAreOverWhenAllIsRead(t *testing.T) {
 	inABubble(t, func(t *testing.T, b *bubble) {
 		b.sees(71, "Completed", "")
 		b.tells("71 #1")
-		b.stream.Forget(1)
-		missed := false
-		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
-			if at.Operation != "Publish" || !at.End || missed {
-				return nil
-			}
-			missed = true
-			return errors.New("no answer")
+		b.sees(72, "Completed", "")
+		b.tells("71 #1", "72 #1")
+		last := b.stream.Messages()[1]
+		b.conn.Cut()
+		b.stream.Forget(2)
+		if _, _, err := b.stream.Store(stream.Outgoing{ID: last.ID, Subject: last.Subject, Data: last.Data}); err != nil {
+			t.Fatal(err)
 		}
-		b.sees(72, "Waiting", "")
+		b.conn.Restore()
 		b.tells("72 #1", "71 #1")
-		if !missed {
-			t.Error("nothing was acknowledged")
-		}
 	})
 }
 

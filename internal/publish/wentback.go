@@ -27,26 +27,35 @@ func (p *places) highest() spot {
 	return p.recent[p.last%uint64(len(p.recent))]
 }
 
-// take notes a place; false if another event was acknowledged there.
+// take notes a place; false if another event is known to stand there, which then goes on standing there.
 func (p *places) take(s spot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := &p.recent[s.sequence%uint64(len(p.recent))]
-	if before.sequence > s.sequence {
+	switch {
+	case before.sequence > s.sequence:
 		return true // of that long ago nothing is known
-	}
-	taken := before.sequence == s.sequence && before.id != s.id
-	if taken {
-		p.recent, p.last = [1 << 10]spot{}, 0
+	case before.sequence == s.sequence && before.id != s.id:
+		return false
 	}
 	*before = s
 	p.last = max(p.last, s.sequence)
-	return !taken
+	return true
+}
+
+// clear forgets all places, once it is sure that the whole stream will be read.
+func (p *places) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.recent, p.last = [1 << 10]spot{}, 0
 }
 
 // mindEnd notes what stands at the end of what was read, as if it had been acknowledged: a stream that goes back from now
 // on gives that place again. Its error says that it has gone back already.
 func (p *Publisher) mindEnd(ctx context.Context, r *reading, last uint64) error {
+	if r.last != nil { // all of it was read
+		p.places.clear()
+	}
 	if r.end.sequence == 0 && last > 0 && p.places.highest().sequence == 0 { // a start that has read nothing new
 		m, err := p.Broker.At(ctx, last)
 		if err != nil && !errors.Is(err, stream.ErrNone) {
@@ -54,19 +63,23 @@ func (p *Publisher) mindEnd(ctx context.Context, r *reading, last uint64) error 
 		}
 		r.end = spot{m.Sequence, m.ID}
 	}
-	if r.end.sequence > 0 && !p.places.take(r.end) && r.last == nil {
+	if r.end.sequence > 0 && !p.places.take(r.end) {
 		return errForgot
 	}
 	return nil
 }
 
 // mind has the whole stream read where an acknowledgement shows that the stream has gone back, or an event that is
-// found without one. before is the highest place when the event was sent, or found.
+// found without one. before is the highest place when the event was sent, or found. After an error the event is to be
+// found once more: until the store knows that all is to be read, the place stays that of the other.
 func (p *Publisher) mind(ctx context.Context, eventID string, sequence uint64, before spot) error {
 	same := p.places.take(spot{sequence, eventID})
 	if same && sequence <= before.sequence && eventID != before.id { // a known id's place, or the stream has gone back
 		held, err := p.Broker.At(ctx, before.sequence)
-		same = err == nil && held.ID == before.id
+		if err != nil && !errors.Is(err, stream.ErrNone) {
+			return err
+		}
+		same = held.ID == before.id
 	}
 	if same {
 		return nil
@@ -75,5 +88,9 @@ func (p *Publisher) mind(ctx context.Context, eventID string, sequence uint64, b
 	if err != nil {
 		return err
 	}
-	return p.distrust(info)
+	if err := p.distrust(info); err != nil {
+		return err
+	}
+	p.places.clear()
+	return nil
 }
