@@ -14,32 +14,56 @@ import (
 )
 
 // hasLost says whether the stream has lost what it had acknowledged, or what was read of it: it is another, ends
-// before that, or holds something else in the place of our last event. One place is enough: what a broker loses is
-// its end, and where somebody has filled that up again, the last of ours is lost too. A message missing in between is
-// found by the job's next publish. What lies before its first message was aged or purged, and is not lost.
-func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read, now place) (bool, error) {
-	if read.sequence == store.Distrusted {
+// before that, or holds something else in the place of our last event, or of what was read last. One place is enough:
+// what a broker loses is its end, and where somebody has filled that up again, the last of ours is lost too. A message
+// missing in between is found by the job's next publish. What lies before its first message was aged or purged, and is
+// not lost.
+func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read store.Cursor) (bool, error) {
+	if read.Sequence == store.Distrusted {
 		return true, nil // the job that noticed has said so
 	}
-	if read.name != "" && read.name != now.name || read.sequence > now.sequence {
-		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read.name, read.sequence))
+	if read.Stream != "" && read.Stream != nameOf(info) || read.Sequence > info.Last {
+		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read.Stream, read.Sequence))
 		return true, nil
 	}
 	eventID, sequence, err := p.Store.HighestKept()
-	if err != nil || sequence == 0 || sequence < info.First {
+	if err != nil {
 		return false, err
 	}
-	if sequence <= info.Last {
-		m, err := p.Broker.At(ctx, sequence)
-		if err == nil && m.ID == eventID {
-			return false, nil
+	if read.ID != "" && read.Sequence > sequence {
+		holds, gone, err := p.stillHolds(ctx, spot{read.Sequence, read.ID})
+		if err != nil || holds {
+			return false, err
 		}
-		if err != nil && !errors.Is(err, stream.ErrNone) {
+		if !gone { // a message may be deleted alone
+			p.sayLost(read.Sequence)
+			return true, nil
+		}
+	}
+	if sequence == 0 || sequence < info.First {
+		return false, nil
+	}
+	if sequence <= info.Last {
+		holds, _, err := p.stillHolds(ctx, spot{sequence, eventID})
+		if err != nil || holds {
 			return false, err
 		}
 	}
-	p.Log.Warn(fmt.Sprintf("the stream has lost what it acknowledged as sequence %d; reading all of it", sequence))
+	p.sayLost(sequence)
 	return true, nil
+}
+
+func (p *Publisher) sayLost(sequence uint64) {
+	p.Log.Warn(fmt.Sprintf("the stream has lost what it held as sequence %d; reading all of it", sequence))
+}
+
+// stillHolds says whether the stream holds what is known to have stood in a place, or nothing there.
+func (p *Publisher) stillHolds(ctx context.Context, known spot) (holds, gone bool, err error) {
+	m, err := p.Broker.At(ctx, known.sequence)
+	if errors.Is(err, stream.ErrNone) {
+		return false, true, nil
+	}
+	return err == nil && m.ID == known.id, false, err
 }
 
 // sendAgain has what is kept of the lost events sent again, in front of what is unsent. last are the jobs' last events
@@ -120,7 +144,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 // distrust has the whole stream read at the next round, and at the next start. What else it has lost could not be told
 // by our last event's place any more: what is sent again of the job that noticed stands there.
 func (p *Publisher) distrust(info stream.Info) error {
-	return p.Store.SetCursor(placeOf(info).name, store.Distrusted)
+	return p.Store.SetCursor(store.Cursor{Stream: nameOf(info), Sequence: store.Distrusted})
 }
 
 // losses judges the events kept by what the stream still holds.

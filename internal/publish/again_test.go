@@ -316,7 +316,7 @@ func TestALossIsFoundOnce(t *testing.T) {
 		<-p.CaughtUp()
 		stop()
 	}
-	if got := log.count("the stream has lost what it acknowledged"); got != 1 {
+	if got := log.count("the stream has lost what it held"); got != 1 {
 		t.Errorf("the loss is found %d times:\n%s", got, log.String())
 	}
 }

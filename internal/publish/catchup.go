@@ -28,20 +28,19 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := placeOf(info)
-	read, err := p.lastRead()
+	read, err := p.Store.Cursor()
 	if err != nil {
 		return err
 	}
-	lost, err := p.hasLost(ctx, info, read, now)
+	lost, err := p.hasLost(ctx, info, read)
 	if err != nil {
 		return err
 	}
 	if lost {
-		read.sequence = 0 // all of it is read
+		read.Sequence = 0 // all of it is read
 		p.listened = math.MaxUint64
 	}
-	r := newReading(read.sequence+1, lost)
+	r := newReading(read.Sequence+1, lost)
 	last, err := p.Broker.Scan(ctx, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
 	if err != nil {
 		return err
@@ -60,13 +59,14 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 		p.listened = last
 		p.sayNews(news)
 	}
+	name := nameOf(info)
 	if lost {
-		if err := p.sendAgain(ctx, r.last, read.name == now.name); err != nil {
+		if err := p.sendAgain(ctx, r.last, read.Stream == name); err != nil {
 			return err
 		}
 	}
-	if lost || last >= r.from || read.name != now.name {
-		err = p.Store.SetCursor(now.name, last)
+	if lost || last >= r.from || read.Stream != name {
+		err = p.Store.SetCursor(r.cursor(name, last))
 	}
 	if err != nil {
 		return err
@@ -77,19 +77,9 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 // errForgot says that a job's last event in the stream is older than the last that was acknowledged.
 var errForgot = errors.New("the stream has lost what it acknowledged")
 
-// place is how far a stream goes, or was read.
-type place struct {
-	name     string // and birth
-	sequence uint64
-}
-
-func placeOf(info stream.Info) place {
-	return place{name: info.Name + " " + info.Created.UTC().Format(time.RFC3339Nano), sequence: info.Last}
-}
-
-func (p *Publisher) lastRead() (place, error) {
-	name, sequence, err := p.Store.Cursor()
-	return place{name, sequence}, err
+// nameOf names a stream for good: another of the same name has another birth.
+func nameOf(info stream.Info) string {
+	return info.Name + " " + info.Created.UTC().Format(time.RFC3339Nano)
 }
 
 // reading is what was read of the stream.
@@ -106,6 +96,15 @@ func newReading(from uint64, lost bool) *reading {
 		r.last = map[job.ID]store.Sent{}
 	}
 	return r
+}
+
+// cursor is how far was read, where the stream has that name, and ended there.
+func (r *reading) cursor(name string, last uint64) store.Cursor {
+	c := store.Cursor{Stream: name, Sequence: last}
+	if r.end.sequence == last {
+		c.ID = r.end.id
+	}
+	return c
 }
 
 // folded is what was read of a job's events.

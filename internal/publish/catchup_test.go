@@ -1,6 +1,10 @@
 package publish
 
-import "testing"
+import (
+	"testing"
+
+	"jobwatch/internal/store"
+)
 
 // TestAnotherSpokeBehindOurOwn reads a stream from its start, in which another watcher's event lies behind our own
 // acknowledged ones: those are not kept, and yet they were told.
@@ -13,7 +17,7 @@ func TestAnotherSpokeBehindOurOwn(t *testing.T) {
 	y.catchesUp(71)
 	y.sees(71, "Pending", "")
 	y.publishes(w.broker())
-	if err := x.store.SetCursor("", 0); err != nil {
+	if err := x.store.SetCursor(store.Cursor{}); err != nil {
 		t.Fatal(err)
 	}
 	x.catchesUp(71)

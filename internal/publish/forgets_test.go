@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -58,8 +59,14 @@ func (b *bubble) starts() {
 // tells waits until all is sent, and wants just these events in the stream: "71 #1".
 func (b *bubble) tells(want ...string) {
 	b.w.t.Helper()
+	if got := b.told(); !slices.Equal(got, want) {
+		b.w.t.Fatalf("the stream tells %q, want %q", got, want)
+	}
+}
+
+func (b *bubble) told() (got []string) {
+	b.w.t.Helper()
 	time.Sleep(2*defaultRound + time.Second)
-	var got []string
 	for _, m := range b.stream.Messages() {
 		e, err := event.Parse(m.Data)
 		if err != nil {
@@ -68,9 +75,7 @@ func (b *bubble) tells(want ...string) {
 		id, _ := e.JobID()
 		got = append(got, fmt.Sprintf("%d #%d", id.Number, e.Number()))
 	}
-	if !slices.Equal(got, want) {
-		b.w.t.Fatalf("the stream tells %q, want %q", got, want)
-	}
+	return got
 }
 
 // Of two jobs whose events are forgotten one notices and is told again, in the places of those forgotten: the last
@@ -163,6 +168,42 @@ func TestPlacesAreOverWhenAllIsRead(t *testing.T) {
 		}
 		b.conn.Restore()
 		b.tells("72 #1", "71 #1")
+	})
+}
+
+// A stream that forgets a second time, before anything is acknowledged to us again, has another's event where we had read to.
+func TestAStreamThatForgetsTwice(t *testing.T) {
+	inABubble(t, func(t *testing.T, b *bubble) {
+		b.sees(71, "Completed", "")
+		b.tells("71 #1")
+		b.sees(72, "Completed", "")
+		b.tells("71 #1", "72 #1")
+		first := b.stream.Messages()[0]
+
+		b.conn.Cut()
+		b.stream.Forget(1)
+		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+			if at.Operation == "Publish" {
+				return errors.New("no answer")
+			}
+			return nil
+		}
+		b.conn.Restore()
+		b.tells("71 #1")
+
+		b.conn.Cut()
+		b.stream.Forget(1)
+		another := strings.NewReplacer(`/71"`, `/73"`, `"id":71,`, `"id":73,`, first.ID, first.ID[:len(first.ID)-1]+"9")
+		if _, _, err := b.stream.Store(stream.Outgoing{
+			ID: another.Replace(first.ID), Subject: "jobs.prod.73.fall.state.completed", Data: []byte(another.Replace(string(first.Data))),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		b.conn.Gate = nil
+		b.conn.Restore()
+		if got := slices.Sorted(slices.Values(b.told())); !slices.Equal(got, []string{"71 #1", "72 #1", "73 #1"}) {
+			t.Errorf("the stream tells %q", got)
+		}
 	})
 }
 

@@ -14,14 +14,14 @@ import (
 // asked before anything is sent: a job that finds something lost sets it back.
 func (p *Publisher) listen(ctx context.Context) (spoken <-chan job.ID, stop func()) {
 	p.heard.clear()
-	read, err := p.lastRead()
+	read, err := p.Store.Cursor()
 	if err != nil {
 		return nil, func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ids := make(chan job.ID)
 	var ended sync.WaitGroup
-	ended.Go(func() { p.hear(ctx, read.sequence+1, ids) })
+	ended.Go(func() { p.hear(ctx, read.Sequence+1, ids) })
 	return ids, func() {
 		cancel()
 		ended.Wait()

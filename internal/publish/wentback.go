@@ -75,11 +75,10 @@ func (p *Publisher) mindEnd(ctx context.Context, r *reading, last uint64) error 
 func (p *Publisher) mind(ctx context.Context, eventID string, sequence uint64, before spot) error {
 	same := p.places.take(spot{sequence, eventID})
 	if same && sequence <= before.sequence && eventID != before.id { // a known id's place, or the stream has gone back
-		held, err := p.Broker.At(ctx, before.sequence)
-		if err != nil && !errors.Is(err, stream.ErrNone) {
+		var err error
+		if same, _, err = p.stillHolds(ctx, before); err != nil {
 			return err
 		}
-		same = held.ID == before.id
 	}
 	if same {
 		return nil

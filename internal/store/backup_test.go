@@ -21,7 +21,7 @@ func (f *fixture) fill(t *testing.T) {
 	for number := range int64(5) {
 		f.sent(t, of(number+1), uint64(number+1))
 	}
-	must(t, f.SetCursor("JOBS", 5))
+	must(t, f.SetCursor(Cursor{Stream: "JOBS", Sequence: 5}))
 }
 
 // A copy made while jobs change opens as a store, and holds a moment of the one that it was made of.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -11,6 +12,7 @@ var (
 	formatKey = []byte("format")
 	cursorKey = []byte("cursor")
 	streamKey = []byte("stream")
+	readKey   = []byte("read") // the cursor once more, and the id of the message there
 
 	keptSinceKey = []byte("kept since")
 )
@@ -27,24 +29,39 @@ func readNumber(tx *bbolt.Tx, key []byte) uint64 {
 // Distrusted stands for the sequence read of a stream that has lost something, until all of it has been read.
 const Distrusted = math.MaxUint64
 
-// Cursor says how far the stream was read, and which stream that was (its name and birth, opaque).
-// It is a cursor of reading: another watcher's event may lie below our highest acknowledgement.
-func (s *Store) Cursor() (stream string, sequence uint64, err error) {
+// Cursor is how far the stream was read.
+type Cursor struct {
+	Stream   string // its name and birth, opaque
+	Sequence uint64
+	ID       string // of the message there; empty: unknown
+}
+
+// Cursor says how far the stream was read. It is a cursor of reading: another watcher's event may lie below our highest
+// acknowledgement.
+func (s *Store) Cursor() (c Cursor, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		stream = string(tx.Bucket(metaBucket).Get(streamKey))
-		sequence = readNumber(tx, cursorKey)
+		c.Stream = string(tx.Bucket(metaBucket).Get(streamKey))
+		c.Sequence = readNumber(tx, cursorKey)
+		read := tx.Bucket(metaBucket).Get(readKey)
+		if len(read) > 8 && binary.BigEndian.Uint64(read) == c.Sequence { // an older program moves the cursor alone
+			c.ID = string(read[8:])
+		}
 		return nil
 	})
-	return stream, sequence, err
+	return c, err
 }
 
 // SetCursor notes how far the stream was read.
-func (s *Store) SetCursor(stream string, sequence uint64) error {
+func (s *Store) SetCursor(c Cursor) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
-		if err := meta.Put(streamKey, []byte(stream)); err != nil {
+		if err := meta.Put(streamKey, []byte(c.Stream)); err != nil {
 			return err
 		}
-		return meta.Put(cursorKey, binary.BigEndian.AppendUint64(nil, sequence))
+		sequence := binary.BigEndian.AppendUint64(nil, c.Sequence)
+		if err := meta.Put(cursorKey, sequence); err != nil {
+			return err
+		}
+		return meta.Put(readKey, append(bytes.Clone(sequence), c.ID...))
 	})
 }

@@ -33,11 +33,13 @@ func (s *Store) Stat() (Stat, error) {
 	if !oldest.IsZero() {
 		stat.OldestUnsent = &oldest
 	}
-	if stat.Stream, stat.ReadTo, err = s.Cursor(); err != nil {
+	read, err := s.Cursor()
+	if err != nil {
 		return Stat{}, err
 	}
-	if stat.ReadTo == Distrusted {
-		stat.ReadTo = 0
+	stat.Stream = read.Stream
+	if read.Sequence != Distrusted {
+		stat.ReadTo = read.Sequence
 	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		stat.Bytes = tx.Size()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -288,10 +289,17 @@ func TestCommCell(t *testing.T) {
 
 func TestCursor(t *testing.T) {
 	f := newStore(t)
-	must(t, f.SetCursor("JOBS born today", 42))
+	want := Cursor{Stream: "JOBS born today", Sequence: 42, ID: "an id"}
+	must(t, f.SetCursor(want))
 	f.reopen(t)
-	if stream, sequence, err := f.Cursor(); stream != "JOBS born today" || sequence != 42 || err != nil {
-		t.Errorf("cursor %q %d (%v)", stream, sequence, err)
+	if got, err := f.Cursor(); got != want || err != nil {
+		t.Errorf("cursor %+v (%v)", got, err)
+	}
+	must(t, f.update(func(tx *bbolt.Tx) error { // as a program did that knew no id
+		return tx.Bucket(metaBucket).Put(cursorKey, binary.BigEndian.AppendUint64(nil, 43))
+	}))
+	if got, err := f.Cursor(); got != (Cursor{Stream: "JOBS born today", Sequence: 43}) || err != nil {
+		t.Errorf("cursor moved alone: %+v (%v)", got, err)
 	}
 }
 
