@@ -189,6 +189,8 @@ type seen struct {
 	sim.Served
 	certain bool
 	old     int // so many old answers in a row, with this one
+
+	forgotten bool // perhaps, if it changed nothing: its watcher was killed before it was given an old one
 }
 
 // agreeing old answers in a row are believed: then a clock was set back.
@@ -219,11 +221,23 @@ func observations(record []sim.Served, doubts []doubt, ticks []time.Time) map[in
 			}
 			lived := i == len(answers)-1 || !inDoubt(doubts, a.Asked, earlier(answers[i+1].Asked, next(ticks, a.Served)))
 			if a.Whole || a.Old {
-				jobs[id] = append(jobs[id], seen{a, a.Whole && lived && a.Served.Sub(a.Asked) < patience, old})
+				jobs[id] = append(jobs[id], seen{Served: a, certain: a.Whole && lived && a.Served.Sub(a.Asked) < patience, old: old})
 			}
 		}
+		forget(jobs[id], doubts)
 	}
 	return jobs
+}
+
+// forget marks the answers that an old one may follow after a kill. What changes nothing is kept in memory alone.
+func forget(answers []seen, doubts []doubt) {
+	var old time.Time // the next old one was asked for
+	for i, a := range slices.Backward(answers) {
+		answers[i].forgotten = !old.IsZero() && (!a.certain || inDoubt(doubts, a.Asked, old))
+		if a.Old {
+			old = a.Asked
+		}
+	}
 }
 
 // next is the first of the times, which are in order, after another.
@@ -269,7 +283,7 @@ func (m *matcher) match(v view, answers []seen, events []string) bool {
 		return m.match(v, answers[1:], events)
 	}
 	key := ""
-	if !a.certain {
+	if !a.certain || a.forgotten {
 		key = fmt.Sprint(len(answers), len(events), v)
 		if m.vain[key] {
 			return false
@@ -284,7 +298,8 @@ func (m *matcher) match(v view, answers []seen, events []string) bool {
 			silent = silent && len(owed) == 0
 		}
 	}
-	if !a.certain && !silent && m.match(v, answers[1:], events) {
+	unseen := !a.certain && !silent || silent && a.forgotten
+	if unseen && m.match(v, answers[1:], events) {
 		return true
 	}
 	if key != "" {
@@ -408,7 +423,7 @@ func lines(answers []seen) string {
 	var b strings.Builder
 	last := ""
 	for _, a := range answers {
-		shows := fmt.Sprint(a.certain, a.Old, a.Began, a.State, a.Summary, a.Phase, a.Failures, a.Reason, a.VMs, a.Attempt)
+		shows := fmt.Sprint(a.certain, a.Old, a.Began, a.Updated, a.State, a.Summary, a.Phase, a.Failures, a.Reason, a.VMs, a.Attempt)
 		if shows != last {
 			fmt.Fprintf(&b, "\n  asked %s, certain %v, old %v, began %s, of %s: %q (%q) %q %q %q %v, attempt %d", a.Asked.Format("05.000"), a.certain, a.Old,
 				a.Began.Format("05.000"), a.Updated.Format("05.000"), a.State, a.Summary, a.Phase, a.Failures, a.Reason, a.VMs, a.Attempt)
@@ -430,4 +445,29 @@ func allEnded(record []sim.Served, jobs int) bool {
 		}
 	}
 	return len(started) >= jobs
+}
+
+// An answer that changes nothing is not written: after a kill an old one, newer by its own time than what was, passes.
+func TestTheJudgeKnowsWhatAKillMakesForgotten(t *testing.T) {
+	began := time.Date(2026, 11, 29, 3, 0, 0, 0, time.UTC)
+	answer := func(after, own time.Duration, state string, old bool) sim.Served {
+		asked := began.Add(after)
+		return sim.Served{
+			JobID: 71, Asked: asked, Served: asked.Add(time.Millisecond), Whole: !old, Old: old, Began: began,
+			Updated: began.Add(own), State: state,
+		}
+	}
+	record := []sim.Served{
+		answer(1*time.Second, 0, "Running", false),
+		answer(2*time.Second, 300*time.Second, "Running", false),
+		answer(4*time.Second, 0, "Waiting", true),
+		answer(5*time.Second, 300*time.Second, "Running", false),
+	}
+	told := []string{"state:  → Running", "state: Running → Waiting", "state: Waiting → Running"}
+	for words, doubts := range map[string][]doubt{"no kill": nil, "a kill": {killedAt(began.Add(3 * time.Second))}} {
+		answers := observations(record, doubts, nil)[71]
+		if got, want := (&matcher{map[string]bool{}}).match(view{}, answers, told), doubts != nil; got != want {
+			t.Errorf("%s: an old answer may be told: %v", words, got)
+		}
+	}
 }
