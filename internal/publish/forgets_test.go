@@ -78,6 +78,25 @@ func (b *bubble) told() (got []string) {
 	return got
 }
 
+// failsOnce has the next request of its kind fail, when it begins or, though it was done, at its end. What it returns wants
+// that to have happened.
+func (b *bubble) failsOnce(operation string, atEnd bool) (happened func()) {
+	failed := false
+	b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+		if at.Operation != operation || at.End != atEnd || failed {
+			return nil
+		}
+		failed = true
+		return errors.New("no answer")
+	}
+	return func() {
+		b.w.t.Helper()
+		if !failed {
+			b.w.t.Errorf("no %s was asked that could fail", operation)
+		}
+	}
+}
+
 // Of two jobs whose events are forgotten one notices and is told again, in the places of those forgotten: the last
 // event acknowledged then stands in its place, and says nothing of the other job's.
 func TestAJobThatNoticesSpeaksForAllThatIsForgotten(t *testing.T) {
@@ -100,19 +119,10 @@ func TestAnErrorBetweenNoticingAndSendingAgain(t *testing.T) {
 		b.sees(71, "Running", "")
 		b.tells("71 #1", "71 #2")
 		b.stream.Forget(1)
-		failed := false
-		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
-			if at.Operation != "Info" || failed {
-				return nil
-			}
-			failed = true
-			return errors.New("no answer")
-		}
+		failed := b.failsOnce("Info", false)
 		b.sees(71, "Suspended", "")
 		b.tells("71 #1", "71 #2", "71 #3")
-		if !failed {
-			t.Error("nothing was asked that could fail")
-		}
+		failed()
 	})
 }
 
@@ -135,19 +145,10 @@ func TestAPlaceGivenTwiceIsNoticedWhateverFails(t *testing.T) {
 				b.sees(71, "Completed", "")
 				b.tells("71 #1")
 				b.stream.Forget(1)
-				failed := false
-				b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
-					if at.Operation != fails || at.End != (fails == "Publish") || failed {
-						return nil
-					}
-					failed = true
-					return errors.New("no answer")
-				}
+				failed := b.failsOnce(fails, fails == "Publish")
 				b.sees(72, "Waiting", "")
 				b.tells("72 #1", "71 #1")
-				if !failed {
-					t.Error("nothing was asked that could fail")
-				}
+				failed()
 			})
 		})
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -58,10 +57,10 @@ func (s *Store) SetCursor(c Cursor) error {
 		if err := meta.Put(streamKey, []byte(c.Stream)); err != nil {
 			return err
 		}
-		sequence := binary.BigEndian.AppendUint64(nil, c.Sequence)
-		if err := meta.Put(cursorKey, sequence); err != nil {
+		read := append(binary.BigEndian.AppendUint64(nil, c.Sequence), c.ID...)
+		if err := meta.Put(cursorKey, read[:8]); err != nil {
 			return err
 		}
-		return meta.Put(readKey, append(bytes.Clone(sequence), c.ID...))
+		return meta.Put(readKey, read)
 	})
 }
