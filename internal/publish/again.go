@@ -57,13 +57,14 @@ func (p *Publisher) sayLost(sequence uint64) {
 	p.Log.Warn(fmt.Sprintf("the stream has lost what it held as sequence %d; reading all of it", sequence))
 }
 
-// stillHolds says whether the stream holds what is known to have stood in a place, or nothing there.
+// stillHolds says whether the stream holds what is known to have stood in a place, or nothing there. What it holds is
+// minded: it may be forgotten before the stream is read.
 func (p *Publisher) stillHolds(ctx context.Context, known spot) (holds, gone bool, err error) {
 	m, err := p.Broker.At(ctx, known.sequence)
 	if errors.Is(err, stream.ErrNone) {
 		return false, true, nil
 	}
-	return err == nil && m.ID == known.id, false, err
+	return err == nil && m.ID == known.id && p.places.take(known), false, err
 }
 
 // sendAgain has what is kept of the lost events sent again, in front of what is unsent. last are the jobs' last events

@@ -229,6 +229,30 @@ func TestAPlaceGivenTwiceIsNoticedAfterAStart(t *testing.T) {
 	}
 }
 
+// The stream forgets between the look whether it has and the reading.
+func TestWhatIsForgottenBeforeTheReadingIsNoticed(t *testing.T) {
+	inABubble(t, func(t *testing.T, b *bubble) {
+		b.sees(71, "Completed", "")
+		synctest.Wait()
+		b.stop()
+		forgotten := false
+		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+			if at.Operation == "Scan" && !at.End && !forgotten {
+				forgotten = true
+				b.stream.Forget(1)
+			}
+			return nil
+		}
+		b.starts()
+		synctest.Wait()
+		b.sees(72, "Waiting", "")
+		b.tells("72 #1", "71 #1")
+		if !forgotten {
+			t.Error("nothing was read")
+		}
+	})
+}
+
 // An acknowledgement that comes in its turn, or that of an event sent before, says nothing of the kind.
 func TestPlacesInAnyOrderAreNoLoss(t *testing.T) {
 	var p places

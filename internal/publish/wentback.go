@@ -56,7 +56,7 @@ func (p *Publisher) mindEnd(ctx context.Context, r *reading, last uint64) error 
 	if r.last != nil { // all of it was read
 		p.places.clear()
 	}
-	if r.end.sequence == 0 && last > 0 && p.places.highest().sequence == 0 { // a start that has read nothing new
+	if r.end.sequence == 0 && p.places.highest().sequence < last { // a start that has read nothing new
 		m, err := p.Broker.At(ctx, last)
 		if err != nil && !errors.Is(err, stream.ErrNone) {
 			return err
