@@ -38,6 +38,8 @@ type embedded struct {
 func (e *embedded) replicas() int         { return 1 }
 func (e *embedded) url() string           { return e.srv.ClientURL() }
 func (e *embedded) hasLeader(string) bool { return true }
+func (e *embedded) hear(string) bool      { return true }
+func (e *embedded) agree(string) bool     { return true }
 func (e *embedded) stored() string        { return e.dir }
 func (e *embedded) stop()                 { e.srv.Close() }
 
@@ -93,8 +95,10 @@ func (c *cluster) start(t *testing.T) {
 		until(t, srv.Name()+" listens", func() bool { return srv.ClusterAddr() != nil })
 		c.wires[i].lead(srv.ClusterAddr().String())
 	}
-	until(t, "the cluster has a leader", func() bool {
-		return slices.ContainsFunc(c.servers, (*server.Server).JetStreamIsLeader)
+	until(t, "the cluster has a leader that knows the others", func() bool {
+		return slices.ContainsFunc(c.servers, func(srv *server.Server) bool {
+			return srv.JetStreamIsLeader() && len(srv.JetStreamClusterPeers()) == len(c.servers)
+		})
 	})
 	for _, srv := range c.servers {
 		until(t, srv.Name()+" has joined", srv.JetStreamIsCurrent)
@@ -105,6 +109,32 @@ func (c *cluster) hasLeader(stream string) bool {
 	return slices.ContainsFunc(c.servers, func(srv *server.Server) bool {
 		return srv.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream)
 	})
+}
+
+func (c *cluster) hear(subject string) bool {
+	return c.servers[0].GlobalAccount().SubscriptionInterest(subject)
+}
+
+func (c *cluster) agree(stream string) bool {
+	first, found := held(c.servers[0], stream)
+	return found && !slices.ContainsFunc(c.servers[1:], func(srv *server.Server) bool {
+		other, found := held(srv, stream)
+		return !found || other.Msgs != first.Msgs || other.LastSeq != first.LastSeq
+	})
+}
+
+// held is what a server itself holds of a stream.
+func held(srv *server.Server, stream string) (state server.StreamState, found bool) {
+	info, err := srv.JszAccount(&server.JSzOptions{Account: server.DEFAULT_GLOBAL_ACCOUNT, Streams: true})
+	if err != nil {
+		return state, false
+	}
+	for _, st := range info.Streams {
+		if st.Name == stream {
+			return st.State, true
+		}
+	}
+	return state, false
 }
 
 func (c *cluster) options(i int) *server.Options {

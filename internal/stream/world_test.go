@@ -26,7 +26,9 @@ type servers interface {
 	replicas() int
 	url() string // of clients
 	hasLeader(stream string) bool
-	stored() string // the directory of all that they store
+	hear(subject string) bool // somebody takes it, as far as the server knows that clients are connected to
+	agree(stream string) bool // each holds the same of it
+	stored() string           // the directory of all that they store
 }
 
 // world is the real thing, for brokertest.
@@ -66,8 +68,25 @@ func (w *world) Connect(t *testing.T) brokertest.Broker {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	w.wires[b] = wire
-	return b
+	heard := &heard{b, w, t}
+	w.wires[heard] = wire
+	return heard
+}
+
+// heard is a broker that is ready only when its server knows, too, who takes the stream's subjects. In a cluster it
+// learns that from another, and answers a publish before that as if there were no stream.
+type heard struct {
+	*stream.Broker
+	servers
+	t *testing.T
+}
+
+func (h *heard) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
+	lost, err = h.Broker.Ready(ctx)
+	if err == nil {
+		until(h.t, "the server knows who takes jobs.>", func() bool { return h.hear("jobs.prod.1") })
+	}
+	return lost, err
 }
 
 func (w *world) host() string { return strings.TrimPrefix(w.url(), "nats://") }
@@ -106,12 +125,20 @@ func (w *world) publishAndCut(t *testing.T, through brokertest.Broker, m stream.
 
 func (w *world) Delete(t *testing.T, sequence uint64) {
 	w.withStream(t, func(ctx context.Context, st jetstream.Stream) error { return st.DeleteMsg(ctx, sequence) })
+	w.untilAgreed(t)
 }
 
 func (w *world) Purge(t *testing.T, filter string) {
 	w.withStream(t, func(ctx context.Context, st jetstream.Stream) error {
 		return st.Purge(ctx, jetstream.WithPurgeSubject(filter))
 	})
+	w.untilAgreed(t)
+}
+
+// untilAgreed waits for the servers that still hold what the first to answer has removed: a reading may come to any.
+func (w *world) untilAgreed(t *testing.T) {
+	t.Helper()
+	until(t, "all servers hold the same", func() bool { return w.agree(w.stream) })
 }
 
 func (w *world) Drop(t *testing.T) {
