@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -20,7 +21,8 @@ func TestATakeOverGoesByAllThatWasTold(t *testing.T) {
 	y.catchesUp(71)
 	b := stream.New(stream.Config{URL: w.server.ClientURL()})
 	run(t, b.Run)
-	p := New(Config{Store: x.store, Broker: b, Round: time.Hour})
+	deaf := &ear{Broker: b, deaf: errors.New("no right to follow")} // else it may hear of the other's event before it is refused
+	p := New(Config{Store: x.store, Broker: deaf, Round: time.Hour})
 	run(t, p.Run)
 	<-p.CaughtUp()
 	y.sees(71, "Pending", "Backup")
