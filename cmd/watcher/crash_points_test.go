@@ -97,7 +97,8 @@ func newCrashWorld(t *testing.T) *crashWorld {
 // betweenStarts is how long the jobs live while no watcher does.
 const betweenStarts = 5 * time.Second
 
-// restless jobs show another phase at each start, so that each one has as much to tell as there are passes, whatever the seed.
+// restless jobs show another phase at each start. They are as many as the passes that any row waits for, so that each
+// is reached, whatever the seed.
 const restless = 8
 
 func restlessSteps() (steps []sim.Step) {

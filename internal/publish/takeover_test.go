@@ -21,7 +21,7 @@ func TestATakeOverGoesByAllThatWasTold(t *testing.T) {
 	y.catchesUp(71)
 	b := stream.New(stream.Config{URL: w.server.ClientURL()})
 	run(t, b.Run)
-	deaf := &ear{Broker: b, deaf: errors.New("no right to follow")} // else it may hear of the other's event before it is refused
+	deaf := &ear{Broker: b, deaf: errors.New("no right")} // it learns of the other's event by a refusal, not by hearing
 	p := New(Config{Store: x.store, Broker: deaf, Round: time.Hour})
 	run(t, p.Run)
 	<-p.CaughtUp()

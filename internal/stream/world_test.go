@@ -68,7 +68,7 @@ func (w *world) Connect(t *testing.T) brokertest.Broker {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	heard := &heard{b, w, t}
+	heard := &heard{b, w.servers, t}
 	w.wires[heard] = wire
 	return heard
 }
@@ -77,14 +77,14 @@ func (w *world) Connect(t *testing.T) brokertest.Broker {
 // learns that from another, and answers a publish before that as if there were no stream.
 type heard struct {
 	*stream.Broker
-	servers
-	t *testing.T
+	by servers
+	t  *testing.T
 }
 
 func (h *heard) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
 	lost, err = h.Broker.Ready(ctx)
 	if err == nil {
-		until(h.t, "the server knows who takes jobs.>", func() bool { return h.hear("jobs.prod.1") })
+		until(h.t, "the server knows who takes jobs.>", func() bool { return h.by.hear("jobs.prod.1") })
 	}
 	return lost, err
 }
