@@ -17,7 +17,8 @@ import (
 type trackedJob struct {
 	id      job.ID
 	why     store.Why
-	changed uint16 // lineSight.changed when the look began
+	sight   *sight // claimed for the look
+	changed uint16 // its line.changed when the look began
 	once    bool   // a failure is not repeated
 }
 

@@ -227,16 +227,15 @@ func TestFeedNamesAJobThatIsLookedAt(t *testing.T) {
 		b, f, _ := fed(t, nil)
 		b.script.is(71, state("Suspended"))
 		f.says(71, "19:1086", "Job suspended.")
-		b.claim(&trackedJob{id: b.ID(71)})
+		held := trackedJob{id: job71}
+		b.claim(&held)
 		passes(5 * time.Second)
 		b.hasTold()
-		b.release(b.ID(71))
+		b.release(held)
 		passes(5 * time.Second)
 		b.hasTold("prod/71 state: Running → Suspended")
 	})
 }
-
-func (b *bench) ID(number int64) job.ID { return job.ID{CommCell: "prod", Number: number} }
 
 func TestFeedLeavesTheClosingLookToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

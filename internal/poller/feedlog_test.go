@@ -15,7 +15,7 @@ func (b *bench) logs() []string {
 	b.t.Helper()
 	var logs []string
 	for sequence := uint64(1); ; sequence++ {
-		next, found, err := b.store.Oldest(b.ID(71))
+		next, found, err := b.store.Oldest(job71)
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func (b *bench) logs() []string {
 			said += " " + string(e.Text)
 		}
 		logs = append(logs, said)
-		if err := b.store.Acknowledge(b.ID(71), next.Event, sequence); err != nil {
+		if err := b.store.Acknowledge(job71, next.Event, sequence); err != nil {
 			b.t.Fatal(err)
 		}
 	}

@@ -26,7 +26,7 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 		if err != nil {
 			return err // not an observation: no snapshot, no event
 		}
-		if !p.sight(j.id).newer(known, &seen) {
+		if !j.sight.newer(known, &seen) {
 			return p.olderAnswer(j, known)
 		}
 		err = p.commit(j, known, seen)
@@ -38,17 +38,16 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 
 // commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
-	sight := p.sight(j.id)
-	look := store.Look{Known: known, Seen: seen, NotBefore: sight.before(known)}
+	look := store.Look{Known: known, Seen: seen, NotBefore: j.sight.before(known)}
 	if anew(known, &seen.Snapshot) {
 		look.Known.Told, look.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
-	pace, err := p.compare(j, sight, &look)
+	pace, err := p.compare(j, &look)
 	if err != nil {
 		return &storeError{err}
 	}
 	if !p.worthKeeping(&look) {
-		sight.saw(&seen, pace)
+		j.sight.saw(&seen, pace)
 		p.lookedAt(j, &seen.Snapshot, nil)
 		p.Counts.poll("unchanged")
 		return nil
@@ -65,19 +64,19 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	p.Counts.poll("ok")
 	p.Counts.events(look.Changes, look.NotBefore, seen.Answered)
 	if look.Finish || look.Leave {
-		p.forgetSight(j.id)
+		p.forgetJob(j)
 		return nil
 	}
-	sight.saw(&seen, pace)
+	j.sight.saw(&seen, pace)
 	p.lookedAt(j, &seen.Snapshot, diff.Since(look.Told(), &seen.Snapshot))
 	return nil
 }
 
 // compare fills in what has changed, by the answer and by the clock, and whether that is the end.
-func (p *Poller) compare(j trackedJob, s *sight, l *store.Look) (pace, error) {
+func (p *Poller) compare(j trackedJob, l *store.Look) (pace, error) {
 	seen := &l.Seen.Snapshot
 	l.Changes = diff.Since(l.Known.Told, seen)
-	pace, watch, err := p.keepPace(s, l)
+	pace, watch, err := p.keepPace(j.sight, l)
 	l.Still = pace.still(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
 	l.Finish, l.Leave = j.ends(seen.Terminal, len(diff.Since(l.Told(), seen)) > 0)

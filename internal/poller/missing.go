@@ -76,9 +76,8 @@ func (p *Poller) missed(m miss, blank bool) error {
 	if !p.claim(&m.trackedJob) {
 		return nil
 	}
-	defer p.release(m.id)
-	sight := p.sight(m.id)
-	if sight.asked.After(m.at) {
+	defer p.release(m.trackedJob)
+	if m.sight.asked.After(m.at) {
 		return nil // seen out of turn meanwhile
 	}
 	known, err := p.Store.Recall(m.id)
@@ -94,7 +93,7 @@ func (p *Poller) missed(m miss, blank bool) error {
 	} else if err != nil {
 		return err
 	}
-	sight.misses = int32(row.Count)
+	m.sight.misses = int32(row.Count)
 	if row.Count < missesInARow {
 		return nil
 	}
@@ -112,7 +111,7 @@ func (p *Poller) olderAnswer(j trackedJob, known store.Known) error {
 	if err != nil && !errors.Is(err, store.ErrChanged) {
 		return &storeError{err}
 	}
-	p.sight(j.id).misses = 0
+	j.sight.misses = 0
 	return errOlder
 }
 
@@ -142,7 +141,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 	held.CommCell, held.Number = m.id.CommCell, m.id.Number
 	look := store.Look{
 		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: m.at}, Missed: true,
-		NotBefore: p.sight(m.id).before(known), Still: known.Still,
+		NotBefore: m.sight.before(known), Still: known.Still,
 		Leave: m.why != store.Configured && (lost || held.Terminal),
 	}
 	if known.Owed {
@@ -161,7 +160,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 	}
 	p.Counts.events(look.Changes, look.NotBefore, m.at)
 	if look.Leave {
-		p.forgetSight(m.id)
+		p.forgetJob(m.trackedJob)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ type sight struct {
 
 	olderThan uint32 // what the store went by at that answer: its own time, the low bits of its Unix seconds
 
-	claimed bool // by who looks at the job now; guarded by the Poller's mu
+	claimed bool // by who looks at the job now; guarded by the Poller's mu, as over is
+	over    bool // forgotten with the release of the claim
 	line    lineSight
 
 	class   atomic.Int32  // of the last observation's state, in classes
@@ -43,13 +44,8 @@ func classNumber(class job.Text) int32 {
 	return int32(max(slices.Index(classes[:], job.Class(class)), unknownClass))
 }
 
-func (p *Poller) sight(id job.ID) *sight {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sightLocked(id)
-}
-
-// claim keeps two from looking at a job at once: a tick, and who was told to look out of turn.
+// claim keeps two from looking at a job at once: a tick, and who was told to look out of turn. A claimed sight stays
+// where the next one looks for it until its holder releases it, whatever becomes of the job meanwhile.
 func (p *Poller) claim(j *trackedJob) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,16 +53,16 @@ func (p *Poller) claim(j *trackedJob) bool {
 	if s.claimed {
 		return false
 	}
-	s.claimed, j.changed = true, s.line.changed
+	s.claimed, j.sight, j.changed = true, s, s.line.changed
 	return true
 }
 
-// release finds no sight where the job's end has been told.
-func (p *Poller) release(id job.ID) {
+func (p *Poller) release(j trackedJob) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.sights[id.Number]; s != nil {
-		s.claimed = false
+	j.sight.claimed = false
+	if j.sight.over {
+		p.forgetLocked(j.id.Number)
 	}
 }
 
@@ -79,11 +75,41 @@ func (p *Poller) sightLocked(id job.ID) *sight {
 	return s
 }
 
-func (p *Poller) forgetSight(id job.ID) {
+// forgetJob ends what is remembered of a job whose end is told, once its look is over.
+func (p *Poller) forgetJob(j trackedJob) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.sights, id.Number)
-	p.feed.log.forget(id.Number)
+	j.sight.over = true
+}
+
+// forgetUntracked ends what is remembered of jobs that are followed no more, though no look was their last.
+func (p *Poller) forgetUntracked(tracked []store.Tracked) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	jobs := len(p.sights)
+	if p.sights[p.id.Number] != nil {
+		jobs--
+	}
+	if jobs <= len(tracked) { // each tracked job has a sight once it was looked at
+		return
+	}
+	followed := make(map[int64]struct{}, len(tracked))
+	for _, j := range tracked {
+		followed[j.Number] = struct{}{}
+	}
+	for number, s := range p.sights {
+		if _, is := followed[number]; is || number == p.id.Number {
+			continue
+		}
+		if s.over = true; !s.claimed {
+			p.forgetLocked(number)
+		}
+	}
+}
+
+func (p *Poller) forgetLocked(number int64) {
+	delete(p.sights, number)
+	p.feed.log.forget(number)
 }
 
 // lookedAt ends the job's failure, and settles what has changed of its line before the look, unless the look has left
@@ -91,10 +117,7 @@ func (p *Poller) forgetSight(id job.ID) {
 func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, rest []job.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sights[j.id.Number]
-	if s == nil {
-		return
-	}
+	s := j.sight
 	s.failure = ""
 	if len(rest) > 0 {
 		s.line.change()

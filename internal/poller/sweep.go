@@ -41,6 +41,7 @@ func (p *Poller) sweep(ctx context.Context, t *tick) error {
 		return err
 	}
 	p.tracked = len(tracked)
+	p.forgetUntracked(tracked)
 	looks := tracked
 	if p.sweepsByList(len(tracked)) && !p.listIsNoGood() {
 		looks = p.worthALook(tracked, listed)

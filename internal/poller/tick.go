@@ -89,7 +89,7 @@ func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
 	if !p.claim(&j) {
 		return nil
 	}
-	defer p.release(j.id)
+	defer p.release(j)
 	start := time.Now()
 	err := p.look(ctx, j)
 	p.Counts.looked(start)
