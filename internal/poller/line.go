@@ -58,6 +58,9 @@ func wordMark(words job.Text) uint16 {
 	return max(1, uint16(maphash.String(lineSeed, text)))
 }
 
+// speaks says whether the list names the job and its state. A line without one says nothing of what may have changed.
+func (s *lineSight) speaks(round uint32) bool { return s.round == round && s.status != 0 }
+
 func (s *lineSight) read(l *commvault.Line, round uint32) {
 	s.round = round
 	sum := lineSum(l)
@@ -69,11 +72,7 @@ func (s *lineSight) read(l *commvault.Line, round uint32) {
 	s.change()
 }
 
-func (s *lineSight) change() {
-	if s.changed++; s.changed == 0 {
-		s.changed = 1
-	}
-}
+func (s *lineSight) change() { s.changed++ }
 
 // readLines takes note of a page of the list.
 func (p *Poller) readLines(lines []commvault.Line) {

@@ -38,7 +38,10 @@ func newScript() *script {
 	return &script{jobs: map[int64]job.Snapshot{}, broken: map[int64]error{}, listed: map[int64]job.Text{}}
 }
 
-const unlisted = job.Text("not listed")
+const (
+	unlisted  = job.Text("not listed")
+	stateless = job.Text("listed without a status")
+)
 
 func (s *script) is(number int64, edits ...func(*job.Snapshot)) {
 	s.mu.Lock()
@@ -83,8 +86,12 @@ func (s *script) List(ctx context.Context, finishedWithin time.Duration, yield f
 	var lines []commvault.Line
 	for number, snapshot := range s.jobs {
 		if end := snapshot.EndTime; s.listed[number] != unlisted && (end == nil || time.Now().Add(-s.behind).Sub(*end) <= finishedWithin) {
+			status := cmp.Or(s.listed[number], snapshot.State)
+			if status == stateless {
+				status = ""
+			}
 			lines = append(lines, commvault.Line{
-				Number: number, Status: cmp.Or(s.listed[number], snapshot.State), Phase: snapshot.Phase, Reason: snapshot.Reason,
+				Number: number, Status: status, Phase: snapshot.Phase, Reason: snapshot.Reason,
 				ReasonCode: snapshot.ReasonCode, FailedFiles: snapshot.FailedFiles, FailedFolders: snapshot.FailedFolders,
 				StartTime: snapshot.StartTime, EndTime: end, Client: snapshot.Client,
 			})

@@ -119,11 +119,11 @@ func (p *Poller) worthALook(tracked []store.Tracked, listed bool) []store.Tracke
 
 // newsFor says whether there is something to ask of a job that nobody looks at right now.
 func (s *sight) newsFor(round uint32, listed bool) bool {
-	unlisted := listed && s.line.round != round
+	unlisted := listed && !s.line.speaks(round)
 	switch {
 	case s.asked.IsZero(), s.line.changed > 0, s.misses > 0, s.older > 0:
 		return true
-	case unlisted: // lost, or of a kind that no list names
+	case unlisted: // lost, of a kind that no list names, or named without a status
 		return !finishedClasses[s.class.Load()]
 	}
 	return false

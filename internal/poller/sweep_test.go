@@ -240,6 +240,25 @@ func TestUnlistedJobsAreAskedForEachTime(t *testing.T) {
 	})
 }
 
+// A line without a status does not say that nothing has changed; one of a job whose end is told opens nothing again.
+func TestALineWithoutAStatusSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := swept(t, 9, nil)
+		b.script.listed[5] = stateless
+		for range 2 * looksToAgree {
+			b.asksFor(0, 5)
+		}
+		b.script.is(5, state("Pending"))
+		b.tells("prod/5 state: Running → Pending")
+		b.script.is(5, state("Completed")) // the list of this release tells no end
+		b.tells("prod/5 state: Pending → Completed")
+		b.script.requests()
+		for range 3 {
+			b.asksFor(0)
+		}
+	})
+}
+
 func TestRefreshesAreSpreadEvenly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := swept(t, 1000, func(c *Config) { c.FullRefresh = 10 * time.Minute })
