@@ -3,6 +3,7 @@ package commvault
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -167,6 +168,47 @@ func TestFeedGivesWhatIsNewOnce(t *testing.T) {
 		gives()
 		show(104, 8, now+20)
 		gives(8)
+	})
+}
+
+// A restored database counts ids anew from a lower one: what it writes within the second of its last entry, or a little
+// behind its clock, is told as new by its id alone.
+func TestFeedGoesByTheIDsOfARestoredDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &feedServer{entries: map[string]int64{}}
+		c := newClient(t, Config{Transport: commserve(server.serve)})
+		now := time.Now().Unix()
+		var mark FeedMark
+		for _, row := range []struct {
+			shows []int64 // ids, each of the job with this number
+			at    int64
+			want  []int64
+		}{
+			{[]int64{5000}, now, nil},
+			{[]int64{5001}, now + 1, []int64{5001}},
+			{[]int64{7}, now + 10, []int64{7}}, // restored: the entries above are gone
+			{[]int64{7, 8}, now + 10, []int64{8}},
+			{[]int64{7, 8}, now + 10, nil},
+			{[]int64{8, 9}, now + 5, []int64{9}},
+			{[]int64{8, 9}, now + 5, nil},
+		} {
+			clear(server.entries)
+			for _, id := range row.shows {
+				server.entries[entry(id, id, row.at, "19:1")] = row.at
+			}
+			got, next, err := c.Feed(t.Context(), mark)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mark = next
+			var jobs []int64
+			for _, e := range got {
+				jobs = append(jobs, e.Job)
+			}
+			if !slices.Equal(jobs, row.want) {
+				t.Errorf("of %v at %d gives %v, want %v", row.shows, row.at-now, jobs, row.want)
+			}
+		}
 	})
 }
 

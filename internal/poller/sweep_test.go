@@ -204,6 +204,24 @@ func TestALookThatFailsIsDueAgain(t *testing.T) {
 	})
 }
 
+// An older answer settles nothing: what the newer one would have shown is asked for at the next tick, though no line changes.
+func TestAnOlderAnswerIsFollowedByAnotherLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		b := swept(t, 9, nil)
+		b.script.is(5, state("Running"), phase("Scan"), updated(now))
+		b.mustStore(b.lookOutOfTurn(t.Context(), job.ID{CommCell: "prod", Number: 5}))
+		b.script.requests()
+		b.asksFor(0)
+		b.script.is(5, state("Running"), phase("Scan"), updated(now.Add(-time.Minute)))
+		b.mustStore(b.lookOutOfTurn(t.Context(), job.ID{CommCell: "prod", Number: 5}))
+		b.script.requests()
+		b.script.is(5, state("Running"), phase("Scan"), updated(now.Add(time.Minute)))
+		b.asksFor(0, 5)
+		b.asksFor(0)
+	})
+}
+
 // A web server may hold details back that its list shows already. Words that differ for good end that.
 func TestDetailsThatLagBehindTheListAreAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
