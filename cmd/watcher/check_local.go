@@ -84,7 +84,7 @@ func isRunning(c config.Store) bool {
 
 func checkStore(c config.Store, running bool) finding {
 	if running {
-		return fine("store", "%s is in use by the running watcher", absolute(c.Path))
+		return fine("store", "%s is in use by the running watcher", c.Path)
 	}
 	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) {
 		return writable("store", "store.path", filepath.Dir(c.Path))
@@ -95,7 +95,7 @@ func checkStore(c config.Store, running bool) finding {
 	if err := unix.Access(c.Path, unix.W_OK); err != nil {
 		return broken("store", fmt.Errorf("%s: %w; let the watcher write it, or set another store.path", c.Path, err))
 	}
-	return fine("store", "%s is there", absolute(c.Path))
+	return fine("store", "%s is there", c.Path)
 }
 
 // writable looks at the folder, or at the nearest one above it that is there: the others will be made.
@@ -115,17 +115,9 @@ func writable(what, key, dir string) finding {
 		return broken(what, fmt.Errorf("%s: %s: %w; let the watcher write there, or set another", key, nearest, err))
 	}
 	if nearest == filepath.Clean(dir) {
-		return fine(what, "%s is a folder to write in", absolute(dir))
+		return fine(what, "%s is a folder to write in", dir)
 	}
-	return fine(what, "%s is not there yet; run makes it", absolute(dir))
-}
-
-// absolute shows which folder a relative path was taken from.
-func absolute(path string) string {
-	if whole, err := filepath.Abs(path); err == nil {
-		return whole
-	}
-	return path
+	return fine(what, "%s is not there yet; run makes it", dir)
 }
 
 func checkHTTP(listen string, running bool) finding {

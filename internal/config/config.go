@@ -8,7 +8,7 @@ package config
 
 import "time"
 
-// Config is the configuration file, key for key, with the defaults filled in.
+// Config is the configuration file, key for key, with the defaults filled in and the names of files whole.
 type Config struct {
 	CommCells []CommCell // at least one
 	NATS      NATS
@@ -18,9 +18,10 @@ type Config struct {
 	Cluster   Cluster
 	Severity  map[string]string // slug of a state => info, warning or error
 
-	file  string
-	lines map[string]int  // key path => line, of each key that the file holds
-	set   map[string]bool // key path => true, of each value other than its default
+	file       string
+	lines      map[string]int  // key path => line, of each key that the file holds
+	set        map[string]bool // key path => true, of each value other than its default
+	leftBehind []string        // warnings: data that a version before would have used
 }
 
 // CommCell is one CommServe to watch, and how.

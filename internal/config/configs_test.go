@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -21,7 +22,7 @@ func TestConfigsSayTheDefaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, c, defaults())
+		same(t, c, defaultsIn(t, filepath.Dir(path)))
 		want := defaultCommCell()
 		want.Name, want.URL = "prod", "https://cs.example.com/webconsole/api"
 		want.Auth.TokenFile = "/run/secrets/cv-token"

@@ -30,8 +30,8 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestEnvironmentBetweenBraces(t *testing.T) {
-	c := parse(t, auth("username: ${WORD}, password: ${SECRET}")+"store: {path: ${WORD}/w.db}\n")
-	if c.Store.Path != "eight/w.db" || c.CommCells[0].Auth.Username != "eight" {
+	c := parse(t, auth("username: ${WORD}, password: ${SECRET}")+"store: {path: /${WORD}/w.db}\n")
+	if c.Store.Path != "/eight/w.db" || c.CommCells[0].Auth.Username != "eight" {
 		t.Errorf("got %q and %q", c.Store.Path, c.CommCells[0].Auth.Username)
 	}
 }

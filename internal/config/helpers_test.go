@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -74,3 +75,21 @@ func check(t *testing.T, rows []row) {
 }
 
 func repeat(s string, n int) string { return strings.Repeat(s, n) }
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return whole
+}
+
+// defaultsIn is what a file in a folder that names no key says.
+func defaultsIn(t *testing.T, folder string) *Config {
+	t.Helper()
+	c := defaults()
+	c.Store.Path = filepath.Join(absolute(t, folder), c.Store.Path)
+	c.NATS.Embedded.Dir = filepath.Join(absolute(t, folder), c.NATS.Embedded.Dir)
+	return c
+}

@@ -27,11 +27,11 @@ func (r *reader) nats(c *NATS) func(node) {
 		r.mapping(n, fields{
 			{"url", r.text(&c.URL, brokers)},
 			{"embedded", r.embedded(&c.Embedded)},
-			{"creds_file", r.text(&c.CredsFile)},
-			{"nkey_file", r.text(&c.NKeyFile)},
+			{"creds_file", r.path(&c.CredsFile)},
+			{"nkey_file", r.path(&c.NKeyFile)},
 			{"user", r.text(&c.User)},
-			{"password_file", r.text(&c.PasswordFile)},
-			{"token_file", r.text(&c.TokenFile)},
+			{"password_file", r.path(&c.PasswordFile)},
+			{"token_file", r.path(&c.TokenFile)},
 			{"tls", r.tls(&c.TLS)},
 			{"stream", r.text(&c.Stream, streamName)},
 			{"replicas", whole(r, &c.Replicas, 1, 5)},
@@ -50,7 +50,7 @@ func (r *reader) embedded(e *Embedded) func(node) {
 	return func(n node) {
 		r.mapping(n, fields{
 			{"listen", r.text(&e.Listen, hostPort)},
-			{"dir", r.text(&e.Dir, notEmpty)},
+			{"dir", r.path(&e.Dir, notEmpty)},
 			{"sync", r.oneOf(&e.Sync, "always", "interval")},
 		})
 	}
@@ -59,7 +59,7 @@ func (r *reader) embedded(e *Embedded) func(node) {
 func (r *reader) store(s *Store) func(node) {
 	return func(n node) {
 		r.mapping(n, fields{
-			{"path", r.text(&s.Path, notEmpty)},
+			{"path", r.path(&s.Path, notEmpty)},
 			{"keep_sent", r.duration(&s.KeepSent, 0)},
 		})
 	}
@@ -69,7 +69,7 @@ func (r *reader) http(h *HTTP) func(node) {
 	return func(n node) {
 		r.mapping(n, fields{
 			{"listen", r.text(&h.Listen, hostPortOrOff)},
-			{"token_file", r.text(&h.TokenFile)},
+			{"token_file", r.path(&h.TokenFile)},
 			{"tls", r.httpTLS(&h.TLS)},
 		})
 	}
@@ -78,9 +78,9 @@ func (r *reader) http(h *HTTP) func(node) {
 func (r *reader) httpTLS(t *HTTPTLS) func(node) {
 	return func(n node) {
 		r.mapping(n, fields{
-			{"cert_file", r.text(&t.CertFile)},
-			{"key_file", r.text(&t.KeyFile)},
-			{"client_ca_file", r.text(&t.ClientCAFile)},
+			{"cert_file", r.path(&t.CertFile)},
+			{"key_file", r.path(&t.KeyFile)},
+			{"client_ca_file", r.path(&t.ClientCAFile)},
 		})
 		r.certWithKey(n, t.CertFile, t.KeyFile)
 		if t.ClientCAFile != "" && t.CertFile == "" {

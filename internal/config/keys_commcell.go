@@ -61,13 +61,13 @@ func (r *reader) auth(a *Auth) func(node) {
 		before := len(r.errs)
 		r.mapping(n, fields{
 			{"token", r.secret(&a.Token)},
-			{"token_file", r.text(&a.TokenFile)},
+			{"token_file", r.path(&a.TokenFile)},
 			{"username", r.text(&a.Username)},
 			{"password", r.secret(&a.Password)},
-			{"password_file", r.text(&a.PasswordFile)},
+			{"password_file", r.path(&a.PasswordFile)},
 			{"domain", r.text(&a.Domain)},
-			{"access_token_file", r.text(&a.AccessTokenFile)},
-			{"refresh_token_file", r.text(&a.RefreshTokenFile)},
+			{"access_token_file", r.path(&a.AccessTokenFile)},
+			{"refresh_token_file", r.path(&a.RefreshTokenFile)},
 			{"scheme", r.oneOf(&a.Scheme, "authtoken", "bearer")},
 		})
 		if len(r.errs) == before {
@@ -79,9 +79,9 @@ func (r *reader) auth(a *Auth) func(node) {
 func (r *reader) tls(t *TLS) func(node) {
 	return func(n node) {
 		r.mapping(n, fields{
-			{"ca_file", r.text(&t.CAFile)},
-			{"cert_file", r.text(&t.CertFile)},
-			{"key_file", r.text(&t.KeyFile)},
+			{"ca_file", r.path(&t.CAFile)},
+			{"cert_file", r.path(&t.CertFile)},
+			{"key_file", r.path(&t.KeyFile)},
 			{"insecure_skip_verify", r.boolean(&t.InsecureSkipVerify)},
 		})
 		r.certWithKey(n, t.CertFile, t.KeyFile)

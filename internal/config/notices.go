@@ -46,7 +46,7 @@ func isLater(key string) bool {
 
 // Warnings gives what is allowed and hardly meant, one sentence each, with file, line and mend.
 func (c *Config) Warnings() []string {
-	var warnings []string
+	warnings := slices.Clone(c.leftBehind)
 	if n := c.NATS; n.UsesEmbedded() && !n.asksClients() && !loopback(n.Embedded.Listen) {
 		warnings = append(warnings, fmt.Sprintf(
 			"%s:%d: nats.embedded.listen: whoever reaches %s may read and write the stream; set nats.user and nats.password_file, or listen on 127.0.0.1",

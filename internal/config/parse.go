@@ -24,18 +24,23 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data, os.LookupEnv)
 }
 
-// Parse is Load of data already read; name is the file in errors, getenv looks a ${NAME} up.
+// Parse is Load of data already read; name is the file in errors, from whose folder the names of files are looked for,
+// getenv looks a ${NAME} up.
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
-	r := &reader{file: name, getenv: getenv, lines: map[string]int{}, set: map[string]bool{}}
+	r := &reader{file: name, folder: folderOf(name), getenv: getenv, lines: map[string]int{}, set: map[string]bool{}}
 	root, err := r.document(data)
 	if err != nil {
 		return nil, err
 	}
 	c := r.config(root)
+	if len(r.errs) == 0 {
+		r.placeDefaults(c)
+		r.findLeftBehind(c)
+	}
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
-	c.file, c.lines, c.set = name, r.lines, r.set
+	c.file, c.lines, c.set, c.leftBehind = name, r.lines, r.set, r.leftBehind
 	return c, nil
 }
 

@@ -15,11 +15,11 @@ import (
 func TestMinimalHasTheDefaults(t *testing.T) {
 	c := parse(t, minimal)
 	prod := defaultCommCell()
-	prod.Name, prod.URL, prod.Auth.TokenFile = "prod", "https://cs.example.com/api", "t"
+	prod.Name, prod.URL, prod.Auth.TokenFile = "prod", "https://cs.example.com/api", filepath.Join(absolute(t, "."), "t")
 	if !reflect.DeepEqual(c.CommCells, []CommCell{prod}) {
 		t.Errorf("got %+v\nwant %+v", c.CommCells, prod)
 	}
-	same(t, c, defaults())
+	same(t, c, defaultsIn(t, "."))
 }
 
 // same compares all but the CommCells.
@@ -85,10 +85,11 @@ relays: [{any: [thing]}]
 
 func TestEveryKey(t *testing.T) {
 	c := parse(t, full)
+	here := func(name string) string { return filepath.Join(absolute(t, "."), name) }
 	prod := CommCell{
 		Name: "Prod_2-b", URL: "http://cs:81/webconsole/api", CommCellID: 6, GUID: "1F-2", Format: "xml",
 		Auth:     Auth{Username: "watcher", Password: `a: [b] # {c} ${N} "d`, Domain: "corp", Scheme: "bearer"},
-		TLS:      TLS{CAFile: "ca", CertFile: "cert", KeyFile: "key", InsecureSkipVerify: true},
+		TLS:      TLS{CAFile: here("ca"), CertFile: here("cert"), KeyFile: here("key"), InsecureSkipVerify: true},
 		Schedule: "CRON_TZ=Europe/Berlin */15 0 5 * * MON-FRI",
 		Jobs:     []int64{71, 1248}, JobLines: map[int64]int{71: 12, 1248: 13},
 		Discover: Discover{
@@ -105,11 +106,11 @@ func TestEveryKey(t *testing.T) {
 	same(t, c, &Config{
 		NATS: NATS{
 			URL: "nats://a:4222, tls://b", Embedded: Embedded{Listen: ":4333", Dir: "/nats", Sync: "interval"},
-			User: "me", PasswordFile: "p", TLS: TLS{CAFile: "ca", InsecureSkipVerify: true},
+			User: "me", PasswordFile: here("p"), TLS: TLS{CAFile: here("ca"), InsecureSkipVerify: true},
 			Stream: "OTHER_JOBS", Replicas: 3, MaxBytes: 1e12, SubjectPrefix: "acme.backup", OnNewStream: "continue",
 		},
-		Store:    Store{Path: "w.db"},
-		HTTP:     HTTP{TokenFile: "ht", TLS: HTTPTLS{CertFile: "a", KeyFile: "b", ClientCAFile: "c"}},
+		Store:    Store{Path: here("w.db")},
+		HTTP:     HTTP{TokenFile: here("ht"), TLS: HTTPTLS{CertFile: here("a"), KeyFile: here("b"), ClientCAFile: here("c")}},
 		Log:      Log{Level: "debug", Format: "json"},
 		Cluster:  Cluster{Enabled: true, Instance: "one"},
 		Severity: map[string]string{"committed": "info", "wird_gesichert": "error"},
@@ -131,7 +132,7 @@ func TestEachWayToLogIn(t *testing.T) {
 
 func TestEmptySectionsKeepTheDefaults(t *testing.T) {
 	c := parse(t, commcell("jobs:\ntls:\ndiscover:\n  include:")+"nats:\nstore: {}\nrelays:\n")
-	same(t, c, defaults())
+	same(t, c, defaultsIn(t, "."))
 	if !c.CommCells[0].Discover.Enabled {
 		t.Error("discover without keys is off, want on")
 	}

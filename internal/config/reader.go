@@ -12,11 +12,15 @@ import (
 // reader walks the YAML once. It notes each mistake and goes on, so that one run shows them all.
 type reader struct {
 	file    string
+	folder  string                      // from which the names of files are looked for
 	getenv  func(string) (string, bool) // nil: no variable is set
 	anchors map[string]ast.Node
 	errs    []*Error
 	lines   map[string]int
 	set     map[string]bool
+
+	relative   []relative
+	leftBehind []string // warnings
 }
 
 // node is a value of the file, with the key and the line that an error about it names.
