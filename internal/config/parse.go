@@ -35,7 +35,7 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
-	c.file, c.lines, c.set = name, r.lines, r.set
+	c.Text, c.file, c.lines, c.set = data, name, r.lines, r.set
 	return c, nil
 }
 
