@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -50,13 +51,26 @@ func withBroker(ctx context.Context, broker *stream.Broker, do func(context.Cont
 	return group.Wait()
 }
 
-// awaitStream waits for NATS as long as a person would.
+// errAway says that there is no NATS to read from.
+var errAway = errors.New("NATS is away")
+
+// natsPatience is how long NATS is waited for.
+const natsPatience = 5 * time.Second
+
+// awaitStream waits for NATS and the stream as long as a person would. Where they are not there by then, the error wraps
+// errAway and says why.
 func awaitStream(ctx context.Context, broker *stream.Broker) error {
 	soon, cancel := context.WithTimeout(ctx, natsPatience)
 	defer cancel()
 	_, err := broker.Ready(soon)
-	if err != nil && soon.Err() != nil && broker.LastError() != nil {
-		return fmt.Errorf("%w: %w", errAway, broker.LastError())
+	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return err
 	}
-	return err
+	switch why := broker.LastError(); {
+	case why != nil:
+		return fmt.Errorf("%w: %w", errAway, why)
+	case broker.Connected():
+		return fmt.Errorf("%w: the server is there, but its JetStream gives no answer within %v", errAway, natsPatience)
+	}
+	return fmt.Errorf("%w: no answer within %v", errAway, natsPatience)
 }

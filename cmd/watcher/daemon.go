@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
@@ -35,9 +36,9 @@ type daemon struct {
 	site    *site            // the HTTP side
 }
 
-// natsPatience is how long the start waits for NATS. The stream is better read before the first
-// look; but polling does not depend on NATS.
-const natsPatience = 5 * time.Second
+// readPatience is how long the start waits for the stream to be read, once it is there: it is better read before the
+// first poll, which then tells nothing that was told already. But polling does not depend on NATS.
+const readPatience = 5 * time.Second
 
 // ballast is counted by the garbage collector, and takes no memory, since nobody touches it: the small heap of a
 // watcher of some thousand jobs, collected at every doubling, would cost a tenth of all CPU time. A memory limit
@@ -77,7 +78,8 @@ func (d *daemon) Run(ctx context.Context) error {
 	return d.loops(ctx, st, cells)
 }
 
-// loops runs the broker's connection, the publisher, and as soon as the stream has been read the pollers.
+// loops runs the broker's connection, the publisher, and as soon as the stream has been read, or a short wait for that
+// is over, the pollers.
 func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) error {
 	broker, err := newBroker(d.config.NATS, d.embedded, d.log)
 	if err != nil {
@@ -90,35 +92,48 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) erro
 	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, cells.Pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })
 	group.Go(func() error { return d.serveDesk(ctx, st, cells) })
+	if d.file != "" {
+		reload := reloader{file: d.file, started: d.config, hangups: d.hangups, take: cells.Take, log: d.log}
+		group.Go(func() error { return reload.Run(ctx) })
+	}
 	group.Go(func() error {
-		if err := d.fits(ctx, broker); err != nil {
-			return err
+		unread := awaitStream(ctx, broker)
+		var misfit *stream.MisfitError // of the stream or the server: refuse to start. That NATS is away is no reason
+		if errors.As(unread, &misfit) {
+			return misfit
 		}
 		group.Go(func() error { return publisher.Run(ctx) })
-		d.awaitCatchUp(ctx, broker, publisher)
-		group.Go(func() error { return cells.Run(ctx) })
-		if d.file != "" {
-			reload := reloader{file: d.file, started: d.config, hangups: d.hangups, take: cells.Take, log: d.log}
-			group.Go(func() error { return reload.Run(ctx) })
+		if unread == nil {
+			unread = awaitReading(ctx, publisher.CaughtUp())
 		}
-		return nil
+		d.sayHowItStarts(ctx, unread)
+		return cells.Run(ctx)
 	})
 	return group.Wait()
 }
 
-// fits refuses to start on a stream or a server that does not fit. That NATS is away is no reason.
-func (d *daemon) fits(ctx context.Context, broker *stream.Broker) error {
-	ctx, cancel := context.WithTimeout(ctx, natsPatience)
-	defer cancel()
-	_, err := broker.Ready(ctx)
-	var misfit *stream.MisfitError
-	if errors.As(err, &misfit) {
-		return misfit
+// awaitReading waits until the stream has been read, but not for long.
+func awaitReading(ctx context.Context, read <-chan struct{}) error {
+	patience := time.NewTimer(readPatience)
+	defer patience.Stop()
+	select {
+	case <-read:
+		return nil
+	case <-patience.C:
+		return fmt.Errorf("the stream could not be read to its end within %v", readPatience)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	if err != nil && ctx.Err() == context.DeadlineExceeded {
-		d.log.Warn("NATS is away; polling goes on, and what changes is kept for it", "err", broker.LastError())
+}
+
+func (d *daemon) sayHowItStarts(ctx context.Context, unread error) {
+	switch {
+	case ctx.Err() != nil:
+	case unread != nil:
+		d.log.Warn("polling starts before the stream was read; what changes is kept until that is done, and sent then", "err", unread)
+	default:
+		d.log.Info("polling starts; the stream has been read")
 	}
-	return nil
 }
 
 // serveDesk lets the jobs and store commands reach this process. Without a socket the watching goes on.
@@ -129,19 +144,6 @@ func (d *daemon) serveDesk(ctx context.Context, st *store.Store, cells *roster) 
 		d.log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
 	}
 	return nil
-}
-
-// awaitCatchUp waits until the stream has been read, for as long as NATS is there.
-func (d *daemon) awaitCatchUp(ctx context.Context, broker *stream.Broker, publisher *publish.Publisher) {
-	for broker.Connected() {
-		select {
-		case <-publisher.CaughtUp():
-			return
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, error) {

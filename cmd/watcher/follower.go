@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -20,9 +19,6 @@ type follower struct {
 	print    func(stream.Message) error
 	log      *slog.Logger // of what happens after the start
 }
-
-// errAway says that there was no NATS to read from at the start.
-var errAway = errors.New("NATS is away")
 
 // Run prints until ctx ends. That NATS or the stream is not there at the start is an error; later it is waited for.
 func (f follower) Run(ctx context.Context) error {
@@ -41,14 +37,9 @@ func (f follower) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// begin waits for NATS as long as a person would, and finds the place in the stream.
+// begin waits for NATS, and finds the place in the stream.
 func (f *follower) begin(ctx context.Context, broker *stream.Broker) error {
-	soon, cancel := context.WithTimeout(ctx, natsPatience)
-	defer cancel()
-	if _, err := broker.Ready(soon); err != nil {
-		if soon.Err() != nil && broker.LastError() != nil {
-			return fmt.Errorf("%w: %w", errAway, broker.LastError())
-		}
+	if err := awaitStream(ctx, broker); err != nil {
 		return err
 	}
 	if !f.fromNow {

@@ -34,8 +34,7 @@ const editLook = time.Second
 func (r *reloader) Run(ctx context.Context) error {
 	look := time.NewTicker(editLook)
 	defer look.Stop()
-	r.seen, _ = os.ReadFile(r.file)
-	r.latest = r.started
+	r.seen, r.latest = r.started.Text, r.started // what was edited since is news
 	var edited []byte
 	for {
 		select {

@@ -18,6 +18,8 @@ type Config struct {
 	Cluster   Cluster
 	Severity  map[string]string // slug of a state => info, warning or error
 
+	Text []byte // what was read of the file
+
 	file       string
 	lines      map[string]int  // key path => line, of each key that the file holds
 	set        map[string]bool // key path => true, of each value other than its default

@@ -40,7 +40,7 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
-	c.file, c.lines, c.set, c.leftBehind = name, r.lines, r.set, r.leftBehind
+	c.Text, c.file, c.lines, c.set, c.leftBehind = data, name, r.lines, r.set, r.leftBehind
 	return c, nil
 }
 
