@@ -66,6 +66,7 @@ func (s *simulator) run(c *cobra.Command) error {
 	if err != nil {
 		return fail(err)
 	}
+	outliveReaders()
 	fmt.Fprintf(c.OutOrStdout(), simWelcome, reachable(listener.Addr()), play)
 	return fail(serve(c.Context(), listener, play.Control()))
 }
