@@ -38,7 +38,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	if err == nil {
 		return done
 	}
-	fmt.Fprintln(errs, strings.TrimSpace(err.Error()))
+	fmt.Fprintln(errs, printableLines(strings.TrimSpace(err.Error())))
 	var failure *failure
 	if errors.As(err, &failure) {
 		return failed

@@ -52,7 +52,7 @@ func (p printer) event(m stream.Message) error {
 	at := faint.Render(when(e.Time, time.Now()))
 	if e.IsCommCell() {
 		if data, err := e.CommCell(); err == nil {
-			return p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), printable(string(data.Reason)))
+			return p.line("%s  %-28s %s %s", at, printable(data.CommCell), p.severity(data.Severity, printable(data.Detail)), printable(string(data.Reason)))
 		}
 		return nil
 	}
@@ -64,8 +64,8 @@ func (p printer) event(m stream.Message) error {
 	if client == "" {
 		client = "-"
 	}
-	what := fmt.Sprintf("%-16s", data.Change.Kind+short(data.Change.Detail, data.Change.Kind))
-	return p.line("%s  %-12s %-18s %s %s", at, e.PartitionKey, client, p.severity(data.Severity, what), words(data.Change.Change))
+	what := fmt.Sprintf("%-16s", printable(data.Change.Kind+short(data.Change.Detail, data.Change.Kind)))
+	return p.line("%s  %-12s %-18s %s %s", at, printable(e.PartitionKey), client, p.severity(data.Severity, what), words(data.Change.Change))
 }
 
 // when is a time of day, with the date where that is not today's.
