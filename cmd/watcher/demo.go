@@ -14,6 +14,7 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/stream"
 )
 
 func newDemo() *cobra.Command {
@@ -79,12 +80,16 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	}
 	reader.InProcess = embedded
 
+	outliveReaders()
 	printer := newPrinter(out)
 	printer.welcome(commServe.Addr().String(), embedded.ClientURL(), "http://"+cfg.HTTP.Listen)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
 	group.Go(func() error { return (&daemon{config: cfg, log: log, embedded: embedded}).Run(ctx) })
-	group.Go(func() error { return follower{settings: reader, print: printer.event, log: log}.Run(ctx) })
+	group.Go(func() error {
+		show := func(m stream.Message) error { _ = printer.event(m); return nil } // the page goes on without a reader here
+		return follower{settings: reader, print: show, log: log}.Run(ctx)
+	})
 	if err := group.Wait(); err != nil {
 		return err
 	}

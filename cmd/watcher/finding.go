@@ -34,7 +34,7 @@ var gradeStyles = map[stream.Grade]lipgloss.Style{
 
 func printFinding(out io.Writer, f finding) {
 	grade := gradeStyles[f.Grade].Render(fmt.Sprintf("%-7s", f.Grade))
-	lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, f.What, printable(f.Text)))
+	lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, printable(f.What), printable(f.Text)))
 }
 
 func count(findings []finding, grade stream.Grade) int {

@@ -38,14 +38,15 @@ func newInspect() *cobra.Command {
 				}
 				seen = append(seen, snapshot)
 			}
+			out := printableJSON{c.OutOrStdout()}
 			if len(seen) == 1 {
-				return fail(printSnapshot(c.OutOrStdout(), seen[0]))
+				return fail(printSnapshot(out, seen[0]))
 			}
 			if seen[0].Number != seen[1].Number {
 				return fail(fmt.Errorf("%s is of job %d, %s of job %d: nothing lies between two jobs; name two answers about one",
 					files[0], seen[0].Number, files[1], seen[1].Number))
 			}
-			return fail(printChanges(c.OutOrStdout(), seen[0], seen[1]))
+			return fail(printChanges(out, seen[0], seen[1]))
 		},
 	}
 }

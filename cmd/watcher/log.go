@@ -20,7 +20,13 @@ func newLog(out io.Writer, c config.Log) *slog.Logger {
 	if c.Format == "json" || c.Format == "auto" && !terminal {
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal}))
+	return newTextLog(out, level, terminal)
+}
+
+func newTextLog(out io.Writer, level slog.Level, coloured bool) *slog.Logger {
+	return slog.New(tint.NewTextHandler(out, &tint.Options{
+		Level: level, TimeFormat: time.TimeOnly, NoColor: !coloured, ReplaceAttr: printableAttr,
+	}))
 }
 
 func isTerminal(out io.Writer) bool {

@@ -38,13 +38,17 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	if err == nil {
 		return done
 	}
-	fmt.Fprintln(errs, strings.TrimSpace(err.Error()))
+	fmt.Fprintln(errs, printableLines(strings.TrimSpace(err.Error())))
 	var failure *failure
 	if errors.As(err, &failure) {
 		return failed
 	}
 	return wrong
 }
+
+// outliveReaders is for what does its work whether somebody reads of it or not. A Go program dies of a write to a
+// standard output or error that nobody reads any more: that of a command that prints ends so, as in watcher tail | head.
+func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
 
 // failure is an error of a command that was asked for rightly. Whatever else ends a command is its
 // usage or its configuration.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -61,16 +60,6 @@ func (t table) row(cells ...string) {
 }
 
 func (t table) end() error { return t.out.Flush() }
-
-// printable takes out what could move a terminal's cursor: the texts are a CommServe's.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text)
-}
 
 // shorten keeps a column narrow.
 func shorten(text string, limit int) string {

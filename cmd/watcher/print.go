@@ -31,17 +31,17 @@ var (
 )
 
 func (p printer) welcome(commServe, nats, page string) {
-	p.line("%s a simulated CommServe at http://%s/webconsole/api, polled every second", strong.Render("jobwatch demo"), commServe)
-	p.line("The page is at %s", strong.Render(page))
-	p.line("Events are published to NATS at %s. From another terminal:", nats)
-	p.line("")
-	p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.>'", nats)))
-	p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.*.*.*.failure.>'", nats)))
-	p.line("")
-	p.line("%s", faint.Render("Ctrl-C ends it."))
+	_ = p.line("%s a simulated CommServe at http://%s/webconsole/api, polled every second", strong.Render("jobwatch demo"), commServe)
+	_ = p.line("The page is at %s", strong.Render(page))
+	_ = p.line("Events are published to NATS at %s. From another terminal:", nats)
+	_ = p.line("")
+	_ = p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.>'", nats)))
+	_ = p.line("    %s", strong.Render(fmt.Sprintf("nats --server %s sub 'jobs.*.*.*.failure.>'", nats)))
+	_ = p.line("")
+	_ = p.line("%s", faint.Render("Ctrl-C ends it."))
 }
 
-func (p printer) farewell() { p.line("%s", faint.Render("Ended; nothing is left behind.")) }
+func (p printer) farewell() { _ = p.line("%s", faint.Render("Ended; nothing is left behind.")) }
 
 // event prints one message of the stream; what is no event of ours is passed over.
 func (p printer) event(m stream.Message) error {
@@ -52,7 +52,7 @@ func (p printer) event(m stream.Message) error {
 	at := faint.Render(when(e.Time, time.Now()))
 	if e.IsCommCell() {
 		if data, err := e.CommCell(); err == nil {
-			p.line("%s  %-28s %s %s", at, data.CommCell, p.severity(data.Severity, data.Detail), printable(string(data.Reason)))
+			return p.line("%s  %-28s %s %s", at, printable(data.CommCell), p.severity(data.Severity, printable(data.Detail)), printable(string(data.Reason)))
 		}
 		return nil
 	}
@@ -64,9 +64,8 @@ func (p printer) event(m stream.Message) error {
 	if client == "" {
 		client = "-"
 	}
-	what := fmt.Sprintf("%-16s", data.Change.Kind+short(data.Change.Detail, data.Change.Kind))
-	p.line("%s  %-12s %-18s %s %s", at, e.PartitionKey, client, p.severity(data.Severity, what), words(data.Change.Change))
-	return nil
+	what := fmt.Sprintf("%-16s", printable(data.Change.Kind+short(data.Change.Detail, data.Change.Kind)))
+	return p.line("%s  %-12s %-18s %s %s", at, printable(e.PartitionKey), client, p.severity(data.Severity, what), words(data.Change.Change))
 }
 
 // when is a time of day, with the date where that is not today's.
@@ -99,6 +98,7 @@ func words(c job.Change) string {
 
 func (p printer) severity(s job.Severity, text string) string { return severityStyles[s].Render(text) }
 
-func (p printer) line(format string, values ...any) {
-	lipgloss.Fprintln(p.out, fmt.Sprintf(format, values...))
+func (p printer) line(format string, values ...any) error {
+	_, err := lipgloss.Fprintln(p.out, fmt.Sprintf(format, values...))
+	return err
 }

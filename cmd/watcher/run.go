@@ -22,6 +22,7 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			outliveReaders()
 			file, _ := c.Flags().GetString("config")
 			log := newLog(c.ErrOrStderr(), cfg.Log)
 			hangups := make(chan os.Signal, 1)

@@ -56,7 +56,7 @@ func newSim() *cobra.Command {
 
 func (s *simulator) run(c *cobra.Command) error {
 	if s.log {
-		s.config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), line) }
+		s.config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), printable(line)) }
 	}
 	play, err := s.play()
 	if err != nil {
@@ -66,6 +66,7 @@ func (s *simulator) run(c *cobra.Command) error {
 	if err != nil {
 		return fail(err)
 	}
+	outliveReaders()
 	fmt.Fprintf(c.OutOrStdout(), simWelcome, reachable(listener.Addr()), play)
 	return fail(serve(c.Context(), listener, play.Control()))
 }

@@ -32,7 +32,7 @@ var (
 		"ok", unchanged, "older",
 		string(commvault.Unreachable), string(commvault.Timeout), string(commvault.Canceled), string(commvault.HTTP),
 		string(commvault.Throttled), string(commvault.Auth), string(commvault.Redirect), string(commvault.NotAnAnswer),
-		string(commvault.TooLarge), string(commvault.UnknownJob),
+		string(commvault.TooLarge), string(commvault.UnknownJob), "other",
 	}
 	kinds = []string{job.KindState, job.KindPhase, job.KindFailure, job.KindWatch, job.KindCommCell}
 )

@@ -37,11 +37,11 @@ var (
 	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
 )
 
-// reasons of publish errors and classes of jobs start at 0; others may join them.
+// reasons of publish errors and classes of jobs start at 0: docs/http.md lists them, and a test holds them against it.
 var (
 	reasons = []string{
 		stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Misfit, stream.Subject,
-		"disconnected", "sequence", "busy", "no_stream", "unacknowledged",
+		"illegible", "disconnected", "sequence", "busy", "no_stream", "unacknowledged",
 	}
 	classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}
 )

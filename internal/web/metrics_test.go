@@ -1,8 +1,11 @@
 package web
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +118,41 @@ func TestMetrics(t *testing.T) {
 	if sum := w.scrape()["jobwatch_detection_delay_seconds"].Metric[0].Histogram.GetSampleSum(); sum <= 0 || sum > 60 {
 		t.Errorf("the delay is %v s", sum)
 	}
+}
+
+// TestLabelsAreThereFromTheStart holds the series of a process to which nothing has happened yet against the values
+// that docs/http.md lists: an alert sees no increase from nothing.
+func TestLabelsAreThereFromTheStart(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := newWorld(t).scrape()
+	listed := func(label, pattern, words string) {
+		t.Helper()
+		found := regexp.MustCompile(pattern).FindSubmatch(docs)
+		if found == nil {
+			t.Fatalf("docs/http.md has no %s", pattern)
+		}
+		for _, word := range regexp.MustCompile(words).FindAllStringSubmatch(string(found[2]), -1) {
+			if sample := fmt.Sprintf("%s %s=%s", found[1], label, word[1]); !has(families, sample) {
+				t.Errorf("%s is not there", sample)
+			}
+		}
+	}
+	listed("result", "`(jobwatch_polls_total){.*?` \\|(.*)", "`([a-z_]+)`")
+	listed("reason", "`(jobwatch_publish_errors_total){.*?` \\|(.*)", "`([a-z_]+)`")
+	listed("kind", "`(jobwatch_events_total){.*?` \\| events committed:(.*)", `([a-z]+)`)
+	for _, class := range classes {
+		if sample := "jobwatch_tracked_jobs class=" + class; !has(families, sample) {
+			t.Errorf("%s is not there", sample)
+		}
+	}
+}
+
+func has(families map[string]*dto.MetricFamily, sample string) bool {
+	_, there := value(families, sample)
+	return there
 }
 
 func TestMetricsWhileAllIsAway(t *testing.T) {
