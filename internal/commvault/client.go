@@ -146,18 +146,18 @@ func webservice(text string) (string, error) {
 // JobDetails asks for one job (POST JobDetails). A nil error is an observation; errors.Is(err, ErrUnknownJob)
 // says that the CommServe answered, and does not know the job or does not show it.
 //
-// A finished job's answer may carry no state; its summary does. That one is asked for then, and where
-// it cannot be had there is no observation.
+// A finished job's answer may carry no state; its summary does. That one is asked for then, and where it cannot be
+// had there is no observation: what the answer showed comes with the error, for who knows the state otherwise.
 func (c *Client) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
 	seen, err := c.details(ctx, number)
-	if err == nil && seen.Snapshot.State == "" && seen.Snapshot.EndTime != nil {
-		err = c.addState(ctx, &seen.Snapshot)
-	}
 	if err != nil {
 		return job.Observation{}, err
 	}
+	if seen.Snapshot.EndsWithoutState() {
+		err = c.addState(ctx, &seen.Snapshot)
+	}
 	seen.Answered = time.Now().UTC()
-	return seen, nil
+	return seen, err
 }
 
 func (c *Client) askDetails(ctx context.Context, number int64, attempts bool) (seen job.Observation, err error) {

@@ -75,6 +75,8 @@ func TestAFinishedJobsStateComesFromItsSummary(t *testing.T) {
 		"finished":     {200, summarized("Completed w/ one or more errors"), "Completed w/ one or more errors partial"},
 		"no list":      {200, strings.NewReplacer("[", "", "]", "").Replace(summarized("Killed")), "Killed killed"},
 		"not yet":      {200, summarized("Running"), " "},
+		"a state":      {200, summarized(`","state":"Killed`), "Killed killed"},
+		"broken state": {200, summarized(`","state":"Kill` + "\xff"), "Summary of job 71: a broken byte in the status: Kill\uFFFD"},
 		"unknown":      {200, `{"totalRecordsWithoutPaging":0}`, " "},
 		"failing":      {500, ``, "Summary of job 71: HTTP 500: Internal Server Error"},
 		"web page":     {200, `<html>`, "Summary of job 71: a web page where an answer was expected (is url: the web service's root?)"},

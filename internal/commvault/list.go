@@ -167,8 +167,8 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 			continue
 		}
 		switch {
-		case summary.Status.broken():
-			return Line{}, brokenByte("status", summary.Status)
+		case summary.status().broken():
+			return Line{}, brokenByte("status", summary.status())
 		case summary.Phase.broken():
 			return Line{}, brokenByte("phase", summary.Phase)
 		}
@@ -177,11 +177,13 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 	return Line{}, notAnAnswer("the answer is of another job")
 }
 
+func (s *jobSummary) status() text { return either(s.Status, s.State) }
+
 func (s *jobSummary) line() Line {
 	var clip clipper
 	line := Line{
 		Number:        *s.JobID.value,
-		Status:        clip.name("", s.Status.whole()),
+		Status:        clip.name("", s.status().whole()),
 		Phase:         clip.name("", s.Phase.whole()),
 		Reason:        clip.reason("", s.Reason),
 		ReasonCode:    clip.name("", s.ReasonCode),

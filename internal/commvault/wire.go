@@ -148,6 +148,7 @@ type jobLine struct {
 type jobSummary struct {
 	JobID              integer               `json:"jobId"`
 	Status             text                  `json:"status"`
+	State              text                  `json:"state"` // where status is empty
 	Phase              text                  `json:"currentPhaseName"`
 	Reason             text                  `json:"pendingReason"`
 	ReasonCode         text                  `json:"pendingReasonErrorCode"`

@@ -147,6 +147,9 @@ func (s *Snapshot) BeganAfter(last time.Time) bool {
 	return own.IsZero() || !own.Before(*s.StartTime)
 }
 
+// EndsWithoutState says of a finished job that the answer does not tell how it ended.
+func (s *Snapshot) EndsWithoutState() bool { return s.State == "" && s.EndTime != nil }
+
 // Settle derives what follows from the rest of the snapshot: class, end, the end's empty phase, counts.
 // Whoever fills a snapshot calls it last.
 func (s *Snapshot) Settle() {

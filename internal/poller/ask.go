@@ -77,6 +77,9 @@ func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observatio
 	}
 	seen, err = p.Source.JobDetails(ctx, number)
 	p.done(turn, true, err)
+	if seen.Snapshot.EndsWithoutState() && p.addListedState(&seen.Snapshot) {
+		err = nil
+	}
 	return seen, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
@@ -38,6 +39,21 @@ func (j trackedJob) ends(terminal, rest bool) (finishes, leaves bool) {
 		return false, toldToTheEnd
 	}
 	return toldToTheEnd, false
+}
+
+// moreToTell says whether a look leaves something for the next.
+func (p *Poller) moreToTell(l *store.Look) bool {
+	return len(diff.Since(l.Told(), &l.Seen.Snapshot)) > 0 || p.stateMayCome(l)
+}
+
+// stateMayCome says of a finished job without a state whether one is still to be asked for: a summary may find its job
+// a moment later only. What was first seen of the end is what the store holds, for nothing changes behind it.
+func (p *Poller) stateMayCome(l *store.Look) bool {
+	if !l.Seen.Snapshot.EndsWithoutState() || job.LookUp(l.Known.Told.State, false).Finished {
+		return false
+	}
+	since := l.Seen.Asked.Sub(l.Known.Asked)
+	return !l.Known.Terminal || since >= 0 && since < p.closingIn()
 }
 
 // toLookAt gives the tracked jobs, without those whose closing look is still to come.

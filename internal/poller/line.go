@@ -61,15 +61,16 @@ func wordMark(words job.Text) uint16 {
 // speaks says whether the list names the job and its state. A line without one says nothing of what may have changed.
 func (s *lineSight) speaks(round uint32) bool { return s.round == round && s.status != 0 }
 
-func (s *lineSight) read(l *commvault.Line, round uint32) {
+func (s *lineSight) read(l *commvault.Line, round uint32) (changed bool) {
 	s.round = round
 	sum := lineSum(l)
 	if sum == s.sum {
-		return
+		return false
 	}
 	s.sum, s.looks = sum, 0
 	s.status, s.phase = wordMark(l.Status), wordMark(l.Phase)
 	s.change()
+	return true
 }
 
 func (s *lineSight) change() { s.changed++ }
@@ -81,10 +82,43 @@ func (p *Poller) readLines(lines []commvault.Line) {
 	defer p.mu.Unlock()
 	for i := range lines {
 		if s := p.sights[lines[i].Number]; s != nil {
-			s.line.read(&lines[i], p.round)
+			if s.line.read(&lines[i], p.round) {
+				p.noteEnd(&lines[i])
+			}
 			s.showLine(lines[i].Percent, now)
 		}
 	}
+}
+
+func (p *Poller) beginList() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.round++
+}
+
+func (p *Poller) noteEnd(l *commvault.Line) {
+	if job.LookUp(l.Status, false).Finished {
+		p.ended[l.Number] = l.Status
+	} else {
+		delete(p.ended, l.Number)
+	}
+}
+
+// listedEnd is the finished state that the last list names of a job; "": none.
+func (p *Poller) listedEnd(number int64) job.Text {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.sights[number]; s == nil || !s.line.speaks(p.round) {
+		return ""
+	}
+	return p.ended[number]
+}
+
+// addListedState gives a finished job the state of its line, where neither its details nor its summary tells one.
+func (p *Poller) addListedState(s *job.Snapshot) bool {
+	s.State = p.listedEnd(s.Number)
+	s.Settle()
+	return s.State != ""
 }
 
 // expect has the lines of jobs noted that were not looked at yet.

@@ -48,7 +48,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	if !p.worthKeeping(&look) {
 		j.sight.saw(&seen, pace)
-		p.lookedAt(j, &seen.Snapshot, nil)
+		p.lookedAt(j, &seen.Snapshot, p.stateMayCome(&look))
 		p.Counts.poll("unchanged")
 		return nil
 	}
@@ -68,7 +68,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		return nil
 	}
 	j.sight.saw(&seen, pace)
-	p.lookedAt(j, &seen.Snapshot, diff.Since(look.Told(), &seen.Snapshot))
+	p.lookedAt(j, &seen.Snapshot, p.moreToTell(&look))
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (p *Poller) compare(j trackedJob, l *store.Look) (pace, error) {
 	pace, watch, err := p.keepPace(j.sight, l)
 	l.Still = pace.still(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
-	l.Finish, l.Leave = j.ends(seen.Terminal, len(diff.Since(l.Told(), seen)) > 0)
+	l.Finish, l.Leave = j.ends(seen.Terminal, p.moreToTell(l))
 	return pace, err
 }
 

@@ -72,7 +72,6 @@ type Poller struct {
 	probed   int       // which job was last asked as a probe
 	late     bool      // the last tick took longer than the schedule allows
 	lines    int       // lines of the Job list in this tick
-	round    uint32    // counts the lists; see lineSight
 	tracked  int       // jobs in the last tick
 	badLists int       // in a row that failed
 	blank    bool      // the last tick found that the CommServe has forgotten everything
@@ -82,7 +81,9 @@ type Poller struct {
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 
 	mu     sync.Mutex
-	sights map[int64]*sight // guarded by mu; a sight itself by who looks at its job
+	sights map[int64]*sight   // guarded by mu; a sight itself by who looks at its job
+	ended  map[int64]job.Text // the finished states that lines name, of jobs with a sight; guarded by mu
+	round  uint32             // counts the lists, see lineSight; guarded by mu
 }
 
 const defaultConcurrency = 8
@@ -109,6 +110,7 @@ func New(c Config) *Poller {
 		load:    newLoad(c.Concurrency),
 		urgent:  make(chan job.ID, urgentJobs),
 		sights:  map[int64]*sight{},
+		ended:   map[int64]job.Text{},
 	}
 	for _, number := range c.Jobs {
 		p.sights[number] = &sight{} // their first line is to be known at their first look

@@ -109,17 +109,18 @@ func (p *Poller) forgetUntracked(tracked []store.Tracked) {
 
 func (p *Poller) forgetLocked(number int64) {
 	delete(p.sights, number)
+	delete(p.ended, number)
 	p.feed.log.forget(number)
 }
 
 // lookedAt ends the job's failure, and settles what has changed of its line before the look, unless the look has left
 // something for the next.
-func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, rest []job.Change) {
+func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := j.sight
 	s.failure = ""
-	if len(rest) > 0 {
+	if again {
 		s.line.change()
 	} else {
 		s.line.looked(j.changed, seen)

@@ -63,7 +63,7 @@ func (p *Poller) readList(ctx context.Context, t *tick) (whole bool, err error) 
 			return false, err
 		}
 	}
-	p.round++
+	p.beginList()
 	err = p.discover(ctx)
 	var broken *storeError
 	if errors.As(err, &broken) {
