@@ -63,6 +63,7 @@ func (p *Poller) readList(ctx context.Context, t *tick) (whole bool, err error) 
 		}
 	}
 	p.round++
+	t.list = p.round
 	err = p.discover(ctx)
 	var broken *storeError
 	if errors.As(err, &broken) {
