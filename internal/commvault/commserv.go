@@ -11,7 +11,6 @@ const commServRoot = "App_GetCommServPropertiesResponse"
 
 type commServAnswer struct {
 	CommCell section[commCellEntity] `json:"commcell"`
-	complaint
 }
 
 type commCellEntity struct {
@@ -38,7 +37,8 @@ func decodeGUID(body []byte) (string, error) {
 	guid := answer.is.CommCell.is.GUID
 	if guid.words == "" || guid.broken() {
 		e := notAnAnswer("the answer names no GUID")
-		e.Words = answer.is.words()
+		r := remarksIn(body)
+		e.Words = r.complaint()
 		return "", e
 	}
 	return guid.words, nil

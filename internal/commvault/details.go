@@ -16,28 +16,20 @@ func Decode(commcell string, number int64, body []byte) (job.Snapshot, error) {
 	return snapshot, err
 }
 
-// decodeDetails decides by what is there: an error object beside a job says nothing, an error without
-// a job says why there is none.
+// decodeDetails decides by what is there: an error object beside a job says nothing, and what comes without a job
+// says why there is none.
 func decodeDetails(commcell string, number int64, body []byte) (job.Snapshot, error) {
 	answer, err := parse[envelope](body, detailsRoot)
 	if err != nil {
 		return job.Snapshot{}, err
-	}
-	if answer.misshapen() {
-		return job.Snapshot{}, notAnAnswer("JSON that is no object")
 	}
 	reply := &answer.is.reply
 	if answer.is.Old.present() {
 		reply = &answer.is.Old.is
 	}
 	detail := &reply.Job.is.Detail
-	switch {
-	case reply.Job.misshapen(), detail.misshapen():
-		return job.Snapshot{}, notAnAnswer("a job that is no object")
-	case !detail.present() && len(reply.Jobs) > 0:
-		return job.Snapshot{}, notAnAnswer("a Job list, and no answer to JobDetails")
-	case !detail.present():
-		return job.Snapshot{}, reply.noJob()
+	if !detail.present() || detail.is.General.is.JobID.positive() == nil {
+		return job.Snapshot{}, withoutJob(answer, reply, body)
 	}
 	if err := detail.is.check(number); err != nil {
 		return job.Snapshot{}, err
@@ -45,25 +37,32 @@ func decodeDetails(commcell string, number int64, body []byte) (job.Snapshot, er
 	return detail.is.snapshot(commcell), nil
 }
 
-// noJob tells an answer that knows no such job from an error that says nothing of the job. Only the
-// former may lead to the job being given up as lost.
-func (r *reply) noJob() error {
-	words := r.words()
-	if words != "" && !r.listed() {
-		e := notAnAnswer("an error instead of a job")
-		e.Words = words
-		return e
+// withoutJob is the error of an answer that names no job.
+func withoutJob(answer *section[envelope], reply *reply, body []byte) error {
+	r := remarksIn(body)
+	detail := &reply.Job.is.Detail
+	var e *Error
+	switch {
+	case answer.misshapen():
+		e = notAnAnswer("JSON that is no object")
+	case reply.Job.misshapen(), detail.misshapen():
+		e = notAnAnswer("a job that is no object")
+	case detail.present():
+		e = notAnAnswer("the answer names no job id")
+	case len(reply.Jobs) > 0:
+		e = notAnAnswer("a Job list, and no answer to JobDetails")
+	default:
+		return r.noJob()
 	}
-	return &Error{Kind: UnknownJob, Words: words, Err: ErrUnknownJob}
+	e.Words = r.all()
+	return e
 }
 
 func (d *jobDetail) check(number int64) error {
-	id := d.General.is.JobID.positive()
+	id := *d.General.is.JobID.positive()
 	switch {
-	case id == nil:
-		return notAnAnswer("the answer names no job id")
-	case number != 0 && *id != number:
-		return notAnAnswer("the answer is of job %d", *id)
+	case number != 0 && id != number:
+		return notAnAnswer("the answer is of job %d", id)
 	case d.Progress.is.State.broken():
 		return brokenByte("state", d.Progress.is.State)
 	case d.Progress.is.Phase.broken():

@@ -122,7 +122,6 @@ const feedRoot = "EVGui_GetEventsResponse"
 
 type feedAnswer struct {
 	Entries list[feedLine] `json:"commservEvents"`
-	complaint
 }
 
 type feedLine struct {
@@ -146,10 +145,10 @@ func decodeFeed(body []byte) ([]FeedEntry, error) {
 	case !answer.present():
 		return nil, notAnAnswer("JSON that is no object")
 	}
-	if words := answer.is.words(); len(answer.is.Entries) == 0 && words != "" {
-		e := notAnAnswer("an error instead of events")
-		e.Words = words
-		return nil, e
+	if len(answer.is.Entries) == 0 {
+		if r := remarksIn(body); r.complains() || len(r.others) > 0 {
+			return nil, r.instead("events")
+		}
 	}
 	var entries []FeedEntry
 	for i := range answer.is.Entries {

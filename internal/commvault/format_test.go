@@ -49,10 +49,10 @@ func TestTheListSaysTheSameInBothFormats(t *testing.T) {
 
 func TestListsWithoutJobs(t *testing.T) {
 	for body, want := range map[string]string{
-		`<JobManager_JobListResponse/>`:                                                                  "0 unknown_job",
+		`<JobManager_JobListResponse/>`:                                                                  "not_an_answer unknown_job",
 		`<JobManager_JobListResponse totalRecordsWithoutPaging="0"/>`:                                    "0 unknown_job",
 		`<JobManager_JobListResponse totalRecordsWithoutPaging="0"><jobs/></JobManager_JobListResponse>`: "0 unknown_job",
-		`<JobManager_JobListResponse totalRecordsWithoutPaging="5"/>`:                                    "not_an_answer unknown_job",
+		`<JobManager_JobListResponse totalRecordsWithoutPaging="5"/>`:                                    "not_an_answer not_an_answer",
 		`<JobManager_JobListResponse errorMessage="Access denied" errorCode="5"/>`:                       "not_an_answer not_an_answer",
 		`<JobManager_JobDetailResponse/>`:                                                                "not_an_answer not_an_answer",
 		`<JobManager_JobListResponse`:                                                                    "not_an_answer not_an_answer",
@@ -130,7 +130,7 @@ func TestRefusalsInXML(t *testing.T) {
 		`<JobManager_JobDetailResponse><error errorMessage="See the logs" errorCode="500"/></JobManager_JobDetailResponse>`: "See the logs",
 		`<error errorMessage="See the logs"/>`:                       "See the logs",
 		`<Fault><errorMessage>See the logs</errorMessage></Fault>`:   "See the logs",
-		`<Fault xmlns="urn:x"><Reason>See the logs</Reason></Fault>`: "Internal Server Error",
+		`<Fault xmlns="urn:x"><Reason>See the logs</Reason></Fault>`: "See the logs",
 		`<html><title>500</title></html>`:                            "500",
 		`<error errorMessage="See`:                                   "Internal Server Error",
 	} {

@@ -45,7 +45,7 @@ func TestRefusals(t *testing.T) {
 		"500 with a job": {say(500, "", answer("", "", "")), "http retryable down", "HTTP 500: Internal Server Error"},
 		"502 page":       {say(502, "", `<html><title>502 Bad Gateway</title>`), "http retryable down", "HTTP 502: 502 Bad Gateway"},
 		"503":            {say(503, "30", ``), "throttled retryable down", "HTTP 503: Service Unavailable (retry after 30s)"},
-		"429 for ever":   {say(429, "99999999999", `slow down`), "throttled retryable down", "HTTP 429: Too Many Requests (retry after 24h0m0s)"},
+		"429 for ever":   {say(429, "99999999999", `slow down`), "throttled retryable down", "HTTP 429: slow down (retry after 24h0m0s)"},
 		"429 before now": {say(429, "-5", ``), "throttled retryable down", "HTTP 429: Too Many Requests"},
 		"404 for a job":  {say(404, "", `{"error":{"errorMessage":"There is none","errorCode":404}}`), "http", "HTTP 404: There is none"},
 		"404 page":       {say(404, "", `<title>Not here</title>`), "http down", "HTTP 404: Not here"},

@@ -136,10 +136,10 @@ func decodeList(body []byte) (listPage, error) {
 		return listPage{}, notAnAnswer("JSON that is no object")
 	}
 	list := &answer.is
-	if words := list.words(); len(list.Jobs) == 0 && words != "" {
-		e := notAnAnswer("an error instead of a list")
-		e.Words = words
-		return listPage{}, e
+	if len(list.Jobs) == 0 {
+		if r := remarksIn(body); r.complains() || !list.saysThatNoneFollow() {
+			return listPage{}, r.instead("a list")
+		}
 	}
 	page := listPage{rows: len(list.Jobs), total: list.Total.value}
 	for i := range list.Jobs {
@@ -148,7 +148,18 @@ func decodeList(body []byte) (listPage, error) {
 			page.lines = append(page.lines, summary.line())
 		}
 	}
+	if len(page.lines) == 0 && page.rows > 0 {
+		e := notAnAnswer("a list whose %d rows name no job", page.rows)
+		e.Words = complaintOf(body)
+		return listPage{}, e
+	}
 	return page, nil
+}
+
+// saysThatNoneFollow says of a list without rows whether it means that: an array without elements, or a number of all
+// jobs. Where that is above 0, this may be the page behind the last.
+func (l *jobList) saysThatNoneFollow() bool {
+	return l.Jobs != nil || l.Total.value != nil && *l.Total.value >= 0
 }
 
 func decodeSummary(number int64, body []byte) (Line, error) {
@@ -159,7 +170,8 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 	case answer.misshapen():
 		return Line{}, notAnAnswer("JSON that is no object")
 	case len(answer.is.Jobs) == 0:
-		return Line{}, (&reply{complaint: answer.is.complaint}).noJob()
+		r := remarksIn(body)
+		return Line{}, r.noJob()
 	}
 	for i := range answer.is.Jobs {
 		summary := &answer.is.Jobs[i].Summary.is
@@ -174,7 +186,9 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 		}
 		return summary.line(), nil
 	}
-	return Line{}, notAnAnswer("the answer is of another job")
+	e := notAnAnswer("the answer is of another job")
+	e.Words = complaintOf(body)
+	return Line{}, e
 }
 
 func (s *jobSummary) status() text { return either(s.Status, s.State) }
@@ -201,7 +215,9 @@ func (s *jobSummary) line() Line {
 		Subclient:     clip.name("", either(s.Subclient.is.SubclientName, s.SubclientName)),
 	}
 	for _, group := range s.ClientGroups {
-		line.ClientGroups = append(line.ClientGroups, clip.name("", group.Name))
+		if group.Name.words != "" {
+			line.ClientGroups = append(line.ClientGroups, clip.name("", group.Name))
+		}
 	}
 	return line
 }

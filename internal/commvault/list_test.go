@@ -91,8 +91,11 @@ func TestTheListIsReadToItsEnd(t *testing.T) {
 		"one object":                    {func(*http.Request) (int, string) { return 200, `{"jobs":{"jobSummary":{"jobId":"5"}}}` }, 1, 1},
 		"an id twice":                   {func(*http.Request) (int, string) { return 200, listOf(2, rows(5, 5)+","+rows(5, 5)) }, 1, 1},
 		"nameless lines":                {func(*http.Request) (int, string) { return 200, listOf(3, `{},{"jobSummary":{"jobId":0}},`+rows(9, 9)) }, 1, 1},
-		"an empty object":               {func(*http.Request) (int, string) { return 200, `{}` }, 0, 1},
-		"a harmless error":              {func(*http.Request) (int, string) { return 200, `{"error":{"errorCode":0}}` }, 0, 1},
+		"none, without a total":         {func(*http.Request) (int, string) { return 200, `{"jobs":[]}` }, 0, 1},
+		"none, without rows":            {func(*http.Request) (int, string) { return 200, `{"totalRecordsWithoutPaging":0}` }, 0, 1},
+		"none, and no error": {func(*http.Request) (int, string) {
+			return 200, `{"processinginstructioninfo":{"attributes":[{"name":"exitval","value":"0"}]},"error":{"errorMessage":"","errorCode":0},"totalRecordsWithoutPaging":"0"}`
+		}, 0, 1},
 	} {
 		var seen requests
 		lines, err := newClient(t, Config{Transport: row.serve, Observe: seen.observe}).Jobs(t.Context(), time.Hour)
@@ -186,9 +189,19 @@ func TestTheListIsAskedForAllTypes(t *testing.T) {
 
 func TestWhatIsNoList(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"totalRecordsWithoutPaging":5}`: "Jobs: a list of 5 jobs that shows none",
-		`null`:                            "Jobs: JSON that is no object",
-		`[]`:                              "Jobs: JSON that is no object",
+		`{"totalRecordsWithoutPaging":5}`:  "Jobs: a list of 5 jobs that shows none",
+		`{"totalRecordsWithoutPaging":-1}`: "Jobs: an answer that is neither a list nor a known error",
+		`{}`:                               "Jobs: an answer that is neither a list nor a known error",
+		`{"error":{"errorCode":0}}`:        "Jobs: an answer that is neither a list nor a known error",
+		`{"jobs":null}`:                    "Jobs: an answer that is neither a list nor a known error",
+		`{"response":[{"errorString":"Successful","errorCode":0}]}`:              "Jobs: an answer that is neither a list nor a known error: Successful",
+		`{"totalRecordsWithoutPaging":0,"error":{"errorString":"No database"}}`:  "Jobs: an error instead of a list: No database",
+		`{"jobs":[],"success":false}`:                                            "Jobs: an error instead of a list",
+		`{"totalRecordsWithoutPaging":2,"jobs":[{},{"jobSummary":{"jobId":0}}]}`: "Jobs: a list whose 2 rows name no job",
+		`{"jobs":[null,"none",7]}`:                                               "Jobs: a list whose 3 rows name no job",
+		`{"jobs":[{"error":{"errorMessage":"No database"}}]}`:                    "Jobs: a list whose 1 rows name no job: No database",
+		`null`: "Jobs: JSON that is no object",
+		`[]`:   "Jobs: JSON that is no object",
 		`{"errorMessage":"Access denied","errorCode":5}`: "Jobs: an error instead of a list: Access denied",
 		`<title>Log in`: "Jobs: a web page where an answer was expected (is url: the web service's root?)",
 		`{"jobs":[`:     "Jobs: the answer is cut short after 9 bytes",

@@ -68,7 +68,7 @@ func (c *Client) renewLogin(ctx context.Context, stale token) (text string, err 
 			return err
 		}
 		if text = answer.is.tokenText(); text == "" {
-			return &Error{Kind: Auth, Words: answer.is.words()}
+			return &Error{Kind: Auth, Words: complaintOf(body)}
 		}
 		return nil
 	}
@@ -100,7 +100,7 @@ func decodeLogin(body []byte) (string, error) {
 	if token := answer.is.tokenText(); token != "" {
 		return token, nil
 	}
-	refused := &Error{Kind: Auth, Words: answer.is.words()}
+	refused := &Error{Kind: Auth, Words: complaintOf(body)}
 	if lock := answer.is.RemainingLock.value; lock != nil {
 		seconds := min(max(*lock, 0), int64(maxLock/time.Second)) // seconds: its unit is documented nowhere
 		refused.RetryAfter = time.Duration(seconds) * time.Second

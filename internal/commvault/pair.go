@@ -137,7 +137,7 @@ func decodePair(body []byte) (pair, error) {
 			return pair{at.Access.words, at.Refresh.words}, nil
 		}
 	}
-	refused := &Error{Kind: Auth, Words: answer.is.words()}
+	refused := &Error{Kind: Auth, Words: complaintOf(body)}
 	if refused.Words == "" {
 		refused.Words = "the answer holds no pair of tokens"
 	}

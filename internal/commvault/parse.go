@@ -3,7 +3,6 @@ package commvault
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"html"
 	"io"
 	"regexp"
@@ -44,7 +43,9 @@ func bare(body []byte) []byte {
 func parseJSON[T any](body []byte) (*section[T], error) {
 	answer := new(section[T])
 	if err := json.Unmarshal(body, answer, tolerant); err != nil {
-		return nil, badJSON(err, len(body))
+		e := badJSON(err, len(body))
+		e.Words = prose(body)
+		return nil, e
 	}
 	return answer, nil
 }
@@ -69,12 +70,8 @@ func parseXML[T any](body []byte, want string) (*section[T], error) {
 // stranger is XML that nobody asked for: an error in a form of its own, the answer to something else,
 // or a web page.
 func stranger(root string, content, body []byte) *Error {
-	if answer, err := parseJSON[complaint](content); err == nil {
-		if words := answer.is.words(); words != "" {
-			e := notAnAnswer("an error instead of an answer")
-			e.Words = words
-			return e
-		}
+	if r := remarksInJSON(content, root); r.complains() && titleOf(body) == "" {
+		return r.instead("an answer")
 	}
 	switch root {
 	case detailsRoot, listRoot, loginRoot:
@@ -153,48 +150,10 @@ func titleOf(body []byte) string {
 
 // complaintIn gives the words of an error's body, whatever it is, and whether it is a web page.
 func complaintIn(body []byte) (words string, isPage bool) {
-	answer, err := parse[complaint](body, "")
-	if err == nil {
-		return answer.is.words(), false
-	}
+	_, err := parse[struct{}](body, "")
 	if e, ok := err.(*Error); ok {
 		return e.Words, e.page
 	}
-	return "", false
-}
-
-// words gives the server's own, those of a list first: they are the most precise.
-func (c *complaint) words() string {
-	for _, inner := range []list[complaint]{c.List, c.Error, c.Errors} {
-		for _, one := range inner {
-			if words := one.words(); words != "" {
-				return words
-			}
-		}
-	}
-	if words := either(c.LogMessage, c.Message).words; words != "" {
-		return words
-	}
-	if c.Code.value != nil && !harmless(*c.Code.value) {
-		return fmt.Sprintf("error %d", *c.Code.value)
-	}
-	return ""
-}
-
-// Successes carry an error object too: with code 0, or 200.
-func harmless(code int64) bool { return code == 0 || code == 200 }
-
-// listed says whether the complaint, or one in it, is an errList's: that is how a job is refused.
-func (c *complaint) listed() bool {
-	if len(c.List) > 0 {
-		return true
-	}
-	for _, inner := range []list[complaint]{c.Error, c.Errors} {
-		for _, one := range inner {
-			if one.listed() {
-				return true
-			}
-		}
-	}
-	return false
+	r := remarksIn(body)
+	return r.all(), false
 }

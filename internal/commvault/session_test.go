@@ -145,7 +145,7 @@ func TestARefusedLoginWaitsLongerEachTime(t *testing.T) {
 		for i, minutes := range []int{1, 2, 4, 8, 16, 30, 30} {
 			err := ask(t, c)
 			next := time.Now().Add(time.Duration(minutes) * time.Minute)
-			want := `commcell prod: login as "watcher" refused: No such password (next try ` + next.Format("15:04") + `)`
+			want := `commcell prod: login as "watcher" refused: No such password; Login refused (next try ` + next.Format("15:04") + `)`
 			if outcome(err) != "auth down" || err.Error() != want {
 				t.Fatalf("got  %v\nwant %s", err, want)
 			}
@@ -294,7 +294,7 @@ func TestWhoeverComesLateTakesTheTokenThatIsThere(t *testing.T) {
 		if err := ask(t, c); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-late; KindOf(err) != UnknownJob || g.loggedIn() != 2 {
+		if err := <-late; KindOf(err) != NotAnAnswer || g.loggedIn() != 2 {
 			t.Errorf("%v after %d logins, want 2", err, g.loggedIn())
 		}
 	})

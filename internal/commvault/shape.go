@@ -32,8 +32,8 @@ func (s *section[T]) misshapen() bool { return s.kind != 0 && s.kind != 'n' && s
 const maxElements = 1 << 16
 
 // list is a member that should be an array of objects. One object stands for an array of one, and
-// of several of the same name each adds its own: XML's converters write it so. It is nil where
-// neither stood there.
+// of several of the same name each adds its own: XML's converters write it so. An element that is no
+// object counts as one without members. The list is nil where nothing of it stood there.
 type list[T any] []T
 
 func (l *list[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
@@ -63,14 +63,15 @@ func (l *list[T]) addAll(dec *jsontext.Decoder) error {
 }
 
 func (l *list[T]) add(dec *jsontext.Decoder) error {
-	if dec.PeekKind() != '{' {
-		return dec.SkipValue()
-	}
 	if len(*l) == maxElements {
 		return fmt.Errorf("a list of more than %d elements", maxElements)
 	}
 	var element T
-	if err := readObject(dec, &element); err != nil {
+	if dec.PeekKind() != '{' {
+		if err := dec.SkipValue(); err != nil {
+			return err
+		}
+	} else if err := readObject(dec, &element); err != nil {
 		return err
 	}
 	*l = append(*l, element)

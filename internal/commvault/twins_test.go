@@ -154,7 +154,7 @@ func TestBothFormatsRefuseTheSame(t *testing.T) {
 		{"an error list", errorObject(member{"errList", listed}), unknown + ": No such job"},
 		{"an error list alone", tree{{"errList", listed}}, unknown + ": No such job"},
 		{"errors of a list", tree{{"errors", []tree{{{"errList", listed}}}}}, unknown + ": No such job"},
-		{"a code alone", errorObject(member{"errList", []tree{{{"errorCode", "587"}}}}), unknown + ": error 587"},
+		{"a code alone", errorObject(member{"errList", []tree{{{"errorCode", "587"}}}}), no + "an error instead of a job: error 587"},
 		{"flat", tree{{"errorMessage", "Access denied"}, {"errorCode", literal("5")}}, no + "an error instead of a job: Access denied"},
 		{"nested", errorObject(member{"errorMessage", "Something <b>broke</b>"}, member{"errorCode", "500"}), no + "an error instead of a job: Something <b>broke</b>"},
 		{"no job id", detailsOf(member{"generalInfo", tree{{"priority", literal("1")}}}), no + "the answer names no job id"},

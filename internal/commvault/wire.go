@@ -11,7 +11,6 @@ type envelope struct {
 type reply struct {
 	Job  section[jobNode] `json:"job"`
 	Jobs list[jobLine]    `json:"jobs"` // of a Job list, which answers something else
-	complaint
 }
 
 type jobNode struct {
@@ -137,7 +136,6 @@ type vmStatus struct {
 type jobList struct {
 	Total integer       `json:"totalRecordsWithoutPaging"`
 	Jobs  list[jobLine] `json:"jobs"`
-	complaint
 }
 
 type jobLine struct {
@@ -179,7 +177,6 @@ type loginAnswer struct {
 	Data          section[saasAuth] `json:"data"`
 	RemainingLock integer           `json:"remainingLockTime"`
 	Locked        boolean           `json:"isAccountLocked"`
-	complaint
 }
 
 type saasAuth struct {
@@ -194,20 +191,9 @@ type pairAnswer struct {
 	Info     section[pairNode] `json:"tokenInfo"`
 	Data     section[pairNode] `json:"data"`
 	Response section[pairNode] `json:"response"`
-	complaint
 }
 
 type pairNode struct {
 	Access  text `json:"accessToken"`
 	Refresh text `json:"refreshToken"`
-}
-
-// complaint is how errors look: flat, under error or errors, or listed in one of them.
-type complaint struct {
-	Message    text            `json:"errorMessage"`
-	LogMessage text            `json:"errLogMessage"`
-	Code       integer         `json:"errorCode"`
-	List       list[complaint] `json:"errList"`
-	Error      list[complaint] `json:"error"`
-	Errors     list[complaint] `json:"errors"`
 }

@@ -20,8 +20,8 @@ const (
 )
 
 // transcript writes XML as the JSON that a CommServe would have answered with: attributes and child
-// elements become members, an element of text alone becomes a string, an empty one null. Elements
-// of one name become members of one name, which a list gathers.
+// elements become members, an element of text alone becomes a string, an empty one null; text beside
+// members becomes one more. Elements of one name become members of one name, which a list gathers.
 //
 // What JSON cannot say is refused: a DOCTYPE, and entities other than XML's own five. Prefixes are
 // left out, and so are attributes for XML's own use.
@@ -34,9 +34,12 @@ type transcript struct {
 
 type element struct {
 	name   xml.Name
-	object bool   // it has a member
-	text   []byte // of one without
+	object bool // it has a member
+	text   []byte
 }
+
+// textMember is what an element's text becomes beside members. An error may have its words there.
+const textMember = "#text"
 
 // fromXML gives the root element's content as JSON, and its name: "" where none came.
 func fromXML(body []byte) (content []byte, root string, err error) {
@@ -124,6 +127,11 @@ func (t *transcript) end(name xml.Name) error {
 	if last < 0 || t.open[last].name != name {
 		return errNoXML
 	}
+	blank := len(bytes.TrimSpace(t.open[last].text)) == 0
+	if !blank && (t.open[last].object || last == 0) {
+		t.member(textMember)
+		t.quote(string(t.open[last].text))
+	}
 	closed := t.open[last]
 	t.open = t.open[:last]
 	switch {
@@ -131,7 +139,7 @@ func (t *transcript) end(name xml.Name) error {
 		t.out = append(t.out, '}')
 	case last == 0:
 		t.out = append(t.out, "{}"...)
-	case len(bytes.TrimSpace(closed.text)) == 0:
+	case blank:
 		t.out = append(t.out, "null"...)
 	default:
 		t.quote(string(closed.text))
@@ -146,7 +154,7 @@ func (t *transcript) say(text []byte) error {
 		}
 		return nil
 	}
-	if parent := &t.open[len(t.open)-1]; !parent.object {
+	if parent := &t.open[len(t.open)-1]; !parent.object || len(bytes.TrimSpace(text)) > 0 {
 		parent.text = append(parent.text, text...)
 	}
 	return nil

@@ -131,7 +131,7 @@ func TestXMLThatIsNoAnswer(t *testing.T) {
 		`<error><errorMessage>Access denied</errorMessage></error>`:                                                 no + "an error instead of a job: Access denied",
 		`<error><errList errorCode="587" errLogMessage="No such job"/></error>`:                                     "unknown_job JobDetails of job 71: the CommServe does not know the job: No such job",
 		`<JobManager_JobDetailResponse><job/></JobManager_JobDetailResponse>`:                                       "unknown_job JobDetails of job 71: the CommServe does not know the job",
-		`<JobManager_JobDetailResponse>none</JobManager_JobDetailResponse>`:                                         "unknown_job JobDetails of job 71: the CommServe does not know the job",
+		`<JobManager_JobDetailResponse>none</JobManager_JobDetailResponse>`:                                         no + "an error instead of a job: none",
 		`<JobManager_JobDetailResponse job="71"/>`:                                                                  no + "a job that is no object",
 		details71("<clientStatusInfo>" + strings.Repeat(`<vmStatus a=""/>`, maxElements+1) + "</clientStatusInfo>"): no + "a list of more than 65536 elements",
 		details71("<a" + strings.Repeat(` b=""`, maxElements+1) + "/>"):                                             no + "an XML element of more than 65536 attributes",

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
@@ -87,21 +88,27 @@ func TestClosingLookAtAJobThatRuns(t *testing.T) {
 	})
 }
 
-// A finished job that the CommServe has dropped by then is history, not lost.
+// A finished job that the CommServe has dropped by then is history, not lost, also where the list still names it.
 func TestClosingLookAtAJobThatIsGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
-		b.script.is(5, state("Running"))
-		b.script.is(71, state("Completed"))
-		b.poll()
-		b.drain()
-		delete(b.script.jobs, 71)
-		if n := b.asks(71, time.Hour); n != missesInARow {
-			t.Errorf("asked %d times, want %d", n, missesInARow)
-		}
-		b.hasTold()
-		b.isTracked(71, "")
-	})
+	for _, listed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
+			b.script.is(5, state("Running"))
+			b.script.is(71, state("Completed"))
+			b.poll()
+			b.drain()
+			if listed {
+				b.script.broken[71] = &commvault.Error{Kind: commvault.UnknownJob, Err: commvault.ErrUnknownJob}
+			} else {
+				b.script.forgets(71)
+			}
+			if n := b.asks(71, time.Hour); n != missesInARow {
+				t.Errorf("listed %v: asked %d times, want %d", listed, n, missesInARow)
+			}
+			b.hasTold()
+			b.isTracked(71, "")
+		})
+	}
 }
 
 // A configured job is looked at whatever becomes of it.

@@ -60,9 +60,18 @@ func (p *Poller) missing(ctx context.Context, t *tick) error {
 		} else {
 			p.report(ctx, m.trackedJob, m.err)
 		}
-		group.Go(func() error { return p.missed(m, blank) })
+		group.Go(func() error { return p.missed(m, blank || p.listedIn(t, &m.trackedJob)) })
 	}
 	return group.Wait()
+}
+
+// listedIn says whether the tick's own Job list has a line of the job: then the CommServe knows it, whatever its details
+// say. A closing look is given up all the same: the job's end is told, and a list may name it for days.
+func (p *Poller) listedIn(t *tick, j *trackedJob) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.sights[j.id.Number]
+	return s != nil && t.list != 0 && s.line.round == t.list && j.why != store.Closing
 }
 
 const (
@@ -70,9 +79,10 @@ const (
 	missesAtOnce = 64 // that share a transaction
 )
 
-// missed counts a miss; one of a blank tick ends the row. A job that was missed long enough is lost; and if another
-// watcher has spoken of a job, no look will ever tell more than the newest snapshot that is held.
-func (p *Poller) missed(m miss, blank bool) error {
+// missed counts a miss; one of a blank tick ends the row, as does one of a job that is listed. A job that was missed
+// long enough is lost; and if another watcher has spoken of a job, no look will ever tell more than the newest snapshot
+// that is held.
+func (p *Poller) missed(m miss, endsRow bool) error {
 	if !p.claim(&m.trackedJob) {
 		return nil
 	}
@@ -85,7 +95,7 @@ func (p *Poller) missed(m miss, blank bool) error {
 		return err
 	}
 	row := store.Misses{}
-	if !blank {
+	if !endsRow {
 		row = oneMore(known.Misses, m.at)
 	}
 	if err := p.keepMisses(m.id, known, row); errors.Is(err, store.ErrChanged) {

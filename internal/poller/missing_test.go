@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 )
@@ -131,6 +132,18 @@ func TestLost(t *testing.T) {
 			if data.Job.State != "Running" || data.Severity != job.Warning {
 				t.Errorf("%s, %+v", data.Severity, data.Job)
 			}
+		},
+		"never as long as the list names it": func(t *testing.T) {
+			b := bench(t)
+			b.script.is(71, state("Running"))
+			b.script.broken[71] = &commvault.Error{Kind: commvault.UnknownJob, Err: commvault.ErrUnknownJob}
+			b.wants("in the list, not in details", b.pollEvery(30*time.Second, 6), "- - - - - -")
+			b.script.forgets(71)
+			b.wants("in neither", b.pollEvery(30*time.Second, 2), "- -")
+			b.script.is(71, state("Running"))
+			b.wants("in the list again", b.pollEvery(30*time.Second, 1), "-")
+			b.script.forgets(71)
+			b.wants("in neither again", b.pollEvery(30*time.Second, 4), "- - prod/71 lost -")
 		},
 		"while the rest of the tick fails": func(t *testing.T) {
 			b := bench(t)

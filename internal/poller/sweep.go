@@ -64,6 +64,7 @@ func (p *Poller) readList(ctx context.Context, t *tick) (whole bool, err error) 
 		}
 	}
 	p.beginList()
+	t.list = p.round
 	err = p.discover(ctx)
 	var broken *storeError
 	if errors.As(err, &broken) {

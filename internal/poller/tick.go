@@ -17,7 +17,8 @@ import (
 
 // tick is what has come of one tick's requests so far.
 type tick struct {
-	patience int // failures of the CommCell as a whole, without an answer, after which it is given up
+	patience int    // failures of the CommCell as a whole, without an answer, after which it is given up
+	list     uint32 // the round of the Job list that was read in this tick; 0: none was
 
 	mu       sync.Mutex
 	asked    int    // guarded by mu, as the rest is

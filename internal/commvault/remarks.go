@@ -1,0 +1,278 @@
+package commvault
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// remarks is what an answer says beside what was asked for. CommServes, their web servers and what stands before them
+// tell errors in more shapes than can be listed, so none is: all members are read, at any depth, and go by their names
+// alone. An answer with what was asked for is not read so.
+type remarks struct {
+	words  []string // of members whose names promise an error's words, the innermost first
+	others []string // of other members, and of objects whose code says that all is well
+	listed int      // how many of the words stand in an errList
+	code   *int64   // the first that is no success
+	failed bool     // error: true, or success: false
+	said   bool     // anything at all
+}
+
+// What a member's name promises. XML's text beside attributes is a member textMember.
+var (
+	wordsName   = regexp.MustCompile(`(?i)err|message|msg|fault|exception|reason|descr|^details?$|title|cause|warn|^` + textMember + `$`)
+	errorName   = regexp.MustCompile(`(?i)err|fault|fail|exception`)
+	codeName    = regexp.MustCompile(`(?i)code$|^status$|^err(or)?(no|num|number)?$`)
+	successName = regexp.MustCompile(`(?i)^(is)?(success|successful|succeeded|ok)$`)
+	secretName  = regexp.MustCompile(`(?i)token|passw|secret|cookie|session|auth|cred|key`)
+	tokenText   = regexp.MustCompile(`^(QSDK|SAML|Bearer|Basic) `)
+)
+
+// aside are members without an error's words: how the request was carried out, beside any answer, and what is told of
+// a job. The latter show that something was said.
+var aside = map[string]bool{
+	"processinginstructioninfo": false,
+	"generalInfo":               true, "progressInfo": true, "detailInfo": true, "clientStatusInfo": true, "attemptsInfo": true, "jobSummary": true,
+}
+
+const (
+	maxRemarks      = 16       // texts kept; an error of more than a line is read by nobody
+	maxRemarksBytes = 64 << 10 // of all of them; secrets are taken out later, and the line is cut then
+)
+
+// remarksIn reads an answer that parse has read, in the format that it came in.
+func remarksIn(body []byte) remarks {
+	body = bare(body)
+	if len(body) > 0 && body[0] == '<' {
+		content, root, err := fromXML(body)
+		if err != nil {
+			return remarks{}
+		}
+		return remarksInJSON(content, root)
+	}
+	return remarksInJSON(plain(body), "")
+}
+
+// remarksInJSON reads JSON, which may have been XML with a root of a name.
+func remarksInJSON(body []byte, root string) remarks {
+	var r remarks
+	dec := jsontext.NewDecoder(bytes.NewReader(body), tolerant)
+	if kind := dec.PeekKind(); kind != '{' && kind != '[' {
+		root = textMember
+	}
+	if r.read(dec, root, false) != nil {
+		return remarks{} // no JSON, which is for parse to say
+	}
+	return r
+}
+
+func (r *remarks) read(dec *jsontext.Decoder, name string, inErrList bool) error {
+	switch dec.PeekKind() {
+	case '{':
+		return r.readObject(dec, name, inErrList || name == "errList")
+	case '[':
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
+		for dec.PeekKind() != ']' {
+			if err := r.read(dec, name, inErrList); err != nil {
+				return err
+			}
+		}
+		_, err := dec.ReadToken()
+		return err
+	}
+	value, err := dec.ReadValue()
+	if err == nil {
+		var one remarks
+		one.note(name, value, wordsName.MatchString(name))
+		r.add(&one, inErrList)
+	}
+	return err
+}
+
+// readObject adds what an object says after what those in it say: they are more precise.
+func (r *remarks) readObject(dec *jsontext.Decoder, name string, inErrList bool) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	var own remarks
+	isWell, promising := false, wordsName.MatchString(name)
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		member, kind := token.String(), dec.PeekKind()
+		told, isAside := aside[member]
+		switch {
+		case isAside && kind == '{':
+			r.said = r.said || told
+			err = dec.SkipValue()
+		case kind == '{' || kind == '[':
+			err = r.read(dec, member, inErrList)
+		default:
+			var value jsontext.Value
+			if value, err = dec.ReadValue(); err == nil {
+				isWell = own.note(member, value, wordsName.MatchString(member) || promising && !secretName.MatchString(member)) || isWell
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if isWell && own.code == nil && !own.failed {
+		own.others, own.words = append(own.words, own.others...), nil
+	}
+	r.add(&own, inErrList)
+	_, err := dec.ReadToken()
+	return err
+}
+
+func (r *remarks) add(own *remarks, inErrList bool) {
+	for _, words := range own.words {
+		if keep(&r.words, words) && inErrList {
+			r.listed++
+		}
+	}
+	for _, words := range own.others {
+		keep(&r.others, words)
+	}
+	if r.code == nil {
+		r.code = own.code
+	}
+	r.failed = r.failed || own.failed
+	r.said = r.said || own.said
+}
+
+func keep(all *[]string, words string) bool {
+	size := len(words)
+	for _, one := range *all {
+		if one == words {
+			return false
+		}
+		size += len(one)
+	}
+	if len(*all) == maxRemarks || len(*all) > 0 && size > maxRemarksBytes {
+		return false
+	}
+	*all = append(*all, words)
+	return true
+}
+
+// note takes a value that is neither object nor array. It says whether that is the code of a success. Numbers and
+// booleans may come as texts.
+func (r *remarks) note(name string, value jsontext.Value, promising bool) (isWell bool) {
+	text := string(value)
+	if value.Kind() == '"' {
+		text = strings.TrimSpace(unquote(value))
+	}
+	number, isNumber := parseInteger([]byte(text))
+	switch {
+	case text == "" || text == "null" || isNumber && number == notApplicable:
+		return false
+	case isNumber:
+		return r.noteNumber(name, number)
+	case strings.EqualFold(text, "true"):
+		r.said = true
+		r.failed = r.failed || errorName.MatchString(name)
+	case strings.EqualFold(text, "false"):
+		r.failed = r.failed || successName.MatchString(name)
+		r.said = r.said || !errorName.MatchString(name)
+	default:
+		r.noteWords(name, text, promising)
+	}
+	return false
+}
+
+// Successes carry an error object too: with code 0, or 200.
+func (r *remarks) noteNumber(name string, number int64) (isWell bool) {
+	isCode := codeName.MatchString(name)
+	if number == 0 || isCode && number == 200 {
+		return isCode
+	}
+	r.said = true
+	if isCode && r.code == nil {
+		r.code = &number
+	}
+	return false
+}
+
+func (r *remarks) noteWords(name, words string, promising bool) {
+	r.said = true
+	words = words[:min(len(words), maxRemarksBytes)]
+	switch {
+	case promising:
+		keep(&r.words, words)
+	case !secretName.MatchString(name) && !tokenText.MatchString(words):
+		keep(&r.others, words)
+	}
+}
+
+// complains says whether there is an error among them.
+func (r *remarks) complains() bool { return len(r.words) > 0 || r.code != nil || r.failed }
+
+// complaint gives the words of the error, or its code; "" where there is none.
+func (r *remarks) complaint() string {
+	switch {
+	case len(r.words) > 0:
+		return inOneLine(r.words)
+	case r.code != nil:
+		return "error " + strconv.FormatInt(*r.code, 10)
+	}
+	return ""
+}
+
+func complaintOf(body []byte) string {
+	r := remarksIn(body)
+	return r.complaint()
+}
+
+// all gives whatever words there are.
+func (r *remarks) all() string {
+	if len(r.words) > 0 || len(r.others) == 0 {
+		return r.complaint()
+	}
+	return inOneLine(append([]string{r.complaint()}, r.others...))
+}
+
+func inOneLine(texts []string) string {
+	var line strings.Builder
+	for _, text := range texts {
+		if said := line.String(); strings.HasSuffix(said, ".") || strings.HasSuffix(said, "!") || strings.HasSuffix(said, ":") {
+			line.WriteByte(' ')
+		} else if said != "" {
+			line.WriteString("; ")
+		}
+		line.WriteString(text)
+	}
+	return line.String()
+}
+
+// instead is the error of an answer that is not what was asked for.
+func (r *remarks) instead(of string) *Error {
+	e := notAnAnswer("an answer that is neither %s nor a known error", of)
+	if r.complains() {
+		e.Err = fmt.Errorf("an error instead of %s", of)
+	}
+	e.Words = r.all()
+	return e
+}
+
+// prose gives a body that is neither JSON nor XML but words, "" where it is none.
+func prose(body []byte) string {
+	first, _ := utf8.DecodeRune(body)
+	if !unicode.IsLetter(first) || bytes.ContainsAny(body, "{}[]<>") || !utf8.Valid(body) {
+		return ""
+	}
+	if bytes.ContainsFunc(body, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
+		return ""
+	}
+	return string(body[:min(len(body), maxRemarksBytes)])
+}
