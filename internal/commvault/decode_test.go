@@ -159,43 +159,6 @@ func TestSectionsFallBack(t *testing.T) {
 	}
 }
 
-func TestMachines(t *testing.T) {
-	for written, want := range map[string]string{
-		`{}`:                            "none told",
-		`{"vmStatus":null}`:             "none told",
-		`{"vmStatus":""}`:               "none told",
-		`{"vmStatus":[]}`:               "",
-		`{"vmStatus":[null,{},7]}`:      "",
-		`{"vmStatus":{"vmName":"a"}}`:   "a:",
-		`{"vmStatus":[{"GUID":"g"}]}`:   "g:",
-		`{"vmStatus":[{"vmName":"-"}]}`: "-:",
-		`{"vmStatus":[{"Status":2}]}`:   "",
-		`{"vmStatus":[{"vmName":"a"},{"vmName":"b","FailureReason":"x"}]}`:                           "a: b:x",
-		`{"vmStatus":[{"vmName":"a"},{"vmName":"a","FailureReason":"x"}]}`:                           "a:x",
-		`{"vmStatus":[{"vmName":"a","FailureReason":"y"},{"vmName":"a"},{"vmName":"a"}]}`:            "a:y",
-		`{"vmStatus":[{"vmName":"a","FailureReason":"y"},{"vmName":"a","FailureReason":"x"}]}`:       "a:x; y",
-		`{"vmStatus":[{"vmName":"a","FailureReason":"x"},{"vmName":"a","FailureReason":"y"}]}`:       "a:x; y",
-		`{"vmStatus":[{"vmName":"a","FailureReason":"b; a"},{"vmName":"a","FailureReason":"b; a"}]}`: "a:b; a",
-		`{"vmStatus":[{"FailureReason":"x"}]}`:                                                       "-:x",
-	} {
-		body := `{"job":{"jobDetail":{"generalInfo":{"jobId":71},"clientStatusInfo":` + written + `}}}`
-		if got := listed(decoded(t, body)); got != want {
-			t.Errorf("%s: got %q, want %q", written, got, want)
-		}
-	}
-}
-
-func listed(s job.Snapshot) string {
-	if s.VMs == nil {
-		return "none told"
-	}
-	var all []string
-	for _, vm := range s.Machines {
-		all = append(all, vm.Name+":"+string(vm.Reason))
-	}
-	return strings.Join(all, " ")
-}
-
 func TestLongTextsAreCutAndNamed(t *testing.T) {
 	long := strings.Repeat("x", 20<<10)
 	body := `{"job":{"jobDetail":{"generalInfo":{"jobId":71,"jobStartedBy":"` + long + `"},"progressInfo":{"reasonForJobDelay":"` + long + `"},

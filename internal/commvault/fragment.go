@@ -7,7 +7,7 @@ import (
 )
 
 // sections are the parts of a job's details, in the order in which the documentation prints them.
-var sections = []string{"generalInfo", "progressInfo", "detailInfo", "clientStatusInfo", "vmStatus"}
+var sections = []string{"generalInfo", "progressInfo", "detailInfo", "clientStatusInfo", "vmStatus", "clientStatus"}
 
 // mended gives a saved piece of an answer in XML the elements around it that it lost, and any other
 // body as it is. The documentation prints its samples so: the first section is left open, and vmStatus
@@ -45,9 +45,12 @@ func firstElement(body []byte) string {
 	return string(name)
 }
 
-// gatherMachines wraps all from the first vmStatus on.
+// gatherMachines wraps all from the first vmStatus or clientStatus on.
 func gatherMachines(piece []byte) []byte {
-	at := begins(piece, "vmStatus")
+	at, clients := begins(piece, "vmStatus"), begins(piece, "clientStatus")
+	if at < 0 || clients >= 0 && clients < at {
+		at = clients
+	}
 	if at < 0 || begins(piece, "clientStatusInfo") >= 0 {
 		return piece
 	}

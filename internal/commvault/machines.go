@@ -10,41 +10,82 @@ import (
 // unnamed is a machine that failed and has neither name nor GUID: its failure must not go unsaid.
 const unnamed = "-"
 
-// machines gives one entry a name, since a name is all that an event can call a machine by. Nil is:
-// the answer speaks of none; an entry that names nothing and complains of nothing is none.
-func machines(statuses list[vmStatus], clip *clipper) []job.VM {
-	if statuses == nil {
+// machines gives one entry for each identity, of vmStatus and of clientStatus. Nil is: the answer speaks of none; an
+// entry that names nothing and has not failed is none.
+func (c *clientStatusInfo) machines(clip *clipper) []job.VM {
+	if c.Machines == nil && len(c.Clients) == 0 {
 		return nil
 	}
-	vms := make([]job.VM, 0, len(statuses))
-	places := make(map[string]int, len(statuses))
-	for i := range statuses {
-		if statuses[i].empty() {
-			continue
-		}
-		vm := statuses[i].machine(clip)
-		if place, again := places[vm.Name]; again {
+	vms := make([]job.VM, 0, len(c.Machines)+len(c.Clients))
+	places := make(map[string]int, cap(vms))
+	add := func(vm job.VM) {
+		place, again := places[vm.Identity()]
+		if again {
 			vms[place] = merged(vms[place], vm, clip)
-			continue
+			return
 		}
-		places[vm.Name] = len(vms)
+		places[vm.Identity()] = len(vms)
 		vms = append(vms, vm)
+	}
+	for i := range c.Machines {
+		if v := &c.Machines[i]; v.Name.words != "" || v.GUID.words != "" || v.reason() != "" {
+			add(v.machine(clip))
+		}
+	}
+	for i := range c.Clients {
+		if v := &c.Clients[i]; v.Client.is.Name.words != "" || v.Reason.words != "" {
+			add(job.VM{
+				Name:   string(clip.name("vms", either(v.Client.is.Name, text{unnamed}))),
+				Reason: clip.reason("vms", v.Reason),
+			})
+		}
 	}
 	return vms
 }
 
-func (v *vmStatus) empty() bool {
-	return v.Name.words == "" && v.GUID.words == "" && v.Reason.words == ""
+// Of the numbers of vmStatus.Status and vmStatus.syncStatus, those that say that the machine failed.
+const (
+	statusFailed         = 1
+	syncFailed           = 5
+	syncValidationFailed = 8
+	syncRevertFailed     = 10
+)
+
+// reason is why the machine failed, "" if it has not.
+func (v *vmStatus) reason() string {
+	switch {
+	case v.Reason.words != "":
+		return v.Reason.words
+	case v.Sync.is(syncFailed):
+		return string(job.SyncFailed)
+	case v.Sync.is(syncValidationFailed):
+		return string(job.SyncValidationFailed)
+	case v.Sync.is(syncRevertFailed):
+		return string(job.SyncRevertFailed)
+	case v.Status.is(statusFailed):
+		return string(job.Unexplained)
+	}
+	return ""
+}
+
+// guid leaves out the one of zeros, which is nobody's.
+func (v *vmStatus) guid() text {
+	if strings.Trim(v.GUID.words, "0-") == "" {
+		return text{}
+	}
+	return v.GUID
 }
 
 func (v *vmStatus) machine(clip *clipper) job.VM {
 	name := either(v.Name, either(v.GUID, text{unnamed}))
 	return job.VM{
-		Name:      string(clip.name("vms", name)),
-		GUID:      clip.name("vms", v.GUID),
-		Job:       v.Job.positive(),
-		Status:    v.Status.value,
-		Reason:    clip.reason("vms", v.Reason),
+		Name:       string(clip.name("vms", name)),
+		GUID:       clip.name("vms", v.guid()),
+		Job:        v.Job.positive(),
+		Status:     v.Status.value,
+		SyncStatus: v.Sync.value,
+		Reason:     clip.reason("vms", text{v.reason()}),
+
 		Agent:     clip.name("vms", v.Agent),
 		Host:      clip.name("vms", v.Host),
 		StartTime: v.Start.time(),
@@ -68,19 +109,17 @@ func (v *vmStatus) machine(clip *clipper) job.VM {
 	}
 }
 
-const reasonSeparator = "; "
-
-// merged is the failing one of two of the same name; of two that fail it tells both reasons, in an
-// order that does not depend on theirs.
+// merged is the failing one of two entries of one machine; of two that fail it tells both reasons, in an order that
+// does not depend on theirs.
 func merged(a, b job.VM, clip *clipper) job.VM {
 	switch {
-	case b.Reason == "" || a.Reason == b.Reason:
+	case b.Reason == "", b.Reason.StandsIn() && a.Reason != "", a.Reason == b.Reason:
 		return a
-	case a.Reason == "":
+	case a.Reason == "", a.Reason.StandsIn():
 		return b
 	}
-	reasons := strings.Split(string(a.Reason)+reasonSeparator+string(b.Reason), reasonSeparator)
-	slices.Sort(reasons)
-	a.Reason = clip.clip("vms", strings.Join(slices.Compact(reasons), reasonSeparator), job.ReasonLimit)
+	lines := strings.Split(string(a.Reason)+"\n"+string(b.Reason), "\n")
+	slices.Sort(lines)
+	a.Reason = clip.clip("vms", strings.Join(slices.Compact(lines), "\n"), job.ReasonLimit)
 	return a
 }

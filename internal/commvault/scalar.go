@@ -154,6 +154,9 @@ func (n integer) positive() *int64 {
 	return n.value
 }
 
+// is says whether the number was said.
+func (n integer) is(number int64) bool { return n.value != nil && *n.value == number }
+
 // or gives the number, or where there is none, the other one.
 func (n integer) or(other integer) *int64 {
 	if n.value != nil {

@@ -36,7 +36,7 @@ func (d *jobDetail) snapshot(commcell string) job.Snapshot {
 	}
 	s.Failures = clip.name("failures", either(d.Detail.is.Failures, d.Progress.is.Failures))
 	s.Attempt = d.Attempts.number()
-	s.Machines = machines(d.Clients.is.Machines, &clip)
+	s.Machines = d.Clients.is.machines(&clip)
 	s.Truncated = clip.cut
 	s.Settle()
 	return s

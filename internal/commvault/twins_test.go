@@ -106,6 +106,23 @@ var twins = []struct {
 				{Name: "5036e64e", GUID: "5036e64e", Job: whole(72), TransportMode: "hotadd"},
 			}
 		})},
+	{"machines of one name that fail without a reason",
+		machinesOf(tree{{"vmName", "web"}, {"GUID", "g-1"}, {"Status", literal("1")}, {"FailureReason", ""}, {"jobID", literal("0")}},
+			tree{{"vmName", "web"}, {"GUID", "g-2"}, {"Status", "5"}, {"syncStatus", literal("8")}}),
+		bare71(func(s *job.Snapshot) {
+			s.Machines = []job.VM{
+				{Name: "web", GUID: "g-1", Status: whole(1), Reason: job.Unexplained},
+				{Name: "web", GUID: "g-2", Status: whole(5), SyncStatus: whole(8), Reason: job.SyncValidationFailed},
+			}
+		})},
+	{"clients of an installation",
+		detailsOf(job71, member{"clientStatusInfo", tree{{"clientStatus", []tree{
+			{{"jMFailureReasonStatus", ""}, {"status", literal("4")}, {"client", tree{{"clientName", "fs-01"}}}},
+			{{"jMFailureReasonStatus", "It needs a reboot."}, {"status", literal("2")}, {"client", tree{{"clientName", "fs-02"}}}},
+		}}}}),
+		bare71(func(s *job.Snapshot) {
+			s.Machines = []job.VM{{Name: "fs-01"}, {Name: "fs-02", Reason: "It needs a reboot."}}
+		})},
 	{"a broken byte in a reason",
 		detailsOf(job71, member{"progressInfo", tree{{"state", "Waiting"}, {"pendingReason", "Ger" + broken + "t im B" + broken + broken + "ro fehlt"}}}),
 		bare71(func(s *job.Snapshot) { s.State, s.Reason = "Waiting", "Ger\uFFFDt im B\uFFFD\uFFFDro fehlt" })},

@@ -18,12 +18,12 @@ func wellFormed(t *testing.T, s job.Snapshot) {
 	if err != nil || !utf8.Valid(written) || len(written) > 60<<10 {
 		t.Errorf("as JSON: %d bytes, %v", len(written), err)
 	}
-	names := map[string]bool{}
+	known := map[string]bool{}
 	for _, vm := range s.Machines {
-		if vm.Name == "" || names[vm.Name] {
-			t.Errorf("machine %q without a name of its own", vm.Name)
+		if vm.Name == "" || known[vm.Identity()] {
+			t.Errorf("machine %q, %q without a name, or with another's identity", vm.Name, vm.GUID)
 		}
-		names[vm.Name] = true
+		known[vm.Identity()] = true
 	}
 	if s.Terminal && s.Phase != "" {
 		t.Errorf("a finished job in the phase %q", s.Phase)

@@ -100,8 +100,17 @@ type detailInfo struct {
 	Failures          text    `json:"failures"`
 }
 
+// clientStatusInfo has machines in backups, restores and replications of such, clients in installations, updates and
+// the sending of logs.
 type clientStatusInfo struct {
-	Machines list[vmStatus] `json:"vmStatus"`
+	Machines list[vmStatus]     `json:"vmStatus"`
+	Clients  list[clientStatus] `json:"clientStatus"`
+}
+
+// clientStatus has a status number too, of which nothing is known.
+type clientStatus struct {
+	Client section[clientEntity] `json:"client"`
+	Reason text                  `json:"jMFailureReasonStatus"`
 }
 
 type vmStatus struct {
@@ -109,6 +118,7 @@ type vmStatus struct {
 	GUID      text    `json:"GUID"`
 	Job       integer `json:"jobID"`
 	Status    integer `json:"Status"`
+	Sync      integer `json:"syncStatus"`
 	Reason    text    `json:"FailureReason"`
 	Agent     text    `json:"Agent"`
 	Host      text    `json:"Host"`

@@ -72,21 +72,6 @@ func TestTextsOfXMLAreTheServersOwn(t *testing.T) {
 	}
 }
 
-func TestMachinesOfXML(t *testing.T) {
-	for written, want := range map[string]string{
-		``:                    "none told",
-		`<clientStatusInfo/>`: "none told",
-		`<clientStatusInfo><vmStatus/></clientStatusInfo>`:                                                                     "none told",
-		`<clientStatusInfo><vmStatus vmName="a"/></clientStatusInfo>`:                                                          "a:",
-		`<clientStatusInfo><vmStatus vmName="a"/><x/><vmStatus vmName="b" FailureReason="c"/></clientStatusInfo>`:              "a: b:c",
-		`<clientStatusInfo><vmStatus><vmName>a</vmName></vmStatus><vmStatus vmName="a" FailureReason="c"/></clientStatusInfo>`: "a:c",
-	} {
-		if got := listed(decoded(t, details71(written))); got != want {
-			t.Errorf("%s: got %q, want %q", written, got, want)
-		}
-	}
-}
-
 func TestXMLThatIsNoAnswer(t *testing.T) {
 	var (
 		no    = "not_an_answer JobDetails of job 71: "
@@ -189,10 +174,11 @@ func TestPiecesOfXML(t *testing.T) {
 		"job":                   `<job><jobDetail><generalInfo jobId="71"/></jobDetail></job>`,
 		"jobDetail":             `<jobDetail><generalInfo jobId="71"/></jobDetail>`,
 		"machines":              `<generalInfo jobId="71"><detailInfo endTime="1793958418"/><vmStatus vmName="a"/><vmStatus vmName="b"/>`,
+		"clients":               `<generalInfo jobId="71"/><clientStatus status="2"><client clientName="a"/></clientStatus>`,
 		"machines in their own": `<generalInfo jobId="71"/><clientStatusInfo><vmStatus vmName="a"/></clientStatusInfo>`,
 	} {
 		s := decoded(t, body)
-		if strings.Contains(body, "Running") != (s.State == "Running") || strings.Count(body, "<vmStatus") != len(s.Machines) || strings.Contains(body, "endTime") != (s.EndTime != nil) {
+		if strings.Contains(body, "Running") != (s.State == "Running") || strings.Count(body, "<vmStatus")+strings.Count(body, "<clientStatus ") != len(s.Machines) || strings.Contains(body, "endTime") != (s.EndTime != nil) {
 			t.Errorf("%s: %s: %+v", words, body, s)
 		}
 	}

@@ -25,7 +25,7 @@ func Since(told job.Told, seen *job.Snapshot) []job.Change {
 	failureState(told, seen, tell)
 	if !newAttempt(told, seen) {
 		items(told, seen, tell)
-		machines(told, seen, tell)
+		changes = append(changes, machines(&told, seen)...)
 	}
 	reason(told, seen, tell)
 	attempt(told, seen, tell)
@@ -72,16 +72,58 @@ func items(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
 	tell(job.Change{Kind: job.KindFailure, Detail: job.DetailItems, From: told.Items, To: seen.Failures})
 }
 
-func machines(told job.Told, seen *job.Snapshot, tell func(job.Change)) {
-	for _, vm := range seen.Machines {
-		if vm.Reason == "" || vm.Reason == told.VMs[vm.Name] {
+// machines gives a change for each that has failed anew, in the answer's order. None of what comes after depends on them.
+func machines(told *job.Told, seen *job.Snapshot) []job.Change {
+	var changes []job.Change
+	for i := range seen.Machines {
+		vm := &seen.Machines[i]
+		if vm.Reason == "" {
 			continue
 		}
-		tell(job.Change{
-			Kind: job.KindFailure, Detail: job.DetailVM, From: told.VMs[vm.Name], To: vm.Reason,
-			VM: vm.Name, VMJob: vm.JobNumber(),
-		})
+		before, known := told.ToldOf(vm)
+		if !known {
+			before = inherited(told, seen.Machines, i)
+		}
+		if vm.FailsAnew(before) {
+			changes = append(changes, job.Change{
+				Kind: job.KindFailure, Detail: job.DetailVM, From: before, To: vm.Reason,
+				VM: vm.Name, VMGUID: string(vm.GUID), VMJob: vm.JobNumber(),
+			})
+		}
 	}
+	return changes
+}
+
+// inherited is what was told of a machine by its name alone, which is how older versions told all of them. It was told
+// of one machine: of several with that name the one without a GUID, else the first that fails for that reason, else
+// the first that fails.
+func inherited(told *job.Told, vms []job.VM, i int) job.Text {
+	name := vms[i].Name
+	reason, found := told.VMs[name]
+	if !found || told.VMGUIDs[name] != "" {
+		return ""
+	}
+	heir := -1
+	for k := range vms {
+		vm := &vms[k]
+		if vm.Name != name {
+			continue
+		}
+		if vm.GUID == "" {
+			return ""
+		}
+		_, known := told.ToldOf(vm)
+		if known || vm.Reason == "" {
+			continue
+		}
+		if heir < 0 || vms[heir].FailsAnew(reason) && !vm.FailsAnew(reason) {
+			heir = k
+		}
+	}
+	if heir != i {
+		return ""
+	}
+	return reason
 }
 
 func reason(told job.Told, seen *job.Snapshot, tell func(job.Change)) {

@@ -2,6 +2,7 @@ package diff_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -21,9 +22,12 @@ var (
 	reasons = rapid.SampledFrom([]job.Text{
 		"", "", "12 of 40 streams in use", "13 of 40 streams in use", "no media", "404",
 	})
-	codes       = rapid.SampledFrom([]job.Text{"", "", "19:579", "19:580"})
-	attempts    = rapid.SampledFrom([]int64{0, 0, 1, 2, 3})
-	complaints  = rapid.SampledFrom([]job.Text{"", "", "disk full", "host down", "snapshot 17 of 20 lost"})
+	codes      = rapid.SampledFrom([]job.Text{"", "", "19:579", "19:580"})
+	attempts   = rapid.SampledFrom([]int64{0, 0, 1, 2, 3})
+	complaints = rapid.SampledFrom([]job.Text{
+		"", "", "disk full", "host down", "snapshot 17 of 20 lost", "snapshot 18 of 20 lost", "disk 1\ndisk 2", "disk 2\ndisk 1",
+		job.Unexplained, job.SyncFailed, job.SyncRevertFailed,
+	})
 	failedItems = rapid.Custom(func(t *rapid.T) job.Text {
 		if !rapid.Bool().Draw(t, "counted") {
 			return ""
@@ -49,14 +53,32 @@ var snapshots = rapid.Custom(func(t *rapid.T) job.Snapshot {
 		at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 		s.EndTime = &at
 	}
-	for _, name := range []string{"mail", "db", "fall.example.com"} { // a name stands once
-		if rapid.Bool().Draw(t, name) {
-			s.Machines = append(s.Machines, job.VM{Name: name, Job: own[name], Reason: complaints.Draw(t, name+" complains")})
-		}
-	}
+	s.Machines = drawMachines(t)
 	s.Settle()
 	return s
 })
+
+// drawMachines gives some that share a name, some without a GUID, some that are called otherwise now and then. Each
+// identity stands once; the order is any.
+func drawMachines(t *rapid.T) []job.VM {
+	var vms []job.VM
+	for _, of := range []struct {
+		guid  job.Text
+		names []string
+	}{
+		{"", []string{"mail"}}, {"g-1", []string{"mail"}}, {"g-2", []string{"mail", "g-1"}}, {"", []string{"db", "g-3"}},
+		{"g-3", []string{"db", "db", "mail"}}, {"g-4", []string{"fall.example.com"}},
+	} {
+		name := rapid.SampledFrom(of.names).Draw(t, "name")
+		vm := job.VM{Name: name, GUID: of.guid, Job: own[name]}
+		known := func(other job.VM) bool { return other.Identity() == vm.Identity() }
+		if rapid.IntRange(0, 2).Draw(t, "is there") == 0 && !slices.ContainsFunc(vms, known) {
+			vm.Reason = complaints.Draw(t, "complains")
+			vms = append(vms, vm)
+		}
+	}
+	return rapid.Permutation(vms).Draw(t, "machines")
+}
 
 // own are the jobs of machines that have one.
 var own = map[string]*int64{"db": new(int64(7002))}

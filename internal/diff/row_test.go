@@ -95,7 +95,9 @@ func (r row) check(t *testing.T) {
 // sentence is a change in one line: failure.vm mail disk full→host down.
 func sentence(c job.Change) string {
 	text := c.Kind + "." + c.Detail + " "
-	if c.VM != "" {
+	if c.VMGUID != "" {
+		text += c.VM + "/" + c.VMGUID + " "
+	} else if c.VM != "" {
 		text += c.VM + " "
 	}
 	text += orNull(c.From) + "→" + orNull(c.To)
@@ -155,15 +157,24 @@ func ended() mark {
 	return mark{"ended", func(s *job.Snapshot) { s.EndTime = &at }}
 }
 
-// machine is a virtual machine of the job; without a reason it has not failed.
-func machine(name string, reason job.Text) mark {
-	return mark{name + " " + orNull(reason), func(s *job.Snapshot) {
+// machine is a virtual machine of the job, called web or, with a GUID, web/g-1; without a reason it has not failed.
+func machine(called string, reason job.Text) mark {
+	name, guid, _ := strings.Cut(called, "/")
+	return mark{called + " " + orNull(reason), func(s *job.Snapshot) {
 		for i := range s.Machines {
-			if s.Machines[i].Name == name {
+			if s.Machines[i].Name == name && s.Machines[i].GUID == job.Text(guid) {
 				s.Machines[i].Reason = reason
 				return
 			}
 		}
-		s.Machines = append(s.Machines, job.VM{Name: name, Reason: reason})
+		s.Machines = append(s.Machines, job.VM{Name: name, GUID: job.Text(guid), Reason: reason})
+	}}
+}
+
+// gone takes a machine out of the answer.
+func gone(called string) mark {
+	name, guid, _ := strings.Cut(called, "/")
+	return mark{"no " + called, func(s *job.Snapshot) {
+		s.Machines = slices.DeleteFunc(s.Machines, func(vm job.VM) bool { return vm.Name == name && vm.GUID == job.Text(guid) })
 	}}
 }

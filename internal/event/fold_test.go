@@ -2,6 +2,7 @@ package event
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,33 @@ func TestFoldWithoutItsFirstEvents(t *testing.T) {
 	want := job.Told{State: "Running", Phase: "Backup", Items: "0 Folders, 3 Files", Files: 3, Attempt: "1"}
 	if !reflect.DeepEqual(f.Told, want) {
 		t.Errorf("told %+v, want %+v", f.Told, want)
+	}
+}
+
+// An older version's events name machines only, and theirs had no other member.
+func TestFoldOfMachines(t *testing.T) {
+	failed := func(number uint64, guid string, from, to job.Text) Event {
+		change := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, From: from, To: to, VM: "mail", VMGUID: guid}
+		return mint(t, number, change, job.Snapshot{State: "Running"})
+	}
+	older := failed(2, "", "", "disk full")
+	if written := string(message(t, older)); strings.Contains(written, "vmGuid") {
+		t.Fatalf("a machine without a GUID: %s", written)
+	}
+	begun := mint(t, 1, stateChange("", "Running"), job.Snapshot{State: "Running"})
+	for words, row := range map[string]struct {
+		events []Event
+		want   job.Told
+	}{
+		"older": {[]Event{begun, older}, job.Told{State: "Running", VMs: map[string]job.Text{"mail": "disk full"}}},
+		"older, then newer": {[]Event{begun, older, failed(3, "g-1", "disk full", "host down")},
+			job.Told{State: "Running", VMs: map[string]job.Text{"mail": "host down"}, VMGUIDs: map[string]job.Text{"mail": "g-1"}}},
+		"older, then newer of another machine": {[]Event{begun, older, failed(3, "g-2", "", "host down")},
+			job.Told{State: "Running", VMs: map[string]job.Text{"mail": "disk full", "g-2": "host down"}, VMGUIDs: map[string]job.Text{"g-2": "g-2"}}},
+	} {
+		if f := fold(t, row.events...); !reflect.DeepEqual(f.Told, row.want) {
+			t.Errorf("%s: told %+v, want %+v", words, f.Told, row.want)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // TestGolden pins the form of an event: the names of all members are a promise to subscribers.
 func TestGolden(t *testing.T) {
 	completed := seen(everything())
-	vm := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, From: "host down", To: "disk full", VM: "mail.example.com", VMJob: 1249}
+	vm := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, From: "host down", To: "disk full", VM: "mail.example.com", VMGUID: "5036e64d", VMJob: 1249}
 	reason := job.Change{Kind: job.KindFailure, Detail: job.DetailReason, To: "no media", Code: "19:579"}
 	pending := job.Snapshot{State: "Pending", Phase: "Backup", Client: "skma_2", Reason: "no media", ReasonCode: "19:579"}
 	of := func(c job.Change, o job.Observation, notBefore time.Time) func(*Minter) (Event, error) {
@@ -25,7 +25,7 @@ func TestGolden(t *testing.T) {
 	}
 	for file, mint := range map[string]func(*Minter) (Event, error){
 		"state.json":  of(stateChange("Running", "Completed"), completed, asked),
-		"vm.json":     of(vm, seen(job.Snapshot{State: "Running", Machines: []job.VM{{Name: "mail.example.com", Reason: "disk full"}}}), asked),
+		"vm.json":     of(vm, seen(job.Snapshot{State: "Running", Machines: []job.VM{{Name: "mail.example.com", GUID: "5036e64d", Reason: "disk full"}}}), asked),
 		"reason.json": of(reason, seen(pending), time.Time{}),
 		"unreachable.json": func(m *Minter) (Event, error) {
 			unreachable := job.Change{Kind: job.KindCommCell, Detail: job.DetailUnreachable}

@@ -52,7 +52,8 @@ var (
 		"change.detail":     {text: "What of it; the sixth token of the subject."},
 		"change.from":       {text: "What was told before, in the CommServe's own words; null where nothing was."},
 		"change.to":         {text: "What is now, in the CommServe's own words."},
-		"change.vm":         {text: "The name of the virtual machine that failed."},
+		"change.vm":         {text: "The name of the virtual machine that failed; in jobs that install, update or fetch logs, of the client."},
+		"change.vmGuid":     {text: "The machine's GUID, by which it is known; absent where the server gives none."},
 		"change.vmJob":      {text: "The number of the virtual machine's own job; absent where it has none.", least: &one},
 		"change.code":       {text: "The error code of the reason; absent where it has none."},
 		"change.notBefore":  {text: "The change happened after this time; null where nothing earlier is known of the job."},
@@ -100,7 +101,7 @@ var (
 		"job.failures":                {text: "Failed folders and files in the CommServe's own words."},
 		"job.pendingReason":           {text: "Why the job waits, in the CommServe's own words."},
 		"job.pendingReasonCode":       {text: "The error code of that reason."},
-		"job.vms":                     {text: "How many virtual machines the job has; null where it has none."},
+		"job.vms":                     {text: "How many virtual machines, or clients to install or update, the job has; null where it has none."},
 		"vms.total":                   {text: "All of them.", least: &zero},
 		"vms.failed":                  {text: "Those that failed.", least: &zero},
 	}

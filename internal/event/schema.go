@@ -106,14 +106,14 @@ func (r row) change() *jsonschema.Schema {
 	p["log"] = ref("log")
 	r.from.write(p["from"])
 	r.to.write(p["to"])
-	for extra, of := range map[string]string{"vm": "vm", "vmJob": "vm", "code": "code"} {
+	for extra, of := range map[string]string{"vm": "vm", "vmGuid": "vm", "vmJob": "vm", "code": "code"} {
 		if r.extra != of {
 			delete(p, extra)
 		}
 	}
 	if r.extra == "vm" {
 		s.Required = append(s.Required, "vm")
-		p["vm"].MinLength = jsonschema.Ptr(1)
+		p["vm"].MinLength, p["vmGuid"].MinLength = jsonschema.Ptr(1), jsonschema.Ptr(1)
 	}
 	return s
 }

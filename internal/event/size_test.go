@@ -18,17 +18,21 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 	for _, character := range []string{"\x00", "\x1f", "\u2028", "<", `"`, `\`, "\xff", "a", "ä", "完", "𝄞", "\u0085"} {
 		o := longest(character)
 		reason, name := clipped(character, job.ReasonLimit), clipped(character, job.NameLimit)
-		c := job.Change{Kind: job.KindFailure, Detail: job.DetailReason, From: reason, To: reason, Code: name}
-		e, err := NewMinter(nil).Job(math.MaxUint64, c, o, o.Asked, longestLog(character, o.Asked)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		size := len(message(t, e))
-		if size >= sizeLimit {
-			t.Errorf("of %q: %d bytes, want less than %d", character, size, sizeLimit)
-		}
-		if size < 3*job.ReasonLimit { // from, to, and in the job
-			t.Errorf("of %q: %d bytes only; is it the longest?", character, size)
+		for _, c := range []job.Change{
+			{Kind: job.KindFailure, Detail: job.DetailReason, From: reason, To: reason, Code: name},
+			{Kind: job.KindFailure, Detail: job.DetailVM, From: reason, To: reason, VM: string(name), VMGUID: string(name), VMJob: math.MaxInt64},
+		} {
+			e, err := NewMinter(nil).Job(math.MaxUint64, c, o, o.Asked, longestLog(character, o.Asked)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := len(message(t, e))
+			if size >= sizeLimit {
+				t.Errorf("%s of %q: %d bytes, want less than %d", c.Detail, character, size, sizeLimit)
+			}
+			if size < 3*job.ReasonLimit { // from, to, and in the job
+				t.Errorf("%s of %q: %d bytes only; is it the longest?", c.Detail, character, size)
+			}
 		}
 	}
 }

@@ -64,54 +64,10 @@ type Snapshot struct {
 	FailedFolders *int64   `json:"failedFolders"`
 	Reason        Text     `json:"pendingReason"`     // progressInfo.reasonForJobDelay, else .pendingReason
 	ReasonCode    Text     `json:"pendingReasonCode"` // generalInfo.pendingReasonErrorCode, "19:579"
-	VMs           *VMCount `json:"vms"`               // null where the answer has no vmStatus
+	VMs           *VMCount `json:"vms"`               // null where the answer lists neither machines nor clients
 
-	Machines  []VM     `json:"-"` // clientStatusInfo.vmStatus; events carry the counts only
+	Machines  []VM     `json:"-"` // clientStatusInfo: vmStatus and clientStatus; events carry the counts only
 	Truncated []string `json:"-"` // JSON names of the members that were cut
-}
-
-// VMCount counts the virtual machines of a job.
-type VMCount struct {
-	Total  int `json:"total"`
-	Failed int `json:"failed"`
-}
-
-// VM is one virtual machine of a job (vmStatus). A failed one is told by its reason: Commvault's
-// status numbers are documented nowhere.
-type VM struct {
-	Name      string     `json:"name"` // vmName, else GUID
-	GUID      Text       `json:"guid"`
-	Job       *int64     `json:"job"`    // jobID: the child job, where there is one
-	Status    *int64     `json:"status"` // 0 is well
-	Reason    Text       `json:"failureReason"`
-	Agent     Text       `json:"agent"` // the proxy that took the backup
-	Host      Text       `json:"host"`  // where the machine runs
-	StartTime *time.Time `json:"startTime"`
-	EndTime   *time.Time `json:"endTime"`
-	Size      *int64     `json:"size"`      // bytes that its disks may grow to
-	UsedSpace *int64     `json:"usedSpace"` // bytes backed up, without white space
-	GuestSize *int64     `json:"guestSize"` // bytes in use on the storage; 0 for Linux
-
-	Client          *int64 `json:"clientId"` // of the virtualization client
-	OperatingSystem Text   `json:"operatingSystem"`
-	HardwareVersion Text   `json:"hardwareVersion"`
-	ToolsVersion    Text   `json:"toolsVersion"` // of the guest's tools: "Out of date", "Not running"
-	BackupType      *int64 `json:"backupType"`   // the method's number; its meaning is not documented
-	TransportMode   Text   `json:"transportMode"`
-	CBTStatus       Text   `json:"cbtStatus"` // changed block tracking: "Used"
-
-	Archived        *bool      `json:"archivedByCurrentJob"`
-	Stub            *bool      `json:"stubStatus"` // archived, by any job
-	PoweredOff      *bool      `json:"poweredOffByCurrentJob"`
-	PoweredOffSince *time.Time `json:"poweredOffSince"`
-}
-
-// JobNumber is that of the machine's own job, 0 where it has none.
-func (v *VM) JobNumber() int64 {
-	if v.Job == nil {
-		return 0
-	}
-	return *v.Job
 }
 
 // JobID names the job that the snapshot is of.
@@ -169,8 +125,8 @@ func (s *Snapshot) Settle() {
 		return
 	}
 	s.VMs = &VMCount{Total: len(s.Machines)}
-	for _, vm := range s.Machines {
-		if vm.Reason != "" {
+	for i := range s.Machines {
+		if s.Machines[i].Reason != "" {
 			s.VMs.Failed++
 		}
 	}

@@ -33,9 +33,10 @@ type Change struct {
 	Detail string `json:"detail"`
 	From   Text   `json:"from"`
 	To     Text   `json:"to"`
-	VM     string `json:"vm,omitempty"`    // failure.vm: the machine's name
-	VMJob  int64  `json:"vmJob,omitempty"` // failure.vm: the number of the machine's own job; 0: it has none
-	Code   Text   `json:"code,omitempty"`  // failure.reason: its error code
+	VM     string `json:"vm,omitempty"`     // failure.vm: the machine's name
+	VMGUID string `json:"vmGuid,omitempty"` // failure.vm: its GUID; "": the server gives none
+	VMJob  int64  `json:"vmJob,omitempty"`  // failure.vm: the number of the machine's own job; 0: it has none
+	Code   Text   `json:"code,omitempty"`   // failure.reason: its error code
 }
 
 // Told is what the events of a job, in the order of the stream, have told of it. What vanishes
@@ -50,7 +51,8 @@ type Told struct {
 	Files        int64           `json:"files,omitempty"`
 	Reason       Text            `json:"reason,omitempty"`
 	ReasonCode   Text            `json:"reasonCode,omitempty"`
-	VMs          map[string]Text `json:"vms,omitempty"` // failed machine => reason
+	VMs          map[string]Text `json:"vms,omitempty"` // failed machine => reason; see toldvm.go
+	VMGUIDs      map[string]Text `json:"vmGuids,omitempty"`
 	Attempt      Text            `json:"attempt,omitempty"`
 	Stalled      bool            `json:"stalled,omitempty"`
 	Lost         bool            `json:"lost,omitempty"`        // and not heard of since
@@ -59,8 +61,12 @@ type Told struct {
 
 // TellAll tells several changes, in their order.
 func (t Told) TellAll(changes []Change, of *Snapshot) Told {
-	for _, c := range changes {
-		t = t.Tell(c, of)
+	cloned := false // who holds what was told before keeps it
+	for i := range changes {
+		if c := &changes[i]; c.Kind == KindFailure && c.Detail == DetailVM && !cloned {
+			t.VMs, t.VMGUIDs, cloned = maps.Clone(t.VMs), maps.Clone(t.VMGUIDs), true
+		}
+		t = t.tell(&changes[i], of)
 	}
 	return t
 }
@@ -68,7 +74,9 @@ func (t Told) TellAll(changes []Change, of *Snapshot) Told {
 // Tell gives what has been told once the change is told too, in an event with the snapshot as its
 // job. This is the one meaning of an event: the watcher that commits it and the watcher that reads
 // it back from the stream fold it alike.
-func (t Told) Tell(c Change, of *Snapshot) Told {
+func (t Told) Tell(c Change, of *Snapshot) Told { return t.TellAll([]Change{c}, of) }
+
+func (t Told) tell(c *Change, of *Snapshot) Told {
 	t.Lost = false // any other event is of a job that is there
 	switch c.Kind {
 	case KindState:
@@ -85,7 +93,7 @@ func (t Told) Tell(c Change, of *Snapshot) Told {
 	return t
 }
 
-func (t Told) tellState(c Change, noReason bool) Told {
+func (t Told) tellState(c *Change, noReason bool) Told {
 	if c.From == "" {
 		t = Told{}
 	}
@@ -96,7 +104,7 @@ func (t Told) tellState(c Change, noReason bool) Told {
 	return t
 }
 
-func (t Told) tellWatch(c Change) Told {
+func (t Told) tellWatch(c *Change) Told {
 	switch c.Detail {
 	case DetailLost:
 		t.Lost = true
@@ -104,12 +112,12 @@ func (t Told) tellWatch(c Change) Told {
 		t.Stalled = c.Detail == DetailStalled
 	case DetailAttempt:
 		t.Attempt = c.To
-		t.Items, t.Folders, t.Files, t.VMs = "", 0, 0, nil
+		t.Items, t.Folders, t.Files, t.VMs, t.VMGUIDs = "", 0, 0, nil, nil
 	}
 	return t
 }
 
-func (t Told) tellFailure(c Change) Told {
+func (t Told) tellFailure(c *Change) Told {
 	switch c.Detail {
 	case DetailState:
 		t.FailureState = true
@@ -119,12 +127,7 @@ func (t Told) tellFailure(c Change) Told {
 	case DetailReason:
 		t.Reason, t.ReasonCode = c.To, c.Code
 	case DetailVM:
-		vms := maps.Clone(t.VMs)
-		if vms == nil {
-			vms = map[string]Text{}
-		}
-		vms[c.VM] = c.To
-		t.VMs = vms
+		t.tellVM(c)
 	}
 	return t
 }

@@ -36,7 +36,7 @@ func allTold() Told {
 	return Told{
 		State: "Killed", StateBefore: "Running", FailureState: true, Phase: "Backup",
 		Items: "1 Folders, 3 Files", Folders: 1, Files: 3, Reason: "no media", ReasonCode: "19:579",
-		VMs: map[string]Text{"mail": "disk full"}, Attempt: "1", Stalled: true, Lost: true,
+		VMs: map[string]Text{"mail": "disk full"}, VMGUIDs: map[string]Text{"mail": "g-1"}, Attempt: "1", Stalled: true, Lost: true,
 	}
 }
 
@@ -66,8 +66,8 @@ func TestTellClears(t *testing.T) {
 			func(told *Told) { told.Phase, told.Lost = "Scan", false }},
 		{"an attempt", Change{Kind: KindWatch, Detail: DetailAttempt, From: "1", To: "2"}, silent,
 			func(told *Told) {
-				told.Attempt, told.Items, told.Folders, told.Files, told.VMs = "2", "", 0, 0, nil
-				told.Lost = false
+				told.Attempt, told.Items, told.Folders, told.Files = "2", "", 0, 0
+				told.VMs, told.VMGUIDs, told.Lost = nil, nil, false
 			}},
 		{"a stall", Change{Kind: KindWatch, Detail: DetailStalled}, silent, func(told *Told) { told.Lost = false }},
 		{"its end", Change{Kind: KindWatch, Detail: DetailResumed}, silent,
@@ -91,7 +91,7 @@ func TestTellClears(t *testing.T) {
 // Another watcher may hold what was told before.
 func TestTellLeavesItsTold(t *testing.T) {
 	before := allTold()
-	before.Tell(Change{Kind: KindFailure, Detail: DetailVM, VM: "db", To: "host down"}, &Snapshot{})
+	before.TellAll([]Change{tellVM("db", "g-2", "", "host down"), tellVM("mail", "g-1", "disk full", "host down")}, &Snapshot{})
 	if want := allTold(); !reflect.DeepEqual(before, want) {
 		t.Errorf("what was told before is now %+v, want %+v", before, want)
 	}

@@ -49,7 +49,7 @@ func completed(t *testing.T) []byte {
 }
 
 func vmFailed(t *testing.T) []byte {
-	return minted(t, job.Change{Kind: "failure", Detail: "vm", VM: "mail", To: "disk full"},
+	return minted(t, job.Change{Kind: "failure", Detail: "vm", VM: "mail", VMGUID: "5036e64d", To: "disk full"},
 		job.Snapshot{State: "Running", Machines: []job.VM{{Name: "mail", Reason: "disk full"}}, Truncated: []string{"client", "vms"}})
 }
 
@@ -199,6 +199,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{state, "data.change.to", nil},
 		{state, "data.change.to", ""},
 		{state, "data.change.vm", "mail"},
+		{state, "data.change.vmGuid", "5036e64d"},
 		{state, "data.change.code", "19:579"},
 		{state, "data.change.observedAt", nil},
 		{state, "data.change.notBefore", "yesterday"},
@@ -219,6 +220,8 @@ func TestSchemaRefuses(t *testing.T) {
 		{vm, "data.change.vm", gone{}},
 		{vm, "data.change.vm", ""},
 		{vm, "data.change.vm", nil},
+		{vm, "data.change.vmGuid", ""},
+		{vm, "data.change.vmGuid", nil},
 		{vm, "data.change.detail", "machine"},
 		{vm, "data.change.detail", "reason"},
 		{vm, "data.change.kind", "watch"},

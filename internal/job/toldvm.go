@@ -1,0 +1,78 @@
+package job
+
+// Failed machines are told under their names, as watchers before this one told and read them: VMs holds a reason for
+// each, VMGUIDs the GUID of those that were told with one. Of two machines with one name the second is told under its
+// GUID.
+
+// ToldOf gives the reason told of a machine; false where none was. One that is in VMs under its name and has no GUID
+// there was told by its name alone, which is what a machine with a GUID is not.
+func (t *Told) ToldOf(vm *VM) (reason Text, told bool) {
+	key, told := t.keyOf(vm.Name, vm.GUID)
+	if !told {
+		return "", false
+	}
+	return t.VMs[key], true
+}
+
+// keyOf finds the machine in VMs.
+func (t *Told) keyOf(name string, guid Text) (key string, told bool) {
+	switch {
+	case guid == "":
+		_, told = t.VMs[name]
+		return name, told && t.VMGUIDs[name] == ""
+	case t.VMGUIDs[name] == guid:
+		return name, true
+	}
+	for key, other := range t.VMGUIDs { // told under another name, or under its GUID
+		if other == guid {
+			return key, true
+		}
+	}
+	return "", false
+}
+
+// tellVM changes the maps.
+func (t *Told) tellVM(c *Change) {
+	if t.VMs == nil {
+		t.VMs = map[string]Text{}
+	}
+	key, told := t.keyOf(c.VM, Text(c.VMGUID))
+	if !told {
+		key = t.newKey(c)
+	}
+	t.VMs[key] = c.To
+	if c.VMGUID == "" {
+		return
+	}
+	if t.VMGUIDs == nil {
+		t.VMGUIDs = map[string]Text{}
+	}
+	t.VMGUIDs[key] = Text(c.VMGUID)
+}
+
+// newKey is the machine's name, unless that is another's.
+func (t *Told) newKey(c *Change) string {
+	reason, taken := t.VMs[c.VM]
+	owner := t.VMGUIDs[c.VM]
+	switch {
+	case !taken:
+		return c.VM
+	case c.From == reason && (c.VMGUID == "" || owner == ""):
+		return c.VM // the same machine, told by a watcher that goes by names before, or now
+	case c.VMGUID != "":
+		return t.freeKey(c.VMGUID)
+	}
+	elsewhere := t.freeKey(string(owner))
+	t.VMs[elsewhere], t.VMGUIDs[elsewhere] = reason, owner
+	delete(t.VMGUIDs, c.VM)
+	return c.VM
+}
+
+// freeKey is a GUID, unless a machine is called so.
+func (t *Told) freeKey(guid string) string {
+	for key := guid; ; key += "+" {
+		if _, taken := t.VMs[key]; !taken {
+			return key
+		}
+	}
+}
