@@ -115,6 +115,7 @@ func (w *world) start(env ...string) {
 	if err := w.child.Start(); err != nil {
 		w.t.Fatal(err)
 	}
+	startedAt(time.Now(), w.kills)
 }
 
 // progress waits until the watcher has asked for so many more jobs.
