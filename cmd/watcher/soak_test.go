@@ -1,16 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"jobwatch/internal/sim"
-	"jobwatch/internal/store"
 )
 
 const (
@@ -135,15 +132,4 @@ func (s *soak) wait(what string, holds func() bool) {
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
-}
-
-func (s *soak) stat() (stat store.Stat) {
-	out, err := exec.CommandContext(s.t.Context(), "watcher", "store", "stat", "-c", s.config, "-o", "json").Output()
-	if err == nil {
-		err = json.Unmarshal(out, &stat)
-	}
-	if err != nil {
-		s.t.Fatalf("store stat: %v %s", err, out)
-	}
-	return stat
 }
