@@ -62,6 +62,7 @@ func TestBesideARunningWatcher(t *testing.T) {
 	w := newWorld(t, 1, play)
 	w.start()
 	w.judge()
+	w.acknowledged()
 	list := func(more ...string) (jobs []map[string]any) {
 		s := typed(t, append([]string{"jobs", "list", "-o", "json", "-c", w.config}, more...)...).succeeds(t)
 		if err := json.Unmarshal([]byte(s.out), &jobs); err != nil {

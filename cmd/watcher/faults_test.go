@@ -282,6 +282,7 @@ func (p *patient) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	p.heard = len(p.said.String())
+	startedAt(time.Now(), p.stops)
 	go func() { ended <- (&daemon{config: cfg, log: newLog(&p.said, cfg.Log)}).Run(ctx) }()
 	p.end = sync.OnceFunc(func() {
 		cancel()

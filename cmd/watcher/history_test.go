@@ -24,6 +24,7 @@ func followed(t *testing.T) (w *world, change func(number int64, state string)) 
 	w = newWorld(t, 1, play)
 	w.start()
 	w.judge()
+	w.acknowledged()
 	return w, change
 }
 

@@ -35,6 +35,7 @@ func TestOnNewStream(t *testing.T) {
 			w.onNewStream(row.first)
 			w.start()
 			w.until("it has told", func() bool { return len(w.read()) == 2 })
+			w.acknowledged() // or it would send them to the new one whatever it is to do
 			w.ends()
 			if err := w.jetStream().DeleteStream(t.Context(), "JOBS"); err != nil {
 				t.Fatal(err)

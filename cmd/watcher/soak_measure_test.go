@@ -23,10 +23,10 @@ func (m measured) String() string {
 // measure waits until so much of the soak is over. Memory is the median of the last twentieth of that: it rises
 // until the garbage collector runs.
 func (s *soak) measure(at time.Duration) measured {
-	ends := s.began.Add(at)
-	time.Sleep(time.Until(ends.Add(-at / 20)))
+	age := func() time.Duration { return s.clock.now() / soakSpeed }
+	s.wait(fmt.Sprintf("%s of the soak are over", at), func() bool { return age() >= at-at/20 }, 10*at)
 	var memory []int64
-	for time.Now().Before(ends) {
+	for len(memory) == 0 || age() < at {
 		memory = append(memory, s.memory())
 		time.Sleep(200 * time.Millisecond)
 	}

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"encoding/json"
+	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"jobwatch/internal/sim"
-	"jobwatch/internal/store"
 )
 
 const (
@@ -66,7 +65,7 @@ func soakTime(t *testing.T) time.Duration {
 type soak struct {
 	*world
 	jobs  int
-	began time.Time
+	clock heldClock
 	file  string
 }
 
@@ -76,12 +75,13 @@ func newSoak(t *testing.T, lasts time.Duration) *soak {
 	keep := lasts / 10
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
+	s := &soak{clock: heldClock{last: time.Now()}}
 	config := sim.Config{
-		Seed: seed, Speed: soakSpeed, Jobs: 20, Most: int(soakMinute * lasts.Minutes()), Arrivals: soakMinute / 60. / soakSpeed,
+		Seed: seed, Clock: s.clock.now, Speed: soakSpeed, Jobs: 20, Most: int(soakMinute * lasts.Minutes()), Arrivals: soakMinute / 60. / soakSpeed,
 		Keep: 4 * keep * soakSpeed, Oddities: 0.02,
 	}
-	s := &soak{jobs: config.Jobs + config.Most, began: time.Now()}
-	s.world = newWorld(t, seed, sim.New(config))
+	s.jobs = config.Jobs + config.Most
+	s.world = newWorld(t, seed, sim.New(config), s.clock.letOnBy)
 	s.file = filepath.Join(s.dir, "watcher.db")
 	text, err := os.ReadFile(s.config)
 	if err != nil {
@@ -98,6 +98,45 @@ func newSoak(t *testing.T, lasts time.Duration) *soak {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// heldClock runs at the speed of the soak, and stands still where the Job list is not read for too long: a CommServe
+// drops its jobs a while after their ends, and none that a busy machine was too slow to ask for.
+type heldClock struct {
+	mu   sync.Mutex
+	last time.Time     // it was looked at; guarded by mu
+	at   time.Duration // simulated; guarded by mu
+	left time.Duration // simulated, until it stands still; guarded by mu
+}
+
+// soakTick is how much of the soak may pass between two readings of the list, which are a second apart.
+const soakTick = 3 * time.Second
+
+func (c *heldClock) now() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	passed := min(time.Since(c.last)*soakSpeed, c.left)
+	c.last = time.Now()
+	c.at += passed
+	c.left -= passed
+	return c.at
+}
+
+// letOnBy lets it go on by each reading of the list.
+func (c *heldClock) letOnBy(commServe http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isList(r) {
+			c.now()
+			c.mu.Lock()
+			c.left = soakTick * soakSpeed
+			c.mu.Unlock()
+		}
+		commServe.ServeHTTP(w, r)
+	})
+}
+
+func isList(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Job")
 }
 
 // life is a job that is not another with its number.
@@ -125,9 +164,12 @@ func numbersOf(record []sim.Served) int {
 }
 
 // wait is patient, and asks seldom: the record is long.
-func (s *soak) wait(what string, holds func() bool) {
+func (s *soak) wait(what string, holds func() bool, longer ...time.Duration) {
 	s.t.Helper()
 	deadline := time.Now().Add(5 * time.Minute)
+	for _, more := range longer {
+		deadline = deadline.Add(more)
+	}
 	for !holds() {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("%s\nwaited in vain: %s; %d of %d jobs' ends seen, %+v",
@@ -135,15 +177,4 @@ func (s *soak) wait(what string, holds func() bool) {
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
-}
-
-func (s *soak) stat() (stat store.Stat) {
-	out, err := exec.CommandContext(s.t.Context(), "watcher", "store", "stat", "-c", s.config, "-o", "json").Output()
-	if err == nil {
-		err = json.Unmarshal(out, &stat)
-	}
-	if err != nil {
-		s.t.Fatalf("store stat: %v %s", err, out)
-	}
-	return stat
 }

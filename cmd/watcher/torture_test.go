@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -326,7 +325,7 @@ type moments struct {
 // noting notes when the Job list is asked for.
 func (m *moments) noting(commServe http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Job") {
+		if isList(r) {
 			m.mu.Lock()
 			m.times = append(m.times, time.Now())
 			m.mu.Unlock()

@@ -41,6 +41,7 @@ func (v *victim) start() {
 	if err := child.Start(); err != nil {
 		v.t.Fatal(err)
 	}
+	startedAt(time.Now(), v.doubts)
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }()
 	v.child, v.ended = child, ended
@@ -78,7 +79,7 @@ func (v *victim) stop() {
 	case <-time.After(20 * time.Second):
 		v.hangs("SIGTERM does not end it")
 	}
-	v.doubts = append(v.doubts, doubt{from, time.Now()})
+	v.doubts = append(v.doubts, killedAt(from))
 }
 
 func (v *victim) signal(s os.Signal) { _ = v.child.Process.Signal(s) }
@@ -99,7 +100,7 @@ func (v *victim) alive() bool {
 		if !found {
 			v.t.Fatalf("it ends of itself: %v\n%s", err, tail(v.said.String()))
 		}
-		v.doubts = append(v.doubts, doubt{at, time.Now()}) // other goroutines may have asked on for a moment
+		v.doubts = append(v.doubts, killedAt(at))
 		v.crashes[v.point]++
 		return false
 	default:

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 
 	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
@@ -115,6 +117,7 @@ func (w *world) start(env ...string) {
 	if err := w.child.Start(); err != nil {
 		w.t.Fatal(err)
 	}
+	startedAt(time.Now(), w.kills)
 }
 
 // progress waits until the watcher has asked for so many more jobs.
@@ -139,6 +142,24 @@ func (w *world) judge() {
 		return verdict.clean()
 	}, func() string { return verdict.String() })
 	w.t.Logf("%d kills, %d answers, %s", len(w.kills), len(w.sim.Served()), verdict)
+}
+
+// acknowledged waits until the store knows that all is sent: the stream holds an event before that.
+func (w *world) acknowledged() {
+	w.t.Helper()
+	w.until("all is acknowledged", func() bool { return w.stat().Unsent == 0 })
+}
+
+func (w *world) stat() (stat store.Stat) {
+	w.t.Helper()
+	out, err := exec.CommandContext(w.t.Context(), "watcher", "store", "stat", "-c", w.config, "-o", "json").Output()
+	if err == nil {
+		err = json.Unmarshal(out, &stat)
+	}
+	if err != nil {
+		w.t.Fatalf("store stat: %v %s", err, out)
+	}
+	return stat
 }
 
 // stop stops the watcher as an administrator does, and judges once more.

@@ -132,7 +132,8 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	if r.last != nil {
 		r.last[id] = store.Sent{ID: e.ID, Sequence: e.Number(), Stream: m.Sequence}
 	}
-	if e.ID == sent.ID && m.Sequence == sent.Stream {
+	forgotten := !sent.Known && p.Store.Minted(e.ID) // the job, since it was sent
+	if forgotten || e.ID == sent.ID && m.Sequence == sent.Stream {
 		delete(r.folds, id)
 		return nil
 	}

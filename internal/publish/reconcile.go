@@ -118,7 +118,7 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 	if earlier, err := p.Store.Renumber(id, fold); earlier || err != nil {
 		return err
 	}
-	if fold.Stream > p.listened && p.Follows(id.CommCell) {
+	if fold.Stream > p.listened && !p.Store.Minted(fold.Last.ID) && p.Follows(id.CommCell) {
 		p.others.spoke(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)

@@ -166,7 +166,7 @@ func (s *Store) commit(n step) error {
 			return ErrChanged
 		}
 		if r.Owed {
-			s.owesLook(n.id, false)
+			tx.OnCommit(func() { s.owesLook(n.id, false) })
 			dropped, err = dropRows(tx, n.id, math.MaxUint64)
 		}
 		r.Revision++

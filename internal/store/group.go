@@ -2,6 +2,7 @@ package store
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -17,15 +18,17 @@ type group struct {
 	leading bool     // someone is committing; guarded by mu
 }
 
-// write is one caller's part of a transaction. Its function changes nothing when it returns an error.
+// write is one caller's part of a transaction.
 type write struct {
-	apply func(*bbolt.Tx) error
+	apply func(*bbolt.Tx) error // may be run again in another transaction, when this one came to nothing
 	err   error
 	done  chan struct{} // closed when err is final
 	lead  chan struct{} // closed when the caller is to commit what waits
 }
 
-// update runs apply in a transaction that it may share with others, and returns when that is on disk.
+// update runs apply in a transaction that it may share with others, and returns when that is on disk. Where apply has an
+// error, nothing of it is kept. It may be run more than once: what it leaves elsewhere than in the transaction it leaves
+// through OnCommit, or sets anew each time.
 func (s *Store) update(apply func(*bbolt.Tx) error) error {
 	w := &write{apply: apply, done: make(chan struct{}), lead: make(chan struct{})}
 	g := &s.commits
@@ -58,11 +61,8 @@ func (s *Store) commitWaiting() {
 	g.waiting = nil
 	g.mu.Unlock()
 
-	err := s.transact(batch)
+	s.transact(batch)
 	for _, w := range batch {
-		if err != nil {
-			w.err = err
-		}
 		close(w.done)
 	}
 
@@ -74,20 +74,34 @@ func (s *Store) commitWaiting() {
 	}
 }
 
-// transact runs one transaction. A write that refuses itself does not keep the others from the disk.
-func (s *Store) transact(batch []*write) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, w := range batch {
-			w.err = w.apply(tx)
+// transact commits the writes in one transaction. bbolt cannot take back a part of one: where a write has an error, all
+// is taken back, and done again without it.
+func (s *Store) transact(batch []*write) {
+	for len(batch) > 0 {
+		failed := -1
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			for i, w := range batch {
+				if w.err = w.apply(tx); w.err != nil {
+					failed = i
+					return w.err
+				}
+			}
+			crash.At(crash.BeforeCommit)
+			return s.fault(BeforeCommit)
+		})
+		if failed >= 0 {
+			batch = slices.Concat(batch[:failed], batch[failed+1:])
+			continue
 		}
-		crash.At(crash.BeforeCommit)
-		return s.fault(BeforeCommit)
-	})
-	if err == nil {
-		crash.At(crash.AfterCommit)
-		err = s.fault(AfterCommit)
+		if err == nil {
+			crash.At(crash.AfterCommit)
+			err = s.fault(AfterCommit)
+		}
+		for _, w := range batch {
+			w.err = err
+		}
+		return
 	}
-	return err
 }
 
 func (s *Store) fault(at Point) error {

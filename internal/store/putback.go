@@ -97,8 +97,9 @@ func (s *Store) putBack(rows []keptRow, lost Lost) (events int, err error) {
 		return 0, nil
 	}
 	var kept tally
-	added := map[job.ID]int{}
+	var added map[job.ID]int
 	err = s.update(func(tx *bbolt.Tx) error {
+		kept, added = tally{}, map[job.ID]int{}
 		for _, row := range rows {
 			if err := putBackRow(tx, row, lost.Last, added, &kept); err != nil {
 				return err

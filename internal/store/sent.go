@@ -124,7 +124,7 @@ func (s *Store) TakeOver(id job.ID, f event.Fold) error {
 			if err := markOwed(tx, id); err != nil {
 				return err
 			}
-			s.owesLook(id, !unknown)
+			tx.OnCommit(func() { s.owesLook(id, !unknown) })
 		}
 		return writeRecord(tx, id, r, snapshot)
 	})
@@ -139,7 +139,7 @@ func (s *Store) OwesLook(id job.ID) bool {
 	return owes
 }
 
-// owesLook is called within the transactions that mark and unmark a job, which come one after the other.
+// owesLook is called as the transactions that mark and unmark a job are committed, which come one after the other.
 func (s *Store) owesLook(id job.ID, owes bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

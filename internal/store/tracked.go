@@ -223,6 +223,7 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 		return 0, err
 	}
 	err = s.update(func(tx *bbolt.Tx) error {
+		forgotten = 0
 		for _, id := range old {
 			r, _, err := readRecord(tx, id)
 			if err != nil || !s.forgettable(tx, id, r, before) {

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// together runs writes in one transaction, in their order.
+func (f *fixture) together(writes ...func()) {
+	begun, held := make(chan struct{}), make(chan struct{})
+	first := true
+	f.Gather = func() {
+		if first {
+			first = false
+			close(begun)
+			<-held
+		}
+	}
+	var all sync.WaitGroup
+	for i, write := range writes {
+		all.Go(write)
+		if i == 0 {
+			<-begun
+		}
+		for waits := 0; waits <= i; {
+			f.commits.mu.Lock()
+			waits = len(f.commits.waiting)
+			f.commits.mu.Unlock()
+		}
+	}
+	close(held)
+	all.Wait()
+	f.Gather = nil
+}
+
+// spoil overwrites an unsent event in the file.
+func (f *fixture) spoil(t *testing.T, number int64, sequence uint64) {
+	t.Helper()
+	must(t, f.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(outboxBucket).Put(outboxKey(of(number), sequence), []byte("{spoilt}"))
+	}))
+}
+
+// TestAWriteThatFailsHalfWayChangesNothing has a damaged row stop a write that has moved another already, in a
+// transaction with others that are well.
+func TestAWriteThatFailsHalfWayChangesNothing(t *testing.T) {
+	f := newStore(t)
+	must(t, f.Commit(f.sight(t, lived(of(71), "Failed", 20, 30))))
+	must(t, f.Commit(f.sight(t, lived(of(71), "Killed", 20, 30))))
+	f.spoil(t, 71, 2)
+	before := f.content(t)
+	commits := 0
+	f.Fault = func(p Point) error {
+		if p == BeforeCommit {
+			commits++
+		}
+		return nil
+	}
+	f.together(
+		func() { must(t, f.Track(Discovered, of(72))) },
+		func() {
+			if renumbered, err := f.Renumber(of(71), earlier(t, lived(of(71), "Completed", 0, 10))); renumbered || err == nil {
+				t.Errorf("renumbered %v, %v", renumbered, err)
+			}
+		},
+		func() { must(t, f.Track(Discovered, of(73))) },
+	)
+	if commits != 1 {
+		t.Errorf("%d commits, want one", commits)
+	}
+	f.tracks(t, Tracked{72, Discovered}, Tracked{73, Discovered})
+	after := f.content(t)
+	for _, number := range []int64{72, 73} {
+		delete(after, fmt.Sprintf("%s %q", trackedBucket, jobKey(of(number))))
+	}
+	if !same(before, after) {
+		t.Errorf("what failed has changed something:\n%q\n%q", before, after)
+	}
+}
+
+// TestAWriteThatIsDoneAgainCountsOnce has others fail behind it, so that it is run twice.
+func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
+	fails := func(f *fixture) {
+		if err := f.Expect(of(999), 1); !errors.Is(err, errUnknown) {
+			t.Error(err)
+		}
+	}
+	t.Run("PutBack", func(t *testing.T) {
+		f := keeping(t)
+		f.sent(t, of(71), 5)
+		f.sent(t, of(72), 6)
+		f.together(func() {
+			if count, err := f.PutBack(all); count != 2 || err != nil {
+				t.Errorf("%d put back (%v)", count, err)
+			}
+		}, func() { fails(f) })
+		f.keepsEvents(t)
+		f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan", "prod/72#1 state.running")
+	})
+	t.Run("Forget", func(t *testing.T) {
+		f := newStore(t)
+		must(t, f.Commit(f.sight(t, observed(of(71), "Completed", ""))))
+		f.sent(t, of(71), 5)
+		f.together(func() {
+			if count, err := f.Forget("prod", at.Add(time.Hour)); count != 1 || err != nil {
+				t.Errorf("%d forgotten (%v)", count, err)
+			}
+		}, func() { fails(f) })
+	})
+}
+
+func TestATakeOverThatFailsOwesNoLook(t *testing.T) {
+	f := newStore(t)
+	f.see(t, of(71), "Running", "")
+	f.failAt(BeforeCommit)
+	if err := f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) || f.OwesLook(of(71)) {
+		t.Errorf("a look is owed: %v (%v)", f.OwesLook(of(71)), err)
+	}
+	must(t, f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")))
+	look := f.sight(t, observed(of(71), "Running", ""))
+	f.failAt(BeforeCommit)
+	if err := f.Commit(look); !errors.Is(err, errFault) || !f.OwesLook(of(71)) {
+		t.Errorf("a look is owed: %v (%v)", f.OwesLook(of(71)), err)
+	}
+}
