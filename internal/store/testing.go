@@ -23,15 +23,6 @@ func (s *Store) Gathered() int {
 	return len(s.commits.waiting)
 }
 
-// Version is another after each transaction.
-func (s *Store) Version() (version int) {
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		version = tx.ID()
-		return nil
-	})
-	return version
-}
-
 // Revision says how often what was told of a job has changed.
 func (s *Store) Revision(id job.ID) (revision uint64) {
 	_ = s.db.View(func(tx *bbolt.Tx) error {

@@ -34,6 +34,10 @@ func TestPage(t *testing.T) {
 		"comes back":           pageComesBack,
 		"with a token":         pageWithAToken,
 		"on a phone":           pageOnAPhone,
+		"behind a proxy":       pageBehindAProxy,
+		"counts all jobs":      pageCountsAllJobs,
+		"grows old":            pageGrowsOld,
+		"keeps lines straight": pageKeepsLinesStraight,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -126,13 +130,13 @@ func pageLinksMachines(t *testing.T, browser context.Context) {
 	w.commServe.is(child)
 	w.sees(child)
 	b := w.opens(browser, w.url)
-	b.shows(`document.querySelector("#jobs td.client a")?.getAttribute("href") === "/api/v1/jobs/prod/71"`)
+	b.shows(`document.querySelector("#jobs td.client a")?.getAttribute("href") === "api/v1/jobs/prod/71"`)
 	b.has("#jobs td.client", "mail of prod/71")
 	parent := running(71)
 	parent.Machines = []job.VM{{Name: "mail", Job: new(int64(72)), Reason: "no disk"}, {Name: "db", Job: new(int64(73)), Reason: "no host"}}
 	w.sees(parent)
 	b.has("#events", "mail: no disk", "db: no host")
-	b.shows(`[...document.querySelectorAll("#events .what a")].map((a) => a.textContent + " " + a.getAttribute("href")).join() === "mail /api/v1/jobs/prod/72"`)
+	b.shows(`[...document.querySelectorAll("#events .what a")].map((a) => a.textContent + " " + a.getAttribute("href")).join() === "mail api/v1/jobs/prod/72"`)
 	b.clean()
 }
 

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,24 +44,33 @@ type wholeJob struct {
 }
 
 type jobsPage struct {
-	Jobs []shownJob `json:"jobs"`
-	Next *string    `json:"next"` // the value of after for the next page; null: this is the last
+	Jobs   []shownJob `json:"jobs"`
+	Next   *string    `json:"next"` // the value of after for the next page; null: this is the last
+	Counts counts     `json:"counts"`
 }
 
 // jobs lists jobs by CommCell and number, ?limit= at a time from behind ?after=prod/1248 on, those
 // of a ?commcell=, of a ?class= (any number of times), of a ?client=; with ?ended_within=24h of the
-// finished ones only those that ended in that time.
+// finished ones only those that ended in that time; with ?order=active_first as activeFirst says.
 func (s *Server) jobs(w http.ResponseWriter, r *http.Request) {
 	want, err := parseSelection(r.URL.Query())
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	page, err := s.page(r.Context(), want)
+	list := s.page
+	if want.activeFirst {
+		list = s.pageActiveFirst
+	}
+	page, err := list(r.Context(), want)
+	if err == nil {
+		page.Counts, _, err = s.outline.read(s.Store)
+	}
 	if err != nil {
 		s.broken(w, err)
 		return
 	}
+	s.storeFault.Store("")
 	answer(w, http.StatusOK, page)
 }
 
@@ -148,9 +159,12 @@ func (s *Server) pollerOf(commCell string) *poller.Poller {
 	return pollers[i]
 }
 
-// broken answers for the store, whose errors are for the log.
+// broken answers for the store, whose errors are for the log: once each, however often a page asks.
 func (s *Server) broken(w http.ResponseWriter, err error) {
-	s.Log.Error("the store cannot be read", "err", err)
+	text := err.Error()
+	if !errors.Is(err, context.Canceled) && s.storeFault.Swap(text) != text { // else the reader has gone
+		s.Log.Error("the store cannot be read", "err", err)
+	}
 	refuse(w, http.StatusInternalServerError, "the store cannot be read; the log says why")
 }
 
@@ -161,6 +175,9 @@ type selection struct {
 	endedAfter       time.Time // zero: whenever
 	after            job.ID
 	limit            int
+
+	activeFirst bool
+	behind      *store.Brief // in that order, in place of after; nil: from the first
 }
 
 // beyond says that no job from this one on is of the CommCell asked for: they come in the order of their names.
@@ -170,7 +187,8 @@ func (s selection) beyond(l store.Listed) bool {
 
 func (s selection) has(l store.Listed) bool {
 	snapshot := &l.Snapshot
-	if len(s.classes) > 0 && !slices.Contains(s.classes, string(snapshot.StateClass)) {
+	class := cmp.Or(string(snapshot.StateClass), string(job.Unknown)) // never seen, or seen without a state
+	if len(s.classes) > 0 && !slices.Contains(s.classes, class) {
 		return false
 	}
 	if s.client != "" && !strings.EqualFold(string(snapshot.Client), s.client) {

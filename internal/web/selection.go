@@ -30,16 +30,32 @@ func parseSelection(query url.Values) (selection, error) {
 	if s.endedAfter, err = before(query, "ended_within"); err != nil {
 		return s, err
 	}
-	s.after = job.ID{CommCell: s.commCell} // nothing of it lies before
-	if text := query.Get("after"); text != "" {
-		if s.after, err = job.ParseID(text); err != nil {
-			return s, fmt.Errorf("after=%w", err)
+	switch order := query.Get("order"); order {
+	case "", "number":
+		err = s.parseAfter(query.Get("after"))
+	case "active_first":
+		s.activeFirst = true
+		if text := query.Get("after"); text != "" {
+			s.behind, err = parseCursor(text)
 		}
-		if s.commCell != "" && s.commCell != s.after.CommCell {
-			return s, fmt.Errorf("after=%.80s is no job of %.80s", text, s.commCell)
-		}
+	default:
+		err = fmt.Errorf("order=%.40q: wants number or active_first", order)
 	}
-	return s, nil
+	return s, err
+}
+
+func (s *selection) parseAfter(text string) (err error) {
+	s.after = job.ID{CommCell: s.commCell} // nothing of it lies before
+	if text == "" {
+		return nil
+	}
+	if s.after, err = job.ParseID(text); err != nil {
+		return fmt.Errorf("after=%w", err)
+	}
+	if s.commCell != "" && s.commCell != s.after.CommCell {
+		return fmt.Errorf("after=%.80s is no job of %.80s", text, s.commCell)
+	}
+	return nil
 }
 
 // before reads a length of time that ends now.

@@ -13,6 +13,7 @@ type status struct {
 	Ready     bool       `json:"ready"`
 	Checks    []check    `json:"checks"`
 	Unsent    int64      `json:"unsent"`
+	Jobs      *counts    `json:"jobs"` // null: the store cannot be read, as the checks say
 	CommCells []commCell `json:"commcells"`
 }
 
@@ -38,9 +39,11 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	for _, p := range s.Pollers() {
 		cells = append(cells, light(p))
 	}
-	answer(w, http.StatusOK, status{
-		Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, Unsent: s.Store.Unsent(), CommCells: cells,
-	})
+	is := status{Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, Unsent: s.Store.Unsent(), CommCells: cells}
+	if jobs, _, err := s.outline.read(s.Store); err == nil {
+		is.Jobs = &jobs
+	}
+	answer(w, http.StatusOK, is)
 }
 
 func light(p *poller.Poller) commCell {

@@ -14,6 +14,7 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/poller"
@@ -43,8 +44,11 @@ type Config struct {
 type Server struct {
 	Config
 	live    *live
-	slots   chan struct{} // one for each follower of events
-	handler http.Handler
+	outline outline
+
+	storeFault atomic.Value  // the text of the error last logged
+	slots      chan struct{} // one for each follower of events
+	handler    http.Handler
 }
 
 const defaultHeartbeat = 15 * time.Second

@@ -1,7 +1,9 @@
-// The page of jobwatch: lights from /api/v1/status, rows from /api/v1/jobs, and /api/v1/events to
-// change them as it happens. What a CommServe says gets into the page as text, never as markup.
+// The page of jobwatch: lights and counts from api/v1/status, rows from api/v1/jobs, and api/v1/events to
+// change them as it happens. What a CommServe says gets into the page as text, never as markup. Every
+// address is relative to the page's own, which a proxy may have below a path.
 
 const rowsShown = 500;   // more would make the browser slow; the filter finds the rest
+const badRowsShown = 200; // of what ended badly, at least, where there is so much
 const eventsShown = 80;
 const jobsHeld = 10000;
 
@@ -9,13 +11,27 @@ const at = (id) => document.getElementById(id);
 const jobs = new Map();  // "prod/1248" => job, as the API shows it
 const rows = new Map();  // "prod/1248" => its <tr>
 const seen = new Set();  // ids of the events shown
+let loaded = false;      // the whole list was here once
 let complete = true;     // no page of jobs was left out
+let status = null;       // the last that was heard
+let heard = Date.now();  // when that was
+let skew = 0;            // how far this clock is before the watcher's, ms
+
+// visible shows what could hide text or turn a line around (a right-to-left override) as JSON writes it.
+const unfit = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+const visible = (text) => String(text).replace(unfit, (c) => /\s/.test(c) ? " " : `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`);
 
 function element(tag, name, text) {
   const e = document.createElement(tag);
   if (name) e.className = name;
-  if (text !== undefined && text !== null) e.textContent = text;
+  if (text !== undefined && text !== null) e.textContent = visible(text);
   return e;
+}
+
+// put changes a text only where it differs: what is set anew is read out anew, and no longer marked.
+function put(e, text) {
+  const shown = visible(text);
+  if (e.textContent !== shown) e.textContent = shown;
 }
 
 const keyOf = (job) => `${job.commcell}/${job.id}`;
@@ -23,7 +39,8 @@ const keyOf = (job) => `${job.commcell}/${job.id}`;
 // ---- jobs
 
 const order = { active: 0, held: 1, queued: 2 };
-const rank = (job) => (job.terminal ? 4 : order[job.stateClass] ?? 3);
+const marks = { failed: "wrong", killed: "wrong", partial: "partly" };
+const rank = (job) => (job.terminal ? (job.stateClass in marks ? 4 : 5) : order[job.stateClass] ?? 3); // as the API's active_first
 const endOf = (job) => Date.parse(job.endTime ?? job.snapshotAt ?? 0) || 0;
 
 function compare(a, b) {
@@ -34,19 +51,17 @@ const percentOf = (job) => job.progress?.percentComplete ?? job.percentComplete;
 const wordsOf = (job) => [keyOf(job), job.client, job.agent, job.subclient, operationOf(job), job.state, job.phase, job.pendingReason].join(" ").toLowerCase();
 const operationOf = (job) => [job.operation, job.backupLevel].filter(Boolean).join(" · ");
 
-const marks = { failed: "wrong", killed: "wrong", partial: "partly" };
-
 function fill(row, job) {
   const [name, client, operation, state, phase, done, reason] = row.cells;
   row.className = [job.stateClass ?? "unknown", job.terminal ? "ended" : "", marks[job.stateClass] ?? ""].join(" ");
-  name.firstChild.textContent = keyOf(job);
-  client.firstChild.textContent = job.client ?? "–";
+  put(name.firstChild, keyOf(job));
+  put(client.firstChild, job.client ?? "–");
   if (job.parentJob && !client.querySelector("a")) {
     client.append(" of ", linkTo({ commcell: job.commcell, id: job.parentJob }, `${job.commcell}/${job.parentJob}`));
   }
-  operation.textContent = operationOf(job);
-  state.textContent = job.state ?? (job.snapshotAt ? "no state told" : "not asked yet");
-  phase.textContent = job.phase ?? "";
+  put(operation, operationOf(job));
+  put(state, job.state ?? (job.snapshotAt ? "no state told" : "not asked yet"));
+  put(phase, job.phase ?? "");
   const percent = percentOf(job);
   done.replaceChildren();
   if (!job.terminal && percent !== null && percent !== undefined) {
@@ -56,20 +71,20 @@ function fill(row, job) {
     bar.setAttribute("aria-label", `${keyOf(job)} done`);
     done.append(bar, `${Math.round(percent)} %`);
   }
-  reason.textContent = job.pendingReason ?? (job.failedFiles || job.failedFolders ? job.failures : "");
+  put(reason, job.pendingReason ?? (job.failedFiles || job.failedFolders ? job.failures : ""));
 }
 
 function newRow(job) {
   const row = element("tr");
   for (const name of ["name", "client", "operation", "state", "phase", "done", "reason"]) row.append(element("td", name));
   row.cells[0].append(linkTo(job));
-  row.cells[1].append("–");
+  row.cells[1].append(element("bdi"));
   return row;
 }
 
 function linkTo(job, text) {
   const link = element("a", "", text);
-  link.href = `/api/v1/jobs/${encodeURIComponent(job.commcell)}/${encodeURIComponent(job.id)}`;
+  link.href = `api/v1/jobs/${encodeURIComponent(job.commcell)}/${encodeURIComponent(job.id)}`;
   return link;
 }
 
@@ -77,7 +92,7 @@ function drawJobs() {
   const words = at("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const all = [...jobs.values()].sort(compare);
   const found = words.length ? all.filter((job) => words.every((w) => wordsOf(job).includes(w))) : all;
-  const shown = found.slice(0, rowsShown);
+  const shown = firstRows(found);
   const wanted = shown.map((job) => {
     const key = keyOf(job);
     if (!rows.has(key)) rows.set(key, newRow(job));
@@ -87,14 +102,35 @@ function drawJobs() {
   });
   place(at("jobs"), wanted);
   for (const key of rows.keys()) if (!jobs.has(key)) rows.delete(key);
-
-  const running = all.filter((job) => job.stateClass === "active").length;
-  const wrong = all.filter((job) => job.stateClass in marks).length;
-  const more = found.length > shown.length ? `, ${found.length - shown.length} more than shown` : "";
-  say("count", all.length ? `${running} running, ${wrong} failed or incomplete, ${all.length}${complete ? "" : " and more"} in all${more}` : "");
+  drawn = { filtered: words.length > 0, found: found.length, shown: shown.length };
+  drawCount();
   at("nojobs").hidden = shown.length > 0;
-  say("nojobs", all.length ? "No job has these words. Clear the filter to see all of them."
+  say("nojobs", !loaded ? "Loading…" : all.length ? "No job has these words. Clear the filter to see all of them."
     : "No job is known yet. Jobs appear as soon as the CommServe lists them; if it has running ones, see that the user of commcells[].auth may view them.");
+}
+
+// firstRows are those that there is room for: what runs leaves some of it to what has ended badly.
+function firstRows(found) {
+  if (found.length <= rowsShown) return found;
+  const bad = found.filter((job) => rank(job) === 4).slice(0, badRowsShown);
+  const unfinished = found.filter((job) => rank(job) < 4).slice(0, rowsShown - bad.length);
+  const rest = found.filter((job) => rank(job) >= 4);
+  return [...unfinished, ...rest.slice(0, rowsShown - unfinished.length)];
+}
+
+// drawCount says what the watcher counts, of all its jobs; the page may hold fewer.
+let drawn = { filtered: false, found: 0, shown: 0 };
+function drawCount() {
+  const { filtered, found, shown } = drawn;
+  const parts = [];
+  if (status?.jobs?.all) {
+    const of = status.jobs.classes;
+    parts.push(`${of.active} running, ${of.failed + of.killed + of.partial} failed or incomplete, ${status.jobs.all} in all`);
+  }
+  if (!loaded) parts.push(jobs.size ? `loading, ${jobs.size} so far` : "loading…");
+  if (filtered) parts.push(complete ? `${found} match` : `${found} match of the first ${jobs.size}, which are here`);
+  if (shown < (filtered ? found : status?.jobs?.all ?? 0)) parts.push(`${shown} shown`);
+  say("count", parts.join("; "));
 }
 
 // place makes the rows the children in this order, and moves only what stands elsewhere: a row keeps its focus.
@@ -106,10 +142,7 @@ function place(body, wanted) {
   });
 }
 
-// say changes a text only where it differs: a status that is set anew is read out anew.
-function say(id, text) {
-  if (at(id).textContent !== text) at(id).textContent = text;
-}
+function say(id, text) { put(at(id), text); }
 
 let drawing = false;
 function drawSoon() {
@@ -125,15 +158,17 @@ function words(change, commcell) {
   const kind = change.kind === "failure" || change.kind === "watch" ? `${change.kind} ${change.detail}` : change.kind;
   what.append(element("span", "kind", kind));
   if (change.vm) what.append(machine(change, commcell), ": ");
-  if (change.from) what.append(`${change.from} → `);
-  what.append(element("span", "to", change.to ?? ""));
+  if (change.from) what.append(element("bdi", "", change.from), " → ");
+  what.append(element("bdi", "to", change.to ?? ""));
   return what;
 }
 
 // machine leads to the machine's own job, where that is known here.
 function machine(change, commcell) {
   const own = jobs.get(`${commcell}/${change.vmJob}`);
-  return own ? linkTo(own, change.vm) : change.vm;
+  const name = element("bdi");
+  name.append(own ? linkTo(own, change.vm) : visible(change.vm));
+  return name;
 }
 
 function showEvent(event) {
@@ -158,25 +193,25 @@ function take(message) {
   const event = JSON.parse(message.data);
   showEvent(event);
   const job = event.data.job;
-  if (!job) return void loadStatus();
+  statusSoon();
+  if (!job) return;
   const key = keyOf(job);
   const sequence = Number(event.sequence);
   if (sequence <= (jobs.get(key)?.sequence ?? 0)) return; // known from the list, or told again after a reconnect
-  jobs.set(key, { ...job, sequence, snapshotAt: event.data.change.observedAt, progress: null });
+  jobs.set(key, { ...job, sequence, snapshotAt: event.data.change.observedAt, progress: null, heard: Date.now() });
   drawSoon();
 }
 
 function follow() {
-  const source = new EventSource("/api/v1/events?recent=60");
-  let lost = false;
+  const source = new EventSource("api/v1/events?recent=60");
   source.onopen = () => {
-    link("Live", "on");
-    if (lost) refresh();
-    lost = false;
+    if (line === "lost") refresh();
+    line = "live";
+    drawLine();
   };
   source.onerror = () => {
-    lost = true;
-    link("Disconnected, reconnecting…", "off");
+    line = "lost";
+    drawLine();
     if (source.readyState === EventSource.CLOSED) { // refused, which a browser does not try again
       setTimeout(() => { follow(); refresh(); }, 3000);
     }
@@ -184,81 +219,143 @@ function follow() {
   for (const kind of ["state", "phase", "failure", "watch", "commcell"]) source.addEventListener(kind, take);
 }
 
-function link(text, name) {
-  say("link", text);
-  at("link").className = `pill ${name}`;
+let line = ""; // of the events: live, lost; "": none yet
+function drawLine() {
+  if (!line) return;
+  const live = line === "live" && !isSilent();
+  say("link", live ? "Live" : line === "live" ? "Silent" : "Disconnected, reconnecting…");
+  at("link").className = `pill ${live ? "on" : "off"}`;
 }
 
 // ---- what is asked for
 
 async function ask(path) {
-  const response = await fetch(path, { headers: { Accept: "application/json" } });
+  const response = await fetch(path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(30000) });
   const body = await response.json();
   if (!response.ok) throw new Error(body.error ?? response.statusText);
   return body;
 }
 
 async function loadJobs() {
-  const found = new Map();
-  let next = null;
-  do {
-    const page = await ask("/api/v1/jobs?ended_within=24h" + (next ? `&after=${encodeURIComponent(next)}` : ""));
-    for (const job of page.jobs) found.set(keyOf(job), job);
-    next = page.next;
-  } while (next && found.size < jobsHeld);
-  complete = !next;
-  for (const key of [...jobs.keys()]) if (!found.has(key)) jobs.delete(key);
-  for (const [key, job] of found) {
-    if (job.sequence >= (jobs.get(key)?.sequence ?? 0)) jobs.set(key, job);
-  }
+  const start = Date.now();
+  const found = new Set();
+  const load = async (query) => {
+    const page = await ask(`api/v1/jobs?order=active_first&ended_within=24h${query}`);
+    for (const job of page.jobs) {
+      const key = keyOf(job);
+      found.add(key);
+      if (job.sequence >= (jobs.get(key)?.sequence ?? 0)) jobs.set(key, job);
+    }
+    if (!loaded) drawJobs();
+    return page.next;
+  };
+  let next = await load("");
+  while (next && found.size < jobsHeld) next = await load(`&after=${encodeURIComponent(next)}`);
+  if (next) await load("&class=failed&class=killed&class=partial");
+  for (const [key, job] of [...jobs]) if (!found.has(key) && !(job.heard > start - 10000)) jobs.delete(key);
+  [loaded, complete] = [true, !next];
   drawJobs();
 }
 
+async function loadStatus() {
+  status = await ask("api/v1/status");
+  heard = Date.now();
+  skew = heard - Date.parse(status.time);
+  drawCells();
+  drawCount();
+  say("version", `jobwatch ${status.version}`);
+  say("unsent", status.unsent ? `${status.unsent} events wait for NATS` : "");
+  const red = status.checks.filter((check) => check.state === "red");
+  const trouble = red.map((check) => visible(`${check.name}: ${check.detail}`)).join("\n");
+  at("trouble").hidden = !trouble;
+  if (at("trouble").textContent !== trouble) at("trouble").textContent = trouble;
+}
+
+// ---- how the CommCells stand, and how old that is
+
+const refreshEvery = () => (document.hidden ? 60000 : 5000);
+let shownSince = Date.now(); // before that the browser may have held back what is asked for
+
+const isSilent = () => Date.now() - Math.max(heard, shownSince) > 3 * refreshEvery();
+
 const ago = (time) => {
-  const s = Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+  const s = Math.max(0, Math.round((Date.now() - skew - Date.parse(time)) / 1000));
   if (s < 90) return `${s} s`;
   if (s < 5400) return `${Math.round(s / 60)} min`;
   return s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
 };
 
-function drawCell(cell) {
-  const item = element("li", cell.up === null ? "" : cell.up ? "up" : "down");
-  const light = element("span", "light");
-  item.append(light, element("span", "name", cell.name));
-  const what = cell.up === null ? "not asked yet" : cell.up ? `answers, for ${ago(cell.since)}` : `does not answer, for ${ago(cell.since)}`;
-  item.append(element("span", "more what", what));
-  if (cell.reason) item.append(element("span", "more", cell.reason));
-  const last = cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet";
-  const jobCount = Object.values(cell.tracked).reduce((a, b) => a + b, 0);
-  item.append(element("span", "more", `${last}, ${jobCount} ${jobCount === 1 ? "job" : "jobs"} followed`));
+const failures = {
+  no_answer: "does not answer",
+  refused: "answers, and refuses this watcher",
+  not_asked: "cannot be asked",
+  unusable: "answers with errors only",
+};
+
+function newCell() {
+  const item = element("li");
+  item.append(element("span", "light"), ...["name", "more what", "more reason", "more last"].map((name) => element("span", name)));
   return item;
 }
 
-async function loadStatus() {
-  const status = await ask("/api/v1/status");
-  at("cells").replaceChildren(...status.commcells.map(drawCell));
-  say("version", `jobwatch ${status.version}`);
-  say("unsent", status.unsent ? `${status.unsent} events wait for NATS` : "");
-  const red = status.checks.filter((check) => check.state === "red");
-  at("trouble").hidden = red.length === 0;
-  at("trouble").classList.add("bad");
-  say("trouble", red.map((check) => `${check.name}: ${check.detail}`).join("\n"));
+function fillCell(item, cell, silent) {
+  const [, name, what, reason, last] = item.children;
+  item.className = silent || cell.up === null ? "" : cell.up ? "up" : "down";
+  put(name, cell.name);
+  put(what, silent ? "nothing heard of it"
+    : cell.up === null ? "not asked yet" : `${cell.up ? "answers" : failures[cell.failure] ?? failures.no_answer}, for ${ago(cell.since)}`);
+  put(reason, cell.reason ?? "");
+  reason.hidden = !cell.reason;
+  const jobCount = Object.values(cell.tracked).reduce((a, b) => a + b, 0);
+  put(last, `${cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet"}, ${jobCount} ${jobCount === 1 ? "job" : "jobs"} followed`);
 }
 
-async function refresh() {
-  try {
-    await Promise.all([loadStatus(), loadJobs()]);
-  } catch { /* the link's state says that nobody answers */ }
+// drawCells runs each second: ages go on by themselves, also when nobody says so any more.
+function drawCells() {
+  const silent = isSilent();
+  const cells = status?.commcells ?? [];
+  const list = at("cells");
+  while (list.children.length > cells.length) list.lastChild.remove();
+  while (list.children.length < cells.length) list.append(newCell());
+  cells.forEach((cell, i) => fillCell(list.children[i], cell, silent));
+  drawLine();
+  document.body.classList.toggle("silent", silent);
+  document.title = silent ? "(!) jobwatch" : "jobwatch";
+  at("silence").hidden = !silent;
+  if (silent) say("silence", `Nothing was heard from the watcher since ${new Date(heard).toLocaleTimeString()}. What stands here is as old.`);
 }
 
-// Asking again takes at most a twentieth of the time: what it costs grows with the jobs.
-async function keepFresh() {
+// ---- asking again
+
+const quietly = (asking) => asking.catch(() => {}); // that nobody answers shows in the page's age
+const refresh = () => Promise.all([quietly(loadStatus()), quietly(loadJobs())]);
+
+let due = false;
+function statusSoon() { // an event has changed what is counted
+  if (due) return;
+  due = true;
+  setTimeout(() => { due = false; quietly(loadStatus()); }, 1000);
+}
+
+async function keepStatus() {
+  await quietly(loadStatus());
+  setTimeout(keepStatus, refreshEvery());
+}
+
+// Asking for the jobs again takes at most a twentieth of the time: what it costs grows with them.
+async function keepJobs() {
   const start = performance.now();
-  await refresh();
-  const took = performance.now() - start;
-  setTimeout(keepFresh, Math.max(document.hidden ? 60000 : 5000, 20 * took));
+  await quietly(loadJobs());
+  setTimeout(keepJobs, Math.max(refreshEvery(), 20 * (performance.now() - start)));
 }
 
+document.addEventListener("visibilitychange", () => {
+  shownSince = Date.now();
+  if (!document.hidden) refresh();
+});
 at("filter").addEventListener("input", drawJobs);
+setInterval(drawCells, 1000);
+drawJobs();
 follow();
-keepFresh();
+keepStatus();
+keepJobs();

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"jobwatch/internal/job"
+)
+
+// proxied serves what the world serves at another address, behind what around makes of a plain proxy.
+func (w *world) proxied(around func(proxy http.Handler) http.Handler) (address string) {
+	w.Helper()
+	target, err := url.Parse(w.url)
+	w.must(err)
+	front := httptest.NewServer(around(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}))
+	w.Cleanup(front.Close)
+	return front.URL
+}
+
+// pageBehindAProxy has a proxy serve the page below a path, which it strips, and another page beside it.
+func pageBehindAProxy(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	w.sees(running(71))
+	var mu sync.Mutex
+	var strays []string
+	front := w.proxied(func(proxy http.Handler) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle("/jobwatch/", http.StripPrefix("/jobwatch", proxy))
+		mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			strays = append(strays, r.URL.Path)
+			http.NotFound(rw, r)
+		})
+		return mux
+	})
+	b := w.opens(browser, front+"/jobwatch/")
+	b.has("#link", "Live")
+	b.has("#cells .up", "prod")
+	b.has("#jobs tr", "prod/71", "Running")
+	w.sees(ended(71, "Completed", time.Now()))
+	b.has("#events li", "Running → Completed")
+	b.has("#jobs tr", "Completed")
+	b.shows("document.querySelector('h1 img').naturalWidth > 0 && getComputedStyle(document.body).maxWidth === '1500px'")
+	for _, link := range []string{"#jobs a", "footer a:nth-child(1)", "footer a:nth-child(2)", "footer a:nth-child(3)", "link[rel=icon]"} {
+		href, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q).href", link)))
+		w.must(err)
+		if !strings.HasPrefix(href, front+"/jobwatch/") {
+			t.Errorf("%s leads to %s", link, href)
+		}
+		response, err := http.Get(href)
+		w.must(err)
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("%s leads to %s: %s", link, href, response.Status)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(strays) > 0 {
+		t.Errorf("asked for beside the path: %q", strays)
+	}
+	b.clean()
+}
+
+// pageCountsAllJobs has more jobs than the page holds, of which the newest run and fail, and pages of jobs that take long.
+func pageCountsAllJobs(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	w.store.Unsynced()
+	now := time.Now()
+	const old = jobsThatThePageHolds + 2000
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for n := worker; n < old; n += 8 {
+				w.keeps(ended(int64(n+1), "Completed", now.Add(-time.Duration(old-n)*time.Second)))
+			}
+		})
+	}
+	wg.Wait()
+	w.keeps(ended(old+1, "Failed", now.Add(-time.Hour)), ended(old+2, "Killed", now), running(old+3), running(old+4),
+		job.Snapshot{Number: old + 5, State: "Waiting"})
+	release := make(chan struct{})
+	front := w.proxied(func(proxy http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/api/v1/jobs" && r.URL.Query().Has("after") {
+				select {
+				case <-release:
+				case <-r.Context().Done():
+				}
+			}
+			proxy.ServeHTTP(rw, r)
+		})
+	})
+	b := w.opens(browser, front)
+	counted := fmt.Sprintf("2 running, 2 failed or incomplete, %d in all", old+5)
+	b.has("#count", counted, "; loading, 1000 so far")
+	first := []int{old + 4, old + 3, old + 5, old + 2, old + 1, old}
+	for i, number := range first { // what runs, what waits, what failed lately, and then the latest
+		b.has(fmt.Sprintf("#jobs tr:nth-child(%d)", i+1), fmt.Sprintf("prod/%d", number))
+	}
+	close(release)
+	b.shows(`!document.querySelector("#count").textContent.includes("loading")`)
+	b.has("#count", counted+"; 500 shown")
+	for i, number := range first {
+		b.has(fmt.Sprintf("#jobs tr:nth-child(%d)", i+1), fmt.Sprintf("prod/%d", number))
+	}
+	b.do(chromedp.SendKeys("#filter", "killed"))
+	b.has("#count", counted+"; 1 match of the first 1000")
+	b.clean()
+}
+
+const jobsThatThePageHolds = 10_000 // jobsHeld of page.js
+
+// pageGrowsOld has the watcher die: the page says since when it knows nothing, and claims nothing more.
+func pageGrowsOld(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	w.sees(running(71))
+	b := w.opens(browser, w.url)
+	b.has("#cells .up", "answers")
+	b.shows("document.querySelector('#silence').hidden && document.title === 'jobwatch'")
+	w.stop()
+	b.has("#cells .last", "last answer 1") // 10 s and more: ages go on
+	b.has("#silence", "Nothing was heard from the watcher since")
+	b.shows("!document.querySelector('#silence').hidden && document.title === '(!) jobwatch'")
+	b.has("#cells li", "prod", "nothing heard of it")
+	b.shows(`document.querySelectorAll("#cells .up, #cells .down").length === 0 &&
+		getComputedStyle(document.querySelector(".light")).backgroundColor === getComputedStyle(document.body.appendChild(
+			Object.assign(document.createElement("i"), { style: "background: var(--idle)" }))).backgroundColor`)
+	w.serve(w.server.Config)
+	b.has("#cells .up", "answers")
+	b.has("#link", "Live")
+	b.shows("document.querySelector('#silence').hidden && document.title === 'jobwatch'")
+}
+
+// pageKeepsLinesStraight has texts that override the direction: they stand as written, and turn nothing around.
+func pageKeepsLinesStraight(t *testing.T, browser context.Context) {
+	const evil = "fs\u202egpj.elif \u2066\x1b[2J\u200f"
+	const shown = `fs\u202egpj.elif \u2066\u001b[2J\u200f`
+	w := newWorld(t)
+	w.becomes(http.StatusServiceUnavailable, "ok    nats")
+	b := w.opens(browser, w.url)
+	b.has("#link", "Live")
+	s := job.Snapshot{Number: 71, State: "Running", Phase: evil, Client: evil, Operation: evil}
+	w.sees(s)
+	s.State, s.Reason, s.Machines = "Pending", evil, []job.VM{{Name: evil, Reason: evil}}
+	w.sees(s)
+	for _, cell := range []string{"client", "operation", "phase", "reason"} {
+		b.has("#jobs ."+cell, shown)
+	}
+	b.has("#events", "prod/71 · "+shown, shown+": "+shown)
+	b.has("#events .what bdi", shown)
+	b.has("#jobs .client bdi", shown)
+	w.commServe.goes(fmt.Errorf("%s", evil))
+	w.poll()
+	b.has("#cells .down .reason", shown)
+	b.shows(`!/[\p{Bidi_Control}\x1b]/u.test(document.body.textContent)`)
+	b.clean()
+}
