@@ -5,7 +5,6 @@ package poller
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -63,6 +62,7 @@ type Poller struct {
 	Counts Counts
 
 	id       job.ID // of the CommCell itself
+	began    time.Time
 	limiter  *rate.Limiter
 	load     *load
 	rest     rest
@@ -106,6 +106,7 @@ func New(c Config) *Poller {
 	p := &Poller{
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
+		began:   time.Now(),
 		limiter: rate.NewLimiter(limit, 1),
 		load:    newLoad(c.Concurrency),
 		urgent:  make(chan job.ID, urgentJobs),
@@ -146,42 +147,6 @@ func (p *Poller) configure(ctx context.Context) {
 		}
 		_ = sleepUntil(ctx, time.Now().Add(storeRest))
 	}
-}
-
-// tickOnSchedule skips and counts a tick that falls due during a tick.
-func (p *Poller) tickOnSchedule(ctx context.Context) error {
-	for {
-		due := p.Schedule.Next(time.Now())
-		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
-		}
-		due = p.skipMissed(due)
-		p.Counts.due(due)
-		if due.IsZero() {
-			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
-		}
-		select {
-		case <-time.After(time.Until(due)):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// skipMissed gives the next due time that is still to come. It says once that ticks are skipped, and again when
-// they are after a tick in time.
-func (p *Poller) skipMissed(due time.Time) time.Time {
-	skipped := 0
-	for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
-		p.Counts.skippedTick()
-		skipped++
-	}
-	if skipped > 0 && !p.late {
-		p.Log.Warn("a tick took longer than the schedule allows; what fell due meanwhile is skipped", "commcell", p.CommCell,
-			"count", skipped, "took", p.Counts.Totals().Took.Round(time.Millisecond).String())
-	}
-	p.late = skipped > 0
-	return due
 }
 
 // Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
