@@ -39,11 +39,12 @@ type Totals struct {
 	Due     time.Time     // the next tick; zero while the first runs
 	Broken  error         // what cut the last tick short: an error of the store
 
-	Up       bool           // the last tick that asked got an answer
-	Since    time.Time      // that holds; zero: no tick has asked yet
-	Answered time.Time      // the last tick that got an answer ended
-	Reason   string         // why there is none
-	Classes  map[string]int // jobs looked at, by the class of the last answer
+	Up       bool              // the tick under way has got an answer, or else the last one that asked
+	Since    time.Time         // that holds; zero: no tick has asked yet
+	Answered time.Time         // when a tick last told of an answer: of its first, and at its end
+	Failure  commvault.Failure // how there is none; "": there is one
+	Reason   string            // why
+	Classes  map[string]int    // jobs looked at, by the class of the last answer
 }
 
 // Totals reads the counts.
@@ -105,11 +106,11 @@ func (c *Counts) answers(up bool, reason error) {
 		if up != t.Up || t.Since.IsZero() {
 			t.Up, t.Since = up, now
 		}
-		t.Reason = ""
+		t.Failure, t.Reason = "", ""
 		if up {
 			t.Answered = now
-		} else if reason != nil {
-			t.Reason = reason.Error()
+		} else {
+			t.Failure, t.Reason = commvault.FailureOf(reason), reason.Error()
 		}
 	})
 }

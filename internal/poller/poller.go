@@ -186,8 +186,7 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	p.countClasses(tracked, false)
 	if len(tracked) == 0 {
 		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
-		t.note(err)
-		return err == nil, nil
+		return err == nil, p.note(t, err)
 	}
 	p.probed++
 	return p.probeWith(ctx, t, tracked[p.probed%len(tracked)])
@@ -196,7 +195,7 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 // probeWith looks at the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
 // the sweep to say, which looks again.
 func (p *Poller) probeWith(ctx context.Context, t *tick, j store.Tracked) (up bool, err error) {
-	probe := newTick(1)
+	probe := outOfTurn(1)
 	err = p.lookAt(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
 	switch {
 	case err != nil || ctx.Err() != nil:
@@ -204,8 +203,7 @@ func (p *Poller) probeWith(ctx context.Context, t *tick, j store.Tracked) (up bo
 	case probe.asked == 0: // somebody looks at it just now
 		return true, nil
 	case probe.answers > 0:
-		t.note(nil)
-		return true, nil
+		return true, p.note(t, nil)
 	}
 	t.note(probe.err)
 	return false, nil

@@ -70,12 +70,11 @@ func (p *Poller) readList(ctx context.Context, t *tick) (whole bool, err error) 
 	if errors.As(err, &broken) {
 		return false, err
 	}
-	t.note(err)
 	p.report(ctx, trackedJob{id: p.id}, err)
 	if ctx.Err() == nil {
 		p.noteList(err)
 	}
-	return err == nil, nil
+	return err == nil, p.note(t, err)
 }
 
 // noteList counts the lists that fail. One that is refused, or whose server is too old, is none to wait for.

@@ -221,11 +221,18 @@ const ago = (time) => {
   return s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
 };
 
+const failures = {
+  no_answer: "does not answer",
+  refused: "answers, and refuses this watcher",
+  not_asked: "cannot be asked",
+  unusable: "answers with errors only",
+};
+
 function drawCell(cell) {
   const item = element("li", cell.up === null ? "" : cell.up ? "up" : "down");
   const light = element("span", "light");
   item.append(light, element("span", "name", cell.name));
-  const what = cell.up === null ? "not asked yet" : cell.up ? `answers, for ${ago(cell.since)}` : `does not answer, for ${ago(cell.since)}`;
+  const what = cell.up === null ? "not asked yet" : `${cell.up ? "answers" : failures[cell.failure] ?? failures.no_answer}, for ${ago(cell.since)}`;
   item.append(element("span", "more what", what));
   if (cell.reason) item.append(element("span", "more", cell.reason));
   const last = cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet";
