@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -150,9 +151,11 @@ func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
 		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
 	}
 	if p.isNews(j.id, kind) {
-		p.Log.Warn("no observation", keyOf(j.id), j.id.String(), "err", err)
+		p.say(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
 	}
 }
+
+const failingJobs = 5 // that are named for one cause
 
 // isNews says whether the last failure was another one.
 func (p *Poller) isNews(id job.ID, kind string) bool {

@@ -70,11 +70,11 @@ type Poller struct {
 	sifted   bool      // the filter has been judged
 	forgot   time.Time // when finished jobs were last forgotten
 	probed   int       // which job was last asked as a probe
-	late     bool      // the last tick took longer than the schedule allows
 	lines    int       // lines of the Job list in this tick
 	tracked  int       // jobs in the last tick
 	badLists int       // in a row that failed
 	blank    bool      // the last tick found that the CommServe has forgotten everything
+	repeats  repeats
 	urgent   chan job.ID
 	feed     feed
 

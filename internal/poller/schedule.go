@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -16,7 +17,7 @@ func (p *Poller) tickOnSchedule(ctx context.Context) error {
 	for {
 		due := p.Schedule.Next(time.Now())
 		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
+			p.say(slog.LevelError, "tick cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 		due = p.skipMissed(due)
 		p.Counts.due(due)
@@ -29,8 +30,8 @@ func (p *Poller) tickOnSchedule(ctx context.Context) error {
 	}
 }
 
-// skipMissed gives the next due time that is still to come. It says once that ticks are skipped, and again when
-// they are after a tick in time. Where more were missed than anybody would count, the schedule goes on from now.
+// skipMissed gives the next due time that is still to come, and counts those before it. Where more were missed than
+// anybody would count, the schedule goes on from now.
 func (p *Poller) skipMissed(due time.Time) time.Time {
 	skipped := 0
 	for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
@@ -41,11 +42,13 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 		p.Counts.skippedTick()
 		skipped++
 	}
-	if skipped > 0 && !p.late {
-		p.Log.Warn("a tick took longer than the schedule allows, or the clock was set forward; what fell due meanwhile is skipped",
-			"commcell", p.CommCell, "count", skipped, "took", p.Counts.Totals().Took.Round(time.Millisecond).String())
+	const words = "a tick took longer than the schedule allows, or the clock was set forward; what fell due meanwhile is skipped"
+	if skipped == 0 {
+		return due
 	}
-	p.late = skipped > 0
+	if count := p.repeats.news(words, skipped, 1); count > 0 {
+		p.Log.Warn(words, "commcell", p.CommCell, "count", count, "took", p.Counts.Totals().Took.Round(time.Millisecond).String())
+	}
 	return due
 }
 

@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -89,7 +90,7 @@ func (p *Poller) noteList(err error) {
 		p.badLists = patienceWithLists
 	}
 	if p.listIsNoGood() && !before && p.sweepsByList(p.tracked) {
-		p.Log.Warn("the Job list cannot be read: each tracked job is asked for instead", "commcell", p.CommCell, "err", err)
+		p.say(slog.LevelWarn, "the Job list cannot be read: each tracked job is asked for instead", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"log/slog"
 
 	"jobwatch/internal/job"
 )
@@ -21,7 +22,7 @@ func (p *Poller) lookWhenTold(ctx context.Context) error {
 		select {
 		case id := <-p.urgent:
 			if err := p.lookOutOfTurn(ctx, id); err != nil && ctx.Err() == nil {
-				p.Log.Error("look cut short", "job", id.String(), "err", err)
+				p.say(slog.LevelError, "look cut short", causeOf(err), 1, "job", id.String(), "err", err)
 			}
 		case <-ctx.Done():
 			return nil
