@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -39,11 +40,12 @@ type Totals struct {
 	Due     time.Time     // the next tick; zero while the first runs
 	Broken  error         // what cut the last tick short: an error of the store
 
-	Up       bool           // the last tick that asked got an answer
-	Since    time.Time      // that holds; zero: no tick has asked yet
-	Answered time.Time      // the last tick that got an answer ended
-	Reason   string         // why there is none
-	Classes  map[string]int // jobs looked at, by the class of the last answer
+	Up       bool              // the tick under way has got an answer, or else the last one that asked
+	Since    time.Time         // that holds; zero: no tick has asked yet
+	Answered time.Time         // when a tick last told of an answer: of its first, and at its end
+	Failure  commvault.Failure // how there is none; "": there is one
+	Reason   string            // why
+	Classes  map[string]int    // jobs looked at, by the class of the last answer
 }
 
 // Totals reads the counts.
@@ -105,11 +107,11 @@ func (c *Counts) answers(up bool, reason error) {
 		if up != t.Up || t.Since.IsZero() {
 			t.Up, t.Since = up, now
 		}
-		t.Reason = ""
+		t.Failure, t.Reason = "", ""
 		if up {
 			t.Answered = now
-		} else if reason != nil {
-			t.Reason = reason.Error()
+		} else {
+			t.Failure, t.Reason = commvault.FailureOf(reason), reason.Error()
 		}
 	})
 }
@@ -149,9 +151,11 @@ func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
 		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
 	}
 	if p.isNews(j.id, kind) {
-		p.Log.Warn("no observation", keyOf(j.id), j.id.String(), "err", err)
+		p.say(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
 	}
 }
+
+const failingJobs = 5 // that are named for one cause
 
 // isNews says whether the last failure was another one.
 func (p *Poller) isNews(id job.ID, kind string) bool {

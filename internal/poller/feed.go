@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -51,7 +52,7 @@ func (p *Poller) followFeed(ctx context.Context) error {
 			return nil
 		}
 		if err := p.readFeed(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Error("looks that the feed asked for were cut short", "commcell", p.CommCell, "err", err)
+			p.say(slog.LevelError, "looks that the feed asked for were cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 	}
 }

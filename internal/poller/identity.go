@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -33,7 +34,7 @@ func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
 		return false, nil
 	}
 	p.identified.Store(true) // as far as it can be: some releases, and some users' rights, do not tell
-	p.Log.Warn("the CommServe does not say which it is: another one behind the same url: would not be noticed",
+	p.say(slog.LevelWarn, "the CommServe does not say which it is: another one behind the same url: would not be noticed", causeOf(err), 1,
 		"commcell", p.CommCell, "err", err)
 	return true, nil
 }

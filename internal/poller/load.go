@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -82,13 +83,14 @@ func (p *Poller) done(t turn, details bool, err error) {
 	p.sayLimit(before, cause)
 }
 
-// sayLimit says once that less is asked than was configured, and once that as much is asked again.
-func (p *Poller) sayLimit(before int, cause string) {
+// sayLimit says that less is asked than was configured, and then that as much is asked again: not each time that a limit
+// falls and rises for the same cause.
+func (p *Poller) sayLimit(before int, cause error) {
 	l := p.load
 	switch {
-	case cause != "" && !l.said:
-		l.said = true
-		p.Log.Warn("asks less at once, until it bears more", "commcell", p.CommCell, "cause", cause, "from", before, "to", l.limit)
+	case cause != nil:
+		l.said = p.say(slog.LevelWarn, "asks less at once, until it bears more", causeOf(cause), 1,
+			"commcell", p.CommCell, "cause", cause.Error(), "from", before, "to", l.limit) || l.said
 	case l.said && l.limit == l.most && l.pause == 0:
 		l.said = false
 		p.Log.Info("asks as much at once as configured again", "commcell", p.CommCell, "limit", l.limit)
@@ -116,12 +118,12 @@ func (l *load) begin() {
 }
 
 // judge gives the cause where less is to be asked from now on.
-func (l *load) judge(t turn, now time.Time, details bool, err error) (cause string) {
+func (l *load) judge(t turn, now time.Time, details bool, err error) (cause error) {
 	switch {
 	case tooMuch(err):
 		if t.sent.After(l.fell) {
 			l.halve(now)
-			return err.Error()
+			return err
 		}
 	case answered(err):
 		if details && l.isSlow(now.Sub(t.sent), now) {
@@ -129,7 +131,7 @@ func (l *load) judge(t turn, now time.Time, details bool, err error) (cause stri
 		}
 		l.wentWell(now)
 	}
-	return ""
+	return nil
 }
 
 // tooMuch says whether an error is that of an overloaded CommServe, or of a gateway before it.
@@ -164,13 +166,13 @@ func (l *load) isSlow(took time.Duration, now time.Time) bool {
 	return true
 }
 
-func (l *load) lower(now time.Time) (cause string) {
+func (l *load) lower(now time.Time) (cause error) {
 	if l.slow < slowInARow || l.limit == 1 {
-		return ""
+		return nil
 	}
 	l.limit--
 	l.fell, l.good, l.slow, l.doubles = now, 0, 0, false
-	return fmt.Sprintf("answers take %v, and took %v", l.delay.recent.Round(time.Millisecond), l.delay.usual.Round(time.Millisecond))
+	return fmt.Errorf("answers take %d ms, and took %d ms", l.delay.recent.Milliseconds(), l.delay.usual.Milliseconds())
 }
 
 // wentWell asks for one more after as many good answers as the limit is. What was too much before is tried

@@ -44,9 +44,9 @@ func (t *tick) forgetful(listed int) bool {
 // missing minds the jobs that a tick asked for and the CommServe did not know.
 func (p *Poller) missing(ctx context.Context, t *tick) error {
 	blank := t.forgetful(p.lines)
-	if blank && !p.blank {
-		p.Log.Warn("no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost",
-			"commcell", p.CommCell, "count", len(t.missing))
+	const words = "no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost"
+	if blank && !p.blank && p.repeats.news(words, 1, 1) > 0 {
+		p.Log.Warn(words, "commcell", p.CommCell, "count", len(t.missing))
 	}
 	p.blank = blank
 	group, counting := errgroup.WithContext(ctx)

@@ -46,11 +46,10 @@ func newest(entries []job.FeedEntry) []job.FeedEntry {
 	return slices.Clone(entries[max(0, len(entries)-job.FeedLimit):])
 }
 
-// lookAtNamed looks once at each job that the feed has named, however often it did. Whether the CommCell answers is
-// for the ticks to say, as is whether a job is lost.
+// lookAtNamed looks once at each job that the feed has named, however often it did.
 func (p *Poller) lookAtNamed(ctx context.Context) error {
 	jobs := p.feed.named.take()
-	t := newTick(p.Concurrency)
+	t := outOfTurn(p.Concurrency)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.Concurrency)
 	for _, number := range slices.Sorted(maps.Keys(jobs)) {

@@ -5,7 +5,6 @@ package poller
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -63,6 +62,7 @@ type Poller struct {
 	Counts Counts
 
 	id       job.ID // of the CommCell itself
+	began    time.Time
 	limiter  *rate.Limiter
 	load     *load
 	rest     rest
@@ -70,11 +70,11 @@ type Poller struct {
 	sifted   bool      // the filter has been judged
 	forgot   time.Time // when finished jobs were last forgotten
 	probed   int       // which job was last asked as a probe
-	late     bool      // the last tick took longer than the schedule allows
 	lines    int       // lines of the Job list in this tick
 	tracked  int       // jobs in the last tick
 	badLists int       // in a row that failed
 	blank    bool      // the last tick found that the CommServe has forgotten everything
+	repeats  repeats
 	urgent   chan job.ID
 	feed     feed
 
@@ -106,6 +106,7 @@ func New(c Config) *Poller {
 	p := &Poller{
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
+		began:   time.Now(),
 		limiter: rate.NewLimiter(limit, 1),
 		load:    newLoad(c.Concurrency),
 		urgent:  make(chan job.ID, urgentJobs),
@@ -148,42 +149,6 @@ func (p *Poller) configure(ctx context.Context) {
 	}
 }
 
-// tickOnSchedule skips and counts a tick that falls due during a tick.
-func (p *Poller) tickOnSchedule(ctx context.Context) error {
-	for {
-		due := p.Schedule.Next(time.Now())
-		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Error("tick cut short", "commcell", p.CommCell, "err", err)
-		}
-		due = p.skipMissed(due)
-		p.Counts.due(due)
-		if due.IsZero() {
-			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
-		}
-		select {
-		case <-time.After(time.Until(due)):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// skipMissed gives the next due time that is still to come. It says once that ticks are skipped, and again when
-// they are after a tick in time.
-func (p *Poller) skipMissed(due time.Time) time.Time {
-	skipped := 0
-	for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
-		p.Counts.skippedTick()
-		skipped++
-	}
-	if skipped > 0 && !p.late {
-		p.Log.Warn("a tick took longer than the schedule allows; what fell due meanwhile is skipped", "commcell", p.CommCell,
-			"count", skipped, "took", p.Counts.Totals().Took.Round(time.Millisecond).String())
-	}
-	p.late = skipped > 0
-	return due
-}
-
 // Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
 func (p *Poller) Poll(ctx context.Context) (err error) {
 	t := newTick(p.Limit())
@@ -221,8 +186,7 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 	p.countClasses(tracked, false)
 	if len(tracked) == 0 {
 		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
-		t.note(err)
-		return err == nil, nil
+		return err == nil, p.note(t, err)
 	}
 	p.probed++
 	return p.probeWith(ctx, t, tracked[p.probed%len(tracked)])
@@ -231,7 +195,7 @@ func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
 // probeWith looks at the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
 // the sweep to say, which looks again.
 func (p *Poller) probeWith(ctx context.Context, t *tick, j store.Tracked) (up bool, err error) {
-	probe := newTick(1)
+	probe := outOfTurn(1)
 	err = p.lookAt(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
 	switch {
 	case err != nil || ctx.Err() != nil:
@@ -239,8 +203,7 @@ func (p *Poller) probeWith(ctx context.Context, t *tick, j store.Tracked) (up bo
 	case probe.asked == 0: // somebody looks at it just now
 		return true, nil
 	case probe.answers > 0:
-		t.note(nil)
-		return true, nil
+		return true, p.note(t, nil)
 	}
 	t.note(probe.err)
 	return false, nil

@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -70,12 +71,11 @@ func (p *Poller) readList(ctx context.Context, t *tick) (whole bool, err error) 
 	if errors.As(err, &broken) {
 		return false, err
 	}
-	t.note(err)
 	p.report(ctx, trackedJob{id: p.id}, err)
 	if ctx.Err() == nil {
 		p.noteList(err)
 	}
-	return err == nil, nil
+	return err == nil, p.note(t, err)
 }
 
 // noteList counts the lists that fail. One that is refused, or whose server is too old, is none to wait for.
@@ -90,7 +90,7 @@ func (p *Poller) noteList(err error) {
 		p.badLists = patienceWithLists
 	}
 	if p.listIsNoGood() && !before && p.sweepsByList(p.tracked) {
-		p.Log.Warn("the Job list cannot be read: each tracked job is asked for instead", "commcell", p.CommCell, "err", err)
+		p.say(slog.LevelWarn, "the Job list cannot be read: each tracked job is asked for instead", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 	}
 }
 

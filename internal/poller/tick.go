@@ -20,6 +20,8 @@ type tick struct {
 	patience int    // failures of the CommCell as a whole, without an answer, after which it is given up
 	list     uint32 // the round of the Job list that was read in this tick; 0: none was
 
+	outOfTurn bool
+
 	mu       sync.Mutex
 	asked    int    // guarded by mu, as the rest is
 	answers  int    //
@@ -31,20 +33,37 @@ type tick struct {
 
 func newTick(atOnce int) *tick { return &tick{patience: max(atOnce, 3)} }
 
-// note counts the outcome of one request, its own repetitions included.
-func (t *tick) note(err error) {
+// outOfTurn is for looks that no tick takes: whether the CommCell answers, and whether a job is lost, is not for them to say.
+func outOfTurn(atOnce int) *tick {
+	t := newTick(atOnce)
+	t.outOfTurn = true
+	return t
+}
+
+// note counts the outcome of one request, its own repetitions included, and says whether it is the first answer.
+func (t *tick) note(err error) (first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked++
 	if answered(err) {
 		t.answers++
 		t.failures = 0
-		return
+		return t.answers == 1
 	}
 	t.err = err
 	if commvault.SourceDown(err) {
 		t.failures++
 	}
+	return false
+}
+
+// note has a tick's first answer tell that the CommCell answers: the rest of the tick may take long. Its error is one of
+// the store's.
+func (p *Poller) note(t *tick, err error) error {
+	if !t.note(err) || t.outOfTurn {
+		return nil
+	}
+	return p.tellWhetherItAnswers(true, nil)
 }
 
 // hopeless says that the CommCell as a whole has stopped answering: the rest of its jobs need not be asked for.
@@ -101,11 +120,10 @@ func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
 	if err != nil && ctx.Err() != nil {
 		return nil // given up, not failed
 	}
-	t.note(err)
 	if !t.noteJob(j, err) {
 		p.report(ctx, j, err)
 	}
-	return nil
+	return p.note(t, err)
 }
 
 // sayWhetherItAnswers commits unreachable or reachable, once each. A tick that asked nothing says nothing.
@@ -116,8 +134,11 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 	if t.err == nil {
 		p.isWell()
 	}
-	up := t.answers > 0
-	p.Counts.answers(up, t.err)
+	return p.tellWhetherItAnswers(t.answers > 0, t.err)
+}
+
+func (p *Poller) tellWhetherItAnswers(up bool, why error) error {
+	p.Counts.answers(up, why)
 	for {
 		known, err := p.Store.Recall(p.id)
 		if err != nil {
@@ -129,7 +150,7 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 		}
 		reason := ""
 		if !up {
-			reason = commvault.Reason(t.err)
+			reason = commvault.Reason(why)
 		}
 		now := time.Now()
 		err = p.Store.CommitCommCell(p.id, known, changes, now, reason)
@@ -142,7 +163,7 @@ func (p *Poller) sayWhetherItAnswers(t *tick) error {
 		if err == nil && up {
 			p.Log.Info("answers again", "commcell", p.CommCell)
 		} else if err == nil {
-			p.Log.Warn("does not answer", "commcell", p.CommCell, "err", reason)
+			p.Log.Warn(commvault.FailureOf(why).Says(), "commcell", p.CommCell, "err", reason)
 		}
 		return err
 	}

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"log/slog"
 
 	"jobwatch/internal/job"
 )
@@ -21,7 +22,7 @@ func (p *Poller) lookWhenTold(ctx context.Context) error {
 		select {
 		case id := <-p.urgent:
 			if err := p.lookOutOfTurn(ctx, id); err != nil && ctx.Err() == nil {
-				p.Log.Error("look cut short", "job", id.String(), "err", err)
+				p.say(slog.LevelError, "look cut short", causeOf(err), 1, "job", id.String(), "err", err)
 			}
 		case <-ctx.Done():
 			return nil
@@ -29,8 +30,7 @@ func (p *Poller) lookWhenTold(ctx context.Context) error {
 	}
 }
 
-// lookOutOfTurn looks at a job unless it has been untracked meanwhile. Whether the CommCell answers is
-// for the ticks to say, as is whether the job is lost.
+// lookOutOfTurn looks at a job unless it has been untracked meanwhile.
 func (p *Poller) lookOutOfTurn(ctx context.Context, id job.ID) error {
 	if p.Identify != nil && !p.identified.Load() {
 		return nil // the next tick finds out whom it would ask
@@ -39,7 +39,7 @@ func (p *Poller) lookOutOfTurn(ctx context.Context, id job.ID) error {
 	if err != nil || why == "" {
 		return err
 	}
-	t := newTick(1)
+	t := outOfTurn(1)
 	err = p.lookAt(ctx, t, trackedJob{id: id, why: why})
 	for _, m := range t.missing {
 		p.report(ctx, m.trackedJob, m.err)

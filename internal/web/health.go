@@ -123,7 +123,7 @@ func checkPoller(p *poller.Poller, now time.Time) check {
 	case t.Broken != nil:
 		return check{name, red, "the last tick was cut short: " + t.Broken.Error()}
 	case !t.Since.IsZero() && !t.Up:
-		return check{name, note, fmt.Sprintf("the CommServe has not answered since %s: %s", t.Since.UTC().Format(time.RFC3339), t.Reason)}
+		return check{name, note, fmt.Sprintf("the CommServe %s, since %s: %s", t.Failure.Says(), t.Since.UTC().Format(time.RFC3339), t.Reason)}
 	}
 	return check{name, ok, ""}
 }

@@ -123,7 +123,7 @@ func TestReadyWhileACommCellIsAway(t *testing.T) {
 	w.sees(running(71))
 	w.commServe.goes(errAway)
 	w.poll()
-	w.becomes(http.StatusOK, "note  commcell prod: the CommServe has not answered since ")
+	w.becomes(http.StatusOK, "note  commcell prod: the CommServe does not answer, since ")
 	w.commServe.goes(nil)
 	w.poll()
 	w.becomes(http.StatusOK, "ok    commcell prod")

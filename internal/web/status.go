@@ -21,7 +21,8 @@ type commCell struct {
 	Name     string         `json:"name"`
 	Up       *bool          `json:"up"`       // null: nothing was asked yet
 	Since    *time.Time     `json:"since"`    // that is so, as this process saw it
-	Answered *time.Time     `json:"answered"` // the last tick with an answer ended
+	Answered *time.Time     `json:"answered"` // last
+	Failure  string         `json:"failure,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
 	Classes  map[string]int `json:"tracked"` // jobs by the class of their state
 	NextTick *time.Time     `json:"nextTick"`
@@ -49,7 +50,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 func light(p *poller.Poller) commCell {
 	t := p.Counts.Totals()
 	c := commCell{
-		Name: p.CommCell, Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Ticks, Skipped: t.Skipped, Limit: p.Limit(),
+		Name: p.CommCell, Failure: string(t.Failure), Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Ticks, Skipped: t.Skipped, Limit: p.Limit(),
 		Since: known(t.Since), Answered: known(t.Answered), NextTick: known(t.Due),
 	}
 	if !t.Since.IsZero() {

@@ -1,0 +1,71 @@
+package poller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+const (
+	mostSkipped = 1000        // ticks that are counted at once: beyond them lies a clock that was set, or a machine that slept
+	clockEvery  = time.Minute // so often who waits for a tick looks whether the clock was set
+)
+
+// tickOnSchedule skips and counts a tick that falls due during a tick.
+func (p *Poller) tickOnSchedule(ctx context.Context) error {
+	for {
+		due := p.Schedule.Next(time.Now())
+		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
+			p.say(slog.LevelError, "tick cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+		}
+		due = p.skipMissed(due)
+		p.Counts.due(due)
+		if due.IsZero() {
+			return fmt.Errorf("commcell %s: the schedule never comes again", p.CommCell)
+		}
+		if p.waitForTick(ctx, due) != nil {
+			return nil
+		}
+	}
+}
+
+// skipMissed gives the next due time that is still to come, and counts those before it. Where more were missed than
+// anybody would count, the schedule goes on from now.
+func (p *Poller) skipMissed(due time.Time) time.Time {
+	skipped := 0
+	for ; !due.IsZero() && due.Before(time.Now()); due = p.Schedule.Next(due) {
+		if skipped == mostSkipped {
+			due = p.Schedule.Next(time.Now())
+			break
+		}
+		p.Counts.skippedTick()
+		skipped++
+	}
+	const words = "a tick took longer than the schedule allows, or the clock was set forward; what fell due meanwhile is skipped"
+	if skipped == 0 {
+		return due
+	}
+	if count := p.repeats.news(words, skipped, 1); count > 0 {
+		p.Log.Warn(words, "commcell", p.CommCell, "count", count, "took", p.Counts.Totals().Took.Round(time.Millisecond).String())
+	}
+	return due
+}
+
+// waitForTick waits in steps, for a clock may be set meanwhile: set forward, it makes the tick due; set back, another
+// tick comes before it. Its error is ctx's.
+func (p *Poller) waitForTick(ctx context.Context, due time.Time) error {
+	for {
+		now := time.Now()
+		if next := p.Schedule.Next(now); next.Before(due) && !next.IsZero() {
+			due = next
+			p.Counts.due(due)
+		}
+		if !now.Before(due) {
+			return nil
+		}
+		if err := sleepUntil(ctx, now.Add(min(due.Sub(now), clockEvery))); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package poller
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
+)
+
+// setClock is a schedule by a wall clock that may be set: it is ahead of the time that passes. As a cron expression it
+// gives times without a reading of the steady clock.
+type setClock struct {
+	every time.Duration
+
+	mu    sync.Mutex
+	ahead time.Duration
+	asked int
+}
+
+func (c *setClock) set(ahead time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead = ahead
+}
+
+// Next is told times of the true clock, and gives when the set one shows the next full step.
+func (c *setClock) Next(after time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked++
+	return after.Add(c.ahead).Truncate(c.every).Add(c.every).Add(-c.ahead).Round(0)
+}
+
+// yearAgo is a schedule whose first time was computed before the clock was set forward by a year.
+type yearAgo struct{ setClock }
+
+func (y *yearAgo) Next(after time.Time) time.Time {
+	if next := y.setClock.Next(after); y.asked > 1 {
+		return next
+	}
+	return after.Add(-365 * 24 * time.Hour)
+}
+
+func TestAClockSetForwardDuringATick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		schedule := &yearAgo{setClock{every: time.Minute}}
+		b := newBench(t, func(c *Config) {
+			c.Discover, c.Jobs, c.Schedule, c.Log = false, []int64{71}, schedule, slog.New(slog.NewTextHandler(&said, nil))
+		})
+		b.script.is(71, state("Running"))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.tickOnSchedule(ctx) }()
+		passes(2*time.Minute + time.Second)
+		got := b.Counts.Totals()
+		if got.Ticks != 3 || got.Skipped != mostSkipped || schedule.asked > 2*mostSkipped {
+			t.Errorf("%d ticks, %d skipped, the schedule asked %d times; want 3 and %d", got.Ticks, got.Skipped, schedule.asked, mostSkipped)
+		}
+		if n := strings.Count(said.String(), "is skipped"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, said.String())
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A schedule with long pauses goes by the clock as it is when the pause ends, not as it was when it began.
+func TestAClockSetWhileATickIsWaitedFor(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, row := range []struct {
+		name  string
+		ahead time.Duration // after an hour
+		want  int64         // ticks within two minutes of that
+	}{
+		{"not set", 0, 1},
+		{"forward to 90 s before the tick", 23*time.Hour - 90*time.Second, 2},
+		{"back by ten years and to 90 s before a tick", -10*365*day + 23*time.Hour - 90*time.Second, 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(time.Now().Truncate(day).Add(day)))
+				schedule := &setClock{every: day}
+				b := newBench(t, func(c *Config) { c.Discover, c.Jobs, c.Schedule = false, []int64{71}, schedule })
+				b.script.is(71, state("Running"))
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error)
+				go func() { ended <- b.tickOnSchedule(ctx) }()
+				passes(time.Hour)
+				schedule.set(row.ahead)
+				passes(2*time.Minute + time.Second)
+				if got := b.Counts.Totals(); got.Ticks != row.want || got.Due.Sub(time.Now()) > day {
+					t.Errorf("%d ticks, the next one in %v; want %d", got.Ticks, time.Until(got.Due), row.want)
+				}
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// ahead is a CommServe that is asked by a clock that was set.
+type ahead struct {
+	*script
+	by time.Duration
+}
+
+func (a *ahead) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
+	seen, err := a.script.JobDetails(ctx, number)
+	seen.Asked, seen.Answered = seen.Asked.Add(a.by).Round(0), seen.Answered.Add(a.by).Round(0)
+	return seen, err
+}
+
+func (a *ahead) List(ctx context.Context, within time.Duration, yield func([]commvault.Line) error) error {
+	return a.script.List(ctx, within, yield)
+}
+
+func TestAClockSetForwardStallsNoJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := stallBench(t, "Running")
+		source := &ahead{script: b.script}
+		b.Source = source
+		b.wants("before", b.pollEvery(10*time.Minute, 1), "-")
+		source.by = 365 * 24 * time.Hour
+		b.wants("after", b.pollEvery(10*time.Minute, 2), "- prod/71 stalled")
+	})
+}
