@@ -3,6 +3,7 @@ package commvault
 import (
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // secrets are the tokens and passwords used last. Errors repeat none of them.
@@ -22,10 +23,10 @@ func (s *secrets) learn(some ...string) {
 	}
 }
 
-// A secret shorter than this is no secret, and taking it out would garble the sentence.
-const shortestSecret = 4
+// A shorter one may be a common word, and without it the server's own sentence would be garbled: the password is ***.
+const shortestSecret = 8 // characters
 
-// hide takes them out of a text, each with and without its prefix.
+// hide takes them out of what a server said, each with and without its prefix. In what we say ourselves there is none.
 func (s *secrets) hide(text string, more ...string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,7 +34,7 @@ func (s *secrets) hide(text string, more ...string) string {
 		for _, secret := range list {
 			_, bare, _ := strings.Cut(secret, " ")
 			for _, form := range []string{secret, bare} {
-				if len(form) >= shortestSecret {
+				if utf8.RuneCountInString(form) >= shortestSecret {
 					text = strings.ReplaceAll(text, form, "***")
 				}
 			}

@@ -118,3 +118,36 @@ func everythingSaid(t *testing.T, config Config, serve http.HandlerFunc) string 
 	}
 	return said.String()
 }
+
+// A password that is a common word takes no word out of what the server says.
+func TestAShortSecretGarblesNoSentence(t *testing.T) {
+	for password, want := range map[string]string{
+		"wrong": "The password is wrong: xyzzy", "invalid": "The password is invalid: xyzzy", "ääääääa": "The password is ääääääa: xyzzy",
+		"passwort": "The password is ***: xyzzy", "äääääääa": "The password is ***: xyzzy", "QSDK password": "The *** is ***: xyzzy",
+	} {
+		c := newClient(t, Config{Username: "watcher", Password: password, Transport: commserve(func(*http.Request) (int, string) {
+			return 200, fmt.Sprintf(`{"errList":[{"errLogMessage":"The password is %s: xyzzy"}]}`, password)
+		})})
+		_, err := c.JobDetails(t.Context(), 71)
+		if e, ours := errors.AsType[*Error](err); !ours || e.Words != want {
+			t.Errorf("%s: %v, want %s", password, err, want)
+		}
+	}
+}
+
+// A file that becomes unfit while the watcher runs costs no login, which would count towards the lock-out.
+func TestASecretThatIsUnfitIsNotSent(t *testing.T) {
+	g := &gate{valid: secretToken}
+	file := inFile(t, t.TempDir()+"/password", secretPassword)
+	c := newClient(t, Config{Username: "watcher", PasswordFile: file, Transport: commserve(g.serve)})
+	for _, unfit := range []string{"\uFEFF" + secretPassword, secretPassword + "\x00", secretPassword + "\n" + secretPassword, secretPassword + "\n\n"} {
+		inFile(t, file, unfit)
+		_, err := c.JobDetails(t.Context(), 71)
+		if KindOf(err) != Auth || !strings.Contains(err.Error(), "auth.password_file: "+file) || g.loggedIn() != 0 {
+			t.Errorf("%q: %v, after %d logins", unfit, err, g.loggedIn())
+		}
+		if _, err := New(Config{CommCell: "prod", URL: "https://cs", Username: "watcher", PasswordFile: file}); err == nil || strings.Contains(err.Error(), secretPassword) {
+			t.Errorf("%q: at the start: %v", unfit, err)
+		}
+	}
+}

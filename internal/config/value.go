@@ -48,7 +48,7 @@ func (r *reader) textAt(n node, checks []func(string) error) (string, bool) {
 func (r *reader) secret(dst *string) func(node) {
 	return func(n node) {
 		n.secret = true
-		s, ok := r.textAt(n, []func(string) error{oneLine})
+		s, ok := r.textAt(n, []func(string) error{func(s string) error { return sendable(trimLineEnd(s)) }})
 		if ok {
 			put(r, n, dst, trimLineEnd(s))
 		}
