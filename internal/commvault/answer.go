@@ -54,6 +54,9 @@ func (c *Client) refusal(response *http.Response, body *bytes.Buffer, q query) e
 	_, _ = body.ReadFrom(io.LimitReader(response.Body, maxErrorBody))
 	e := &Error{Kind: HTTP}
 	e.Words, e.page = complaintIn(body.Bytes())
+	if q.refused != nil {
+		q.refused(e, body.Bytes())
+	}
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
 		e.Kind = Auth
