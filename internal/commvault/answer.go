@@ -62,11 +62,7 @@ func (c *Client) refusal(response *http.Response, body *bytes.Buffer, q query) e
 		e.Kind = Auth
 		e.Err = c.advice
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		e.Kind = Throttled
-		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"))
-		if e.RetryAfter > 0 {
-			e.tail = fmt.Sprintf(" (retry after %v)", e.RetryAfter)
-		}
+		c.quota.throttled(e, response)
 	}
 	return e
 }

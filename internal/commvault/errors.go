@@ -38,7 +38,8 @@ type Error struct {
 	Code       int    // HTTP status; 0: none came
 	Kind       Kind
 	Words      string        // the server's own, one line, at most 300 characters
-	RetryAfter time.Duration // asked for by the server, or until the next login
+	RetryAfter time.Duration // asked for by the server, grown after a 429 that asks for none, or until the next login
+	Rate       float64       // requests a second that the server's quota allows, where a 429 names it; 0: it does not
 	Location   string        // of a redirect, without its query
 	Err        error         // our own words
 

@@ -84,6 +84,7 @@ func (c *Client) send(ctx context.Context, q query, t token) (time.Time, error) 
 	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, q.patience))
 	defer cancel()
 	asked := time.Now().UTC()
+	c.quota.count(asked)
 	code, err := c.exchange(ctx, q, t)
 	if err != nil {
 		err = c.explain(q, t, code, asked, err)
@@ -114,6 +115,7 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 			buffers.Put(body)
 		}
 	}()
+	c.quota.heed(response)
 	code = response.StatusCode
 	if code != http.StatusOK && !(q.token && code/100 == 2) {
 		return code, c.refusal(response, body, q)

@@ -309,18 +309,30 @@ func TestNobodyStaysForARenewalThatHangs(t *testing.T) {
 	})
 }
 
+// Somebody has put a new pair, or for a moment the half of one, into the files before the exchange was carried out.
 func TestAPendingExchangeGivesWayToAnotherPair(t *testing.T) {
-	s := newServer(t, sim.Config{})
-	config := s.pair(t)
-	dead := newClient(t, config)
-	crashAt(dead, "renamed access")
-	s.pass(31 * time.Minute)
-	_ = ask(t, dead)
-	newPair(t, s.Sim, config)
-	want, _ := os.ReadFile(config.AccessTokenFile)
-	askAtOnce(t, newClient(t, config))
-	if got, _ := os.ReadFile(config.AccessTokenFile); string(got) != string(want) {
-		t.Error("the pair that somebody put there is replaced")
+	for _, step := range []string{"renamed refresh.pending", "renamed access"} {
+		for _, replaced := range [][]string{{"access", "refresh"}, {"access"}, {"refresh"}} {
+			s := newServer(t, sim.Config{})
+			config := s.pair(t)
+			dead := newClient(t, config)
+			crashAt(dead, step)
+			s.pass(31 * time.Minute)
+			_ = ask(t, dead)
+			folder := filepath.Dir(config.AccessTokenFile)
+			for _, name := range replaced {
+				inFile(t, filepath.Join(folder, name), "somebody's "+name)
+			}
+			_ = ask(t, newClient(t, config))
+			for _, name := range replaced {
+				if got, _ := os.ReadFile(filepath.Join(folder, name)); string(got) != "somebody's "+name {
+					t.Errorf("%s, then %q replaced: %s holds %s", step, replaced, name, got)
+				}
+			}
+			if got := filesBeside(t, config); slices.Contains(got, "refresh.pending") {
+				t.Errorf("%s, then %q replaced: files %q", step, replaced, got)
+			}
+		}
 	}
 }
 

@@ -188,6 +188,9 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 func (p *Poller) Poll(ctx context.Context) (err error) {
 	t := newTick(p.Limit())
 	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
+	if p.rests() {
+		return nil // nothing is asked, so that nothing is said
+	}
 	up, err := p.identify(ctx, t)
 	if err == nil && up {
 		up, err = p.probe(ctx, t)

@@ -35,11 +35,14 @@ func newTick(atOnce int) *tick { return &tick{patience: max(atOnce, 3)} }
 func (t *tick) note(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asked++
 	if answered(err) {
+		t.asked++
 		t.answers++
 		t.failures = 0
 		return
+	}
+	if _, rests := errors.AsType[*restError](err); !rests {
+		t.asked++
 	}
 	t.err = err
 	if commvault.SourceDown(err) {
