@@ -152,6 +152,7 @@ func (d *daemon) poller(cell config.CommCell, st *store.Store) (*poller.Poller, 
 	if err != nil {
 		return nil, err
 	}
+	meter.ReadQuota(client.Quota)
 	schedule, err := config.ParseSchedule(cell.Schedule)
 	if err != nil {
 		return nil, err

@@ -54,16 +54,15 @@ func (c *Client) refusal(response *http.Response, body *bytes.Buffer, q query) e
 	_, _ = body.ReadFrom(io.LimitReader(response.Body, maxErrorBody))
 	e := &Error{Kind: HTTP}
 	e.Words, e.page = complaintIn(body.Bytes())
+	if q.refused != nil {
+		q.refused(e, body.Bytes())
+	}
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
 		e.Kind = Auth
 		e.Err = c.advice
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		e.Kind = Throttled
-		e.RetryAfter = retryAfter(response.Header.Get("Retry-After"))
-		if e.RetryAfter > 0 {
-			e.tail = fmt.Sprintf(" (retry after %v)", e.RetryAfter)
-		}
+		c.quota.throttled(e, response)
 	}
 	return e
 }

@@ -57,6 +57,7 @@ type Client struct {
 	http       *http.Client
 	session    *session
 	attempts   attemptsAsked
+	quota      quota
 	log        *slog.Logger
 	observe    func(operation string, code int, took time.Duration, err error)
 }

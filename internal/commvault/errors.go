@@ -38,14 +38,15 @@ type Error struct {
 	Code       int    // HTTP status; 0: none came
 	Kind       Kind
 	Words      string        // the server's own, one line, at most 300 characters
-	RetryAfter time.Duration // asked for by the server, or until the next login
+	RetryAfter time.Duration // asked for by the server, grown after a 429 that asks for none, or until the next login
+	Rate       float64       // requests a second that the server's quota allows, where a 429 names it; 0: it does not
 	Location   string        // of a redirect, without its query
 	Err        error         // our own words
 
 	page    bool   // HTML: something stands in front of the CommServe, or it is starting
 	subject string // opens the sentence in place of operation and job
 	tail    string // ends it
-	refusal bool   // of a login or a renewal: not to be repeated at once
+	refusal bool   // an answer without a token to a login or a renewal, which is not to be repeated at once
 }
 
 // Error is one line.
@@ -102,7 +103,7 @@ func KindOf(err error) Kind {
 // Retryable says whether the same request may well succeed a moment later.
 func Retryable(err error) bool {
 	e, ours := errors.AsType[*Error](err)
-	if !ours {
+	if !ours || e.refusal {
 		return false
 	}
 	switch e.Kind {
@@ -117,10 +118,11 @@ func Retryable(err error) bool {
 	return false
 }
 
-// LoginRefused says whether no request was sent, since the login or the renewal before it is refused.
+// LoginRefused says whether the request itself was not sent for want of a token: the login or the renewal before it
+// brought none, or what was given to authenticate with is not fit.
 func LoginRefused(err error) bool {
 	e, ours := errors.AsType[*Error](err)
-	return ours && e.refusal
+	return ours && (e.refusal || e.Kind == Auth && e.Code == 0)
 }
 
 // SourceDown says whether the error is one of the CommCell as a whole, so that asking for its
@@ -134,7 +136,7 @@ func SourceDown(err error) bool {
 	case Unreachable, Timeout, Throttled, Auth, Redirect:
 		return true
 	}
-	return e.page || e.Code >= 500
+	return e.page || e.refusal || e.Code >= 500
 }
 
 func notAnAnswer(format string, args ...any) *Error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -17,11 +18,13 @@ type query struct {
 	method, path  string
 	body          []byte
 	json          bool          // whatever the format is
-	once          bool          // net/http must not send it again either
+	token         bool          // it asks for one: net/http must not send it again either, and any 2xx answers it
 	patience      time.Duration // at least
 	limit, offset int           // paging, by headers
 	entries       int           // of the feed, at most
 	decode        func(body []byte) error
+	salvage       func(body []byte, err error) error // of what could be read of a body that is not whole; may be nil
+	refused       func(e *Error, body []byte)        // reads more of an answer that is none of 2xx; may be nil
 }
 
 func httpClient(config Config) *http.Client {
@@ -81,6 +84,7 @@ func (c *Client) send(ctx context.Context, q query, t token) (time.Time, error) 
 	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, q.patience))
 	defer cancel()
 	asked := time.Now().UTC()
+	c.quota.count(asked)
 	code, err := c.exchange(ctx, q, t)
 	if err != nil {
 		err = c.explain(q, t, code, asked, err)
@@ -111,13 +115,20 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 			buffers.Put(body)
 		}
 	}()
-	if response.StatusCode != http.StatusOK {
-		return response.StatusCode, c.refusal(response, body, q)
+	c.quota.heed(response)
+	code = response.StatusCode
+	if code != http.StatusOK && !(q.token && code/100 == 2) {
+		return code, c.refusal(response, body, q)
 	}
-	if err := read(response, body); err != nil {
-		return response.StatusCode, err
+	err = read(response, body)
+	switch {
+	case err == nil:
+		return code, q.decode(body.Bytes())
+	case q.salvage == nil:
+		return code, err
 	}
-	return response.StatusCode, q.decode(body.Bytes())
+	_, _ = body.ReadFrom(io.LimitReader(response.Body, maxErrorBody)) // of one that is too large nothing was read
+	return code, q.salvage(body.Bytes(), err)
 }
 
 func (c *Client) request(ctx context.Context, q query, t token) (*http.Request, error) {
@@ -146,7 +157,7 @@ func (c *Client) request(ctx context.Context, q query, t token) (*http.Request, 
 	// Empty, it is not sent, and tells net/http that the request may go out again where the server
 	// closed the idle connection it took. A login may not: it would count as a second try; nor may a
 	// renewal, whose token may be dead by then.
-	if !q.once {
+	if !q.token {
 		h["Idempotency-Key"] = nil
 	}
 	if c.bearer {

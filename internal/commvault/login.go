@@ -41,7 +41,7 @@ func (l *login) logIn(ctx context.Context) (string, error) {
 	}
 	c.secrets.learn(config.Password, base64.StdEncoding.EncodeToString([]byte(config.Password)))
 	var text string
-	q := query{operation: "Login", method: http.MethodPost, path: "/Login", body: c.format.login(config)}
+	q := query{operation: "Login", method: http.MethodPost, path: "/Login", body: c.format.login(config), token: true, refused: readLock}
 	q.decode = func(body []byte) (err error) {
 		text, err = decodeLogin(body)
 		return err
@@ -51,17 +51,12 @@ func (l *login) logIn(ctx context.Context) (string, error) {
 		c.log.Info("logged in", "commcell", c.commcell)
 		return text, nil
 	}
-	var e *Error
-	if errors.As(err, &e) && refusesLogin(e) {
-		e.Kind, e.Err, e.refusal = Auth, nil, true
-		e.subject = fmt.Sprintf("commcell %s: login as %q refused", c.commcell, config.Username)
-	}
-	return "", err
+	return "", withoutToken(err, fmt.Sprintf("commcell %s: login as %q refused", c.commcell, config.Username))
 }
 
 // renewLogin gives a new token for one that has expired. Whatever else comes of it, a login mends.
 func (c *Client) renewLogin(ctx context.Context, stale token) (text string, err error) {
-	q := query{operation: "RenewLoginToken", method: http.MethodPost, path: "/RenewLoginToken", body: c.format.renewLogin(stale.text), once: true}
+	q := query{operation: "RenewLoginToken", method: http.MethodPost, path: "/RenewLoginToken", body: c.format.renewLogin(stale.text), token: true}
 	q.decode = func(body []byte) error {
 		answer, err := parse[loginAnswer](body, renewRoot)
 		if err != nil {
@@ -80,18 +75,34 @@ func (c *Client) renewLogin(ctx context.Context, stale token) (text string, err 
 	return text, nil
 }
 
-// A wrong password is HTTP 200 without a token; the other codes are what releases and gateways make of it.
-func refusesLogin(e *Error) bool {
+// withoutToken judges an answer that brought no token: whatever its status, the same is not asked for at once again.
+// What got no answer may be.
+func withoutToken(err error, subject string) error {
+	e, ours := errors.AsType[*Error](err)
+	if !ours || e.Code == 0 {
+		return err
+	}
+	e.refusal = true
+	if isRefusal(e) {
+		e.Kind, e.Err, e.subject = Auth, nil, subject
+	}
+	return err
+}
+
+// isRefusal says whether the CommServe itself refuses. A wrong password is HTTP 200 without a token; the other statuses
+// are what releases make of it. A gateway that is too busy, and a web page, speak in the CommServe's place.
+func isRefusal(e *Error) bool {
 	switch e.Code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		return true
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return false
 	}
-	return e.Kind == Auth
+	return e.Kind == Auth || e.Code >= 400 && !e.page
 }
 
-const maxLock = 24 * time.Hour
-
-// decodeLogin gives the token, which already begins with "QSDK " and is sent as it stands.
+// decodeLogin gives the token, which already begins with "QSDK " and is sent as it stands. It alone makes a login:
+// answers of SaaS name no user, and whether a token is good the next request shows.
 func decodeLogin(body []byte) (string, error) {
 	answer, err := parse[loginAnswer](body, loginRoot)
 	if err != nil {
@@ -100,11 +111,7 @@ func decodeLogin(body []byte) (string, error) {
 	if token := answer.is.tokenText(); token != "" {
 		return token, nil
 	}
-	refused := &Error{Kind: Auth, Words: complaintOf(body)}
-	if lock := answer.is.RemainingLock.value; lock != nil {
-		seconds := min(max(*lock, 0), int64(maxLock/time.Second)) // seconds: its unit is documented nowhere
-		refused.RetryAfter = time.Duration(seconds) * time.Second
-	}
+	refused := &Error{Kind: Auth, Words: complaintOf(body), RetryAfter: answer.is.lock()}
 	if refused.Words == "" {
 		refused.Words = "the answer holds no token"
 		if answer.is.Locked.yes() {
@@ -112,4 +119,21 @@ func decodeLogin(body []byte) (string, error) {
 		}
 	}
 	return "", refused
+}
+
+// readLock finds how long the account is locked in a refusal with another status than 200.
+func readLock(e *Error, body []byte) {
+	if answer, err := parse[loginAnswer](body, loginRoot); err == nil {
+		e.RetryAfter = answer.is.lock()
+	}
+}
+
+const maxLock = 24 * time.Hour
+
+// lock is for how long the account stays locked; what tells it counts seconds.
+func (a *loginAnswer) lock() time.Duration {
+	if a.RemainingLock.value == nil {
+		return 0
+	}
+	return time.Duration(min(max(*a.RemainingLock.value, 0), int64(maxLock/time.Second))) * time.Second
 }

@@ -1,11 +1,14 @@
 package commvault
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
 )
 
 // pair is an access token and the refresh token that renews both, once: a refresh token that comes
@@ -71,24 +74,28 @@ func (p *pairs) exchange(ctx context.Context, held pair) (token, error) {
 	undivided <- struct{}{}
 	defer func() { <-undivided }()
 	next, err := p.renew(ctx, held)
-	if err != nil {
+	if err != nil && !isSpent(err) {
 		p.files.tidy()
 		return token{}, err
 	}
 	p.unsaved = &exchange{Was: held, Is: next}
-	return p.take(next, fresh, p.settle())
+	settled := p.settle()
+	if err == nil {
+		return p.take(next, fresh, settled)
+	}
+	p.files.tidy()
+	return token{}, p.client.unfit(renewPair, err)
 }
 
 // settle brings to its end what was begun: by this process, or by one that died.
 func (p *pairs) settle() error {
-	if p.unsaved == nil {
-		return p.files.settle()
+	if p.unsaved != nil {
+		if err := p.files.save(*p.unsaved); err != nil {
+			return err
+		}
+		p.unsaved = nil
 	}
-	if err := p.files.save(*p.unsaved); err != nil {
-		return err
-	}
-	p.unsaved = nil
-	return nil
+	return p.files.settle()
 }
 
 func (p *pairs) given() string {
@@ -101,45 +108,105 @@ const (
 	renewalTimeout = defaultTimeout // at least: an answer that is not waited for costs the pair
 )
 
-// renew asks for a new pair. From the moment that the request leaves the old one may be dead.
+// renew asks for a new pair. Once it is answered with success the old one is dead, whatever else the answer is: where
+// no new pair can be read in it, the error is a *spentError. Where no answer came, nobody knows. It is sent again then:
+// if it was carried out, the new pair is lost in any case, and the refusal of the second says so; if not, the old one
+// is still good.
 func (p *pairs) renew(ctx context.Context, held pair) (next pair, err error) {
 	c := p.client
 	c.secrets.learn(held.Access, held.Refresh)
 	body, _ := json.Marshal(held) // of strings: cannot fail
 	// No other format is documented for it.
-	q := query{operation: renewPair, method: http.MethodPost, path: "/V4/AccessToken/Renew", body: body, json: true, once: true, patience: renewalTimeout}
-	q.decode = func(body []byte) (err error) {
-		next, err = decodePair(body)
-		return err
+	q := query{operation: renewPair, method: http.MethodPost, path: "/V4/AccessToken/Renew", body: body, json: true, token: true, patience: renewalTimeout}
+	q.salvage = func(body []byte, otherwise error) error {
+		if next = pairIn(body, held.Refresh); next == (pair{}) {
+			return otherwise
+		}
+		return nil
 	}
+	q.decode = func(body []byte) error { return q.salvage(body, noPairIn(body)) }
 	_, err = c.send(ctx, q, token{text: held.Access})
 	if err == nil {
 		c.log.Info("renewed the access token", "commcell", c.commcell)
 		return next, nil
 	}
-	var e *Error
-	if errors.As(err, &e) && refusesLogin(e) {
-		e.Kind, e.Err, e.refusal = Auth, nil, true
-		e.subject = fmt.Sprintf("commcell %s: renewal of the access token refused", c.commcell)
-		e.tail = "; make a new pair and put it into auth.access_token_file and auth.refresh_token_file"
+	if e, ours := errors.AsType[*Error](err); ours && e.Code/100 == 2 && e.Kind != Auth && !e.page {
+		return pair{}, &spentError{e}
+	}
+	err = withoutToken(err, fmt.Sprintf("commcell %s: renewal of the access token refused", c.commcell))
+	if e, ours := errors.AsType[*Error](err); ours && e.Kind == Auth {
+		e.tail = "; " + makeNewPair
 	}
 	return pair{}, err
 }
 
-// decodePair finds the pair at the top, or where some releases wrap it.
-func decodePair(body []byte) (pair, error) {
-	answer, err := parse[pairAnswer](body, "")
-	if err != nil {
-		return pair{}, err
+const makeNewPair = "make a new pair and put it into auth.access_token_file and auth.refresh_token_file"
+
+// spentError says that the refresh token is not to be sent again, and that there is no other.
+type spentError struct{ cause error } // nil: that was said when it happened
+
+func (e *spentError) Error() string {
+	why := "the answer to its renewal held no pair that could be read"
+	if e.cause != nil {
+		why += " (" + e.cause.Error() + ")"
 	}
-	for _, at := range []pairNode{answer.is.pairNode, answer.is.Info.is, answer.is.Data.is, answer.is.Response.is} {
-		if at.Access.words != "" && at.Refresh.words != "" {
-			return pair{at.Access.words, at.Refresh.words}, nil
+	return fmt.Sprintf("the refresh token is spent, and %s; %s", why, makeNewPair)
+}
+
+func (e *spentError) Unwrap() error { return e.cause }
+
+func isSpent(err error) bool {
+	_, is := errors.AsType[*spentError](err)
+	return is
+}
+
+var tokenMember = regexp.MustCompile(`(?i)"(access|refresh)token"\s*:\s*("(?:[ !#-\[\]-~]|\\.)+")`)
+
+// pairIn finds the pair wherever it stands in an answer, nested or beside members that are damaged: what is not found is
+// lost. It is the empty pair if there is none but the one that was sent.
+func pairIn(body []byte, sent string) pair {
+	var found pair
+	for _, member := range tokenMember.FindAllSubmatch(inPlainJSON(body), -1) {
+		var text string
+		if json.Unmarshal(member[2], &text) != nil {
+			continue
 		}
+		switch text = strings.TrimSpace(text); member[1][0] {
+		case 'a', 'A':
+			found.Access = text
+		default:
+			found.Refresh = text
+		}
+		if found.Access == "" || found.Refresh == "" {
+			continue
+		}
+		if found.Refresh != sent {
+			return found
+		}
+		found = pair{}
 	}
-	refused := &Error{Kind: Auth, Words: complaintOf(body)}
-	if refused.Words == "" {
-		refused.Words = "the answer holds no pair of tokens"
+	return pair{}
+}
+
+func inPlainJSON(body []byte) []byte {
+	body = bare(body)
+	if bytes.HasPrefix(body, []byte("<")) {
+		body, _, _ = fromXML(body)
 	}
-	return pair{}, refused
+	return plain(body)
+}
+
+// noPairIn is a refusal only where the answer says so, and holds neither token.
+func noPairIn(body []byte) error {
+	_, err := parse[struct{}](body, "")
+	if e, ours := err.(*Error); ours && e.page {
+		return e
+	}
+	if words := complaintOf(body); words != "" && !tokenMember.Match(inPlainJSON(body)) {
+		return &Error{Kind: Auth, Words: words}
+	}
+	if err != nil {
+		return err
+	}
+	return notAnAnswer("no pair of tokens")
 }

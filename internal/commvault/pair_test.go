@@ -268,20 +268,6 @@ func TestAPairWhoseNewTokenIsRefusedIsNotRenewedOnAndOn(t *testing.T) {
 	})
 }
 
-func TestARenewalWithoutAnAnswerIsNoRefusal(t *testing.T) {
-	s := newServer(t, sim.Config{})
-	c := newClient(t, s.pair(t))
-	s.pass(31 * time.Minute)
-	s.Fault(sim.Fault{Kind: sim.Unavailable, Op: sim.OpRenewPair, Next: 2})
-	for range 2 {
-		if err := ask(t, c); outcome(err) != "throttled retryable down" {
-			t.Error(err)
-		}
-	}
-	askAtOnce(t, c)
-	s.counted(t, map[sim.Op]int{sim.OpRenewPair: 3})
-}
-
 // Who is told to stop while a new pair is on its way waits for it: it would die with the process.
 func TestNobodyLeavesWhileAPairIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -323,18 +309,30 @@ func TestNobodyStaysForARenewalThatHangs(t *testing.T) {
 	})
 }
 
+// Somebody has put a new pair, or for a moment the half of one, into the files before the exchange was carried out.
 func TestAPendingExchangeGivesWayToAnotherPair(t *testing.T) {
-	s := newServer(t, sim.Config{})
-	config := s.pair(t)
-	dead := newClient(t, config)
-	crashAt(dead, "renamed access")
-	s.pass(31 * time.Minute)
-	_ = ask(t, dead)
-	newPair(t, s.Sim, config)
-	want, _ := os.ReadFile(config.AccessTokenFile)
-	askAtOnce(t, newClient(t, config))
-	if got, _ := os.ReadFile(config.AccessTokenFile); string(got) != string(want) {
-		t.Error("the pair that somebody put there is replaced")
+	for _, step := range []string{"renamed refresh.pending", "renamed access"} {
+		for _, replaced := range [][]string{{"access", "refresh"}, {"access"}, {"refresh"}} {
+			s := newServer(t, sim.Config{})
+			config := s.pair(t)
+			dead := newClient(t, config)
+			crashAt(dead, step)
+			s.pass(31 * time.Minute)
+			_ = ask(t, dead)
+			folder := filepath.Dir(config.AccessTokenFile)
+			for _, name := range replaced {
+				inFile(t, filepath.Join(folder, name), "somebody's "+name)
+			}
+			_ = ask(t, newClient(t, config))
+			for _, name := range replaced {
+				if got, _ := os.ReadFile(filepath.Join(folder, name)); string(got) != "somebody's "+name {
+					t.Errorf("%s, then %q replaced: %s holds %s", step, replaced, name, got)
+				}
+			}
+			if got := filesBeside(t, config); slices.Contains(got, "refresh.pending") {
+				t.Errorf("%s, then %q replaced: files %q", step, replaced, got)
+			}
+		}
 	}
 }
 
@@ -350,23 +348,28 @@ func TestAPendingFileThatIsNoneSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestDecodePair(t *testing.T) {
+func TestThePairIsFoundWhereverItStands(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"accessToken":"a","refreshToken":"r"}`:                          "a r",
-		`{"tokenInfo":{"accessToken":"a","refreshToken":"r"}}`:            "a r",
-		`{"data":{"accessToken":"a","refreshToken":"r"}}`:                 "a r",
-		"{\"response\":{\"accessToken\":\"a\",\r\"refreshToken\":\"r\"}}": "a r",
-		`{"accessToken":"a","error":{"errorMessage":"","errorCode":0}}`:   "auth: the answer holds no pair of tokens",
-		`{"errorMessage":"Token reuse detected","errorCode":5}`:           "auth: Token reuse detected",
-		`null`:                "auth: the answer holds no pair of tokens",
-		`{"accessToken":"a",`: "not_an_answer: ",
+		`{"accessToken":"a","refreshToken":"r"}`:                                                     "a r",
+		`{"tokenInfo":{"accessToken":"a","refreshToken":"r"}}`:                                       "a r",
+		`{"response":[{"tokens":{"refreshToken" : "r"}},{"AccessToken" : "a"}]}`:                     "a r",
+		"{\"data\":{\"accessToken\":\"a\",\r\"refreshToken\":\"r\"}}":                                "a r",
+		`{"accessToken":"a\/b\u002bc=","refreshToken":"r"}`:                                          "a/b+c= r",
+		`{"request":{"accessToken":"x","refreshToken":"sent"},"accessToken":"a","refreshToken":"r"}`: "a r",
+		`{"accessToken":"a","tokenName":"bro"ken","refreshToken":"r","x":}`:                          "a r",
+		"{\"accessToken\":\"a\",\"tokenName\":\"t\xfc\n\",\"refreshToken\":\"r":                      " ",
+		`<AccessToken_Resp><info accessToken="a" refreshToken="r"/></AccessToken_Resp>`:              "a r",
+		`{"accessToken":"a","refreshToken":"r"`:                                                      "a r",
+		`{"accessToken":"a","refreshToken":"r`:                                                       " ",
+		`{"accessToken":"a","refreshToken":""}`:                                                      " ",
+		`{"accessToken":"a","refreshToken":"sent"}`:                                                  " ",
+		`{"accessToken":"a","error":{"errorMessage":"","errorCode":0}}`:                              " ",
+		`{"errorMessage":"the refreshToken is used","errorCode":5}`:                                  " ",
+		`null`: " ",
+		``:     " ",
 	} {
-		got, err := decodePair([]byte(body))
-		said := got.Access + " " + got.Refresh
-		if e, ours := errors.AsType[*Error](err); ours {
-			said = string(e.Kind) + ": " + e.Words
-		}
-		if said != want {
+		got := pairIn([]byte(body), "sent")
+		if said := got.Access + " " + got.Refresh; said != want {
 			t.Errorf("%s: got %q, want %q", body, said, want)
 		}
 	}

@@ -16,7 +16,8 @@ import (
 // pairFiles keep a pair in two files, each holding one token. Two files cannot be replaced at once, so
 // the new pair is written into a third one first, which is durable before either is touched:
 //
-//	<refresh>.pending   the old and the new pair, while the two files are being replaced
+//	<refresh>.pending   the old and the new pair, while the two files are being replaced; the old one alone where its
+//	                    renewal brought no new one that could be read, until somebody has put another there
 //	<refresh>.lock      locked by who renews; it stays
 //	<any>.new           not yet under its name
 //
@@ -65,17 +66,18 @@ func (f *pairFiles) tidy() {
 	}
 }
 
-// save makes an exchange durable, then carries it out.
+// save makes an exchange durable. It is carried out by settle.
 func (f *pairFiles) save(e exchange) error {
 	text, _ := json.Marshal(e) // of strings: cannot fail
 	if err := f.put(f.pendingName(), text); err != nil {
 		return err
 	}
 	crash.At(crash.Renewal)
-	return f.settle()
+	return nil
 }
 
-// settle carries out a pending exchange, unless somebody has put another pair there meanwhile.
+// settle carries out a pending exchange, unless somebody has put another pair there meanwhile. The error is a
+// *spentError where there is nothing to exchange the pair for.
 func (f *pairFiles) settle() error {
 	text, err := os.ReadFile(f.pendingName())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,24 +87,37 @@ func (f *pairFiles) settle() error {
 	if err == nil {
 		err = json.Unmarshal(text, &e)
 	}
-	if err != nil || e.Is.Access == "" || e.Is.Refresh == "" {
+	if err != nil || !e.whole() {
 		return fmt.Errorf("%s: holds no pair of tokens; remove it, and put a new pair into auth.access_token_file and auth.refresh_token_file", f.pendingName())
 	}
 	held, err := f.read()
 	if err != nil {
 		return err
 	}
-	if e.concerns(held) {
-		if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {
-			return err
-		}
-		crash.At(crash.Renewal)
-		if err := f.put(f.refresh, []byte(e.Is.Refresh+"\n")); err != nil {
-			return err
-		}
+	if err := f.carryOut(&e, held); err != nil {
+		return err
 	}
 	return f.finish()
 }
+
+func (f *pairFiles) carryOut(e *exchange, held pair) error {
+	switch {
+	case e.spent() && held.Refresh == e.Was.Refresh:
+		return &spentError{}
+	case e.spent(), !e.concerns(held):
+		return nil
+	}
+	if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {
+		return err
+	}
+	crash.At(crash.Renewal)
+	return f.put(f.refresh, []byte(e.Is.Refresh+"\n"))
+}
+
+// spent says that the refresh token is used up, and that nothing came for it.
+func (e *exchange) spent() bool { return e.Is == pair{} && e.Was.Refresh != "" }
+
+func (e *exchange) whole() bool { return e.spent() || e.Is.Access != "" && e.Is.Refresh != "" }
 
 // concerns says whether each file holds what it held before the exchange, or what it is to hold.
 func (e *exchange) concerns(held pair) bool {

@@ -1,6 +1,7 @@
 package commvault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ type session struct {
 
 	mu      sync.Mutex
 	token   token  // its text is empty: none, or one known to be refused
-	refused *Error // the last login or renewal, where it was refused
+	refused *Error // the last login or renewal, where its answer brought no token
 	offered string // what was given then
 	locked  bool   // the server said until when
 	nextTry time.Time
@@ -168,7 +169,8 @@ func (s *session) stillRefused(given string) error {
 	return &refused
 }
 
-// failed notes a refusal, and when to try again. A login that got no answer is none.
+// failed notes an answer that brought no token, and when to try again. A login that got no answer is tried again at
+// any time.
 func (s *session) failed(err error, given string) error {
 	e, ok := err.(*Error)
 	if !ok || !e.refusal {
@@ -176,11 +178,20 @@ func (s *session) failed(err error, given string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wait = min(max(2*s.wait, firstLoginWait), lastLoginWait)
 	s.locked = e.RetryAfter > 0
-	s.nextTry = time.Now().Add(max(s.wait, e.RetryAfter)) // the server's own wait, where it locked the account
+	s.nextTry = time.Now().Add(s.nextWait(e))
 	e.RetryAfter = time.Until(s.nextTry)
 	e.tail += fmt.Sprintf(" (next try %s)", s.nextTry.Format("15:04"))
 	s.refused, s.offered = e, given
 	return e
+}
+
+// nextWait grows from refusal to refusal, and is the server's own where it locked the account. Who answers in the
+// CommServe's place refuses nobody: the wait stays as short as it was asked for, so that an outage is not prolonged.
+func (s *session) nextWait(e *Error) time.Duration {
+	if e.Kind != Auth {
+		return cmp.Or(e.RetryAfter, firstLoginWait)
+	}
+	s.wait = min(max(2*s.wait, firstLoginWait), lastLoginWait)
+	return max(s.wait, e.RetryAfter)
 }

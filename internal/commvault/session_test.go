@@ -22,7 +22,6 @@ type gate struct {
 	logins  int
 	valid   string // the only token taken
 	refusal string // the answer to a login, where it is refused
-	down    bool   // logins get HTTP 503
 	slow    time.Duration
 }
 
@@ -46,10 +45,7 @@ func (g *gate) serveLogin(ctx context.Context) (int, string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.logins++
-	switch {
-	case g.down:
-		return 503, ""
-	case g.refusal != "":
+	if g.refusal != "" {
 		return 200, g.refusal
 	}
 	g.valid = fmt.Sprintf("QSDK %d", g.logins)
@@ -209,9 +205,9 @@ func TestWhatIsARefusedLogin(t *testing.T) {
 		`200 {"token":""}`:               `commcell prod: login as "watcher" refused: the answer holds no token (next try 00:01)`,
 		`401 `:                           `commcell prod: login as "watcher" refused: HTTP 401: Unauthorized (next try 00:01)`,
 		`403 {"errorMessage":"go away"}`: `commcell prod: login as "watcher" refused: HTTP 403: go away (next try 00:01)`,
-		`404 <title>lost</title>`:        `Login: HTTP 404: lost`,
-		`500 `:                           `Login: HTTP 500: Internal Server Error`,
-		`200 <title>starting</title>`:    `Login: a web page where an answer was expected (is url: the web service's root?): starting`,
+		`404 <title>lost</title>`:        `Login: HTTP 404: lost (next try 00:01)`,
+		`500 `:                           `commcell prod: login as "watcher" refused: HTTP 500: Internal Server Error (next try 00:01)`,
+		`200 <title>starting</title>`:    `Login: a web page where an answer was expected (is url: the web service's root?): starting (next try 00:01)`,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var code int
@@ -223,22 +219,6 @@ func TestWhatIsARefusedLogin(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestALoginWithoutAnAnswerIsNoRefusal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := &gate{down: true}
-		c := newClient(t, withLogin(g.serve))
-		for range 3 {
-			if err := ask(t, c); outcome(err) != "throttled retryable down" || err.Error() != "Login: HTTP 503: Service Unavailable" {
-				t.Error(err)
-			}
-		}
-		g.set(func(g *gate) { g.down = false })
-		if err := ask(t, c); err != nil || g.loggedIn() != 4 {
-			t.Errorf("%v after %d logins, want 4", err, g.loggedIn())
-		}
-	})
 }
 
 func TestALoginOutlivesWhoBeganIt(t *testing.T) {

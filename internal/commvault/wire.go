@@ -194,16 +194,3 @@ type saasAuth struct {
 }
 
 func (a *loginAnswer) tokenText() string { return either(a.Token, a.Data.is.Token).words }
-
-// pairAnswer is the answer to a renewal of an access token. The members around the pair were seen by others.
-type pairAnswer struct {
-	pairNode
-	Info     section[pairNode] `json:"tokenInfo"`
-	Data     section[pairNode] `json:"data"`
-	Response section[pairNode] `json:"response"`
-}
-
-type pairNode struct {
-	Access  text `json:"accessToken"`
-	Refresh text `json:"refreshToken"`
-}

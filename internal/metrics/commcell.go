@@ -55,6 +55,9 @@ func (m *Metrics) CommCell(name string) *CommCell {
 	}
 }
 
+// ReadQuota has the quota of the CommCell read at each scrape.
+func (c *CommCell) ReadQuota(read func() commvault.Quota) { c.of.quotas.Store(c.name, read) }
+
 // Request counts one request to the CommServe (commvault.Config.Observe).
 func (c *CommCell) Request(operation string, code int, _ time.Duration, _ error) {
 	if operation == jobDetails && code == http.StatusOK {

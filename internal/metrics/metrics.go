@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,6 +20,8 @@ type Metrics struct {
 	polls, requests, events, skipped *prometheus.CounterVec
 	polled, ticked                   *prometheus.HistogramVec
 	delay                            prometheus.Histogram
+
+	quotas sync.Map // CommCell => func() commvault.Quota
 }
 
 var (

@@ -2,10 +2,12 @@ package metrics
 
 import (
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
@@ -21,9 +23,12 @@ type Sources struct {
 }
 
 // Read has the metrics tell what the sources hold. It is called once.
-func (m *Metrics) Read(s Sources) { m.registry.MustRegister(collector{s}) }
+func (m *Metrics) Read(s Sources) { m.registry.MustRegister(collector{s, &m.quotas}) }
 
-type collector struct{ Sources }
+type collector struct {
+	Sources
+	quotas *sync.Map
+}
 
 var (
 	published     = describe("published_total", "Events that the broker has acknowledged.")
@@ -34,6 +39,9 @@ var (
 	tracked       = describe("tracked_jobs", "Jobs looked at, by the class of their state (unknown: also those without an answer yet).", "commcell", "class")
 	up            = describe("commcell_up", "1: the CommServe answers; 0: the last tick that asked it got no answer.", "commcell")
 	limit         = describe("request_limit", "Requests under way at once at most: concurrency, or less while the CommServe bears less.", "commcell")
+	quotaRequests = describe("quota_requests", "Requests sent to the CommServe in the present period of its quota: an hour, unless it named another.", "commcell")
+	quotaLimit    = describe("quota_limit", "Requests that the CommServe allows in a period; absent until it has named that.", "commcell")
+	quotaPeriod   = describe("quota_period_seconds", "How long such a period is.", "commcell")
 	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
 )
 
@@ -52,7 +60,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, leases} {
+	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, quotaRequests, quotaLimit, quotaPeriod, leases} {
 		to <- d
 	}
 }
@@ -83,6 +91,14 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		gauge(limit, float64(p.Limit()), p.CommCell)
 		if !t.Since.IsZero() {
 			gauge(up, oneIf(t.Up), p.CommCell)
+		}
+		if read, known := c.quotas.Load(p.CommCell); known {
+			quota := read.(func() commvault.Quota)()
+			gauge(quotaRequests, float64(quota.Spent), p.CommCell)
+			gauge(quotaPeriod, quota.Period.Seconds(), p.CommCell)
+			if quota.Limit > 0 {
+				gauge(quotaLimit, float64(quota.Limit), p.CommCell)
+			}
 		}
 	}
 	gauge(leases, 0)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+	"golang.org/x/time/rate"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
@@ -108,11 +109,34 @@ func (p *Poller) passing(err error) bool {
 	return err != nil && commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long()
 }
 
-// rest is the time for which the CommServe wants to be left alone (Retry-After).
+// rest is the time for which the CommServe wants to be left alone (Retry-After, or a quota's period).
 type rest struct {
 	mu    sync.Mutex
-	until time.Time        // guarded by mu
-	cause *commvault.Error // guarded by mu; without its Retry-After, which counts from then
+	until time.Time        // guarded by mu, as the rest is
+	cause *commvault.Error // without its Retry-After, which counts from then
+	said  bool             // that nothing is asked until then
+}
+
+// restError is a request that was not sent, since the CommServe wants to be left alone.
+type restError struct{ cause *commvault.Error }
+
+func (e *restError) Error() string { return e.cause.Error() }
+func (e *restError) Unwrap() error { return e.cause }
+
+const quotaShare = 0.9 // of the requests that a quota allows: its period may begin at another moment than ours
+
+// heed has all requests wait for as long as the CommServe wants, and come no faster from then on than its quota allows:
+// else each period would begin with a burst, and be spent in silence.
+func (p *Poller) heed(err error) {
+	p.rest.heed(err)
+	e, ours := errors.AsType[*commvault.Error](err)
+	if !ours || e.Rate <= 0 {
+		return
+	}
+	if allowed := rate.Limit(e.Rate * quotaShare); allowed < p.limiter.Limit() {
+		p.limiter.SetLimit(allowed)
+		p.Log.Warn("asks no faster than the CommServe's quota allows, from now on", "commcell", p.CommCell, "err", err)
+	}
 }
 
 // heed notes a Retry-After. That of a refused login is not the server's: the client minds it itself.
@@ -126,17 +150,40 @@ func (r *rest) heed(err error) {
 	if until := time.Now().Add(asked.RetryAfter); until.After(r.until) {
 		cause := *asked
 		cause.RetryAfter = 0
-		r.until, r.cause = until, &cause
+		r.until, r.cause, r.said = until, &cause, false
 	}
 }
 
-func (r *rest) left() (time.Duration, error) {
+func (r *rest) left() (time.Duration, *commvault.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cause == nil {
 		return 0, nil
 	}
 	return time.Until(r.until), r.cause
+}
+
+// Rests says until when, and why, nothing is asked; the zero time is: it is asked.
+func (p *Poller) Rests() (until time.Time, cause error) {
+	if left, cause := p.rest.left(); left > longestRest {
+		return time.Now().Add(left), cause
+	}
+	return time.Time{}, nil
+}
+
+// rests says so once in the log for each rest that no tick waits for.
+func (p *Poller) rests() bool {
+	until, cause := p.Rests()
+	if until.IsZero() {
+		return false
+	}
+	p.rest.mu.Lock()
+	defer p.rest.mu.Unlock()
+	if !p.rest.said {
+		p.rest.said = true
+		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
+	}
+	return true
 }
 
 func (r *rest) long() bool {
@@ -151,7 +198,7 @@ func (r *rest) wait(ctx context.Context) error {
 		return nil
 	}
 	if left > longestRest {
-		return cause
+		return &restError{cause}
 	}
 	return sleepUntil(ctx, time.Now().Add(left))
 }

@@ -92,7 +92,7 @@ func (p *Poller) askFeed(ctx context.Context) (entries []commvault.FeedEntry, er
 	}
 	entries, p.feed.mark, err = p.Feed.Feed(ctx, p.feed.mark)
 	if err != nil { // a feed that fails alone is not to slow the rest down
-		p.rest.heed(err)
+		p.heed(err)
 		p.load.release()
 		return entries, err
 	}

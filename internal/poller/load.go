@@ -73,7 +73,7 @@ func (p *Poller) admit(ctx context.Context) (turn, error) {
 // done says what has come of the request. Whether answers slow down is judged by JobDetails: pages of the list
 // differ in length.
 func (p *Poller) done(t turn, details bool, err error) {
-	p.rest.heed(err)
+	p.heed(err)
 	p.load.mu.Lock()
 	defer p.load.mu.Unlock()
 	before, now := p.load.limit, time.Now()

@@ -153,6 +153,9 @@ func (p *Poller) configure(ctx context.Context) {
 func (p *Poller) Poll(ctx context.Context) (err error) {
 	t := newTick(p.Limit())
 	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
+	if p.rests() {
+		return nil // nothing is asked, so that nothing is said
+	}
 	up, err := p.identify(ctx, t)
 	if err == nil && up {
 		up, err = p.probe(ctx, t)

@@ -44,11 +44,14 @@ func outOfTurn(atOnce int) *tick {
 func (t *tick) note(err error) (first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asked++
 	if answered(err) {
+		t.asked++
 		t.answers++
 		t.failures = 0
 		return t.answers == 1
+	}
+	if _, rests := errors.AsType[*restError](err); !rests {
+		t.asked++
 	}
 	t.err = err
 	if commvault.SourceDown(err) {

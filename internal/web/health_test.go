@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/store"
 )
 
@@ -127,6 +128,16 @@ func TestReadyWhileACommCellIsAway(t *testing.T) {
 	w.commServe.goes(nil)
 	w.poll()
 	w.becomes(http.StatusOK, "ok    commcell prod")
+}
+
+// One that wants to be left alone is asked nothing: that is no outage, and no silence either.
+func TestReadyWhileACommCellWantsToBeLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	w.commServe.is(running(71))
+	w.commServe.busy = &commvault.Error{Operation: "JobDetails", Code: 429, Kind: commvault.Throttled, RetryAfter: time.Hour}
+	w.poll()
+	w.becomes(http.StatusOK, "note  commcell prod: asks nothing until "+time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:"))
+	w.becomes(http.StatusOK, ": JobDetails: HTTP 429: Too Many Requests")
 }
 
 func TestChecksOfTime(t *testing.T) {

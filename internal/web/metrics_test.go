@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
@@ -85,11 +86,16 @@ func TestMetrics(t *testing.T) {
 		"jobwatch_publish_errors_total reason=too_large":        0,
 		"jobwatch_published_total":                              0,
 		"jobwatch_taken_over_total commcell=prod":               0,
+		"jobwatch_quota_requests commcell=prod":                 0,
+		"jobwatch_quota_period_seconds commcell=prod":           3600,
 		"jobwatch_poll_duration_seconds commcell=prod":          0,
 		"jobwatch_build_info version=test":                      1,
 	})
 	if _, known := value(w.scrape(), "jobwatch_commcell_up"); known {
 		t.Error("up or down, before anything was asked")
+	}
+	if has(w.scrape(), "jobwatch_quota_limit") {
+		t.Error("a limit, before one was named")
 	}
 	w.commServe.is(running(71))
 	w.commServe.is(running(72))
@@ -153,6 +159,18 @@ func TestLabelsAreThereFromTheStart(t *testing.T) {
 func has(families map[string]*dto.MetricFamily, sample string) bool {
 	_, there := value(families, sample)
 	return there
+}
+
+func TestMetricsOfAQuota(t *testing.T) {
+	w := newWorld(t)
+	for _, q := range []commvault.Quota{{Limit: 1000, Period: time.Hour, Spent: 17}, {Limit: 10, Period: time.Minute, Spent: 1}} {
+		w.quota.Store(&q)
+		w.measures(map[string]float64{
+			"jobwatch_quota_requests commcell=prod":       float64(q.Spent),
+			"jobwatch_quota_limit commcell=prod":          float64(q.Limit),
+			"jobwatch_quota_period_seconds commcell=prod": q.Period.Seconds(),
+		})
+	}
 }
 
 func TestMetricsWhileAllIsAway(t *testing.T) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +33,7 @@ type commServe struct {
 	mu   sync.Mutex
 	jobs map[int64]job.Snapshot
 	down error // the answer to everything instead
+	busy error // the answer about each job instead
 }
 
 var errAway = &commvault.Error{Operation: "JobDetails", Kind: commvault.Unreachable, Err: errors.New("connection refused")}
@@ -54,8 +57,8 @@ func (c *commServe) JobDetails(_ context.Context, number int64) (job.Observation
 	asked := time.Now().UTC()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.down != nil {
-		return job.Observation{}, c.down
+	if err := cmp.Or(c.down, c.busy); err != nil {
+		return job.Observation{}, err
 	}
 	s, known := c.jobs[number]
 	if !known {
@@ -87,6 +90,7 @@ type world struct {
 	commServe *commServe
 	store     *store.Store
 	poller    *poller.Poller
+	quota     atomic.Pointer[commvault.Quota]
 	server    *Server
 	stop      func() // the server
 	url       string
@@ -106,9 +110,12 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 	schedule, err := cron.ParseStandard("@every 30s")
 	w.must(err)
 	meters := metrics.New("test")
+	meter := meters.CommCell("prod")
+	meter.ReadQuota(func() commvault.Quota { return *w.quota.Load() })
+	w.quota.Store(&commvault.Quota{Period: time.Hour})
 	w.poller = poller.New(poller.Config{
 		CommCell: "prod", Source: w.commServe, Store: w.store, Schedule: schedule, Discover: true,
-		Meter: meters.CommCell("prod"), Log: slog.New(slog.DiscardHandler),
+		Meter: meter, Log: slog.New(slog.DiscardHandler),
 	})
 	broker := stream.New(stream.Config{URL: w.nats.ClientURL(), Log: slog.New(slog.DiscardHandler)})
 	publisher := publish.New(publish.Config{
