@@ -23,8 +23,9 @@ func newInspect() *cobra.Command {
 		Short: "Show what a saved JobDetails response says, or what lies between two",
 		Long: "inspect reads a saved JobDetails response, JSON or XML (- is standard input), and prints the\n" +
 			"normalized snapshot that events carry, with its virtual machines in place of their counts.\n" +
-			"With two it prints the transitions from the first to the second. Of XML the inner elements\n" +
-			"alone will do, as the documentation prints them.",
+			"With two it prints the transitions from the first to the second. A piece will do: what an SDK\n" +
+			"gives of the response (cvpysdk's job.details), the inner elements of XML as the documentation\n" +
+			"prints them, one in an array or in a string; in UTF-8 or UTF-16, with curl's head before it.",
 		Example: "  watcher inspect answer.json\n" +
 			"  watcher inspect before.xml after.json\n" +
 			"  curl … /JobDetails | watcher inspect -",
@@ -59,7 +60,7 @@ func inspect(file string, in io.Reader) (job.Snapshot, error) {
 	if err != nil {
 		return job.Snapshot{}, fail(err)
 	}
-	snapshot, err := commvault.Decode("-", 0, body)
+	snapshot, err := commvault.DecodeSaved("-", body)
 	if err != nil {
 		return job.Snapshot{}, fail(fmt.Errorf("%s: %w", file, err))
 	}

@@ -48,7 +48,9 @@ func TestAnOlderVersionReadsTheRecord(t *testing.T) {
 	}}
 	seen.Settle()
 	must(t, f.Commit(Look{Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: diff.Since(job.Told{}, &seen)}))
-	var older struct{ Told struct{ VMs map[string]string } }
+	var older struct {
+		Told struct{ VMs map[string]string }
+	}
 	must(t, f.db.View(func(tx *bbolt.Tx) error {
 		return json.NewDecoder(bytes.NewReader(tx.Bucket(jobsBucket).Get(jobKey(of(71))))).Decode(&older)
 	}))
