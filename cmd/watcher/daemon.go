@@ -79,7 +79,7 @@ func (d *daemon) Run(ctx context.Context) error {
 
 // loops runs the broker's connection, the publisher, and as soon as the stream has been read the pollers.
 func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) error {
-	broker, err := newBroker(d.config.NATS, d.embedded, d.log)
+	broker, err := newBroker(d.config.NATS, d.embedded, st, d.log)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,9 @@ type Config struct {
 
 	ReadOnly bool // never make the stream, and read one whatever it is like
 
+	LookEvery time.Duration        // how often server and stream are looked at again while they are in use; default 15 s
+	Waiting   func() time.Duration // how long the oldest event has waited to be published; nil: none waits
+
 	Log  *slog.Logger // default slog.Default()
 	Name string       // of the connection, as NATS shows it; default jobwatch
 }
@@ -59,6 +62,7 @@ type Broker struct {
 	mu      sync.Mutex
 	session *session        // nil while NATS is away
 	fitting *session        // the session that Ready found to fit; nothing is published through another
+	refuted chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
 	arrived chan struct{}   // closed when session is set, replaced when it is lost
 	lastErr error           // why NATS or the stream cannot be used; nil when it can
 	said    map[string]bool // reasons logged since it last could be used
@@ -85,7 +89,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		s, err := b.dial(ctx, found)
 		if err == nil {
 			b.up(s)
-			s.last(ctx)
+			b.guard(ctx, s)
 			found = s.nc.DiscoveredServers()
 			err = b.down(s)
 		}
@@ -122,12 +126,12 @@ func (b *Broker) Usable() error {
 	case b.lastErr != nil:
 		return b.lastErr
 	case b.session != nil:
-		return errUnfit
+		return errNotLooked
 	}
 	return ErrDisconnected
 }
 
-var errUnfit = errors.New("connected to NATS, but the server or the stream does not fit; the log says why")
+var errNotLooked = errors.New("connected to NATS; the stream is being looked at")
 
 func (b *Broker) up(s *session) {
 	b.mu.Lock()
@@ -141,7 +145,8 @@ func (b *Broker) up(s *session) {
 func (b *Broker) down(s *session) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.session, b.fitting = nil, nil
+	b.session = nil
+	b.withdraw()
 	b.arrived = make(chan struct{})
 	return s.whyLost()
 }
@@ -173,14 +178,43 @@ func (b *Broker) usable() (*session, error) {
 	return b.fitting, nil
 }
 
-// admit opens the session for use, unless it has been lost meanwhile.
-func (b *Broker) admit(s *session) {
+// admit opens the session for use, unless it has been lost meanwhile. refuted is closed when it fits no more, or is lost.
+func (b *Broker) admit(s *session) (refuted <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.session != s {
+		return s.lost
+	}
+	if b.fitting != s {
+		b.fitting, b.refuted = s, make(chan struct{})
+	}
+	b.lastErr = nil
+	clear(b.said)
+	return b.refuted
+}
+
+// refute ends the verdict that server and stream fit: nothing is published until they are found to fit again.
+func (b *Broker) refute(s *session, why error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.session == s {
-		b.fitting, b.lastErr = s, nil
-		clear(b.said)
+		b.lastErr = why
+		b.withdraw()
 	}
+}
+
+// withdraw needs b.mu.
+func (b *Broker) withdraw() {
+	if b.fitting != nil {
+		b.fitting = nil
+		close(b.refuted)
+	}
+}
+
+func (b *Broker) fits(s *session) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fitting == s
 }
 
 // note keeps the reason why NATS cannot be used, and logs it if it is news.

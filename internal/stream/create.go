@@ -11,15 +11,14 @@ import (
 )
 
 // create makes the stream. That another watcher was faster is no error: Ready looks again.
-func (b *Broker) create(ctx context.Context, s *session) (*jetstream.StreamInfo, error) {
+func (b *Broker) create(ctx context.Context, s *session) error {
 	flight, land := s.fly(ctx, "$JS.API.STREAM.CREATE."+b.cfg.Stream)
 	defer land()
-	made, err := s.js.CreateStream(flight, b.cfg.newStream())
-	if err != nil {
-		return nil, b.notMade(ctx, s, grounded(flight, err))
+	if _, err := s.js.CreateStream(flight, b.cfg.newStream()); err != nil {
+		return b.notMade(ctx, s, grounded(flight, err))
 	}
 	b.log.Info("made stream " + b.cfg.Stream + " for " + strings.Join(b.cfg.Subjects, ", "))
-	return made.CachedInfo(), nil
+	return nil
 }
 
 // notMade says why the stream could not be made, and how to mend it. JetStream's passing troubles stay what they are.

@@ -55,7 +55,7 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
 	}
-	found := graded(Failed, misfits(b.cfg, info.Config))
+	found := graded(Failed, append(misfits(b.cfg, info), s.unreadable(ctx, info)...))
 	if len(found) == 0 {
 		found = append(found, Finding{OK, "stream", fmt.Sprintf("%s fits, and holds %d events", b.cfg.Stream, info.State.Msgs)})
 	}

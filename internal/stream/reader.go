@@ -51,11 +51,11 @@ func (s *session) consume(ctx context.Context, stream string, start Start) (jets
 	if !start.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &start.Since
 	}
-	consumer, err := s.js.CreateConsumer(ctx, stream, config)
+	consumer, err := s.newConsumer(ctx, stream, config)
 	if err != nil {
 		return nil, err
 	}
-	return consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	return consumer.Messages(jetstream.PullMaxMessages(mostAtOnce(consumer)))
 }
 
 // next waits for the next message. With a longest wait, its error is nats.ErrTimeout after that.

@@ -24,12 +24,13 @@ func misfit(format string, args ...any) error {
 	return &MisfitError{[]string{fmt.Sprintf(format, args...)}}
 }
 
-// Ready waits until NATS is connected, its server is new enough, and the stream is there and fits; it makes the stream
-// if there is none, and never changes one. lost is closed when that connection is lost: then Ready is due again, as it
-// is after ErrNoStream. Until it has once succeeded for a connection, all other requests answer ErrDisconnected.
+// Ready waits until NATS is connected, its server is new enough, and the stream is there, fits and can be read; it makes
+// the stream if there is none, and never changes one. refuted is closed when that is so no more: the connection is lost,
+// or the stream was changed (guard). Then Ready is due again, as it is after ErrNoStream. Until it has once succeeded for
+// a connection, and again once that is refuted, all other requests answer ErrDisconnected.
 //
 // The error is ctx's, or a *MisfitError. Where max_age, max_bytes, replicas or storage differ, that is logged once.
-func (b *Broker) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
+func (b *Broker) Ready(ctx context.Context) (refuted <-chan struct{}, err error) {
 	for tries := 1; ; tries++ {
 		s, err := b.current(ctx)
 		if err != nil {
@@ -37,18 +38,18 @@ func (b *Broker) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
 		}
 		err = b.check(ctx, s)
 		if err == nil {
-			b.admit(s)
-			return s.lost, nil
+			return b.admit(s), nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 		err = permanent(s, err, tries)
 		if s.cannotHear() {
 			s.nc.Close() // the right is looked at when a connection subscribes: only another one can find it granted
 		}
+		b.refute(s, err)
 		if m := (*MisfitError)(nil); errors.As(err, &m) {
 			return nil, m
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
 		}
 		if !s.isLost() {
 			b.note(err)
@@ -76,23 +77,35 @@ func permanent(s *session, err error, tries int) error {
 func (b *Broker) check(ctx context.Context, s *session) error {
 	b.making.Lock()
 	defer b.making.Unlock()
-	if err := newEnough(s.host, s.version); err != nil {
-		return err
-	}
-	info, err := s.streamInfo(ctx, b.cfg.Stream)
+	err := b.look(ctx, s)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if b.cfg.ReadOnly {
 			return misfit("stream %s: not there yet; start the watcher, which makes it", b.cfg.Stream)
 		}
-		info, err = b.create(ctx, s)
+		if err := b.create(ctx, s); err != nil {
+			return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
+		}
+		err = b.look(ctx, s)
 	}
+	if err == nil && !b.cfg.ReadOnly && !b.fits(s) {
+		err = b.canRead(ctx, s)
+	}
+	return err
+}
+
+// look asks whether server and stream fit, and makes nothing.
+func (b *Broker) look(ctx context.Context, s *session) error {
+	if err := newEnough(s.host, s.version); err != nil {
+		return err
+	}
+	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
 	}
 	if b.cfg.ReadOnly {
 		return nil
 	}
-	if lines := misfits(b.cfg, info.Config); len(lines) > 0 {
+	if lines := misfits(b.cfg, info); len(lines) > 0 {
 		return &MisfitError{lines}
 	}
 	b.warn(differences(b.cfg, info.Config))
@@ -139,7 +152,11 @@ func (s *session) streamInfo(ctx context.Context, name string) (*jetstream.Strea
 	if err != nil {
 		return nil, grounded(ctx, err)
 	}
-	return st.CachedInfo(), nil
+	info := st.CachedInfo()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = info.Config.ConsumerLimits
+	return info, nil
 }
 
 func isCode(err error, id server.ErrorIdentifier) bool {

@@ -72,7 +72,9 @@ func TestReadyRefusesAStreamThatDoesNotFit(t *testing.T) {
 		"renamed subjects": {func(c *jetstream.StreamConfig) {
 			c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "jobs.>", Destination: "x.jobs.>"}
 		}, []string{"stream JOBS: subject_transform is set, needs none; mend with: nats stream edit JOBS --no-transform"}},
-		"counter": {func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.Discard = true, jetstream.DiscardOld }, []string{"stream JOBS: allow_msg_counter is true, needs false; name another stream in nats.stream"}},
+		"counter":         {func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.Discard = true, jetstream.DiscardOld }, []string{"stream JOBS: allow_msg_counter is true, needs false; name another stream in nats.stream"}},
+		"one consumer":    {func(c *jetstream.StreamConfig) { c.MaxConsumers = 1 }, []string{"stream JOBS: max_consumers is 1, needs -1 or at least 3; mend with: nats stream edit JOBS --max-consumers=0"}},
+		"forgets at once": {func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = time.Second, time.Second }, []string{"stream JOBS: max_age is 1s, and events wait longer than that; mend with: nats stream edit JOBS --max-age=0s, or set nats.max_age to 1s"}},
 		"two at once": {func(c *jetstream.StreamConfig) { c.NoAck, c.MaxMsgsPerSubject = true, 5 }, []string{
 			"stream JOBS: no_ack is true, needs false; mend with: nats stream edit JOBS --ack",
 			"stream JOBS: max_msgs_per_subject is 5, needs -1; mend with: nats stream edit JOBS --max-msgs-per-subject=-1"}},
@@ -117,14 +119,14 @@ func TestAWiderSubjectCoversOurs(t *testing.T) {
 func TestReadyRefusesASealedStream(t *testing.T) {
 	b := use(t, startServer(t))
 	changeStream(t, b, func(c *jetstream.StreamConfig) { c.Sealed = true })
-	_, err := b.Ready(soon(t))
-	if err == nil || !strings.Contains(err.Error(), "stream JOBS: is sealed; name another stream in nats.stream") {
-		t.Errorf("got %v", err)
-	}
-	_, err = b.Publish(soon(t), event(1, "a", 0))
+	_, err := b.Publish(soon(t), event(1, "a", 0))
 	var refused *RefusedError
 	if !errors.As(err, &refused) || refused.Reason != Misfit {
 		t.Errorf("publish: got %v, want a refusal: misfit", err)
+	}
+	_, err = b.Ready(soon(t))
+	if err == nil || !strings.Contains(err.Error(), "stream JOBS: is sealed; name another stream in nats.stream") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -176,6 +178,10 @@ func TestReadySaysWhyTheStreamCannotBeMade(t *testing.T) {
 		"no right to make": {
 			server: user("jobwatch", "$JS.API.STREAM.CREATE.>"),
 			want:   "$JS.API.STREAM.CREATE.JOBS: no right; allow jobwatch's NATS user to publish to it",
+		},
+		"no right to read": {
+			server: user("jobwatch", "$JS.API.CONSUMER.CREATE.>"),
+			want:   "no right; allow jobwatch's NATS user to publish to it",
 		},
 		"no right to hear": {
 			server: func(o *server.Options) {

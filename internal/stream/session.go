@@ -22,8 +22,9 @@ type session struct {
 	lost    chan struct{} // closed when the connection is gone
 
 	mu      sync.Mutex
-	flights map[*flight]bool // requests under way
-	deaf    error            // set when the user may not subscribe to the inbox: no answer can come
+	flights map[*flight]bool               // requests under way
+	limits  jetstream.StreamConsumerLimits // of the stream, as it was last looked at
+	deaf    error                          // set when the user may not subscribe to the inbox: no answer can come
 }
 
 // flight is a request under way. NATS answers one without the right to publish by an error on the connection that

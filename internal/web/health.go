@@ -95,7 +95,7 @@ func (s *Server) checkOutbox(now time.Time) []check {
 
 func (s *Server) checkNATS() check {
 	if err := s.Broker.Usable(); err != nil {
-		return check{"nats", red, err.Error()}
+		return check{"nats", red, strings.ReplaceAll(err.Error(), "\n", "; ")} // a line for each thing that does not fit
 	}
 	select {
 	case <-s.Publisher.CaughtUp():
