@@ -64,6 +64,7 @@ func streamConfig(c config.NATS, log *slog.Logger) (stream.Config, error) {
 	}
 	return stream.Config{
 		URL: clientURL(c), CredsFile: c.CredsFile, NKeyFile: c.NKeyFile, User: c.User, Password: password, Token: token, TLS: secure,
+		HandshakeFirst: c.TLSFirst, Domain: c.Domain,
 		Stream: c.Stream, Subjects: event.Subjects(c.SubjectPrefix), Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
 		Log: log,
 	}, nil

@@ -26,7 +26,7 @@ var errNoAnswer = fmt.Errorf("no answer within %v", requestTimeout)
 
 // Config says where NATS is and what the stream looks like. The zero value asks nats://127.0.0.1:4222 for JOBS.
 type Config struct {
-	URL       string    // nats:// or tls:// URLs, separated by commas; default nats://127.0.0.1:4222
+	URL       string    // nats://, tls://, ws:// or wss:// URLs, separated by commas; default nats://127.0.0.1:4222
 	InProcess *Embedded // connect to this server instead of URL, without a socket
 
 	CredsFile string      // read again at each connection, as is NKeyFile
@@ -35,6 +35,9 @@ type Config struct {
 	Password  string      // with User
 	Token     string      // instead of User and Password
 	TLS       *tls.Config // nil: as the URL says
+
+	HandshakeFirst bool   // TLS before NATS says a word, as such a server wants it
+	Domain         string // the JetStream domain, where it is reached through a leaf node; "": the server's own
 
 	Stream   string        // default JOBS
 	Subjects []string      // what the stream must take; default jobs.>, commcells.>

@@ -37,7 +37,7 @@ func mostAtOnce(c jetstream.Consumer) int {
 // canRead makes a reader's consumer and removes it: limits of the stream, the account and the server, and rights, may
 // keep us from reading.
 func (b *Broker) canRead(ctx context.Context, s *session) error {
-	flight, land := s.fly(ctx, "$JS.API.CONSUMER.>")
+	flight, land := s.fly(ctx, s.api("CONSUMER.>"))
 	defer land()
 	consumer, err := s.newConsumer(flight, b.cfg.Stream, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverNewPolicy,
@@ -49,7 +49,7 @@ func (b *Broker) canRead(ctx context.Context, s *session) error {
 	if err != nil {
 		return grounded(flight, err)
 	}
-	removing, land := s.fly(ctx, "$JS.API.CONSUMER.DELETE.>")
+	removing, land := s.fly(ctx, s.api("CONSUMER.DELETE.>"))
 	defer land()
 	_ = s.js.DeleteConsumer(removing, b.cfg.Stream, consumer.CachedInfo().Name) // else it goes by itself
 	return nil
@@ -77,7 +77,7 @@ func noConsumerLeft(stream string) string {
 // same rights and limits, but for the number of consumers, which is counted.
 func (s *session) unreadable(ctx context.Context, is *jetstream.StreamInfo) []string {
 	name := is.Config.Name
-	flight, land := s.fly(ctx, "$JS.API.CONSUMER.>")
+	flight, land := s.fly(ctx, s.api("CONSUMER.>"))
 	defer land()
 	config := jetstream.ConsumerConfig{Name: "jobwatch-check", AckPolicy: jetstream.AckNonePolicy, Replicas: 1, MemoryStorage: true}
 	_, err := s.js.UpdateConsumer(flight, name, config)
@@ -94,7 +94,7 @@ func (s *session) unreadable(ctx context.Context, is *jetstream.StreamInfo) []st
 // mostConsumers of the stream, where the stream or, as far as we may ask it, the account has a limit.
 func (s *session) mostConsumers(ctx context.Context, is *jetstream.StreamInfo) int {
 	most := is.Config.MaxConsumers
-	ctx, land := s.fly(ctx, "$JS.API.INFO")
+	ctx, land := s.fly(ctx, s.api("INFO"))
 	defer land()
 	account, err := s.js.AccountInfo(ctx)
 	if err != nil {

@@ -24,7 +24,7 @@ func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, land := s.watch(ctx, "$JS.API.CONSUMER.>")
+	ctx, land := s.watch(ctx, s.api("CONSUMER.>"))
 	explain := func(err error) error { return fmt.Errorf("read stream %s: %w", b.cfg.Stream, grounded(ctx, err)) }
 	msgs, err := s.consume(ctx, b.cfg.Stream, start)
 	if err != nil {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,11 +68,25 @@ func permanent(s *session, err error, tries int) error {
 	case errors.As(err, &refused):
 		return misfit("%s", refused.Text)
 	case isCode(err, server.JSNotEnabledForAccountErr), isCode(err, server.JSNotEnabledErr):
-		return misfit("%s: JetStream is not enabled for jobwatch's account; enable it there (jetstream: enabled)", s.host)
+		return misfit("%s: JetStream is not enabled for jobwatch's account; %s enable it there (jetstream: enabled)", s.host, throughALeaf)
 	case errors.Is(err, nats.ErrNoResponders) && tries >= 3: // a server that stops gives its JetStream up first
-		return misfit("%s: NATS without JetStream; mend with: jetstream {store_dir: …} in the server's configuration", s.host)
+		return s.withoutJetStream()
 	}
 	return err
+}
+
+// throughALeaf comes before the mend that would have the server keep a stream of its own, where another was meant.
+const throughALeaf = "where it is reached through a leaf node, set nats.domain to its domain; else"
+
+func (s *session) withoutJetStream() error {
+	if s.domain == "" {
+		return misfit("%s: NATS without JetStream; %s mend with: jetstream {store_dir: …} in the server's configuration", s.host, throughALeaf)
+	}
+	own := ""
+	if domain := s.nc.ConnectedDomain(); domain != "" {
+		own = " (the server's own is " + domain + ")"
+	}
+	return misfit("%s: no JetStream answers in the domain %s; mend nats.domain%s, or see whether the leaf node is connected", s.host, s.domain, own)
 }
 
 func (b *Broker) check(ctx context.Context, s *session) error {
@@ -87,10 +102,13 @@ func (b *Broker) check(ctx context.Context, s *session) error {
 		}
 		err = b.look(ctx, s)
 	}
-	if err == nil && !b.cfg.ReadOnly && !b.fits(s) {
-		err = b.canRead(ctx, s)
+	if err != nil || b.cfg.ReadOnly || b.fits(s) {
+		return err
 	}
-	return err
+	if err := b.heldHere(ctx, s); err != nil {
+		return err
+	}
+	return b.canRead(ctx, s)
 }
 
 // look asks whether server and stream fit, and makes nothing.
@@ -101,6 +119,9 @@ func (b *Broker) look(ctx context.Context, s *session) error {
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
+	}
+	if err := holderNewEnough(info); err != nil {
+		return err
 	}
 	if b.cfg.ReadOnly {
 		return nil
@@ -145,8 +166,14 @@ func newEnough(host, version string) error {
 	return nil
 }
 
+// holderNewEnough: the server that holds the stream need not be the one that we are connected to. From 2.11 on it says its
+// version with the stream.
+func holderNewEnough(is *jetstream.StreamInfo) error {
+	return newEnough("the server of stream "+is.Config.Name, cmp.Or(is.Config.Metadata["_nats.ver"], "2.10 or older"))
+}
+
 func (s *session) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
-	ctx, land := s.fly(ctx, "$JS.API.STREAM.INFO."+name)
+	ctx, land := s.fly(ctx, s.api("STREAM.INFO."+name))
 	defer land()
 	st, err := s.js.Stream(ctx, name)
 	if err != nil {

@@ -169,7 +169,7 @@ func TestReadySaysWhyTheStreamCannotBeMade(t *testing.T) {
 		},
 		"no JetStream": {
 			server: func(o *server.Options) { o.JetStream = false },
-			want:   "NATS without JetStream; mend with: jetstream {store_dir",
+			want:   "NATS without JetStream; where it is reached through a leaf node, set nats.domain to its domain; else mend with: jetstream {store_dir",
 		},
 		"no right to look": {
 			server: user("jobwatch", "$JS.API.STREAM.INFO.>"),
@@ -236,6 +236,16 @@ func TestNewEnough(t *testing.T) {
 	if err := newEnough("nats.example.com:4222", "2.10.4"); err == nil || err.Error() != want {
 		t.Errorf("got %q\nwant %q", err, want)
 	}
+}
+
+// Behind a server that is new enough, an old one may hold the stream.
+func TestTheHolderOfTheStreamIsNewEnough(t *testing.T) {
+	is := &jetstream.StreamInfo{Config: jetstream.StreamConfig{Name: "JOBS", Metadata: map[string]string{"_nats.ver": "2.15.2"}}}
+	if err := holderNewEnough(is); err != nil {
+		t.Error(err)
+	}
+	is.Config.Metadata = nil
+	expectMisfit(t, holderNewEnough(is), []string{"the server of stream JOBS is nats-server 2.10 or older; jobwatch needs 2.11 or newer"})
 }
 
 // makeStream makes a stream in place of an earlier one of that name.

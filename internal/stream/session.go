@@ -17,6 +17,7 @@ import (
 type session struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
+	domain  string        // of JetStream; "": the server's own
 	host    string        // and port of the server, without what its URL may hold of a password
 	version string        // of the server
 	lost    chan struct{} // closed when the connection is gone
@@ -36,6 +37,14 @@ type flight struct {
 
 func newSession() *session {
 	return &session{lost: make(chan struct{}), flights: map[*flight]bool{}}
+}
+
+// api is the subject of a request to JetStream.
+func (s *session) api(request string) string {
+	if s.domain == "" {
+		return jetstream.DefaultAPIPrefix + request
+	}
+	return "$JS." + s.domain + ".API." + request
 }
 
 // fly registers a request to subject. Its context ends when the connection is lost or the right is refused, with the
