@@ -89,6 +89,9 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) erro
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, cells.Pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })
+	if d.embedded != nil {
+		group.Go(func() error { return d.embedded.Run(ctx) })
+	}
 	group.Go(func() error { return d.serveDesk(ctx, st, cells) })
 	group.Go(func() error {
 		if err := d.fits(ctx, broker); err != nil {

@@ -40,7 +40,7 @@ var (
 // reasons of publish errors and classes of jobs start at 0; others may join them.
 var (
 	reasons = []string{
-		stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Misfit, stream.Subject,
+		stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Storage, stream.Misfit, stream.Subject,
 		"disconnected", "sequence", "busy", "no_stream", "unacknowledged",
 	}
 	classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}

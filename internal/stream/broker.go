@@ -233,12 +233,20 @@ func (b *Broker) note(err error) {
 
 // pause waits a quarter second to a second: watchers that lost the same server do not all come back at once.
 func pause(ctx context.Context) error {
-	t := time.NewTimer(250*time.Millisecond + rand.N(750*time.Millisecond))
+	if sleep(ctx, 250*time.Millisecond+rand.N(750*time.Millisecond)) {
+		return nil
+	}
+	return ctx.Err()
+}
+
+// sleep is false if ctx ended meanwhile.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }

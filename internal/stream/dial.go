@@ -131,7 +131,7 @@ func (c Config) options(s *session) ([]nats.Option, error) {
 		nats.ErrorHandler(s.onError),
 	}
 	if c.InProcess != nil {
-		opts = append(opts, nats.InProcessServer(c.InProcess.srv))
+		opts = append(opts, nats.InProcessServer(c.InProcess))
 	}
 	if c.TLS != nil {
 		opts = append(opts, nats.Secure(c.TLS.Clone()))

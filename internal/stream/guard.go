@@ -27,6 +27,9 @@ func (b *Broker) lookOn(ctx context.Context, s *session) {
 		select {
 		case <-ticker.C:
 			b.lookAgain(ctx, s)
+		case <-b.cfg.InProcess.troubled():
+			b.refute(s, b.cfg.InProcess.Trouble())
+			return // its restart ends the connection
 		case <-s.lost:
 			return
 		case <-ctx.Done():

@@ -113,6 +113,9 @@ func (b *Broker) check(ctx context.Context, s *session) error {
 
 // look asks whether server and stream fit, and makes nothing.
 func (b *Broker) look(ctx context.Context, s *session) error {
+	if err := b.cfg.InProcess.Trouble(); err != nil {
+		return err
+	}
 	if err := newEnough(s.host, s.version); err != nil {
 		return err
 	}

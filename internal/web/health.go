@@ -107,7 +107,7 @@ func (s *Server) checkNATS() check {
 
 func (s *Server) checkRefusals() check {
 	if _, stopped := s.Publisher.Refusals(); stopped > 0 {
-		return check{"publish", red, fmt.Sprintf("the broker refuses the events of %d jobs for good; the log says why", stopped)}
+		return check{"publish", red, fmt.Sprintf("the broker refuses the events of %d jobs for good: %s", stopped, s.Publisher.Refusal())}
 	}
 	return check{"publish", ok, ""}
 }

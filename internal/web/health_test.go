@@ -58,7 +58,7 @@ func TestNotReadyWhileAnEventIsRefused(t *testing.T) {
 	w.becomes(http.StatusOK, "ok    publish")
 	w.editStream(func(c *jetstream.StreamConfig) { c.MaxMsgs = 1 })
 	w.sees(running(71))
-	w.becomes(http.StatusServiceUnavailable, "red   publish: the broker refuses the events of 1 jobs for good; the log says why")
+	w.becomes(http.StatusServiceUnavailable, "red   publish: the broker refuses the events of 1 jobs for good: stream JOBS is full: maximum messages exceeded; mend with: nats stream edit JOBS --max-msgs=-1")
 	w.editStream(func(c *jetstream.StreamConfig) { c.MaxMsgs = -1 })
 	w.becomes(http.StatusOK, "ok    publish")
 }
