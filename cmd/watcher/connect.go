@@ -13,6 +13,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
 	"jobwatch/internal/event"
+	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
@@ -35,12 +36,19 @@ func newClient(cell config.CommCell, observe observer, log *slog.Logger) (*commv
 // observer counts a request; nil: nobody does.
 type observer = func(operation string, code int, took time.Duration, err error)
 
-func newBroker(c config.NATS, embedded *stream.Embedded, log *slog.Logger) (*stream.Broker, error) {
+func newBroker(c config.NATS, embedded *stream.Embedded, st *store.Store, log *slog.Logger) (*stream.Broker, error) {
 	s, err := streamConfig(c, log)
 	if err != nil {
 		return nil, err
 	}
 	s.InProcess = embedded
+	s.Waiting = func() time.Duration {
+		oldest, err := st.OldestUnsent()
+		if err != nil || oldest.IsZero() {
+			return 0
+		}
+		return time.Since(oldest)
+	}
 	return stream.New(s), nil
 }
 
@@ -56,6 +64,7 @@ func streamConfig(c config.NATS, log *slog.Logger) (stream.Config, error) {
 	}
 	return stream.Config{
 		URL: clientURL(c), CredsFile: c.CredsFile, NKeyFile: c.NKeyFile, User: c.User, Password: password, Token: token, TLS: secure,
+		HandshakeFirst: c.TLSFirst, Domain: c.Domain,
 		Stream: c.Stream, Subjects: event.Subjects(c.SubjectPrefix), Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
 		Log: log,
 	}, nil

@@ -81,7 +81,7 @@ func (d *daemon) Run(ctx context.Context) error {
 // loops runs the broker's connection, the publisher, and as soon as the stream has been read, or a short wait for that
 // is over, the pollers.
 func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) error {
-	broker, err := newBroker(d.config.NATS, d.embedded, d.log)
+	broker, err := newBroker(d.config.NATS, d.embedded, st, d.log)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,9 @@ func (d *daemon) loops(ctx context.Context, st *store.Store, cells *roster) erro
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.site.run(ctx, shown{st, broker, publisher, cells.Pollers, d.metrics}) })
 	group.Go(func() error { return broker.Run(ctx) })
+	if d.embedded != nil {
+		group.Go(func() error { return d.embedded.Run(ctx) })
+	}
 	group.Go(func() error { return d.serveDesk(ctx, st, cells) })
 	if d.file != "" {
 		reload := reloader{file: d.file, started: d.config, hangups: d.hangups, take: cells.Take, log: d.log}

@@ -31,9 +31,15 @@ func newDisk(t *testing.T) (folder string, small bool) {
 // fillDisk leaves no room on the disk of the stores. What is answered meanwhile may come to nothing.
 func fillDisk(x *torture, _ *victim) {
 	x.inDoubt()
-	file, err := os.Create(filepath.Join(x.disk, "ballast"))
+	takeAllRoom(x.t, filepath.Join(x.disk, "ballast"))
+}
+
+// takeAllRoom writes a file until its disk is full.
+func takeAllRoom(t *testing.T, name string) {
+	t.Helper()
+	file, err := os.Create(name)
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer file.Close()
 	for some := make([]byte, 1<<20); len(some) > 0; {
@@ -42,7 +48,7 @@ func fillDisk(x *torture, _ *victim) {
 		}
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 

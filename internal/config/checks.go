@@ -70,7 +70,7 @@ func brokers(s string) error {
 }
 
 func broker(s string) error {
-	const mend = `wants "embedded", or nats://host:4222 or tls://host:4222, more of them with commas between`
+	const mend = `wants "embedded", or nats://host:4222 (tls://, ws://, wss:// too), more of them with commas between`
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || !portInRange(u.Port()) {
 		return errors.New(mend)
@@ -88,6 +88,14 @@ func broker(s string) error {
 func streamName(s string) error {
 	if s == "" || strings.ContainsAny(s, `.*>/\`) || strings.ContainsFunc(s, blank) {
 		return errors.New(`wants a name without . * > / \ and spaces`)
+	}
+	return nil
+}
+
+// domain is empty or one token.
+func domain(s string) error {
+	if strings.ContainsAny(s, ".*>") || strings.ContainsFunc(s, blank) {
+		return errors.New("wants a name without . * > and spaces, as jetstream { domain: … } of the server's configuration says it")
 	}
 	return nil
 }

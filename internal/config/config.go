@@ -91,6 +91,8 @@ type NATS struct {
 	PasswordFile  string // of User
 	TokenFile     string
 	TLS           TLS
+	TLSFirst      bool   // the TLS handshake comes before NATS says a word
+	Domain        string // of JetStream; empty: the server's own
 	Stream        string
 	Replicas      int           // 1 to 5
 	MaxAge        time.Duration // 0: no limit

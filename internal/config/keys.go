@@ -32,7 +32,8 @@ func (r *reader) nats(c *NATS) func(node) {
 			{"user", r.text(&c.User)},
 			{"password_file", r.path(&c.PasswordFile)},
 			{"token_file", r.path(&c.TokenFile)},
-			{"tls", r.tls(&c.TLS)},
+			{"tls", r.natsTLS(c)},
+			{"domain", r.text(&c.Domain, domain)},
 			{"stream", r.text(&c.Stream, streamName)},
 			{"replicas", whole(r, &c.Replicas, 1, 5)},
 			{"max_age", r.duration(&c.MaxAge, 0)},
@@ -44,6 +45,10 @@ func (r *reader) nats(c *NATS) func(node) {
 			r.completeNATS(n, c)
 		}
 	}
+}
+
+func (r *reader) natsTLS(c *NATS) func(node) {
+	return r.tls(&c.TLS, field{"handshake_first", r.boolean(&c.TLSFirst)})
 }
 
 func (r *reader) embedded(e *Embedded) func(node) {

@@ -76,14 +76,14 @@ func (r *reader) auth(a *Auth) func(node) {
 	}
 }
 
-func (r *reader) tls(t *TLS) func(node) {
+func (r *reader) tls(t *TLS, more ...field) func(node) {
 	return func(n node) {
-		r.mapping(n, fields{
+		r.mapping(n, append(fields{
 			{"ca_file", r.path(&t.CAFile)},
 			{"cert_file", r.path(&t.CertFile)},
 			{"key_file", r.path(&t.KeyFile)},
 			{"insecure_skip_verify", r.boolean(&t.InsecureSkipVerify)},
-		})
+		}, more...))
 		r.certWithKey(n, t.CertFile, t.KeyFile)
 	}
 }

@@ -68,7 +68,8 @@ nats:
   embedded: {listen: ":4333", dir: /nats, sync: interval}
   user: me
   password_file: p
-  tls: {ca_file: ca, insecure_skip_verify: true}
+  tls: {ca_file: ca, insecure_skip_verify: true, handshake_first: true}
+  domain: hub
   stream: OTHER_JOBS
   replicas: 3
   max_age: 0s
@@ -106,7 +107,7 @@ func TestEveryKey(t *testing.T) {
 	same(t, c, &Config{
 		NATS: NATS{
 			URL: "nats://a:4222, tls://b", Embedded: Embedded{Listen: ":4333", Dir: "/nats", Sync: "interval"},
-			User: "me", PasswordFile: here("p"), TLS: TLS{CAFile: here("ca"), InsecureSkipVerify: true},
+			User: "me", PasswordFile: here("p"), TLS: TLS{CAFile: here("ca"), InsecureSkipVerify: true}, TLSFirst: true, Domain: "hub",
 			Stream: "OTHER_JOBS", Replicas: 3, MaxBytes: 1e12, SubjectPrefix: "acme.backup", OnNewStream: "continue",
 		},
 		Store:    Store{Path: here("w.db")},

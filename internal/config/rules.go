@@ -94,7 +94,30 @@ func (r *reader) completeNATS(n node, c *NATS) {
 	if (c.User == "") != (c.PasswordFile == "") {
 		r.fail(n, "user and password_file go together; set both or neither")
 	}
+	if c.UsesEmbedded() && c.Domain != "" {
+		r.fail(r.member(n, "domain"), "the embedded server has no domain; leave it out, or name the server in nats.url")
+	}
+	switch web, other := c.schemes(); {
+	case web && other:
+		r.fail(r.member(n, "url"), "ws:// and wss:// go with no other; name WebSockets alone, or none")
+	case web && c.TLSFirst:
+		r.fail(r.member(n, "tls"), "handshake_first goes with no WebSocket: wss:// always begins with TLS; leave it out")
+	case c.UsesEmbedded() && c.TLSFirst:
+		r.fail(r.member(n, "tls"), "the embedded server has no TLS; leave handshake_first out, or name the server in nats.url")
+	}
 	if c.UsesEmbedded() && c.Replicas > 1 {
 		r.fail(r.member(n, "replicas"), "%d: the embedded server is one server; make it 1, or name a cluster in nats.url", c.Replicas)
 	}
+}
+
+// schemes tells whether WebSockets are named, and whether anything else is.
+func (n NATS) schemes() (web, other bool) {
+	for server := range strings.SplitSeq(n.URL, ",") {
+		if scheme, _, _ := strings.Cut(strings.TrimSpace(server), "://"); scheme == "ws" || scheme == "wss" {
+			web = true
+		} else {
+			other = true
+		}
+	}
+	return web, other
 }

@@ -48,7 +48,7 @@ var (
 // reasons of publish errors and classes of jobs start at 0: docs/http.md lists them, and a test holds them against it.
 var (
 	reasons = []string{
-		stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Misfit, stream.Subject,
+		stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Storage, stream.Misfit, stream.Subject,
 		"illegible", "disconnected", "sequence", "busy", "no_stream", "unacknowledged",
 	}
 	classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}

@@ -100,6 +100,9 @@ func (p *Publisher) CaughtUp() <-chan struct{} { return p.caughtUp }
 // right, stream full), and says how many jobs are stopped by one now.
 func (p *Publisher) Refusals() (byReason map[string]int64, stopped int) { return p.refused.counts() }
 
+// Refusal is that which stops most of the jobs that are stopped by one now; "" if none is.
+func (p *Publisher) Refusal() string { return p.refused.why() }
+
 // Errors counts the publishes that were not acknowledged, by reason: those of Refusals, and
 // disconnected, sequence, busy, no_stream, unacknowledged, which are tried again at once.
 func (p *Publisher) Errors() map[string]int64 { return p.refused.all() }

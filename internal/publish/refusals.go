@@ -75,6 +75,22 @@ func (r *refusals) cleared(id job.ID) {
 	delete(r.stops, id)
 }
 
+// why is the refusal that stops most jobs; "" if none is stopped.
+func (r *refusals) why() (most string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	jobs := map[string]int{}
+	for _, text := range r.stops {
+		jobs[text]++
+	}
+	for text, n := range jobs {
+		if n > jobs[most] || n == jobs[most] && text < most {
+			most = text
+		}
+	}
+	return most
+}
+
 func (r *refusals) counts() (byReason map[string]int64, stopped int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -26,7 +26,7 @@ var errNoAnswer = fmt.Errorf("no answer within %v", requestTimeout)
 
 // Config says where NATS is and what the stream looks like. The zero value asks nats://127.0.0.1:4222 for JOBS.
 type Config struct {
-	URL       string    // nats:// or tls:// URLs, separated by commas; default nats://127.0.0.1:4222
+	URL       string    // nats://, tls://, ws:// or wss:// URLs, separated by commas; default nats://127.0.0.1:4222
 	InProcess *Embedded // connect to this server instead of URL, without a socket
 
 	CredsFile string      // read again at each connection, as is NKeyFile
@@ -36,6 +36,9 @@ type Config struct {
 	Token     string      // instead of User and Password
 	TLS       *tls.Config // nil: as the URL says
 
+	HandshakeFirst bool   // TLS before NATS says a word, as such a server wants it
+	Domain         string // the JetStream domain, where it is reached through a leaf node; "": the server's own
+
 	Stream   string        // default JOBS
 	Subjects []string      // what the stream must take; default jobs.>, commcells.>
 	Replicas int           // default 1
@@ -43,6 +46,9 @@ type Config struct {
 	MaxBytes int64         // 0: no limit
 
 	ReadOnly bool // never make the stream, and read one whatever it is like
+
+	LookEvery time.Duration        // how often server and stream are looked at again while they are in use; default 15 s
+	Waiting   func() time.Duration // how long the oldest event has waited to be published; nil: none waits
 
 	Log  *slog.Logger // default slog.Default()
 	Name string       // of the connection, as NATS shows it; default jobwatch
@@ -59,6 +65,7 @@ type Broker struct {
 	mu      sync.Mutex
 	session *session        // nil while NATS is away
 	fitting *session        // the session that Ready found to fit; nothing is published through another
+	refuted chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
 	arrived chan struct{}   // closed when session is set, replaced when it is lost
 	lastErr error           // why NATS or the stream cannot be used; nil when it can
 	said    map[string]bool // reasons logged since it last could be used
@@ -85,7 +92,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		s, err := b.dial(ctx, found)
 		if err == nil {
 			b.up(s)
-			s.last(ctx)
+			b.guard(ctx, s)
 			found = s.nc.DiscoveredServers()
 			err = b.down(s)
 		}
@@ -122,12 +129,12 @@ func (b *Broker) Usable() error {
 	case b.lastErr != nil:
 		return b.lastErr
 	case b.session != nil:
-		return errUnfit
+		return errNotLooked
 	}
 	return ErrDisconnected
 }
 
-var errUnfit = errors.New("connected to NATS, but the server or the stream does not fit; the log says why")
+var errNotLooked = errors.New("connected to NATS; the stream is being looked at")
 
 func (b *Broker) up(s *session) {
 	b.mu.Lock()
@@ -141,7 +148,8 @@ func (b *Broker) up(s *session) {
 func (b *Broker) down(s *session) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.session, b.fitting = nil, nil
+	b.session = nil
+	b.withdraw()
 	b.arrived = make(chan struct{})
 	return s.whyLost()
 }
@@ -173,14 +181,43 @@ func (b *Broker) usable() (*session, error) {
 	return b.fitting, nil
 }
 
-// admit opens the session for use, unless it has been lost meanwhile.
-func (b *Broker) admit(s *session) {
+// admit opens the session for use, unless it has been lost meanwhile. refuted is closed when it fits no more, or is lost.
+func (b *Broker) admit(s *session) (refuted <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.session != s {
+		return s.lost
+	}
+	if b.fitting != s {
+		b.fitting, b.refuted = s, make(chan struct{})
+	}
+	b.lastErr = nil
+	clear(b.said)
+	return b.refuted
+}
+
+// refute ends the verdict that server and stream fit: nothing is published until they are found to fit again.
+func (b *Broker) refute(s *session, why error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.session == s {
-		b.fitting, b.lastErr = s, nil
-		clear(b.said)
+		b.lastErr = why
+		b.withdraw()
 	}
+}
+
+// withdraw needs b.mu.
+func (b *Broker) withdraw() {
+	if b.fitting != nil {
+		b.fitting = nil
+		close(b.refuted)
+	}
+}
+
+func (b *Broker) fits(s *session) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fitting == s
 }
 
 // note keeps the reason why NATS cannot be used, and logs it if it is news.
@@ -196,12 +233,20 @@ func (b *Broker) note(err error) {
 
 // pause waits a quarter second to a second: watchers that lost the same server do not all come back at once.
 func pause(ctx context.Context) error {
-	t := time.NewTimer(250*time.Millisecond + rand.N(750*time.Millisecond))
+	if sleep(ctx, 250*time.Millisecond+rand.N(750*time.Millisecond)) {
+		return nil
+	}
+	return ctx.Err()
+}
+
+// sleep is false if ctx ended meanwhile.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }

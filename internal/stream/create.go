@@ -11,15 +11,14 @@ import (
 )
 
 // create makes the stream. That another watcher was faster is no error: Ready looks again.
-func (b *Broker) create(ctx context.Context, s *session) (*jetstream.StreamInfo, error) {
-	flight, land := s.fly(ctx, "$JS.API.STREAM.CREATE."+b.cfg.Stream)
+func (b *Broker) create(ctx context.Context, s *session) error {
+	flight, land := s.fly(ctx, s.api("STREAM.CREATE."+b.cfg.Stream))
 	defer land()
-	made, err := s.js.CreateStream(flight, b.cfg.newStream())
-	if err != nil {
-		return nil, b.notMade(ctx, s, grounded(flight, err))
+	if _, err := s.js.CreateStream(flight, b.cfg.newStream()); err != nil {
+		return b.notMade(ctx, s, grounded(flight, err))
 	}
 	b.log.Info("made stream " + b.cfg.Stream + " for " + strings.Join(b.cfg.Subjects, ", "))
-	return made.CachedInfo(), nil
+	return nil
 }
 
 // notMade says why the stream could not be made, and how to mend it. JetStream's passing troubles stay what they are.
@@ -65,9 +64,37 @@ func (b *Broker) overlap(ctx context.Context, s *session) error {
 		b.cfg.Stream, strings.Join(b.cfg.Subjects, ", "))
 }
 
+// heldHere is a misfit where the JetStream of the server itself takes our subjects, too, though that of another domain is
+// meant: both would answer what is published, and whoever is first would be believed.
+func (b *Broker) heldHere(ctx context.Context, s *session) error {
+	if s.domain == "" || s.nc.ConnectedDomain() == s.domain {
+		return nil
+	}
+	own, err := jetstream.New(s.nc)
+	if err != nil {
+		return err
+	}
+	flight, land := s.fly(ctx, jetstream.DefaultAPIPrefix+"STREAM.NAMES")
+	defer land()
+	for _, subject := range b.cfg.Subjects {
+		if name, err := own.StreamNameBySubject(flight, subject); err == nil && !b.same(flight, s, own, name) {
+			return misfit("%s: stream %s, outside the domain %s, takes %s too; remove it (nats stream rm %s), or set nats.domain to where it is",
+				s.host, name, s.domain, subject, name)
+		}
+	}
+	return nil
+}
+
+// same says whether the stream is ours under another address: a server can map its default API to a domain.
+func (b *Broker) same(ctx context.Context, s *session, own jetstream.JetStream, name string) bool {
+	theirs, err := own.Stream(ctx, name)
+	ours, err2 := s.js.Stream(ctx, b.cfg.Stream)
+	return err == nil && err2 == nil && theirs.CachedInfo().Created.Equal(ours.CachedInfo().Created)
+}
+
 // held is a misfit where another stream holds a subject of ours.
 func (b *Broker) held(ctx context.Context, s *session) error {
-	ctx, land := s.fly(ctx, "$JS.API.STREAM.NAMES")
+	ctx, land := s.fly(ctx, s.api("STREAM.NAMES"))
 	defer land()
 	for _, subject := range b.cfg.Subjects {
 		if name, err := s.js.StreamNameBySubject(ctx, subject); err == nil {

@@ -28,7 +28,7 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	}
 	nc, err := connect(ctx, servers, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", hosts(servers), plain(err))
+		return nil, fmt.Errorf("%s: %w", hosts(servers), b.cfg.unwelcome(err))
 	}
 	s.nc, s.host, s.version = nc, hosts(servers), nc.ConnectedServerVersion()
 	if s.version == "" { // NATS tells it as long as it is connected
@@ -40,7 +40,11 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	if b.cfg.InProcess != nil {
 		s.host = "the embedded server"
 	}
-	s.js, err = jetstream.New(nc)
+	if s.domain = b.cfg.Domain; s.domain == "" {
+		s.js, err = jetstream.New(nc)
+	} else {
+		s.js, err = jetstream.NewWithDomain(nc, s.domain)
+	}
 	return s, err
 }
 
@@ -127,10 +131,13 @@ func (c Config) options(s *session) ([]nats.Option, error) {
 		nats.ErrorHandler(s.onError),
 	}
 	if c.InProcess != nil {
-		opts = append(opts, nats.InProcessServer(c.InProcess.srv))
+		opts = append(opts, nats.InProcessServer(c.InProcess))
 	}
 	if c.TLS != nil {
 		opts = append(opts, nats.Secure(c.TLS.Clone()))
+	}
+	if c.HandshakeFirst {
+		opts = append(opts, nats.TLSHandshakeFirst())
 	}
 	return c.appendCredentials(opts)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,13 +30,18 @@ type EmbeddedConfig struct {
 
 // Embedded is a NATS server with JetStream inside this process.
 type Embedded struct {
-	srv    *server.Server
-	listen string
+	config EmbeddedConfig
+	opts   *server.Options
 	lock   *os.File
+
+	mu      sync.Mutex
+	srv     *server.Server // guarded by mu
+	trouble error          // why it cannot write; guarded by mu
+	failed  chan struct{}  // closed when trouble comes, and replaced when it is over; guarded by mu
 }
 
 // StartEmbedded returns once the server takes connections. Its errors are those that the user can mend: a port in use,
-// a directory that cannot be written, or that another process uses.
+// a directory that cannot be written, or that another process uses. Run looks after it.
 func StartEmbedded(c EmbeddedConfig) (*Embedded, error) {
 	c.Log = cmp.Or(c.Log, slog.Default())
 	opts, err := c.options()
@@ -54,22 +60,38 @@ func StartEmbedded(c EmbeddedConfig) (*Embedded, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
-	return &Embedded{srv, c.Listen, lock}, nil
+	if at, ok := srv.Addr().(*net.TCPAddr); ok {
+		opts.Port = at.Port // a restart has the same one
+	}
+	return &Embedded{config: c, opts: opts, lock: lock, srv: srv, failed: make(chan struct{})}, nil
 }
 
 // ClientURL is where others connect, with the port that was chosen; empty without a socket.
 func (e *Embedded) ClientURL() string {
-	if e.listen == "" {
+	if e.config.Listen == "" {
 		return ""
 	}
-	return e.srv.ClientURL()
+	return e.server().ClientURL()
+}
+
+// InProcessConn is a connection to the server as it runs now.
+func (e *Embedded) InProcessConn() (net.Conn, error) { return e.server().InProcessConn() }
+
+func (e *Embedded) server() *server.Server {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.srv
 }
 
 // Close stops the server and waits until its files are closed. It may be called more than once.
 func (e *Embedded) Close() {
-	e.srv.Shutdown()
-	e.srv.WaitForShutdown()
+	stop(e.server())
 	_ = e.lock.Close()
+}
+
+func stop(srv *server.Server) {
+	srv.Shutdown()
+	srv.WaitForShutdown()
 }
 
 func (c EmbeddedConfig) options() (*server.Options, error) {

@@ -58,7 +58,7 @@ func TestEmbedded(t *testing.T) {
 func TestEmbeddedSyncsBeforeItAcknowledges(t *testing.T) {
 	for _, always := range []bool{true, false} {
 		e := startEmbedded(t, EmbeddedConfig{Dir: t.TempDir(), SyncAlways: always})
-		if got := e.srv.JetStreamConfig().SyncAlways; got != always {
+		if got := e.server().JetStreamConfig().SyncAlways; got != always {
 			t.Errorf("sync_always is %v, want %v", got, always)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
@@ -17,7 +18,8 @@ type flaw struct {
 }
 
 // misfits are the properties of a stream that would lose, refuse or hide events, one line each with its mend.
-func misfits(c Config, got jetstream.StreamConfig) []string {
+func misfits(c Config, is *jetstream.StreamInfo) []string {
+	got := is.Config
 	choose := "name another stream in nats.stream"
 	mend := func(flag string) string { return "mend with: " + edit(got.Name, flag) }
 	return lines(got.Name, []flaw{
@@ -37,7 +39,33 @@ func misfits(c Config, got jetstream.StreamConfig) []string {
 			fmt.Sprintf("max_msg_size is %d, needs -1 or at least %d", got.MaxMsgSize, largest), mend("--max-msg-size=-1")},
 		{got.SubjectTransform != nil, "subject_transform is set, needs none", mend("--no-transform")},
 		{got.AllowMsgCounter, "allow_msg_counter is true, needs false", choose},
+		{tooFew(got.MaxConsumers), fmt.Sprintf("max_consumers is %d, needs -1 or at least %d", got.MaxConsumers, consumersNeeded),
+			mend("--max-consumers=0")},
+		c.forgetful(got),
 	})
+}
+
+// consumersNeeded are the publisher's two, with which it reads and hears, and that of the page.
+const consumersNeeded = 3
+
+func tooFew(maxConsumers int) bool { return maxConsumers > 0 && maxConsumers < consumersNeeded }
+
+// shortestAge is how long an event has to stay in the stream so that the watcher reads what was told, once a minute.
+const shortestAge = time.Minute
+
+// forgetful is a stream that forgets sooner than what waits comes to it: nobody could tell whether an event that waits
+// since a lost connection was stored and has aged, or never came. A max_age that the configuration names is meant so.
+func (c Config) forgetful(got jetstream.StreamConfig) flaw {
+	waits := shortestAge
+	if c.Waiting != nil {
+		waits = max(waits, c.Waiting().Truncate(time.Second))
+	}
+	meant := c.MaxAge > 0 && got.MaxAge >= c.MaxAge
+	return flaw{
+		got.MaxAge > 0 && got.MaxAge < waits && !meant,
+		fmt.Sprintf("max_age is %s, and events wait longer than that", got.MaxAge),
+		fmt.Sprintf("mend with: %s, or set nats.max_age to %s", edit(got.Name, "--max-age="+c.MaxAge.String()), got.MaxAge),
+	}
 }
 
 // differences are those that the stream may keep: the operator's own choice, or an oversight.

@@ -55,7 +55,12 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
 	}
-	found := graded(Failed, misfits(b.cfg, info.Config))
+	found := graded(Failed, append(misfits(b.cfg, info), s.unreadable(ctx, info)...))
+	for _, err := range []error{holderNewEnough(info), b.heldHere(ctx, s)} {
+		if err != nil {
+			found = append(found, Finding{Failed, "stream", err.Error()})
+		}
+	}
 	if len(found) == 0 {
 		found = append(found, Finding{OK, "stream", fmt.Sprintf("%s fits, and holds %d events", b.cfg.Stream, info.State.Msgs)})
 	}

@@ -107,7 +107,7 @@ func (b *Broker) get(ctx context.Context, q query) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	subject := "$JS.API.STREAM.MSG.GET." + b.cfg.Stream
+	subject := s.api("STREAM.MSG.GET." + b.cfg.Stream)
 	ctx, land := s.fly(ctx, subject)
 	defer land()
 	reply, err := s.nc.RequestWithContext(ctx, subject, ask)

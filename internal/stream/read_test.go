@@ -198,7 +198,9 @@ func TestScanEndsWithItsErrors(t *testing.T) {
 }
 
 func TestScanWithoutTheRight(t *testing.T) {
-	b := use(t, startServer(t, user("jobwatch", "$JS.API.CONSUMER.>")), func(c *Config) { c.User, c.Password = "jobwatch", "secret" })
+	srv := startServer(t, user("jobwatch", "$JS.API.CONSUMER.>"))
+	makeStream(t, admin(t, run(t, Config{URL: srv.ClientURL(), User: "jobwatch", Password: "secret"})), Config{}.withDefaults().newStream())
+	b := use(t, srv, func(c *Config) { c.User, c.Password, c.ReadOnly = "jobwatch", "secret", true })
 	fill(t, b, 1)
 	var refused *RefusedError
 	if _, err := b.Scan(soon(t), 0, func(Message) error { return nil }); !errors.As(err, &refused) || refused.Reason != Permission {

@@ -24,7 +24,7 @@ func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, land := s.watch(ctx, "$JS.API.CONSUMER.>")
+	ctx, land := s.watch(ctx, s.api("CONSUMER.>"))
 	explain := func(err error) error { return fmt.Errorf("read stream %s: %w", b.cfg.Stream, grounded(ctx, err)) }
 	msgs, err := s.consume(ctx, b.cfg.Stream, start)
 	if err != nil {
@@ -51,11 +51,11 @@ func (s *session) consume(ctx context.Context, stream string, start Start) (jets
 	if !start.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &start.Since
 	}
-	consumer, err := s.js.CreateConsumer(ctx, stream, config)
+	consumer, err := s.newConsumer(ctx, stream, config)
 	if err != nil {
 		return nil, err
 	}
-	return consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	return consumer.Messages(jetstream.PullMaxMessages(mostAtOnce(consumer)))
 }
 
 // next waits for the next message. With a longest wait, its error is nats.ErrTimeout after that.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,12 +25,13 @@ func misfit(format string, args ...any) error {
 	return &MisfitError{[]string{fmt.Sprintf(format, args...)}}
 }
 
-// Ready waits until NATS is connected, its server is new enough, and the stream is there and fits; it makes the stream
-// if there is none, and never changes one. lost is closed when that connection is lost: then Ready is due again, as it
-// is after ErrNoStream. Until it has once succeeded for a connection, all other requests answer ErrDisconnected.
+// Ready waits until NATS is connected, its server is new enough, and the stream is there, fits and can be read; it makes
+// the stream if there is none, and never changes one. refuted is closed when that is so no more: the connection is lost,
+// or the stream was changed (guard). Then Ready is due again, as it is after ErrNoStream. Until it has once succeeded for
+// a connection, and again once that is refuted, all other requests answer ErrDisconnected.
 //
 // The error is ctx's, or a *MisfitError. Where max_age, max_bytes, replicas or storage differ, that is logged once.
-func (b *Broker) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
+func (b *Broker) Ready(ctx context.Context) (refuted <-chan struct{}, err error) {
 	for tries := 1; ; tries++ {
 		s, err := b.current(ctx)
 		if err != nil {
@@ -37,18 +39,18 @@ func (b *Broker) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
 		}
 		err = b.check(ctx, s)
 		if err == nil {
-			b.admit(s)
-			return s.lost, nil
+			return b.admit(s), nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 		err = permanent(s, err, tries)
 		if s.cannotHear() {
 			s.nc.Close() // the right is looked at when a connection subscribes: only another one can find it granted
 		}
+		b.refute(s, err)
 		if m := (*MisfitError)(nil); errors.As(err, &m) {
 			return nil, m
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
 		}
 		if !s.isLost() {
 			b.note(err)
@@ -66,33 +68,68 @@ func permanent(s *session, err error, tries int) error {
 	case errors.As(err, &refused):
 		return misfit("%s", refused.Text)
 	case isCode(err, server.JSNotEnabledForAccountErr), isCode(err, server.JSNotEnabledErr):
-		return misfit("%s: JetStream is not enabled for jobwatch's account; enable it there (jetstream: enabled)", s.host)
+		return misfit("%s: JetStream is not enabled for jobwatch's account; %s enable it there (jetstream: enabled)", s.host, throughALeaf)
 	case errors.Is(err, nats.ErrNoResponders) && tries >= 3: // a server that stops gives its JetStream up first
-		return misfit("%s: NATS without JetStream; mend with: jetstream {store_dir: …} in the server's configuration", s.host)
+		return s.withoutJetStream()
 	}
 	return err
+}
+
+// throughALeaf comes before the mend that would have the server keep a stream of its own, where another was meant.
+const throughALeaf = "where it is reached through a leaf node, set nats.domain to its domain; else"
+
+func (s *session) withoutJetStream() error {
+	if s.domain == "" {
+		return misfit("%s: NATS without JetStream; %s mend with: jetstream {store_dir: …} in the server's configuration", s.host, throughALeaf)
+	}
+	own := ""
+	if domain := s.nc.ConnectedDomain(); domain != "" {
+		own = " (the server's own is " + domain + ")"
+	}
+	return misfit("%s: no JetStream answers in the domain %s; mend nats.domain%s, or see whether the leaf node is connected", s.host, s.domain, own)
 }
 
 func (b *Broker) check(ctx context.Context, s *session) error {
 	b.making.Lock()
 	defer b.making.Unlock()
-	if err := newEnough(s.host, s.version); err != nil {
-		return err
-	}
-	info, err := s.streamInfo(ctx, b.cfg.Stream)
+	err := b.look(ctx, s)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if b.cfg.ReadOnly {
 			return misfit("stream %s: not there yet; start the watcher, which makes it", b.cfg.Stream)
 		}
-		info, err = b.create(ctx, s)
+		if err := b.create(ctx, s); err != nil {
+			return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
+		}
+		err = b.look(ctx, s)
 	}
+	if err != nil || b.cfg.ReadOnly || b.fits(s) {
+		return err
+	}
+	if err := b.heldHere(ctx, s); err != nil {
+		return err
+	}
+	return b.canRead(ctx, s)
+}
+
+// look asks whether server and stream fit, and makes nothing.
+func (b *Broker) look(ctx context.Context, s *session) error {
+	if err := b.cfg.InProcess.Trouble(); err != nil {
+		return err
+	}
+	if err := newEnough(s.host, s.version); err != nil {
+		return err
+	}
+	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
+	}
+	if err := holderNewEnough(info); err != nil {
+		return err
 	}
 	if b.cfg.ReadOnly {
 		return nil
 	}
-	if lines := misfits(b.cfg, info.Config); len(lines) > 0 {
+	if lines := misfits(b.cfg, info); len(lines) > 0 {
 		return &MisfitError{lines}
 	}
 	b.warn(differences(b.cfg, info.Config))
@@ -132,14 +169,24 @@ func newEnough(host, version string) error {
 	return nil
 }
 
+// holderNewEnough: the server that holds the stream need not be the one that we are connected to. From 2.11 on it says its
+// version with the stream.
+func holderNewEnough(is *jetstream.StreamInfo) error {
+	return newEnough("the server of stream "+is.Config.Name, cmp.Or(is.Config.Metadata["_nats.ver"], "2.10 or older"))
+}
+
 func (s *session) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
-	ctx, land := s.fly(ctx, "$JS.API.STREAM.INFO."+name)
+	ctx, land := s.fly(ctx, s.api("STREAM.INFO."+name))
 	defer land()
 	st, err := s.js.Stream(ctx, name)
 	if err != nil {
 		return nil, grounded(ctx, err)
 	}
-	return st.CachedInfo(), nil
+	info := st.CachedInfo()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = info.Config.ConsumerLimits
+	return info, nil
 }
 
 func isCode(err error, id server.ErrorIdentifier) bool {

@@ -72,7 +72,9 @@ func TestReadyRefusesAStreamThatDoesNotFit(t *testing.T) {
 		"renamed subjects": {func(c *jetstream.StreamConfig) {
 			c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "jobs.>", Destination: "x.jobs.>"}
 		}, []string{"stream JOBS: subject_transform is set, needs none; mend with: nats stream edit JOBS --no-transform"}},
-		"counter": {func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.Discard = true, jetstream.DiscardOld }, []string{"stream JOBS: allow_msg_counter is true, needs false; name another stream in nats.stream"}},
+		"counter":         {func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.Discard = true, jetstream.DiscardOld }, []string{"stream JOBS: allow_msg_counter is true, needs false; name another stream in nats.stream"}},
+		"one consumer":    {func(c *jetstream.StreamConfig) { c.MaxConsumers = 1 }, []string{"stream JOBS: max_consumers is 1, needs -1 or at least 3; mend with: nats stream edit JOBS --max-consumers=0"}},
+		"forgets at once": {func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = time.Second, time.Second }, []string{"stream JOBS: max_age is 1s, and events wait longer than that; mend with: nats stream edit JOBS --max-age=0s, or set nats.max_age to 1s"}},
 		"two at once": {func(c *jetstream.StreamConfig) { c.NoAck, c.MaxMsgsPerSubject = true, 5 }, []string{
 			"stream JOBS: no_ack is true, needs false; mend with: nats stream edit JOBS --ack",
 			"stream JOBS: max_msgs_per_subject is 5, needs -1; mend with: nats stream edit JOBS --max-msgs-per-subject=-1"}},
@@ -117,14 +119,14 @@ func TestAWiderSubjectCoversOurs(t *testing.T) {
 func TestReadyRefusesASealedStream(t *testing.T) {
 	b := use(t, startServer(t))
 	changeStream(t, b, func(c *jetstream.StreamConfig) { c.Sealed = true })
-	_, err := b.Ready(soon(t))
-	if err == nil || !strings.Contains(err.Error(), "stream JOBS: is sealed; name another stream in nats.stream") {
-		t.Errorf("got %v", err)
-	}
-	_, err = b.Publish(soon(t), event(1, "a", 0))
+	_, err := b.Publish(soon(t), event(1, "a", 0))
 	var refused *RefusedError
 	if !errors.As(err, &refused) || refused.Reason != Misfit {
 		t.Errorf("publish: got %v, want a refusal: misfit", err)
+	}
+	_, err = b.Ready(soon(t))
+	if err == nil || !strings.Contains(err.Error(), "stream JOBS: is sealed; name another stream in nats.stream") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -167,7 +169,7 @@ func TestReadySaysWhyTheStreamCannotBeMade(t *testing.T) {
 		},
 		"no JetStream": {
 			server: func(o *server.Options) { o.JetStream = false },
-			want:   "NATS without JetStream; mend with: jetstream {store_dir",
+			want:   "NATS without JetStream; where it is reached through a leaf node, set nats.domain to its domain; else mend with: jetstream {store_dir",
 		},
 		"no right to look": {
 			server: user("jobwatch", "$JS.API.STREAM.INFO.>"),
@@ -176,6 +178,10 @@ func TestReadySaysWhyTheStreamCannotBeMade(t *testing.T) {
 		"no right to make": {
 			server: user("jobwatch", "$JS.API.STREAM.CREATE.>"),
 			want:   "$JS.API.STREAM.CREATE.JOBS: no right; allow jobwatch's NATS user to publish to it",
+		},
+		"no right to read": {
+			server: user("jobwatch", "$JS.API.CONSUMER.CREATE.>"),
+			want:   "no right; allow jobwatch's NATS user to publish to it",
 		},
 		"no right to hear": {
 			server: func(o *server.Options) {
@@ -230,6 +236,16 @@ func TestNewEnough(t *testing.T) {
 	if err := newEnough("nats.example.com:4222", "2.10.4"); err == nil || err.Error() != want {
 		t.Errorf("got %q\nwant %q", err, want)
 	}
+}
+
+// Behind a server that is new enough, an old one may hold the stream.
+func TestTheHolderOfTheStreamIsNewEnough(t *testing.T) {
+	is := &jetstream.StreamInfo{Config: jetstream.StreamConfig{Name: "JOBS", Metadata: map[string]string{"_nats.ver": "2.15.2"}}}
+	if err := holderNewEnough(is); err != nil {
+		t.Error(err)
+	}
+	is.Config.Metadata = nil
+	expectMisfit(t, holderNewEnough(is), []string{"the server of stream JOBS is nats-server 2.10 or older; jobwatch needs 2.11 or newer"})
 }
 
 // makeStream makes a stream in place of an earlier one of that name.

@@ -39,6 +39,7 @@ const (
 	Permission = "permission"
 	StreamFull = "stream_full"
 	Limits     = "limits"  // of the account or the server
+	Storage    = "storage" // the server cannot write
 	Misfit     = "misfit"  // the stream was changed, or its subjects belong to another one: Ready says more
 	Subject    = "subject" // no subject that NATS could carry
 )
@@ -69,6 +70,9 @@ func refusal(streamName string, m Outgoing, err error) error {
 		return badSubject(m)
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		return ErrNoStream
+	case errors.Is(err, errNoAnswer):
+		return fmt.Errorf("stream %s does not answer what is published: %w; a server whose disk was full does not until it is restarted; see its log",
+			streamName, err)
 	}
 	return err
 }
@@ -112,7 +116,8 @@ func storeRefusal(name string, m Outgoing, api *jetstream.APIError) error {
 	if api.Description == server.ErrMsgTooLarge.Error() {
 		return tooLarge(m, "what JetStream can store")
 	}
-	return fmt.Errorf("stream %s: %w", name, api)
+	return &RefusedError{Storage, fmt.Sprintf(
+		"stream %s: the NATS server cannot write: %s; make room on its disk, and restart it if it goes on so", name, api.Description)}
 }
 
 func code(id server.ErrorIdentifier) uint16 { return server.ApiErrors[id].ErrCode }

@@ -17,13 +17,15 @@ import (
 type session struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
+	domain  string        // of JetStream; "": the server's own
 	host    string        // and port of the server, without what its URL may hold of a password
 	version string        // of the server
 	lost    chan struct{} // closed when the connection is gone
 
 	mu      sync.Mutex
-	flights map[*flight]bool // requests under way
-	deaf    error            // set when the user may not subscribe to the inbox: no answer can come
+	flights map[*flight]bool               // requests under way
+	limits  jetstream.StreamConsumerLimits // of the stream, as it was last looked at
+	deaf    error                          // set when the user may not subscribe to the inbox: no answer can come
 }
 
 // flight is a request under way. NATS answers one without the right to publish by an error on the connection that
@@ -35,6 +37,14 @@ type flight struct {
 
 func newSession() *session {
 	return &session{lost: make(chan struct{}), flights: map[*flight]bool{}}
+}
+
+// api is the subject of a request to JetStream.
+func (s *session) api(request string) string {
+	if s.domain == "" {
+		return jetstream.DefaultAPIPrefix + request
+	}
+	return "$JS." + s.domain + ".API." + request
 }
 
 // fly registers a request to subject. Its context ends when the connection is lost or the right is refused, with the

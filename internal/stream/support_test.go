@@ -45,9 +45,16 @@ func run(t *testing.T, cfg Config) *Broker {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	b := New(cfg)
+	runs(t, b.Run)
+	return b
+}
+
+// runs runs a loop until the test ends.
+func runs(t *testing.T, loop func(context.Context) error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- b.Run(ctx) }()
+	go func() { done <- loop(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
@@ -59,7 +66,6 @@ func run(t *testing.T, cfg Config) *Broker {
 			t.Error("Run did not end with its context")
 		}
 	})
-	return b
 }
 
 // use runs a broker on the server and waits until it is ready.

@@ -95,7 +95,7 @@ func (s *Server) checkOutbox(now time.Time) []check {
 
 func (s *Server) checkNATS() check {
 	if err := s.Broker.Usable(); err != nil {
-		return check{"nats", red, err.Error()}
+		return check{"nats", red, strings.ReplaceAll(err.Error(), "\n", "; ")} // a line for each thing that does not fit
 	}
 	select {
 	case <-s.Publisher.CaughtUp():
@@ -107,7 +107,7 @@ func (s *Server) checkNATS() check {
 
 func (s *Server) checkRefusals() check {
 	if _, stopped := s.Publisher.Refusals(); stopped > 0 {
-		return check{"publish", red, fmt.Sprintf("the broker refuses the events of %d jobs for good; the log says why", stopped)}
+		return check{"publish", red, fmt.Sprintf("the broker refuses the events of %d jobs for good: %s", stopped, s.Publisher.Refusal())}
 	}
 	return check{"publish", ok, ""}
 }

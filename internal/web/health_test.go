@@ -57,31 +57,46 @@ func TestNotReadyWhileAnEventIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.poll()
 	w.becomes(http.StatusOK, "ok    publish")
-	limit := w.limitMessages()
-	limit(100)
+	w.editStream(func(c *jetstream.StreamConfig) { c.MaxMsgs = 1 })
 	w.sees(running(71))
-	w.becomes(http.StatusServiceUnavailable, "red   publish: the broker refuses the events of 1 jobs for good; the log says why")
-	limit(-1)
+	w.becomes(http.StatusServiceUnavailable, "red   publish: the broker refuses the events of 1 jobs for good: stream JOBS is full: maximum messages exceeded; mend with: nats stream edit JOBS --max-msgs=-1")
+	w.editStream(func(c *jetstream.StreamConfig) { c.MaxMsgs = -1 })
 	w.becomes(http.StatusOK, "ok    publish")
 }
 
-// limitMessages changes how large the stream lets a message be.
-func (w *world) limitMessages() func(int32) {
+// A stream that is edited while it is in use is red at once, by name, and nothing more is sent until it is mended.
+func TestNotReadyOnAStreamEditedUnderWay(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	w.becomes(http.StatusOK, "ok    nats")
+	w.editStream(func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1 })
+	const why = "stream JOBS: max_msgs_per_subject is 1, needs -1; mend with: nats stream edit JOBS --max-msgs-per-subject=-1"
+	w.becomes(http.StatusServiceUnavailable, "red   nats: "+why)
+	if _, body := w.get("/api/v1/status"); !strings.Contains(body, why) {
+		t.Errorf("/api/v1/status: %s", body)
+	}
+	w.sees(running(72))
+	w.readyz(http.StatusServiceUnavailable, why)
+	if w.store.Unsent() == 0 {
+		t.Error("an event was sent in spite of it")
+	}
+	w.editStream(func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = -1 })
+	w.becomes(http.StatusOK, "ok    outbox: 0 events wait for the broker")
+}
+
+func (w *world) editStream(edit func(*jetstream.StreamConfig)) {
 	w.Helper()
 	nc, err := nats.Connect(w.nats.ClientURL())
 	w.must(err)
-	w.Cleanup(nc.Close)
+	defer nc.Close()
 	js, err := jetstream.New(nc)
 	w.must(err)
-	return func(bytes int32) {
-		w.Helper()
-		s, err := js.Stream(w.Context(), "JOBS")
-		w.must(err)
-		c := s.CachedInfo().Config
-		c.MaxMsgSize = bytes
-		_, err = js.UpdateStream(w.Context(), c)
-		w.must(err)
-	}
+	s, err := js.Stream(w.Context(), "JOBS")
+	w.must(err)
+	c := s.CachedInfo().Config
+	edit(&c)
+	_, err = js.UpdateStream(w.Context(), c)
+	w.must(err)
 }
 
 func TestNotReadyWhenTheStoreCutsATickShort(t *testing.T) {

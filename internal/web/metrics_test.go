@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -83,7 +84,7 @@ func TestMetrics(t *testing.T) {
 		"jobwatch_events_total commcell=prod kind=state":        0,
 		"jobwatch_events_total commcell=prod kind=commcell":     0,
 		"jobwatch_ticks_skipped_total commcell=prod":            0,
-		"jobwatch_publish_errors_total reason=too_large":        0,
+		"jobwatch_publish_errors_total reason=stream_full":      0,
 		"jobwatch_published_total":                              0,
 		"jobwatch_taken_over_total commcell=prod":               0,
 		"jobwatch_quota_requests commcell=prod":                 0,
@@ -197,10 +198,10 @@ func TestRefusedEventsAreCounted(t *testing.T) {
 	w := newWorld(t)
 	w.poll()
 	w.becomes(200, "ok    publish")
-	w.limitMessages()(100)
-	w.sees(job.Snapshot{Number: 71, State: "Running"})
+	w.editStream(func(c *jetstream.StreamConfig) { c.MaxMsgs = 1 })
+	w.sees(running(71))
 	w.until("it is refused", func() bool {
-		refused, _ := value(w.scrape(), "jobwatch_publish_errors_total reason=too_large")
+		refused, _ := value(w.scrape(), "jobwatch_publish_errors_total reason=stream_full")
 		return refused > 0
 	})
 }

@@ -117,7 +117,9 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 		CommCell: "prod", Source: w.commServe, Store: w.store, Schedule: schedule, Discover: true,
 		Meter: meter, Log: slog.New(slog.DiscardHandler),
 	})
-	broker := stream.New(stream.Config{URL: w.nats.ClientURL(), Log: slog.New(slog.DiscardHandler)})
+	broker := stream.New(stream.Config{
+		URL: w.nats.ClientURL(), LookEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	})
 	publisher := publish.New(publish.Config{
 		Store: w.store, Broker: broker, Round: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
