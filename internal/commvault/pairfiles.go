@@ -104,7 +104,7 @@ func (f *pairFiles) carryOut(e *exchange, held pair) error {
 	switch {
 	case e.spent() && held.Refresh == e.Was.Refresh:
 		return &spentError{}
-	case e.spent(), !e.concerns(held):
+	case !e.concerns(held):
 		return nil
 	}
 	if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {
