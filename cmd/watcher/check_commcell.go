@@ -16,6 +16,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
+	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 )
 
@@ -27,6 +28,7 @@ func checkCommCell(ctx context.Context, cell config.CommCell) []finding {
 			break
 		}
 	}
+	p.quota()
 	return p.found
 }
 
@@ -36,9 +38,12 @@ type commCellProbe struct {
 	client *commvault.Client
 	tls    *tls.Config
 	host   string // and port
-	jobs   int    // of the list
-	newest int64  // of them
 	found  []finding
+
+	jobs       int   // of the list
+	newest     int64 // of them
+	unfinished int   // of them and the configured ones, as far as they are followed
+	pages      int   // of the list
 }
 
 func (p *commCellProbe) what(step string) string { return "commcell " + p.cell.Name + ": " + step }
@@ -141,14 +146,22 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 func (p *commCellProbe) list(ctx context.Context) bool {
 	filter := poller.NewFilter(p.cell.Discover.Include, p.cell.Discover.Exclude)
 	numbers := map[int64]string{} // and what leaves them out
+	unfinished := map[int64]bool{}
+	for _, number := range p.cell.Jobs {
+		unfinished[number] = true
+	}
 	err := p.client.List(ctx, p.cell.Discover.FinishedWithin, func(lines []commvault.Line) error {
+		p.pages++
 		for _, line := range lines {
 			numbers[line.Number] = filter.LeftOutBy(&line) // one may be listed twice
+			if numbers[line.Number] == "" && p.cell.Discover.Enabled && !job.LookUp(line.Status, line.EndTime != nil).Finished {
+				unfinished[line.Number] = true
+			}
 			p.newest = max(p.newest, line.Number)
 		}
 		return nil
 	})
-	p.jobs = len(numbers)
+	p.jobs, p.unfinished = len(numbers), len(unfinished)
 	way := "token"
 	if p.cell.Auth.Username != "" {
 		way = "login"
@@ -158,9 +171,9 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 	case commvault.Auth:
 		return p.failed(way, onceTried(err, p.cell.Name))
 	case commvault.HTTP, commvault.Unreachable:
-		return p.failed("job list", fmt.Errorf("%w; is url: the web service's root?", err))
+		return p.failed("job list", fmt.Errorf("%w; is url: the web service's root?", onceTried(err, p.cell.Name)))
 	default:
-		return p.failed("job list", err)
+		return p.failed("job list", onceTried(err, p.cell.Name))
 	}
 	p.ok(way, "accepted")
 	if p.jobs == 0 && p.cell.Discover.Enabled {

@@ -51,6 +51,16 @@ func TestCheck(t *testing.T) {
 		}, done, []string{
 			"warning  commcell prod: attempts: the CommServe is too old to tell them", "(JobDetails of job 72: HTTP 400: Unknown member showAttempt.)",
 			"ok       commcell prod: job details: job 72 of fall is Running"}},
+		{"a quota", func(p *place) { p.serves = rationed(p.serves, 200, 900) }, done, []string{
+			"warning  commcell prod: quota: 900 requests are allowed in 1h0m0s, and the configuration needs 960 while nothing changes (120 for the Job list, 120 for details, 720 for the feed); make them rarer"}},
+		{"a quota that is spent", func(p *place) { p.serves = rationed(p.serves, 429, 100) }, failed, []string{
+			"failed   commcell prod: job list: ", "429: ", "warning  commcell prod: quota: 100 requests are allowed in 1h0m0s, and the configuration needs 840 while nothing changes (120 for the Job list, 720 for the feed); make them rarer"}},
+		{"a quota that suffices", func(p *place) {
+			p.serves, p.jobs = rationed(p.serves, 200, 1000), `[], schedule: "@every 5m", feed_every: 1m`
+		}, done, []string{
+			"ok       commcell prod: quota: 1000 requests are allowed in 1h0m0s; the configuration needs 84 of them while nothing changes"}},
+		{"a quota that rate_limit keeps to", func(p *place) { p.serves, p.jobs = rationed(p.serves, 200, 900), `[], rate_limit: 0.25` }, done, []string{
+			"warning  commcell prod: quota: 900 requests are allowed in 1h0m0s, and the configuration needs 960 while nothing changes (120 for the Job list, 120 for details, 720 for the feed); rate_limit keeps to it, so that ticks are late"}},
 		{"filters", func(p *place) { p.jobs = `[], discover: {include: {client: ["f*"]}}` }, done, []string{
 			"ok       commcell prod: job list: holds 1 jobs, 1 match the filters"}},
 		{"filters that leave out all", func(p *place) {

@@ -22,7 +22,7 @@ func FailureOf(err error) Failure {
 	switch {
 	case !ours: // another CommServe than the one wanted, say
 		return Unusable
-	case e.refusal, e.Code == http.StatusUnauthorized, e.Code == http.StatusForbidden:
+	case e.refusal && e.Kind == Auth, e.Code == http.StatusUnauthorized, e.Code == http.StatusForbidden:
 		return Refused
 	case e.Kind == Auth && e.Code == 0:
 		return NotAsked

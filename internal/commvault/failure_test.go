@@ -35,10 +35,11 @@ func TestFailures(t *testing.T) {
 		"a refused login": {withLogin(func(*http.Request) (int, string) {
 			return 200, `{"errList":[{"errorCode":5,"errLogMessage":"Wrong."}]}`
 		}), Refused},
-		"no password": {Config{Username: "watcher", PasswordFile: gone, Transport: says(200, `{}`)}, NotAsked},
-		"an error":    {Config{Transport: says(500, ``)}, Unusable},
-		"overloaded":  {Config{Transport: says(503, ``)}, Unusable},
-		"a web page":  {Config{Transport: says(200, `<html>`)}, Unusable},
+		"a busy gateway at the login": {withLogin(func(*http.Request) (int, string) { return 503, `` }), Unusable},
+		"no password":                 {Config{Username: "watcher", PasswordFile: gone, Transport: says(200, `{}`)}, NotAsked},
+		"an error":                    {Config{Transport: says(500, ``)}, Unusable},
+		"overloaded":                  {Config{Transport: says(503, ``)}, Unusable},
+		"a web page":                  {Config{Transport: says(200, `<html>`)}, Unusable},
 	} {
 		c := newClient(t, row.config)
 		if row.want == NotAsked {

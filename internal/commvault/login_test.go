@@ -59,7 +59,7 @@ func TestARefusedLoginBacksOffWhateverTheStatus(t *testing.T) {
 // It prolongs an outage by a minute at most, and counts towards no lock-out.
 func TestALoginThatAGatewayAnswersIsTriedOnceAMinute(t *testing.T) {
 	for _, l := range []logins{
-		{429, ``, 0}, {502, ``, 0}, {503, `{"errorMessage":"starting"}`, 0}, {504, ``, 0}, {500, `<title>starting</title>`, 0},
+		{502, ``, 0}, {503, `{"errorMessage":"starting"}`, 0}, {504, ``, 0}, {500, `<title>starting</title>`, 0},
 		{200, `<title>starting</title>`, 0}, {200, `{"token":"QS`, 0}, {302, ``, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -74,6 +74,22 @@ func TestALoginThatAGatewayAnswersIsTriedOnceAMinute(t *testing.T) {
 			}
 		})
 	}
+}
+
+// As any request it is then.
+func TestALoginIsThrottled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := logins{code: 429}
+		c := newClient(t, Config{Username: "watcher", Password: secretPassword, Transport: &l})
+		for want, seconds := range []int{1, 2, 4, 8, 16} {
+			for range seconds * 2 {
+				if err := ask(t, c); KindOf(err) != Throttled || l.sent != want+1 {
+					t.Errorf("%v after %d logins, want %d", err, l.sent, want+1)
+				}
+				time.Sleep(500 * time.Millisecond)
+			}
+		}
+	})
 }
 
 func TestALoginWithoutAnAnswerIsNoRefusal(t *testing.T) {

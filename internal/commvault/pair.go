@@ -131,26 +131,27 @@ func (p *pairs) renew(ctx context.Context, held pair) (next pair, err error) {
 		return next, nil
 	}
 	if e, ours := errors.AsType[*Error](err); ours && e.Code/100 == 2 && e.Kind != Auth && !e.page {
-		return pair{}, &spentError{e}
+		return pair{}, &spentError{e, p.files.mend()}
 	}
 	err = withoutToken(err, fmt.Sprintf("commcell %s: renewal of the access token refused", c.commcell))
 	if e, ours := errors.AsType[*Error](err); ours && e.Kind == Auth {
-		e.tail = "; " + makeNewPair
+		e.tail = "; " + p.files.mend()
 	}
 	return pair{}, err
 }
 
-const makeNewPair = "make a new pair and put it into auth.access_token_file and auth.refresh_token_file"
-
 // spentError says that the refresh token is not to be sent again, and that there is no other.
-type spentError struct{ cause error } // nil: that was said when it happened
+type spentError struct {
+	cause error // nil: that was said when it happened
+	mend  string
+}
 
 func (e *spentError) Error() string {
 	why := "the answer to its renewal held no pair that could be read"
 	if e.cause != nil {
 		why += " (" + e.cause.Error() + ")"
 	}
-	return fmt.Sprintf("the refresh token is spent, and %s; %s", why, makeNewPair)
+	return fmt.Sprintf("the refresh token is spent, and %s; %s", why, e.mend)
 }
 
 func (e *spentError) Unwrap() error { return e.cause }

@@ -203,7 +203,7 @@ func TestAPairThatWasRenewedBeforeIsRefused(t *testing.T) {
 	for range 5 {
 		err := ask(t, c)
 		want := "commcell prod: renewal of the access token refused: HTTP 400: Token reuse detected. The token has been purged.; " +
-			"make a new pair and put it into auth.access_token_file and auth.refresh_token_file (next try " + time.Now().Add(time.Minute).Format("15:04") + ")"
+			c.session.way.(*pairs).files.mend() + " (next try " + time.Now().Add(time.Minute).Format("15:04") + ")"
 		if outcome(err) != "auth down" || err.Error() != want {
 			t.Fatalf("got  %v\nwant %s", err, want)
 		}

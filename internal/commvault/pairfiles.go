@@ -50,6 +50,12 @@ func (f *pairFiles) read() (held pair, err error) {
 	return held, err
 }
 
+// mend says what to do where the pair is dead.
+func (f *pairFiles) mend() string {
+	return fmt.Sprintf("make a new pair (in the Command Center, an access token that can be renewed) and put it into %s and %s (auth.access_token_file and auth.refresh_token_file)",
+		f.access, f.refresh)
+}
+
 // prepare finds out whether the files can be replaced, before the old pair is given up.
 func (f *pairFiles) prepare() error {
 	for _, name := range []string{f.pendingName(), f.access} {
@@ -103,8 +109,8 @@ func (f *pairFiles) settle() error {
 func (f *pairFiles) carryOut(e *exchange, held pair) error {
 	switch {
 	case e.spent() && held.Refresh == e.Was.Refresh:
-		return &spentError{}
-	case e.spent(), !e.concerns(held):
+		return &spentError{mend: f.mend()}
+	case !e.concerns(held):
 		return nil
 	}
 	if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {

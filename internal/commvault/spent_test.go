@@ -128,7 +128,8 @@ func TestARefreshTokenThatWasAnsweredForIsNeverSentAgain(t *testing.T) {
 				time.Sleep(31 * time.Minute)
 				c := newClient(t, w.Config)
 				first := ask(t, c)
-				const begins, ends = "commcell prod: the refresh token is spent, and the answer to its renewal held no pair that could be read", "; " + makeNewPair
+				const begins = "commcell prod: the refresh token is spent, and the answer to its renewal held no pair that could be read"
+				ends := "; " + c.session.way.(*pairs).files.mend()
 				if outcome(first) != "auth down" || !strings.HasPrefix(first.Error(), begins+" (RenewAccessToken: ") || !strings.HasSuffix(first.Error(), ends) {
 					t.Errorf("got %v", first)
 				}
@@ -194,7 +195,7 @@ func TestARefusedPairBacksOffWhateverTheStatus(t *testing.T) {
 				if w.sent != 6 {
 					t.Errorf("%d renewals in an hour, want 6", w.sent)
 				}
-				if err == nil || !strings.HasPrefix(err.Error(), "commcell prod: renewal of the access token refused: ") || !strings.Contains(err.Error(), "; "+makeNewPair+" (next try ") {
+				if err == nil || !strings.HasPrefix(err.Error(), "commcell prod: renewal of the access token refused: ") || !strings.Contains(err.Error(), w.AccessTokenFile+" and "+w.RefreshTokenFile+" (auth.access_token_file and auth.refresh_token_file) (next try ") {
 					t.Errorf("got %v", err)
 				}
 				newPair(t, w.Sim, w.Config) // is not waited with

@@ -27,8 +27,11 @@ const (
 	patienceWithLists  = 3 // lists that fail in a row, until each job is asked for instead
 )
 
-func (p *Poller) sweepsByList(tracked int) bool {
-	return p.Sweep == SweepList || p.Sweep == SweepAuto && tracked >= autoFrom
+func (p *Poller) sweepsByList(tracked int) bool { return SweepsByList(p.Sweep, tracked) }
+
+// SweepsByList says whether a tick asks only for the jobs whose line has changed, where so many are tracked.
+func SweepsByList(s Sweep, tracked int) bool {
+	return s == SweepList || s == SweepAuto && tracked >= autoFrom
 }
 
 // sweep reads the list and looks at the jobs.
