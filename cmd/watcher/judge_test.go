@@ -33,7 +33,8 @@ func parseTold(t *testing.T, subject, header string, data []byte) told {
 		PartitionKey string
 		Data         struct {
 			Change struct {
-				Kind, Detail, VM      string
+				Kind, Detail          string
+				VM, VMGUID            string
 				From, To              *string
 				NotBefore, ObservedAt *time.Time
 			}
@@ -55,7 +56,7 @@ func parseTold(t *testing.T, subject, header string, data []byte) told {
 	if kind == "failure" {
 		kind += "." + c.Detail
 	}
-	return told{e.Data.Job.ID, e.ID, e.Sequence, *c.ObservedAt, change(kind, c.VM, text(c.From), text(c.To))}
+	return told{e.Data.Job.ID, e.ID, e.Sequence, *c.ObservedAt, change(kind, called(c.VM, c.VMGUID), text(c.From), text(c.To))}
 }
 
 func text(t *string) string {
@@ -68,6 +69,9 @@ func text(t *string) string {
 func change(kind, machine, from, to string) string {
 	return strings.TrimSpace(kind+" "+machine) + ": " + from + " → " + to
 }
+
+// called is a machine's name with the GUID that tells it from others of that name.
+func called(name, guid string) string { return strings.TrimRight(name+"/"+guid, "/") }
 
 // view is what has been told of a job.
 type view struct {
@@ -141,10 +145,14 @@ func (v view) due(a sim.Served) (changes []string, after []view) {
 		}
 	}
 	machines := len(changes)
-	for _, name := range slices.Sorted(maps.Keys(a.VMs)) {
-		if before := v.machines[name]; a.VMs[name] != before && !again {
-			v = v.lose(name, a.VMs[name])
-			tell("failure.vm", name, before, a.VMs[name])
+	for _, vm := range a.VMs {
+		name, reason := called(vm.Name, vm.GUID), vm.Reason
+		if reason == "" {
+			reason = unexplained
+		}
+		if before := v.machines[name]; !again && !sameLines(before, reason) && (before == "" || reason != unexplained) {
+			v = v.lose(name, reason)
+			tell("failure.vm", name, before, reason)
 		}
 	}
 	slices.Sort(changes[machines:])
@@ -161,6 +169,21 @@ func (v view) due(a sim.Served) (changes []string, after []view) {
 		tell("watch", "", from, fmt.Sprint(a.Attempt))
 	}
 	return changes, after
+}
+
+// unexplained stands in for the reason of a machine that failed, where the CommServe gives none.
+const unexplained = "failed; the CommServe gives no reason"
+
+// sameLines compares the reasons of a machine: as sets of lines, numbers left out.
+func sameLines(a, b string) bool {
+	lines := func(text string) []string {
+		set := slices.Compact(slices.Sorted(strings.Lines(text + "\n")))
+		for i := range set {
+			set[i] = regexp.MustCompile(`\d`).ReplaceAllString(set[i], "")
+		}
+		return slices.Sorted(slices.Values(set))
+	}
+	return slices.Equal(lines(a), lines(b))
 }
 
 var isFailing = regexp.MustCompile(`^(Failed|Killed|Committed|Completed w/ one or more errors)`)

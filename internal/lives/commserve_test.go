@@ -21,7 +21,8 @@ type facts struct {
 	began, at time.Time // the job; these facts
 }
 
-type machine struct{ name, reason string }
+// machine is called by its name or, with a GUID, name/GUID. Without a reason it failed all the same.
+type machine struct{ called, reason string }
 
 // commServe is the model: its jobs, each with all that was ever true of it.
 type commServe struct{ jobs [][]facts }
@@ -77,9 +78,9 @@ func (f *facts) move(r *rand.Rand) {
 			f.code = pick(r, "19:579", "62:468")
 		}
 	case 11, 12:
-		f.machines = append(f.machines, machine{pick(r, "vm1", "vm2", "vm3"), pick(r, "no snapshot", "powered off")})
-		slices.SortFunc(f.machines, func(a, b machine) int { return strings.Compare(a.name, b.name) })
-		f.machines = slices.CompactFunc(f.machines, func(a, b machine) bool { return a.name == b.name })
+		f.machines = append(f.machines, machine{pick(r, "vm1/g-1", "vm1/g-2", "vm2"), pick(r, "no snapshot", "powered off", "disk 1\ndisk 2", "disk 2\ndisk 1", "")})
+		slices.SortFunc(f.machines, func(a, b machine) int { return strings.Compare(a.called, b.called) })
+		f.machines = slices.CompactFunc(f.machines, func(a, b machine) bool { return a.called == b.called })
 	case 13:
 		f.attempt++
 		f.machines = nil
@@ -106,7 +107,8 @@ func (f *facts) snapshot(number int64) job.Snapshot {
 		s.EndTime = new(f.at)
 	}
 	for _, m := range f.machines {
-		s.Machines = append(s.Machines, job.VM{Name: m.name, Reason: job.Text(m.reason)})
+		name, guid, _ := strings.Cut(m.called, "/")
+		s.Machines = append(s.Machines, job.VM{Name: name, GUID: job.Text(guid), Reason: job.Text(m.shown())})
 	}
 	s.Settle()
 	return s
@@ -131,7 +133,7 @@ func (s *commServe) list() (lines []commvault.Line) {
 func (f *facts) String() string {
 	words := []string{f.state, f.phase, f.failures, strings.TrimSpace(f.reason + " " + f.code)}
 	for _, m := range f.machines {
-		words = append(words, m.name+" "+m.reason)
+		words = append(words, m.called+" "+m.reason)
 	}
 	if f.attempt > 0 {
 		words = append(words, fmt.Sprintf("attempt %d", f.attempt))

@@ -125,10 +125,10 @@ func read(m stream.Message) (telling, error) {
 			Detail     string
 			ObservedAt time.Time
 			Change     struct {
-				Kind, Detail, VM, Code string
-				From, To               *string
-				NotBefore              *time.Time
-				ObservedAt             time.Time
+				Kind, Detail, VM, VMGUID, Code string
+				From, To                       *string
+				NotBefore                      *time.Time
+				ObservedAt                     time.Time
 			}
 			Job struct {
 				ID                               int64
@@ -162,7 +162,7 @@ func read(m stream.Message) (telling, error) {
 	}
 	return telling{
 		job: e.Data.Job.ID, id: e.ID, sequence: e.Sequence, at: c.ObservedAt,
-		change: change{kind, c.VM, text(c.From), text(c.To), c.Code},
+		change: change{kind, strings.TrimRight(c.VM+"/"+c.VMGUID, "/"), text(c.From), text(c.To), c.Code},
 		reason: e.Data.Job.PendingReason != nil || e.Data.Job.PendingReasonCode != nil,
 	}, nil
 }

@@ -1,9 +1,11 @@
 package lives
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,7 +21,7 @@ type view struct {
 }
 
 // change is one that an event tells, or that an answer owes.
-type change struct{ kind, vm, from, to, code string }
+type change struct{ kind, vm, from, to, code string } // vm: name/GUID
 
 func (c change) String() string {
 	return fmt.Sprintf("%s: %s → %s", strings.TrimSpace(c.kind+" "+c.vm), c.from, c.to)
@@ -52,8 +54,8 @@ func (v view) due(f *facts) (owed []change) {
 		tell("failure.items", "", v.items, f.failures, "")
 	}
 	for _, m := range f.machines {
-		if !again && m.reason != v.machines[m.name] {
-			tell("failure.vm", m.name, v.machines[m.name], m.reason, "")
+		if told := v.machines[m.called]; !again && m.failsAnew(told) {
+			tell("failure.vm", m.called, told, m.shown(), "")
 		}
 	}
 	if f.reason != "" && !f.ended && !v.sameReason(f) {
@@ -70,6 +72,19 @@ func (v view) sameReason(f *facts) bool {
 		return v.code == f.code
 	}
 	return v.reason != "" && digits.ReplaceAllString(v.reason, "") == digits.ReplaceAllString(f.reason, "")
+}
+
+// shown is why the machine failed, ours where the CommServe does not say.
+func (m *machine) shown() string { return cmp.Or(m.reason, unexplained) }
+
+const unexplained = "failed; the CommServe gives no reason"
+
+// failsAnew compares lines in no order, numbers left out. That no reason is given any more is no other one.
+func (m *machine) failsAnew(told string) bool {
+	lines := func(text string) []string {
+		return slices.Sorted(strings.SplitSeq(digits.ReplaceAllString(text, ""), "\n"))
+	}
+	return told == "" || m.reason != "" && !slices.Equal(lines(m.reason), lines(told))
 }
 
 func counts(text string) (folders, files int) {

@@ -38,6 +38,8 @@ var machineReasons = []string{
 	"No disk of the machine could be opened for reading over any transport mode.",
 	"The machine is not on any host any more.",
 	"The datastore has no room for a snapshot.",
+	"Disk [1] cannot be read.\nDisk [2] cannot be read.",
+	"", // some servers give none
 }
 
 // client gives "" for a job without one, and consumes the same randomness either way.

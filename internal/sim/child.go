@@ -33,7 +33,7 @@ func (s *step) of(vm VM) Step {
 	own := s.Step
 	own.VMs = []VM{vm}
 	switch {
-	case vm.Reason != "" && s.done:
+	case vm.fails() && s.done:
 		own.State, own.Reason = "Failed", vm.Reason
 	case s.State == partly:
 		own.State = "Completed"

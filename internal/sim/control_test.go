@@ -67,7 +67,8 @@ func TestJobsOverHTTP(t *testing.T) {
 	s.Add(Job{ID: 71, Client: "old", Steps: []Step{{State: "Killed"}}})
 	const body = `{"id":71,"kind":"virtual-server","client":"vc-1","parent":70,"steps":[
 		{"after":"-1h","state":"Waiting"},
-		{"state":"Running","phase":"Backup","reason":"slow","code":"1:2","failures":"0 Folders, 2 Files","vms":[{"name":"a","reason":"gone","job":72}]},
+		{"state":"Running","phase":"Backup","reason":"slow","code":"1:2","failures":"0 Folders, 2 Files","vms":[{"name":"a","guid":"g-1","reason":"gone","job":72},{"name":"b","failed":true},{"name":"c","guid":"-","sync":8}],
+		"clients":[{"name":"fs-01","reason":"no reboot"}]},
 		{"after":"1h","state":"Completed","mute":true}]}`
 	if status, said := ask("POST", "/sim/jobs", body); status != 201 || said != "job 71: 3 steps\n" {
 		t.Fatalf("got %d %s", status, said)
@@ -75,7 +76,8 @@ func TestJobsOverHTTP(t *testing.T) {
 	_, said := ask("POST", "/JobDetails", `{"jobId":71}`)
 	for _, want := range []string{
 		`"state":"Running"`, `"currentPhase":"Backup"`, `"clientName":"vc-1"`, `"vsaParentJobID":70`, `"reasonForJobDelay":"slow"`,
-		`"pendingReasonErrorCode":"1:2"`, `"failures":"0 Folders, 2 Files"`, `"vmName":"a"`, `"FailureReason":"gone"`, `"jobID":72`,
+		`"pendingReasonErrorCode":"1:2"`, `"failures":"0 Folders, 2 Files"`, `"vmName":"a","GUID":"g-1","FailureReason":"gone","Status":1`, `"jobID":72`,
+		`"FailureReason":"","Status":1`, `"vmName":"c","GUID":""`, `"syncStatus":8`, `"jMFailureReasonStatus":"no reboot"`, `"client":{"clientName":"fs-01"}`,
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %s in %s", want, said)

@@ -30,7 +30,7 @@ func (m *moment) jobDetail(w *writer) {
 	if m.done {
 		w.object("detailInfo", func() { m.detailInfo(w) })
 	}
-	if m.VMs != nil {
+	if m.machines != nil {
 		w.object("clientStatusInfo", func() { m.machines.write(w) })
 	}
 	if m.tries > 0 {

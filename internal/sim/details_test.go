@@ -102,13 +102,13 @@ func TestMachines(t *testing.T) {
 		id    int64
 		ended bool
 		good  json.Number
-	}{{1, false, "2"}, {1001, true, "0"}} {
+	}{{1, false, "5"}, {1001, true, "0"}} {
 		list := shapes(t).details(row.id).at("job.jobDetail.clientStatusInfo.vmStatus").([]any)
 		good, failed := list[0].(map[string]any), list[1].(map[string]any)
 		if good["vmName"] != "dc-01" || good["FailureReason"] != "" || good["Status"] != row.good {
 			t.Errorf("job %d: got %v", row.id, good)
 		}
-		if failed["vmName"] != "web-02" || failed["FailureReason"] != "No snapshot." || failed["Status"] != json.Number("2") {
+		if failed["vmName"] != "web-02" || failed["FailureReason"] != "No snapshot." || failed["Status"] != json.Number("1") {
 			t.Errorf("job %d: got %v", row.id, failed)
 		}
 		if ended := good["BackupEndTime"] != json.Number("0"); ended != row.ended {

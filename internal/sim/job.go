@@ -36,6 +36,7 @@ type Step struct {
 	Reason   string        // why it is delayed, or failed
 	Code     string        // the reason's code: "19:579"
 	VMs      []VM
+	Clients  []Client
 	Attempt  int64 // sent to those who ask for it; 0: not told
 
 	Stalled bool // nothing progresses
@@ -43,12 +44,25 @@ type Step struct {
 	Mute    bool // the details name no state; list and summary do
 }
 
-// VM is a virtual machine of a job; with a Reason it has failed.
+// VM is a virtual machine of a job. It has failed with a Reason, with Failed or in three states of a live sync.
 type VM struct {
 	Name   string
+	GUID   string // default: one made of name and Job; NoGUID: none
 	Reason string
 	Job    int64 // the machine's own job, 0 for none
+	Failed bool  // its Status says so, whatever the Reason
+	Sync   int64 // syncStatus: 5, 8 and 10 are failures
 }
+
+// NoGUID is the GUID of a machine that is shown without one.
+const NoGUID = "-"
+
+func (vm *VM) fails() bool {
+	return vm.Reason != "" || vm.Failed || vm.Sync == 5 || vm.Sync == 8 || vm.Sync == 10
+}
+
+// Client is one that a job installs or updates, or whose logs it fetches; with a Reason that has failed.
+type Client struct{ Name, Reason string }
 
 // finished holds the states that a job does not leave, in lower case.
 var finished = map[string]bool{

@@ -18,23 +18,32 @@ type jobForm struct {
 }
 
 type stepForm struct {
-	After    duration `json:"after"` // the request, in simulated time
-	State    string   `json:"state"`
-	Phase    string   `json:"phase"`
-	Failures string   `json:"failures"`
-	Reason   string   `json:"reason"`
-	Code     string   `json:"code"`
-	VMs      []vmForm `json:"vms"`
-	Attempt  int64    `json:"attempt"`
-	Stalled  bool     `json:"stalled"`
-	Forgot   bool     `json:"forgot"`
-	Mute     bool     `json:"mute"`
+	After    duration     `json:"after"` // the request, in simulated time
+	State    string       `json:"state"`
+	Phase    string       `json:"phase"`
+	Failures string       `json:"failures"`
+	Reason   string       `json:"reason"`
+	Code     string       `json:"code"`
+	VMs      []vmForm     `json:"vms"`
+	Clients  []clientForm `json:"clients"`
+	Attempt  int64        `json:"attempt"`
+	Stalled  bool         `json:"stalled"`
+	Forgot   bool         `json:"forgot"`
+	Mute     bool         `json:"mute"`
 }
 
 type vmForm struct {
 	Name   string `json:"name"`
+	GUID   string `json:"guid"`
 	Reason string `json:"reason"`
 	Job    int64  `json:"job"`
+	Failed bool   `json:"failed"`
+	Sync   int64  `json:"sync"`
+}
+
+type clientForm struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
 }
 
 var kindNames = map[string]Kind{
@@ -85,6 +94,9 @@ func (form *stepForm) step(at time.Duration) (Step, error) {
 	}
 	for _, vm := range form.VMs {
 		s.VMs = append(s.VMs, VM(vm))
+	}
+	for _, client := range form.Clients {
+		s.Clients = append(s.Clients, Client(client))
 	}
 	return s, nil
 }

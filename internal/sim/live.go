@@ -33,7 +33,7 @@ type step struct {
 	worked  time.Duration // elapsed without the stalled steps
 
 	folders, files int64     // failed
-	machines       *machines // nil without VMs
+	machines       *machines // nil without VMs and clients
 }
 
 // moment is one job at one simulated time.
@@ -71,7 +71,7 @@ func (l *live) next(s Step) step {
 	if len(l.steps) > 0 {
 		n.follow(&l.steps[len(l.steps)-1])
 	}
-	if n.machines == nil && s.VMs != nil {
+	if n.machines == nil && (s.VMs != nil || s.Clients != nil) {
 		n.machines = newMachines(l.config, s, l.start(s.At), n.ended)
 	}
 	return n
@@ -97,7 +97,7 @@ func (n *step) follow(last *step) {
 	if n.done && last.done {
 		n.ended = last.ended
 	}
-	if n.done == last.done && slices.Equal(n.VMs, last.VMs) {
+	if n.done == last.done && slices.Equal(n.VMs, last.VMs) && slices.Equal(n.Clients, last.Clients) {
 		n.machines = last.machines
 	}
 }

@@ -2,24 +2,27 @@ package sim
 
 import (
 	"hash/fnv"
+	"slices"
 	"time"
 )
 
-// Status numbers are documented nowhere: 0 was seen on machines that are done, 2 on others.
+// Status numbers are documented nowhere; these are the ones whose meaning was seen.
 const (
-	machineDone  = 0
-	machineOther = 2
+	machineDone    = 0
+	machineFailed  = 1
+	machineRunning = 5
 )
 
 // machines is clientStatusInfo as of a step.
 type machines struct {
-	vms     []VM
+	vms     []VM // with the GUIDs that they are shown with
+	clients []Client
 	config  *Config
 	began   time.Duration
 	ended   time.Duration // if done
 	done    bool
-	failing map[string]string // reasons by name
-	kept    *kept             // nil for many
+	failing []VM  // of both; a client is its name and reason
+	kept    *kept // nil for many
 }
 
 // maxKept is of how many machines the text is kept. Those of more are written anew each time: kept they would
@@ -27,21 +30,40 @@ type machines struct {
 const maxKept = 32
 
 func newMachines(config *Config, s Step, began, ended time.Duration) *machines {
-	m := &machines{vms: s.VMs, config: config, began: began, ended: ended, done: s.finished(), failing: failing(s.VMs)}
-	if len(m.vms) <= maxKept {
+	m := &machines{vms: shown(s.VMs), clients: s.Clients, config: config, began: began, ended: ended, done: s.finished()}
+	m.failing = failing(m.vms)
+	for _, c := range s.Clients {
+		if c.Reason != "" {
+			m.failing = append(m.failing, VM{Name: c.Name, Reason: c.Reason})
+		}
+	}
+	if len(m.vms)+len(m.clients) <= maxKept {
 		m.kept = keep(m.writeAll)
 	}
 	return m
 }
 
-func failing(vms []VM) map[string]string {
-	reasons := map[string]string{}
-	for _, vm := range vms {
-		if vm.Reason != "" {
-			reasons[vm.Name] = vm.Reason
+func shown(vms []VM) []VM {
+	all := slices.Clone(vms)
+	for i := range all {
+		switch vm := &all[i]; vm.GUID {
+		case NoGUID:
+			vm.GUID = ""
+		case "":
+			vm.GUID = guid(hash(vm.Name) ^ uint64(vm.Job))
 		}
 	}
-	return reasons
+	return all
+}
+
+func failing(vms []VM) []VM {
+	var some []VM
+	for i := range vms {
+		if vms[i].fails() {
+			some = append(some, vms[i])
+		}
+	}
+	return some
 }
 
 func (m *machines) write(w *writer) {
@@ -53,23 +75,28 @@ func (m *machines) write(w *writer) {
 }
 
 func (m *machines) writeAll(w *writer) {
-	if len(m.vms) == 1 && hash(m.vms[0].Name)%2 == 0 { // as where XML was converted
-		w.object("vmStatus", func() { m.vmStatus(w, m.vms[0]) })
-		return
+	switch {
+	case m.vms == nil:
+	case len(m.vms) == 1 && hash(m.vms[0].Name)%2 == 0: // as where XML was converted
+		w.object("vmStatus", func() { m.vmStatus(w, &m.vms[0]) })
+	default:
+		w.list("vmStatus", len(m.vms), func(i int) { m.vmStatus(w, &m.vms[i]) })
 	}
-	w.list("vmStatus", len(m.vms), func(i int) { m.vmStatus(w, m.vms[i]) })
+	if m.clients != nil {
+		w.list("clientStatus", len(m.clients), func(i int) { m.clients[i].write(w) })
+	}
 }
 
-func (m *machines) vmStatus(w *writer, vm VM) {
-	status, end := int64(machineOther), int64(0)
+func (m *machines) vmStatus(w *writer, vm *VM) {
+	status, end := int64(machineRunning), int64(0)
 	if m.done {
-		end = m.config.wall(m.ended).Unix()
+		status, end = machineDone, m.config.wall(m.ended).Unix()
 	}
-	if m.done && vm.Reason == "" {
-		status = machineDone
+	if vm.Failed || vm.Reason != "" {
+		status = machineFailed
 	}
 	w.text("vmName", vm.Name)
-	w.text("GUID", guid(hash(vm.Name)))
+	w.text("GUID", vm.GUID)
 	w.text("FailureReason", vm.Reason)
 	w.number("Status", status)
 	w.number("BackupStartTime", m.config.wall(m.began).Unix())
@@ -78,8 +105,15 @@ func (m *machines) vmStatus(w *writer, vm VM) {
 	vm.describe(w)
 }
 
+// write tells a status number, too, which means nothing that is known.
+func (c *Client) write(w *writer) {
+	w.text("jMFailureReasonStatus", c.Reason)
+	w.number("status", int64(hash(c.Name+c.Reason)%5))
+	w.object("client", func() { w.text("clientName", c.Name) })
+}
+
 // describe tells what nothing that happens changes.
-func (vm VM) describe(w *writer) {
+func (vm *VM) describe(w *writer) {
 	bytes := 10<<30 + int64(hash(vm.Name)%(90<<30))
 	w.number("Size", bytes)
 	w.number("UsedSpace", bytes/2)
@@ -98,7 +132,7 @@ func (vm VM) describe(w *writer) {
 	w.flag("PoweredOffByCurrentJob", false)
 	w.number("PoweredOffSince", 0)
 	w.number("StubStatus", 0)
-	w.number("syncStatus", 0)
+	w.number("syncStatus", vm.Sync)
 	w.text("destinationVMName", "")
 }
 

@@ -113,8 +113,8 @@ func (s *story) retry() {
 	s.now.VMs = slices.Clone(s.now.VMs)
 	well := max(1, len(failing(s.now.VMs))-1)
 	for i, vm := range s.now.VMs {
-		if vm.Reason != "" && well > 0 {
-			s.now.VMs[i].Reason = ""
+		if vm.fails() && well > 0 {
+			s.now.VMs[i].Reason, s.now.VMs[i].Failed = "", false
 			well--
 		}
 	}
@@ -152,7 +152,8 @@ func (s *story) loseMachines() {
 	for some := range slices.Chunk(lost, (len(lost)+3)/4) {
 		s.now.VMs = slices.Clone(s.now.VMs)
 		for _, i := range some {
-			s.now.VMs[i].Reason = machineReasons[s.rng.IntN(len(machineReasons))]
+			reason := machineReasons[s.rng.IntN(len(machineReasons))]
+			s.now.VMs[i].Reason, s.now.VMs[i].Failed = reason, true
 		}
 		s.goOn(3, 5)
 	}
@@ -162,6 +163,9 @@ func (s *story) machines(count int, id int64) {
 	s.now.VMs = make([]VM, count)
 	for i := range s.now.VMs {
 		s.now.VMs[i] = VM{Name: machine(s.rng, i), Job: childOf(id, i)}
+		if i > 0 && chance(uint64(childOf(id, i)), 0.1) { // some are called as another
+			s.now.VMs[i].Name = s.now.VMs[i-1].Name
+		}
 	}
 }
 

@@ -30,10 +30,10 @@ type Served struct {
 	Failures string
 	Reason   string // progressInfo.reasonForJobDelay, U+FFFD for each byte that was no UTF-8
 	Code     string
-	VMs      map[string]string // of the machines that failed, the reasons; not to be changed
-	Attempt  int64             // 0: not told
-	Finished bool              // for good
-	Summary  string            // the state that GET Job/<id> tells, where these details name none
+	VMs      []VM   // the machines and clients that failed, as they are shown; not to be changed
+	Attempt  int64  // 0: not told
+	Finished bool   // for good
+	Summary  string // the state that GET Job/<id> tells, where these details name none
 }
 
 // told is what a whole answer tells.
@@ -55,7 +55,7 @@ func (m *moment) told() *Served {
 	return told
 }
 
-func (m *moment) failing() map[string]string {
+func (m *moment) failing() []VM {
 	if m.machines == nil {
 		return nil
 	}

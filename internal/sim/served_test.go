@@ -27,7 +27,7 @@ func TestServedTellsWhatTheAnswersTold(t *testing.T) {
 			c.details(7)
 			time.Sleep(time.Second)
 		}
-		none, gone := map[string]string{}, map[string]string{"a": "gone"}
+		none, gone := []VM(nil), []VM{{Name: "a", GUID: guid(hash("a")), Reason: "gone"}}
 		at := func(seconds time.Duration, told Served) Served {
 			told.JobID, told.Whole, told.Began, told.Client = 7, true, s.config.Start, "vc-1"
 			told.Asked, told.Served = begun.Add(seconds*time.Second), begun.Add(seconds*time.Second)
