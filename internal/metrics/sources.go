@@ -34,6 +34,7 @@ var (
 	tracked       = describe("tracked_jobs", "Jobs looked at, by the class of their state (unknown: also those without an answer yet).", "commcell", "class")
 	up            = describe("commcell_up", "1: the CommServe answers; 0: the last tick that asked it got no answer.", "commcell")
 	limit         = describe("request_limit", "Requests under way at once at most: concurrency, or less while the CommServe bears less.", "commcell")
+	unseen        = describe("unseen_ends_total", "Jobs whose end the Job list named while the CommServe did not know their details: that end is not told.", "commcell")
 	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
 )
 
@@ -52,7 +53,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, leases} {
+	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, unseen, leases} {
 		to <- d
 	}
 }
@@ -81,6 +82,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 			gauge(tracked, float64(t.Classes[string(class)]), p.CommCell, string(class))
 		}
 		gauge(limit, float64(p.Limit()), p.CommCell)
+		count(unseen, float64(t.Unseen), p.CommCell)
 		if !t.Since.IsZero() {
 			gauge(up, oneIf(t.Up), p.CommCell)
 		}
