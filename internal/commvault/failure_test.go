@@ -32,11 +32,13 @@ func TestFailures(t *testing.T) {
 		"a time-out":           {Config{Timeout: time.Nanosecond, Transport: says(200, `{}`)}, NoAnswer},
 		"a token that is dead": {Config{Transport: says(401, ``)}, Refused},
 		"no right":             {Config{Transport: says(403, ``)}, Refused},
-		"a refused login":      {withLogin(func(*http.Request) (int, string) { return 200, `{"errList":[{"errorCode":5,"errLogMessage":"Wrong."}]}` }), Refused},
-		"no password":          {Config{Username: "watcher", PasswordFile: gone, Transport: says(200, `{}`)}, NotAsked},
-		"an error":             {Config{Transport: says(500, ``)}, Unusable},
-		"overloaded":           {Config{Transport: says(503, ``)}, Unusable},
-		"a web page":           {Config{Transport: says(200, `<html>`)}, Unusable},
+		"a refused login": {withLogin(func(*http.Request) (int, string) {
+			return 200, `{"errList":[{"errorCode":5,"errLogMessage":"Wrong."}]}`
+		}), Refused},
+		"no password": {Config{Username: "watcher", PasswordFile: gone, Transport: says(200, `{}`)}, NotAsked},
+		"an error":    {Config{Transport: says(500, ``)}, Unusable},
+		"overloaded":  {Config{Transport: says(503, ``)}, Unusable},
+		"a web page":  {Config{Transport: says(200, `<html>`)}, Unusable},
 	} {
 		c := newClient(t, row.config)
 		if row.want == NotAsked {
