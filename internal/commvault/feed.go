@@ -35,13 +35,14 @@ const jobManagerCodes = "19:" // the workflow engine writes such too
 
 // FeedMark is how far the feed has been read. The zero FeedMark is before the first request.
 type FeedMark struct {
-	from     time.Time           // of the newest entry seen, by the CommServe's clock
+	begun    bool                // a request has set the mark
+	from     time.Time           // of the newest entry seen, by the CommServe's clock; zero: none was
 	id       int64               // the highest one seen
 	nameless map[uint64]struct{} // entries without an id that the last answer showed
 }
 
 // Begun says whether a request has set the mark.
-func (m FeedMark) Begun() bool { return !m.from.IsZero() }
+func (m FeedMark) Begun() bool { return m.begun }
 
 const (
 	feedPage = 1000 // entries in one answer, the newest ones; what more there was between two requests is left to the ticks
@@ -49,20 +50,20 @@ const (
 	// Entries are written by many machines: one may come after another and bear an earlier time.
 	feedOverlap = time.Minute
 
-	// How far back the first request looks, which only finds the newest entry; also how far from our clock
-	// an entry's time may lie. One from far ahead would end the feed until then.
+	// How far back a request looks as long as no entry was seen; the first only finds the newest. Also how far from
+	// our clock an entry's time may lie: one from far ahead would end the feed until then.
 	feedReach = 24 * time.Hour
 )
 
 // Feed asks once for the entries since the mark, and gives the new ones, the oldest first, with the mark to go on
 // from. The first request sets the mark, and gives none. Where there is an error, the mark is the one given.
 //
-// The time asked for is always the CommServe's own, of an entry that it has shown. What is new is told by ids, and
-// where there is none by what the last answer showed.
+// The time asked for is the CommServe's own, of an entry that it has shown; until there is one it is ours, each time
+// anew: it may have been set wrong. What is new is told by ids, and where there is none by what the last answer showed.
 func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMark, error) {
 	var entries []FeedEntry
 	from := since.from.Add(-feedOverlap)
-	if !since.Begun() {
+	if since.from.IsZero() {
 		from = time.Now().Add(-feedReach)
 	}
 	q := query{operation: "Events", method: http.MethodGet, path: fmt.Sprintf("/Events?fromTime=%d", from.Unix()), entries: feedPage}
@@ -74,9 +75,9 @@ func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMar
 		return nil, since, err
 	}
 	fresh, next := since.sift(entries, time.Now().Add(feedReach))
-	if !since.Begun() {
-		next.from = cmp.Or(next.from, from)
-		return nil, next, nil
+	next.begun = true
+	if !since.begun {
+		fresh = nil
 	}
 	return fresh, next, nil
 }
@@ -87,7 +88,7 @@ func (m FeedMark) sift(entries []FeedEntry, latest time.Time) (fresh []FeedEntry
 	if len(entries) == 0 {
 		return nil, m
 	}
-	next = FeedMark{from: m.from, nameless: map[uint64]struct{}{}}
+	next = FeedMark{begun: m.begun, from: m.from, nameless: map[uint64]struct{}{}}
 	for i := range entries {
 		e := &entries[i]
 		later := e.Time.Before(latest)

@@ -229,6 +229,30 @@ func TestAnEmptyFeedBegins(t *testing.T) {
 	})
 }
 
+// Nor must a clock of ours that was a year ahead when the feed began.
+func TestAFeedBegunByAWrongClock(t *testing.T) {
+	server := &feedServer{entries: map[string]int64{}}
+	read := func(t *testing.T, since FeedMark) ([]FeedEntry, FeedMark) {
+		got, next, err := newClient(t, Config{Transport: commserve(server.serve)}).Feed(t.Context(), since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got, next
+	}
+	var mark FeedMark
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(365 * 24 * time.Hour)
+		_, mark = read(t, mark)
+	})
+	synctest.Test(t, func(t *testing.T) { // a bubble's clock begins anew
+		at := time.Now().Unix()
+		server.entries[entry(1, 71, at, "19:1")] = at
+		if got, _ := read(t, mark); len(got) != 1 {
+			t.Errorf("gives %v, want the entry", got)
+		}
+	})
+}
+
 func TestTheFeedIsBounded(t *testing.T) {
 	var all []string
 	for i := range int64(20_000) {

@@ -42,6 +42,7 @@ var (
 	quotaRequests = describe("quota_requests", "Requests sent to the CommServe in the present period of its quota: an hour, unless it named another.", "commcell")
 	quotaLimit    = describe("quota_limit", "Requests that the CommServe allows in a period; absent until it has named that.", "commcell")
 	quotaPeriod   = describe("quota_period_seconds", "How long such a period is.", "commcell")
+	unseen        = describe("unseen_ends_total", "Jobs whose end the Job list named while the CommServe did not know their details: that end is not told.", "commcell")
 	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
 )
 
@@ -60,7 +61,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, quotaRequests, quotaLimit, quotaPeriod, leases} {
+	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, unseen, quotaRequests, quotaLimit, quotaPeriod, leases} {
 		to <- d
 	}
 }
@@ -89,6 +90,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 			gauge(tracked, float64(t.Classes[string(class)]), p.CommCell, string(class))
 		}
 		gauge(limit, float64(p.Limit()), p.CommCell)
+		count(unseen, float64(t.Unseen), p.CommCell)
 		if !t.Since.IsZero() {
 			gauge(up, oneIf(t.Up), p.CommCell)
 		}

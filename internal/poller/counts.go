@@ -36,6 +36,7 @@ type Counts struct {
 type Totals struct {
 	Ticks   int64
 	Skipped int64         // ticks that fell due during a tick
+	Unseen  int64         // jobs whose end the Job list named, and whose details were not known
 	Took    time.Duration // the last tick
 	Due     time.Time     // the next tick; zero while the first runs
 	Broken  error         // what cut the last tick short: an error of the store
@@ -89,6 +90,8 @@ func (c *Counts) skippedTick() {
 		c.meter.TickSkipped()
 	}
 }
+
+func (c *Counts) unseenEnd() { c.count(func(t *Totals) { t.Unseen++ }) }
 
 func (c *Counts) tick(start time.Time, broken error) {
 	took := time.Since(start)

@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -94,6 +95,7 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 	if err != nil {
 		return err
 	}
+	p.noteUnseenEnd(&m, known)
 	row := store.Misses{}
 	if !endsRow {
 		row = oneMore(known.Misses, m.at)
@@ -113,6 +115,24 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 		return nil
 	}
 	return p.giveUp(m, known, lost)
+}
+
+// noteUnseenEnd counts a job whose end the Job list names, and whose details the CommServe does not know, or not any
+// more. A line is no observation: nothing is told of that end, but that the job is lost once the list names it no more.
+func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
+	if known.Terminal || m.sight.unseen == missesInARow {
+		return
+	}
+	end := p.listedEnd(m.id.Number)
+	if end == "" {
+		m.sight.unseen = 0
+		return
+	}
+	if m.sight.unseen++; m.sight.unseen == missesInARow {
+		p.Counts.unseenEnd()
+		p.say(slog.LevelWarn, "the Job list names a job's end, and its details are not known: the end cannot be told", "", failingJobs,
+			"job", m.id.String(), "state", string(end))
+	}
 }
 
 // olderAnswer is no observation, but it knows the job: that ends a row of misses.

@@ -26,6 +26,48 @@ func (s *script) forgets(numbers ...int64) {
 	}
 }
 
+// What a list says of an end is no observation, and no silence: it is counted, named in the log, and told as lost when
+// the list names the job no more.
+func TestAnEndThatOnlyTheListNames(t *testing.T) {
+	unknown := &commvault.Error{Operation: "JobDetails", Kind: commvault.UnknownJob, Err: commvault.ErrUnknownJob}
+	for _, row := range []struct {
+		name    string
+		before  string // told
+		is      []func(*job.Snapshot)
+		listed  string // told while the list names it, at six polls
+		dropped string // and then
+		unseen  int64
+	}{
+		{"never seen", "-", nil, "- - - - - -", "- - prod/71 lost -", 1},
+		{"seen running", "prod/71 state:  → Running", []func(*job.Snapshot){state("Running")}, "- - - - - -", "- - prod/71 lost -", 1},
+		{"its end is told", "prod/71 state:  → Completed", []func(*job.Snapshot){state("Completed"), ended(time.Now())}, "- - - - - -", "- - - -", 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var said bytes.Buffer
+				b := newBench(t, func(c *Config) {
+					c.LostAfter, c.FinishedWithin, c.Log = time.Minute, time.Hour, slog.New(slog.NewTextHandler(&said, nil))
+				})
+				b.script.is(1, state("Running"))
+				b.poll()
+				b.drain()
+				if row.is != nil {
+					b.script.is(71, row.is...)
+				}
+				b.wants("before", b.pollEvery(30*time.Second, 1), row.before)
+				b.script.is(71, state("Completed"), ended(time.Now()))
+				b.script.broken[71] = unknown
+				b.wants("listed", b.pollEvery(30*time.Second, 6), row.listed)
+				b.script.forgets(71)
+				b.wants("dropped", b.pollEvery(30*time.Second, 4), row.dropped)
+				if got, lines := b.Counts.Totals().Unseen, strings.Count(said.String(), "the end cannot be told"); got != row.unseen || int64(lines) != row.unseen {
+					t.Errorf("%d ends are unseen, %d lines say so; want %d:\n%s", got, lines, row.unseen, &said)
+				}
+			})
+		})
+	}
+}
+
 // pollEvery polls so many times, with a pause before each, and gives what each poll told: "- - prod/71 lost".
 func (b *bench) pollEvery(pause time.Duration, times int) string {
 	b.t.Helper()

@@ -18,6 +18,7 @@ type sight struct {
 	pace       pace
 	older      int32  // answers older than that one, in a row
 	misses     int32  // answers without the job, in a row, as the store has them
+	unseen     uint8  // answers without the job, in a row, while the list names its end; as far as it matters
 	olderClock int64  // the own time of the last older one, in Unix seconds
 	failure    string // the last failure that was logged; guarded by the Poller's mu: a miss is reported by who does not look
 
@@ -175,7 +176,7 @@ func (s *sight) before(known store.Known) time.Time {
 }
 
 func (s *sight) saw(seen *job.Observation, pace pace) {
-	s.asked, s.updated, s.misses = seen.Asked, seen.Snapshot.Updated().Unix(), 0
+	s.asked, s.updated, s.misses, s.unseen = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0
 	s.pace = pace
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
