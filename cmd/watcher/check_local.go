@@ -32,7 +32,11 @@ func checkNATS(ctx context.Context, c config.NATS, running bool) []finding {
 	if c.UsesEmbedded() && !running {
 		return checkEmbedded(c, probed)
 	}
-	return probed()
+	found := probed()
+	if c.UsesEmbedded() {
+		found = append(found, writable("NATS", "nats.embedded.dir", c.Embedded.Dir))
+	}
+	return found
 }
 
 func probeNATS(ctx context.Context, settings stream.Config) []finding {
@@ -95,6 +99,9 @@ func checkStore(c config.Store, running bool) finding {
 	if err := unix.Access(c.Path, unix.W_OK); err != nil {
 		return broken("store", fmt.Errorf("%s: %w; let the watcher write it, or set another store.path", c.Path, err))
 	}
+	if err := hasRoom(filepath.Dir(c.Path)); err != nil {
+		return broken("store", fmt.Errorf("store.path: %w", err))
+	}
 	return fine("store", "%s is there", c.Path)
 }
 
@@ -114,10 +121,24 @@ func writable(what, key, dir string) finding {
 	if err := unix.Access(nearest, unix.W_OK|unix.X_OK); err != nil {
 		return broken(what, fmt.Errorf("%s: %s: %w; let the watcher write there, or set another", key, nearest, err))
 	}
+	if err := hasRoom(nearest); err != nil {
+		return broken(what, fmt.Errorf("%s: %w", key, err))
+	}
 	if nearest == filepath.Clean(dir) {
 		return fine(what, "%s is a folder to write in", dir)
 	}
 	return fine(what, "%s is not there yet; run makes it", dir)
+}
+
+const leastRoom = 1 << 20 // bytes; with less the embedded server is not started again either
+
+// hasRoom is an error where the folder's disk is full. A file system that does not say how large it is has room.
+func hasRoom(dir string) error {
+	var disk unix.Statfs_t
+	if unix.Statfs(dir, &disk) == nil && disk.Blocks > 0 && disk.Bavail*uint64(disk.Bsize) < leastRoom {
+		return fmt.Errorf("%s: the disk is full; make room, or set another", dir)
+	}
+	return nil
 }
 
 func checkHTTP(listen string, running bool) finding {

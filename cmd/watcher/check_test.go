@@ -81,6 +81,11 @@ func TestCheck(t *testing.T) {
 		{"the embedded server's folder is another's", func(p *place) {
 			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, p.closedPort(), p.natsDir)
 		}, failed, []string{"failed   NATS: nats.embedded.dir ", "in use by another process; stop it or choose another directory"}},
+		{"the disk under the embedded server is full", func(p *place) {
+			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, p.closedPort(), filepath.Join(fullDisk(p.t), "nats"))
+		}, failed, []string{"failed   NATS: nats.embedded.dir: "}},
+		{"the disk under the store is full", func(p *place) { p.store = filepath.Join(fullDisk(p.t), "watcher.db") }, failed, []string{
+			"failed   store: store.path: "}},
 		{"a state that Commvault does not know", func(p *place) { p.more = "severity: {kiled: error}" }, done, []string{
 			"warning  configuration: severity.kiled: no state that Commvault documents"}},
 		{"a store that is none", func(p *place) { p.write("watcher.db", strings.Repeat("a shopping list ", 20)) }, failed, []string{
@@ -118,6 +123,17 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fullDisk is a folder on a disk without room; where the test may mount none, one that nothing can be written into.
+func fullDisk(t *testing.T) string {
+	folder, small := newDisk(t)
+	if small {
+		takeAllRoom(t, filepath.Join(folder, "ballast"))
+	} else if err := os.Chmod(folder, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 // place is a folder, a CommServe and a NATS server, and what the configuration says of them.

@@ -12,7 +12,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/stream"
 )
 
 // TestTheEmbeddedServersDiskIsFull: red at once and why, nobody does anything but make room, and all that waited arrives,
@@ -47,6 +49,14 @@ func TestTheEmbeddedServersDiskIsFull(t *testing.T) {
 				strings.Contains(body, "no space left on device; make room in nats.embedded.dir")
 		}, func() string { _, body := readyz(); return body })
 		w.progress(20)
+		cfg, err := config.Load(w.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := checkNATS(t.Context(), cfg.NATS, true)
+		if last := found[len(found)-1]; last.Grade != stream.Failed || !strings.Contains(last.Text, "/nats: the disk is full; make room") {
+			t.Errorf("check says %q", found)
+		}
 		if err := os.Remove(ballast); err != nil {
 			t.Fatal(err)
 		}

@@ -65,6 +65,7 @@ type Broker struct {
 	mu      sync.Mutex
 	session *session        // nil while NATS is away
 	fitting *session        // the session that Ready found to fit; nothing is published through another
+	maxAge  *time.Duration  // of the stream, when it was last found to fit; nil: not yet
 	refuted chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
 	arrived chan struct{}   // closed when session is set, replaced when it is lost
 	lastErr error           // why NATS or the stream cannot be used; nil when it can
@@ -191,7 +192,7 @@ func (b *Broker) admit(s *session) (refuted <-chan struct{}) {
 	if b.fitting != s {
 		b.fitting, b.refuted = s, make(chan struct{})
 	}
-	b.lastErr = nil
+	b.lastErr, b.maxAge = nil, s.longestAge()
 	clear(b.said)
 	return b.refuted
 }

@@ -41,7 +41,6 @@ func misfits(c Config, is *jetstream.StreamInfo) []string {
 		{got.AllowMsgCounter, "allow_msg_counter is true, needs false", choose},
 		{tooFew(got.MaxConsumers), fmt.Sprintf("max_consumers is %d, needs -1 or at least %d", got.MaxConsumers, consumersNeeded),
 			mend("--max-consumers=0")},
-		c.forgetful(got),
 	})
 }
 
@@ -53,19 +52,22 @@ func tooFew(maxConsumers int) bool { return maxConsumers > 0 && maxConsumers < c
 // shortestAge is how long an event has to stay in the stream so that the watcher reads what was told, once a minute.
 const shortestAge = time.Minute
 
-// forgetful is a stream that forgets sooner than what waits comes to it: nobody could tell whether an event that waits
-// since a lost connection was stored and has aged, or never came. A max_age that the configuration names is meant so.
-func (c Config) forgetful(got jetstream.StreamConfig) flaw {
-	waits := shortestAge
-	if c.Waiting != nil {
-		waits = max(waits, c.Waiting().Truncate(time.Second))
+// forgetsSooner is a stream that forgets sooner since somebody edited it, and sooner than what waits comes to it: nobody
+// could tell whether an event that waits since a lost connection was stored and has aged, or never came. What it was
+// like when this process first met it was somebody's choice, and is so where the configuration says the same.
+func (b *Broker) forgetsSooner(got jetstream.StreamConfig) []string {
+	b.mu.Lock()
+	before := b.maxAge
+	b.mu.Unlock()
+	as := func(other time.Duration) bool { return got.MaxAge <= 0 || other > 0 && got.MaxAge >= other }
+	if before == nil || as(*before) || as(b.cfg.MaxAge) {
+		return nil
 	}
-	meant := c.MaxAge > 0 && got.MaxAge >= c.MaxAge
-	return flaw{
-		got.MaxAge > 0 && got.MaxAge < waits && !meant,
-		fmt.Sprintf("max_age is %s, and events wait longer than that", got.MaxAge),
-		fmt.Sprintf("mend with: %s, or set nats.max_age to %s", edit(got.Name, "--max-age="+c.MaxAge.String()), got.MaxAge),
-	}
+	waits := b.cfg.Waiting != nil && got.MaxAge < b.cfg.Waiting()
+	return lines(got.Name, []flaw{{
+		got.MaxAge < shortestAge || waits, fmt.Sprintf("max_age is %s, and events wait longer than that", got.MaxAge),
+		fmt.Sprintf("mend with: %s, or set nats.max_age to %s", edit(got.Name, "--max-age="+before.String()), got.MaxAge),
+	}})
 }
 
 // differences are those that the stream may keep: the operator's own choice, or an oversight.

@@ -105,6 +105,44 @@ func TestADeletedStreamIsMadeAnew(t *testing.T) {
 	publish(t, b, event(1, "a", 0))
 }
 
+// A stream that has forgotten soon ever since is somebody's choice, as is one that the configuration knows; one that began
+// to is an oversight.
+func TestAStreamThatForgetsSoon(t *testing.T) {
+	for name, row := range map[string]struct {
+		first, configured, edited, waits time.Duration
+		want                             string
+	}{
+		"ever since":                  {first: time.Second, configured: 720 * time.Hour, waits: time.Hour},
+		"as configured":               {first: time.Hour, configured: time.Second, edited: time.Second},
+		"for what waits":              {first: 2 * time.Hour, edited: time.Hour, waits: 61 * time.Minute, want: "max_age is 1h0m0s, and events wait longer than that; mend with: nats stream edit JOBS --max-age=2h0m0s, or set nats.max_age to 1h0m0s"},
+		"not too soon for what waits": {first: 2 * time.Hour, edited: time.Hour, waits: 59 * time.Minute},
+		"before it is read":           {first: 2 * time.Hour, edited: 59 * time.Second, want: "max_age is 59s"},
+		"later than before":           {first: time.Second, edited: 30 * time.Second, configured: time.Hour},
+		"for ever before":             {edited: time.Second, want: "max_age is 1s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := startServer(t)
+			is := Config{MaxAge: row.first}.withDefaults().newStream()
+			makeStream(t, admin(t, run(t, Config{URL: srv.ClientURL()})), is)
+			b := use(t, srv, func(c *Config) {
+				c.MaxAge, c.Waiting = row.configured, func() time.Duration { return row.waits }
+			})
+			if row.edited > 0 {
+				changeStream(t, b, func(c *jetstream.StreamConfig) {
+					c.MaxAge, c.Duplicates = row.edited, min(c.Duplicates, row.edited)
+				})
+			}
+			for range 2 {
+				_, err := b.Ready(soon(t))
+				if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
+					t.Errorf("got %v, want %q", err, row.want)
+				}
+			}
+		})
+	}
+}
+
 // What differs under way and does no harm is said, and the work goes on.
 func TestWhatDiffersUnderWayIsSaid(t *testing.T) {
 	var log logbook

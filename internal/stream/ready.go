@@ -129,7 +129,7 @@ func (b *Broker) look(ctx context.Context, s *session) error {
 	if b.cfg.ReadOnly {
 		return nil
 	}
-	if lines := misfits(b.cfg, info); len(lines) > 0 {
+	if lines := append(misfits(b.cfg, info), b.forgetsSooner(info.Config)...); len(lines) > 0 {
 		return &MisfitError{lines}
 	}
 	b.warn(differences(b.cfg, info.Config))
@@ -185,7 +185,7 @@ func (s *session) streamInfo(ctx context.Context, name string) (*jetstream.Strea
 	info := st.CachedInfo()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limits = info.Config.ConsumerLimits
+	s.limits, s.maxAge = info.Config.ConsumerLimits, info.Config.MaxAge
 	return info, nil
 }
 

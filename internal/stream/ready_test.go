@@ -72,9 +72,8 @@ func TestReadyRefusesAStreamThatDoesNotFit(t *testing.T) {
 		"renamed subjects": {func(c *jetstream.StreamConfig) {
 			c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "jobs.>", Destination: "x.jobs.>"}
 		}, []string{"stream JOBS: subject_transform is set, needs none; mend with: nats stream edit JOBS --no-transform"}},
-		"counter":         {func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.Discard = true, jetstream.DiscardOld }, []string{"stream JOBS: allow_msg_counter is true, needs false; name another stream in nats.stream"}},
-		"one consumer":    {func(c *jetstream.StreamConfig) { c.MaxConsumers = 1 }, []string{"stream JOBS: max_consumers is 1, needs -1 or at least 3; mend with: nats stream edit JOBS --max-consumers=0"}},
-		"forgets at once": {func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = time.Second, time.Second }, []string{"stream JOBS: max_age is 1s, and events wait longer than that; mend with: nats stream edit JOBS --max-age=0s, or set nats.max_age to 1s"}},
+		"counter":      {func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.Discard = true, jetstream.DiscardOld }, []string{"stream JOBS: allow_msg_counter is true, needs false; name another stream in nats.stream"}},
+		"one consumer": {func(c *jetstream.StreamConfig) { c.MaxConsumers = 1 }, []string{"stream JOBS: max_consumers is 1, needs -1 or at least 3; mend with: nats stream edit JOBS --max-consumers=0"}},
 		"two at once": {func(c *jetstream.StreamConfig) { c.NoAck, c.MaxMsgsPerSubject = true, 5 }, []string{
 			"stream JOBS: no_ack is true, needs false; mend with: nats stream edit JOBS --ack",
 			"stream JOBS: max_msgs_per_subject is 5, needs -1; mend with: nats stream edit JOBS --max-msgs-per-subject=-1"}},

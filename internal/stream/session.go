@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,6 +26,7 @@ type session struct {
 	mu      sync.Mutex
 	flights map[*flight]bool               // requests under way
 	limits  jetstream.StreamConsumerLimits // of the stream, as it was last looked at
+	maxAge  time.Duration                  // of the stream, too
 	deaf    error                          // set when the user may not subscribe to the inbox: no answer can come
 }
 
@@ -167,4 +169,10 @@ func (s *session) whyLost() error {
 		return fmt.Errorf("%s: connection lost: %w", s.host, plain(err))
 	}
 	return fmt.Errorf("%s: connection lost", s.host)
+}
+
+func (s *session) longestAge() *time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return new(s.maxAge)
 }
