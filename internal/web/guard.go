@@ -33,7 +33,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			refuse(w, http.StatusMethodNotAllowed, "this API is read-only")
 		case !s.knowsHost(r.Host):
 			refuse(w, http.StatusForbidden,
-				fmt.Sprintf("Host %.100q is not ours; ask by address, or set http.token_file", r.Host))
+				fmt.Sprintf("Host %.100q is not ours; ask by address, have the proxy pass one on as Host, or set http.token_file", r.Host))
 		case !open(r.URL.Path) && !s.mayRead(r):
 			w.Header().Add("WWW-Authenticate", `Basic realm="jobwatch: any user, the token as password", charset="UTF-8"`)
 			w.Header().Add("WWW-Authenticate", `Bearer realm="jobwatch"`)
