@@ -55,7 +55,9 @@ func (s *Server) contain(w http.ResponseWriter, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(cause)
 	}
-	s.Log.Error("a request met a fault", "err", fmt.Sprintf("%s: %v\n%s", r.URL.Path, cause, debug.Stack()))
+	if what := fmt.Sprintf("%s: %v", r.URL.Path, cause); s.ownFault.isNews(what) {
+		s.Log.Error("a request met a fault", "err", what+"\n"+string(debug.Stack()))
+	}
 	refuse(w, http.StatusInternalServerError, "a fault of jobwatch's own; its log says more")
 }
 
