@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -50,8 +51,16 @@ func (f *follower) begin(ctx context.Context, broker *stream.Broker) error {
 	return err
 }
 
+// The pauses between two tries to read on.
+const (
+	firstPause   = 250 * time.Millisecond
+	longestPause = 10 * time.Second
+)
+
 func (f *follower) follow(ctx context.Context, broker *stream.Broker) error {
+	said, pause := "", firstPause
 	for {
+		began := time.Now()
 		err := broker.FollowFrom(ctx, f.start, func(m stream.Message) error {
 			f.start.Since, f.start.Sequence = time.Time{}, m.Sequence+1
 			if err := f.print(m); err != nil {
@@ -67,14 +76,19 @@ func (f *follower) follow(ctx context.Context, broker *stream.Broker) error {
 		case errors.As(err, &refused):
 			return refused
 		}
-		if ctx.Err() == nil {
+		if time.Since(began) > longestPause { // it did follow, and the next interruption is news
+			said, pause = "", firstPause
+		}
+		if cause := fmt.Sprint(err); ctx.Err() == nil && cause != said {
 			f.log.Warn("reading on as soon as NATS answers", "err", err)
+			said = cause
 		}
 		if _, err := broker.Ready(ctx); err != nil {
 			return err
 		}
 		select {
-		case <-time.After(250 * time.Millisecond):
+		case <-time.After(pause):
+			pause = min(2*pause, longestPause)
 		case <-ctx.Done():
 		}
 	}

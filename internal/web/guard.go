@@ -33,7 +33,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			refuse(w, http.StatusMethodNotAllowed, "this API is read-only")
 		case !s.knowsHost(r.Host):
 			refuse(w, http.StatusForbidden,
-				fmt.Sprintf("Host %.100q is not ours; ask by address, or set http.token_file", r.Host))
+				fmt.Sprintf("Host %.100q is not ours; ask by address, have the proxy pass one on as Host, or set http.token_file", r.Host))
 		case !open(r.URL.Path) && !s.mayRead(r):
 			w.Header().Add("WWW-Authenticate", `Basic realm="jobwatch: any user, the token as password", charset="UTF-8"`)
 			w.Header().Add("WWW-Authenticate", `Bearer realm="jobwatch"`)
@@ -55,7 +55,9 @@ func (s *Server) contain(w http.ResponseWriter, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(cause)
 	}
-	s.Log.Error("a request met a fault", "err", fmt.Sprintf("%s: %v\n%s", r.URL.Path, cause, debug.Stack()))
+	if what := fmt.Sprintf("%s: %v", r.URL.Path, cause); s.ownFault.isNews(what) {
+		s.Log.Error("a request met a fault", "err", what+"\n"+string(debug.Stack()))
+	}
 	refuse(w, http.StatusInternalServerError, "a fault of jobwatch's own; its log says more")
 }
 

@@ -70,7 +70,7 @@ func (s *Server) jobs(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, err)
 		return
 	}
-	s.storeFault.Store("")
+	s.storeFault.isNews("")
 	answer(w, http.StatusOK, page)
 }
 
@@ -161,8 +161,7 @@ func (s *Server) pollerOf(commCell string) *poller.Poller {
 
 // broken answers for the store, whose errors are for the log: once each, however often a page asks.
 func (s *Server) broken(w http.ResponseWriter, err error) {
-	text := err.Error()
-	if !errors.Is(err, context.Canceled) && s.storeFault.Swap(text) != text { // else the reader has gone
+	if !errors.Is(err, context.Canceled) && s.storeFault.isNews(err.Error()) { // else the reader has gone
 		s.Log.Error("the store cannot be read", "err", err)
 	}
 	refuse(w, http.StatusInternalServerError, "the store cannot be read; the log says why")

@@ -46,10 +46,15 @@ type Server struct {
 	live    *live
 	outline outline
 
-	storeFault atomic.Value  // the text of the error last logged
-	slots      chan struct{} // one for each follower of events
-	handler    http.Handler
+	storeFault, ownFault lastSaid      // in the log
+	slots                chan struct{} // one for each follower of events
+	handler              http.Handler
 }
+
+// lastSaid keeps the log from saying the same at each request.
+type lastSaid struct{ text atomic.Value }
+
+func (l *lastSaid) isNews(text string) bool { return l.text.Swap(text) != text }
 
 const defaultHeartbeat = 15 * time.Second
 
