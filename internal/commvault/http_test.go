@@ -61,6 +61,10 @@ func TestRefusals(t *testing.T) {
 			w.Header().Set("Content-Type", "Text/HTML; charset=utf-8")
 			fmt.Fprint(w, answer("", "", ""))
 		}, "not_an_answer retryable down", "a web page where an answer was expected (is url: the web service's root?)"},
+		"an error called HTML": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, `{"Message":"Down"}`)
+		}, "not_an_answer retryable down", "a web page where an answer was expected (is url: the web service's root?): Down"},
 		"another job": {say(200, "", strings.Replace(answer("", "", ""), "71", "17", 1)), "not_an_answer retryable", "the answer is of job 17"},
 		"error document": {say(200, "", `{"errorMessage":"Access denied","errorCode":5}`),
 			"not_an_answer retryable", "an error instead of a job: Access denied"},

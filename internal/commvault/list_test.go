@@ -93,6 +93,9 @@ func TestTheListIsReadToItsEnd(t *testing.T) {
 		"nameless lines":                {func(*http.Request) (int, string) { return 200, listOf(3, `{},{"jobSummary":{"jobId":0}},`+rows(9, 9)) }, 1, 1},
 		"none, without a total":         {func(*http.Request) (int, string) { return 200, `{"jobs":[]}` }, 0, 1},
 		"none, without rows":            {func(*http.Request) (int, string) { return 200, `{"totalRecordsWithoutPaging":0}` }, 0, 1},
+		"none, and names that seem to hold words": {func(*http.Request) (int, string) {
+			return 200, `{"totalRecordsWithoutPaging":0,"isDefault":true,"transferred":"all","preferredLanguage":"en","languageCode":1033,"status":1,"statusCode":204}`
+		}, 0, 1},
 		"none, and no error": {func(*http.Request) (int, string) {
 			return 200, `{"processinginstructioninfo":{"attributes":[{"name":"exitval","value":"0"}]},"error":{"errorMessage":"","errorCode":0},"totalRecordsWithoutPaging":"0"}`
 		}, 0, 1},

@@ -134,9 +134,12 @@ func badJSON(err error, size int) *Error {
 
 var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// page is HTML, or XML of no CommServe: a login page, a gateway's, one of a server that starts.
+// page is HTML, or XML of no CommServe, or what calls itself so: a login page, a gateway's, one of a server that starts.
 func page(body []byte) *Error {
 	e := &Error{Kind: NotAnAnswer, Words: titleOf(body), page: true}
+	if bytes.HasPrefix(bare(body), []byte("{")) {
+		e.Words = complaintOf(body)
+	}
 	e.Err = errors.New("a web page where an answer was expected (is url: the web service's root?)")
 	return e
 }

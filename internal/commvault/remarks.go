@@ -3,6 +3,7 @@ package commvault
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ import (
 type remarks struct {
 	words  []string // of members whose names promise an error's words, the innermost first
 	others []string // of other members, and of objects whose code says that all is well
-	listed int      // how many of the words stand in an errList
+	listed bool     // some of the words stand in an errList
 	code   *int64   // the first that is no success
 	failed bool     // error: true, or success: false
 	said   bool     // anything at all
@@ -26,9 +27,10 @@ type remarks struct {
 
 // What a member's name promises. XML's text beside attributes is a member textMember.
 var (
-	wordsName   = regexp.MustCompile(`(?i)err|message|msg|fault|exception|reason|descr|^details?$|title|cause|warn|^` + textMember + `$`)
-	errorName   = regexp.MustCompile(`(?i)err|fault|fail|exception`)
-	codeName    = regexp.MustCompile(`(?i)code$|^status$|^err(or)?(no|num|number)?$`)
+	wordsName   = regexp.MustCompile(errorName.String() + `|(?i)message|msg|reason|descr|^details?$|title|warn|^` + textMember + `$`)
+	errorName   = regexp.MustCompile(`^(?i:err|fault|fail|exception|cause)|[a-z_-](Err|Fault|Fail|Exception|Cause)|[_-](err|fault|fail|cause)`)
+	codeName    = regexp.MustCompile(`(?i)^(err(or)?|fault|result|return|exit|warning)?_?code$|^err(or)?(no|num|number)?$`)
+	statusName  = regexp.MustCompile(`(?i)^(http)?_?status(_?code)?$`)
 	successName = regexp.MustCompile(`(?i)^(is)?(success|successful|succeeded|ok)$`)
 	secretName  = regexp.MustCompile(`(?i)token|passw|secret|cookie|session|auth|cred|key`)
 	tokenText   = regexp.MustCompile(`^(QSDK|SAML|Bearer|Basic) `)
@@ -46,13 +48,16 @@ const (
 	maxRemarksBytes = 64 << 10 // of all of them; secrets are taken out later, and the line is cut then
 )
 
+// unread is what cannot be read: not nothing.
+var unread = remarks{said: true}
+
 // remarksIn reads an answer that parse has read, in the format that it came in.
 func remarksIn(body []byte) remarks {
 	body = bare(body)
 	if len(body) > 0 && body[0] == '<' {
 		content, root, err := fromXML(body)
 		if err != nil {
-			return remarks{}
+			return unread
 		}
 		return remarksInJSON(content, root)
 	}
@@ -67,7 +72,7 @@ func remarksInJSON(body []byte, root string) remarks {
 		root = textMember
 	}
 	if r.read(dec, root, false) != nil {
-		return remarks{} // no JSON, which is for parse to say
+		return unread // no JSON, which is for parse to say
 	}
 	return r
 }
@@ -112,7 +117,7 @@ func (r *remarks) readObject(dec *jsontext.Decoder, name string, inErrList bool)
 		member, kind := token.String(), dec.PeekKind()
 		told, isAside := aside[member]
 		switch {
-		case isAside && kind == '{':
+		case isAside && (kind == '{' || kind == '['):
 			r.said = r.said || told
 			err = dec.SkipValue()
 		case kind == '{' || kind == '[':
@@ -137,9 +142,8 @@ func (r *remarks) readObject(dec *jsontext.Decoder, name string, inErrList bool)
 
 func (r *remarks) add(own *remarks, inErrList bool) {
 	for _, words := range own.words {
-		if keep(&r.words, words) && inErrList {
-			r.listed++
-		}
+		keep(&r.words, words)
+		r.listed = r.listed || inErrList
 	}
 	for _, words := range own.others {
 		keep(&r.others, words)
@@ -151,19 +155,18 @@ func (r *remarks) add(own *remarks, inErrList bool) {
 	r.said = r.said || own.said
 }
 
-func keep(all *[]string, words string) bool {
+// keep adds words that are new, as long as there is room.
+func keep(all *[]string, words string) {
 	size := len(words)
 	for _, one := range *all {
 		if one == words {
-			return false
+			return
 		}
 		size += len(one)
 	}
-	if len(*all) == maxRemarks || len(*all) > 0 && size > maxRemarksBytes {
-		return false
+	if len(*all) == 0 || len(*all) < maxRemarks && size <= maxRemarksBytes {
+		*all = append(*all, words)
 	}
-	*all = append(*all, words)
-	return true
 }
 
 // note takes a value that is neither object nor array. It says whether that is the code of a success. Numbers and
@@ -191,14 +194,14 @@ func (r *remarks) note(name string, value jsontext.Value, promising bool) (isWel
 	return false
 }
 
-// Successes carry an error object too: with code 0, or 200.
+// Successes carry an error object too: with code 0, or 200. A status is one of HTTP, or says nothing.
 func (r *remarks) noteNumber(name string, number int64) (isWell bool) {
 	isCode := codeName.MatchString(name)
-	if number == 0 || isCode && number == 200 {
+	if number == 0 || isCode && number == http.StatusOK {
 		return isCode
 	}
 	r.said = true
-	if isCode && r.code == nil {
+	if r.code == nil && (isCode || statusName.MatchString(name) && number >= http.StatusBadRequest) {
 		r.code = &number
 	}
 	return false

@@ -125,6 +125,8 @@ func TestTheWordsOfAnError(t *testing.T) {
 		`{"error":{"errorMessage":"","errorCode":9},"message":" "}`:                        "an error instead of a job: error 9",
 		`{"error":{"why":"Denied"}}`:                                                       "an error instead of a job: Denied",
 		`{"fault":{"faultstring":"Spike arrest","detail":{"errorcode":"policies.limit"}}}`: "an error instead of a job: policies.limit; Spike arrest",
+		`{"errorCode":0,"status":500,"message":"Denied"}`:                                  "an error instead of a job: Denied",
+		`{"errorCode":0,"success":false,"message":"Denied"}`:                               "an error instead of a job: Denied",
 		`{"status":"Busy"}`:       "an answer that is neither a job nor a known error: Busy",
 		`{"anything":["Denied"]}`: "an answer that is neither a job nor a known error: Denied",
 		`{"anything":7}`:          "an answer that is neither a job nor a known error",

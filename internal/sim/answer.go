@@ -47,6 +47,28 @@ func listed(words string, code int64) doc {
 	}
 }
 
+// foreign are errors in shapes of other operations, and of web servers.
+var foreign = []doc{
+	func(w *writer) { w.object("response", func() { errorString(w) }) },
+	func(w *writer) { w.list("response", 1, func(int) { errorString(w) }) },
+	func(w *writer) {
+		w.list("errors", 1, func(int) { w.object("status", func() { complaint(away, 2)(w) }) })
+	},
+	errorString,
+	func(w *writer) { errList(w, 2, away) },
+	func(w *writer) { w.text("error", away) },
+	func(w *writer) { w.text("Message", away) },
+	func(w *writer) { w.flag("error", true); w.number("statusCode", 401); w.text("message", away) },
+	func(w *writer) { w.number("status", 503); w.text("error", away); w.text("path", "/JobDetails") },
+}
+
+const away = "The database is away."
+
+func errorString(w *writer) {
+	w.text("errorString", away)
+	w.number("errorCode", 2)
+}
+
 func errList(w *writer, code int64, words string) {
 	w.list("errList", 1, func(int) {
 		w.number("errorCode", code)

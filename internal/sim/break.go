@@ -26,6 +26,8 @@ func (s *strike) instead(req *request) (answer, bool) {
 		return plain(http.StatusOK, htmlContent, loginPage), true
 	case ErrorDocument:
 		return ok(listed("The request could not be processed.", 587)), true
+	case ErrorForeign:
+		return refused(s.Code, foreign[s.dice%uint64(len(foreign))]), true
 	case AccessDenied:
 		return refused(s.Code, complaint("Access denied", 5)), true
 	case Empty:

@@ -17,6 +17,7 @@ const (
 	TooMany       FaultKind = "too-many-requests"
 	LoginPage     FaultKind = "login-page"
 	ErrorDocument FaultKind = "error-document"
+	ErrorForeign  FaultKind = "error-foreign"
 	AccessDenied  FaultKind = "access-denied"
 	Empty         FaultKind = "empty"
 	EmptyObject   FaultKind = "empty-object"
@@ -55,6 +56,7 @@ var (
 	ofOneJob = []Op{OpJobDetails, OpSummary}
 	ofLists  = []Op{OpList, OpJobs}
 	ofLogin  = []Op{OpLogin}
+	ofReads  = []Op{OpJobDetails, OpList, OpJobs, OpSummary, OpCommServ, OpEvents}
 	ofTokens = []Op{OpLogout, OpJobDetails, OpList, OpJobs, OpSummary, OpCommServ, OpEvents}
 )
 
@@ -66,6 +68,7 @@ var traits = []trait{
 	{TooMany, "HTTP 429, or code, with a Retry-After of delay", http.StatusTooManyRequests, nil},
 	{LoginPage, "HTTP 200 with an HTML login page", 0, nil},
 	{ErrorDocument, "HTTP 200 with an error as the document", 0, nil},
+	{ErrorForeign, "HTTP 200, or code, with an error as other operations and web servers tell it", http.StatusOK, ofReads},
 	{AccessDenied, "HTTP 200, or code, with Access denied and errorCode 5", http.StatusOK, nil},
 	{Empty, "HTTP 200 without a body", 0, nil},
 	{EmptyObject, "HTTP 200 with {} or an empty root element", 0, nil},

@@ -130,6 +130,7 @@ func TestEveryKindOfFault(t *testing.T) {
 		TooMany:       status(429),
 		LoginPage:     html(200),
 		ErrorDocument: says("errorCode", "587"),
+		ErrorForeign:  says("The database is away."),
 		AccessDenied:  says("Access denied", "errorCode"),
 		Empty:         nothing,
 		EmptyObject:   status(200),
