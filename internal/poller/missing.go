@@ -76,7 +76,7 @@ func (p *Poller) listedIn(t *tick, j *trackedJob) bool {
 }
 
 const (
-	missesInARow = 3  // unknown, forbidden and missing for a moment look the same
+	missesInARow = 3  // unknown, not shown to us and missing for a moment look the same
 	missesAtOnce = 64 // that share a transaction
 )
 
