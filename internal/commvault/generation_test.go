@@ -11,28 +11,19 @@ import (
 
 // A login that began before a token was refused may bring just that one, to those who join it: they ask on.
 func TestALoginThatBeganBeforeTheRefusalIsNotEnough(t *testing.T) {
-	c := newClient(t, withLogin(func(*http.Request) (int, string) { return 200, `{"token":"QSDK new"}` }))
-	s := c.session
-	s.keep(token{text: "QSDK old"})
-	began, end := make(chan struct{}), make(chan struct{})
-	go s.flights.Do("login", func() (any, error) {
-		close(began)
-		<-end
-		return s.token, nil
-	})
-	<-began
-	renewed := make(chan token)
-	go func() {
-		next, err := s.renew(t.Context(), token{text: "QSDK old", generation: 1})
-		if err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, withLogin(func(*http.Request) (int, string) { return 200, `{"token":"QSDK new"}` }))
+		s := c.session
+		old := s.keep(token{text: "QSDK old"})
+		go s.flights.Do("login", func() (any, error) {
+			time.Sleep(time.Second)
+			return old, nil
+		})
+		synctest.Wait()
+		if next, err := s.renew(t.Context(), old); err != nil || next.text != "QSDK new" || next.generation != 2 {
+			t.Errorf("got %+v, %v", next, err)
 		}
-		renewed <- next
-	}()
-	close(end)
-	if next := <-renewed; next.text != "QSDK new" || next.generation != 2 {
-		t.Errorf("got %+v", next)
-	}
+	})
 }
 
 // What is known of a token is known of no other: neither that it was good, nor that it ends a row of refusals.

@@ -26,7 +26,7 @@ type Meter interface {
 // Counts are what the page and readiness show of a Poller. The zero Counts is ready.
 type Counts struct {
 	meter Meter        // may be nil
-	alive atomic.Int64 // when a look or a tick last ended, Unix nanoseconds; 0: none yet
+	alive atomic.Int64 // when a request, a look or a tick last ended, Unix nanoseconds; 0: none yet
 
 	mu    sync.Mutex
 	state Totals // guarded by mu

@@ -27,6 +27,7 @@ type feeder struct {
 	entries []string
 	code    int    // the answer's instead of 200
 	body    string // instead of the entries
+	header  http.Header
 	reads   int
 }
 
@@ -52,7 +53,7 @@ func (f *feeder) RoundTrip(r *http.Request) (*http.Response, error) {
 	if f.code != 0 {
 		code, body = f.code, f.body
 	}
-	return &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+	return &http.Response{StatusCode: code, Header: f.header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 }
 
 // countReads says how often the feed was read since it was last asked.

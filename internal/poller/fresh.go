@@ -3,6 +3,8 @@ package poller
 import (
 	"math"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -12,8 +14,8 @@ const (
 )
 
 // FreshUntil is when a Poller that gives no sign of life any more is to be taken for dead. A sign is
-// a look or a tick that ends, whatever its outcome; a tick that takes long lives as long as its looks
-// end. The zero time is: no sign yet.
+// a request, a look or a tick that ends, whatever its outcome; a tick that takes long lives as long as its requests
+// end, however few a rate allows. The zero time is: no sign yet.
 func (p *Poller) FreshUntil() time.Time {
 	alive := p.Counts.alive.Load()
 	if alive == 0 {
@@ -25,6 +27,9 @@ func (p *Poller) FreshUntil() time.Time {
 		last = p.Schedule.Next(last)
 	}
 	late := min(max(last.Sub(due), p.Timeout+shortLate), longLate+p.Timeout)
+	if limit := p.limiter.Limit(); limit < rate.Inf {
+		late += time.Duration(2 * float64(time.Second) / float64(limit)) // the end of a list waits for its turn and asks nothing
+	}
 	return due.Add(late)
 }
 

@@ -54,6 +54,23 @@ func TestLongTickIsAlive(t *testing.T) {
 	})
 }
 
+// As rare as a rate or a quota has them, requests are signs of life.
+func TestATickWithFewRequestsIsAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Jobs, c.RateLimit = []int64{1, 2, 3}, 1.0/600 })
+		b.poll()
+		go b.Poll(t.Context())
+		for minute := range 39 {
+			time.Sleep(time.Minute)
+			if until := b.FreshUntil(); !until.After(time.Now()) {
+				t.Fatalf("minute %d: taken for dead since %v", minute, time.Since(until))
+			}
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+	})
+}
+
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)

@@ -77,6 +77,7 @@ func (p *Poller) done(t turn, details bool, err error) {
 	p.load.mu.Lock()
 	defer p.load.mu.Unlock()
 	before, now := p.load.limit, time.Now()
+	p.Counts.alive.Store(now.UnixNano())
 	cause := p.load.judge(t, now, details, err)
 	p.load.next = now.Add(p.load.pause)
 	p.load.releaseLocked()

@@ -51,6 +51,28 @@ func TestATickInARestAsksNothingAndSaysNothing(t *testing.T) {
 		if until, cause := b.Rests(); cause != nil {
 			t.Errorf("rests until %v: %v", until, cause)
 		}
+		b.rest.heed(throttled(time.Hour))
+		b.tells()
+		if n := strings.Count(said.String(), "asks nothing until the CommServe allows it again"); n != 2 {
+			t.Errorf("said %d times of two rests in\n%s", n, said.String())
+		}
+	})
+}
+
+func TestARestThatTheFeedIsToldHoldsForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, f, _ := fed(t, nil)
+		f.mu.Lock()
+		f.code, f.header = 429, http.Header{"X-Ratelimit-Period": {"3600"}}
+		f.mu.Unlock()
+		passes(10 * time.Second)
+		f.countReads()
+		b.script.requests()
+		passes(59 * time.Minute)
+		if asked, reads := b.script.requests(), f.countReads(); len(asked) != 0 || reads != 0 {
+			t.Errorf("asked for %d, and read the feed %d times", asked, reads)
+		}
+		b.hasTold()
 	})
 }
 
