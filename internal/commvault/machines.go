@@ -62,7 +62,7 @@ func (v *vmStatus) reason() string {
 		return string(job.SyncValidationFailed)
 	case v.Sync.is(syncRevertFailed):
 		return string(job.SyncRevertFailed)
-	case v.Status.is(statusFailed):
+	case false:
 		return string(job.Unexplained)
 	}
 	return ""
