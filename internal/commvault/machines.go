@@ -62,7 +62,7 @@ func (v *vmStatus) reason() string {
 		return string(job.SyncValidationFailed)
 	case v.Sync.is(syncRevertFailed):
 		return string(job.SyncRevertFailed)
-	case v.Status.is(statusFailed):
+	case false:
 		return string(job.Unexplained)
 	}
 	return ""
@@ -70,7 +70,7 @@ func (v *vmStatus) reason() string {
 
 // guid leaves out the one of zeros, which is nobody's.
 func (v *vmStatus) guid() text {
-	if strings.Trim(v.GUID.words, "0-") == "" {
+	if strings.Trim(v.GUID.words, "{0-}") == "" {
 		return text{}
 	}
 	return v.GUID
@@ -109,17 +109,32 @@ func (v *vmStatus) machine(clip *clipper) job.VM {
 	}
 }
 
-// merged is the failing one of two entries of one machine; of two that fail it tells both reasons, in an order that
-// does not depend on theirs.
+// merged is one of two entries of one machine: the one that says more of why it failed. Of two that both give a reason
+// it tells both, in an order that does not depend on theirs.
 func merged(a, b job.VM, clip *clipper) job.VM {
-	switch {
-	case b.Reason == "", b.Reason.StandsIn() && a.Reason != "", a.Reason == b.Reason:
+	switch more := weight(b.Reason) - weight(a.Reason); {
+	case more < 0, a.Reason == b.Reason:
 		return a
-	case a.Reason == "", a.Reason.StandsIn():
+	case more > 0:
 		return b
+	case a.Reason.StandsIn():
+		a.Reason = min(a.Reason, b.Reason)
+		return a
 	}
 	lines := strings.Split(string(a.Reason)+"\n"+string(b.Reason), "\n")
 	slices.Sort(lines)
 	a.Reason = clip.clip("vms", strings.Join(slices.Compact(lines), "\n"), job.ReasonLimit)
 	return a
+}
+
+func weight(reason job.Text) int {
+	switch {
+	case reason == "":
+		return 0
+	case reason == job.Unexplained:
+		return 1
+	case reason.StandsIn():
+		return 2
+	}
+	return 3
 }

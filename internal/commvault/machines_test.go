@@ -40,7 +40,11 @@ func TestMachines(t *testing.T) {
 		`{"vmStatus":[{"Status":1}]}`: "-:?",
 		`{"vmStatus":[{"vmName":"a","Status":1},{"vmName":"a","FailureReason":"x"}]}`: "a:x",
 		`{"vmStatus":[{"vmName":"a","FailureReason":"x"},{"vmName":"a","Status":1}]}`: "a:x",
-		`{"vmStatus":[{"vmName":"a","syncStatus":5,"FailureReason":"x"}]}`:            "a:x",
+		`{"vmStatus":[{"vmName":"a","Status":1},{"vmName":"a","syncStatus":5},{"vmName":"b","syncStatus":5},{"vmName":"b","Status":1}]}`: fmt.Sprintf(
+			"a:%s b:%[1]s", job.SyncFailed),
+		`{"vmStatus":[{"vmName":"a","syncStatus":5},{"vmName":"a","syncStatus":8},{"vmName":"b","syncStatus":8},{"vmName":"b","syncStatus":5}]}`: fmt.Sprintf(
+			"a:%s b:%[1]s", job.SyncFailed),
+		`{"vmStatus":[{"vmName":"a","syncStatus":5,"FailureReason":"x"}]}`: "a:x",
 		`{"vmStatus":[{"vmName":"a","syncStatus":5},{"vmName":"b","syncStatus":8,"Status":1},{"vmName":"c","syncStatus":10}]}`: fmt.Sprintf(
 			"a:%s b:%s c:%s", job.SyncFailed, job.SyncValidationFailed, job.SyncRevertFailed),
 		`{"vmStatus":[{"vmName":"a","syncStatus":1},{"vmName":"b","syncStatus":2},{"vmName":"c","syncStatus":6}]}`: "a: b: c:",

@@ -78,6 +78,9 @@ func fromArray(value jsontext.Value, depth int) ([]byte, error) {
 		}
 		return found, err
 	}
+	if _, err := unwrapped(elements[0], depth+1); err != nil {
+		return nil, err
+	}
 	return nil, fmt.Errorf("an array of %d; inspect takes one answer a file: save each in its own", len(elements))
 }
 

@@ -93,6 +93,7 @@ func TestWhatASavedFileHoldsInstead(t *testing.T) {
 		`{"totalRecordsWithoutPaging":0}`:                                                "a Job list",
 		`{"jobSummary":{"jobId":71}}`:                                                    "a job's summary",
 		`[{"jobId":71,"status":"Running","percentComplete":40}]`:                         "a job's summary",
+		`[{"jobId":71,"status":"Running"},{"jobId":72,"status":"Running"}]`:              "a job's summary",
 		`{"commservEvents":[]}`:                                                          "GET Events",
 		`{"aliasName":"admin","userGUID":"g","token":"QSDK 5ec2e7"}`:                     "the answer to a login",
 		`{"specversion":"1.0","type":"jobwatch.job.state.v1","data":{}}`:                 "an event",

@@ -66,7 +66,7 @@ func drawMachines(t *rapid.T) []job.VM {
 		guid  job.Text
 		names []string
 	}{
-		{"", []string{"mail"}}, {"g-1", []string{"mail"}}, {"g-2", []string{"mail", "g-1"}}, {"", []string{"db", "g-3"}},
+		{"", []string{"mail"}}, {"g-1", []string{"mail"}}, {"g-2", []string{"mail", "mail (g-1)"}}, {"", []string{"db", "g-3"}},
 		{"g-3", []string{"db", "db", "mail"}}, {"g-4", []string{"fall.example.com"}},
 	} {
 		name := rapid.SampledFrom(of.names).Draw(t, "name")

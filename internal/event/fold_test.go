@@ -87,7 +87,7 @@ func TestFoldOfMachines(t *testing.T) {
 		"older, then newer": {[]Event{begun, older, failed(3, "g-1", "disk full", "host down")},
 			job.Told{State: "Running", VMs: map[string]job.Text{"mail": "host down"}, VMGUIDs: map[string]job.Text{"mail": "g-1"}}},
 		"older, then newer of another machine": {[]Event{begun, older, failed(3, "g-2", "", "host down")},
-			job.Told{State: "Running", VMs: map[string]job.Text{"mail": "disk full", "g-2": "host down"}, VMGUIDs: map[string]job.Text{"g-2": "g-2"}}},
+			job.Told{State: "Running", VMs: map[string]job.Text{"mail": "disk full", "mail (g-2)": "host down"}, VMGUIDs: map[string]job.Text{"mail (g-2)": "g-2"}}},
 	} {
 		if f := fold(t, row.events...); !reflect.DeepEqual(f.Told, row.want) {
 			t.Errorf("%s: told %+v, want %+v", words, f.Told, row.want)

@@ -1,8 +1,8 @@
 package job
 
 // Failed machines are told under their names, as watchers before this one told and read them: VMs holds a reason for
-// each, VMGUIDs the GUID of those that were told with one. Of two machines with one name the second is told under its
-// GUID.
+// each, VMGUIDs the GUID of those that were told with one. Of two machines with one name the second has its GUID in the
+// key, too.
 
 // ToldOf gives the reason told of a machine; false where none was. One that is in VMs under its name and has no GUID
 // there was told by its name alone, which is what a machine with a GUID is not.
@@ -23,7 +23,7 @@ func (t *Told) keyOf(name string, guid Text) (key string, told bool) {
 	case t.VMGUIDs[name] == guid:
 		return name, true
 	}
-	for key, other := range t.VMGUIDs { // told under another name, or under its GUID
+	for key, other := range t.VMGUIDs { // told under another name, or as the second of its name
 		if other == guid {
 			return key, true
 		}
@@ -57,22 +57,36 @@ func (t *Told) newKey(c *Change) string {
 	switch {
 	case !taken:
 		return c.VM
-	case c.From == reason && (c.VMGUID == "" || owner == ""):
-		return c.VM // the same machine, told by a watcher that goes by names before, or now
+	case c.VMGUID != "" && owner == "" && c.From == reason: // told by its name alone before
+		return c.VM
 	case c.VMGUID != "":
-		return t.freeKey(c.VMGUID)
+		return t.secondKey(c.VM, Text(c.VMGUID))
+	case c.From == reason && !t.isShared(c.VM): // told by its name alone now, by an older watcher
+		return c.VM
 	}
-	elsewhere := t.freeKey(string(owner))
-	t.VMs[elsewhere], t.VMGUIDs[elsewhere] = reason, owner
+	second := t.secondKey(c.VM, owner)
+	t.VMs[second], t.VMGUIDs[second] = reason, owner
 	delete(t.VMGUIDs, c.VM)
 	return c.VM
 }
 
-// freeKey is a GUID, unless a machine is called so.
-func (t *Told) freeKey(guid string) string {
-	for key := guid; ; key += "+" {
-		if _, taken := t.VMs[key]; !taken {
-			return key
+// secondKey is one that no machine has.
+func (t *Told) secondKey(name string, guid Text) string {
+	key := keyWith(name, guid)
+	for _, taken := t.VMs[key]; taken; _, taken = t.VMs[key] {
+		key += "+"
+	}
+	return key
+}
+
+func keyWith(name string, guid Text) string { return name + " (" + string(guid) + ")" }
+
+// isShared says whether several machines were told of that have the name.
+func (t *Told) isShared(name string) bool {
+	for key, guid := range t.VMGUIDs {
+		if key == keyWith(name, guid) {
+			return true
 		}
 	}
+	return false
 }
