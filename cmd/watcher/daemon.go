@@ -75,7 +75,23 @@ func (d *daemon) Run(ctx context.Context) error {
 		}
 		defer d.embedded.Close()
 	}
-	return d.loops(ctx, st, cells)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	broken, ended := make(chan error, 1), make(chan error, 1)
+	st.Broken = func(err error) {
+		select {
+		case broken <- err:
+		default:
+		}
+		select {} // until the process ends: what is in the file is not to be worked with, nor reported on
+	}
+	go func() { ended <- d.loops(ctx, st, cells) }()
+	select {
+	case err := <-ended:
+		return err
+	case err := <-broken:
+		return err // nobody is waited for: who uses the store may never return
+	}
 }
 
 // loops runs the broker's connection, the publisher, and as soon as the stream has been read, or a short wait for that

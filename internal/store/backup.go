@@ -44,7 +44,7 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 func (s *Store) copyTo(ctx context.Context, file *os.File) (size int64, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = file.Close() }) // the next write fails
 	defer stop()
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		size, err = tx.WriteTo(file)
 		return err
 	})

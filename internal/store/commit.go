@@ -33,7 +33,7 @@ type Known struct {
 // Recall reads what is known of a job.
 func (s *Store) Recall(id job.ID) (Known, error) {
 	var k Known
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		line, _, _ := bytes.Cut(tx.Bucket(jobsBucket).Get(jobKey(id)), newline)
 		held, found := s.memory.recall(id, line)
 		if found {
@@ -58,7 +58,7 @@ func (s *Store) Recall(id job.ID) (Known, error) {
 func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
 	var snapshot job.Snapshot
 	found := false
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		_, line, err := readRecord(tx, id)
 		if err != nil || len(line) == 0 {
 			return err

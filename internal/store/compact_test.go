@@ -31,7 +31,7 @@ func bloated(t *testing.T) (f *fixture, before map[string]string) {
 // ballast does something with so many values of 8 kB, in a table that nobody reads.
 func (f *fixture) ballast(t *testing.T, values int, do func(b *bbolt.Bucket, key, value []byte) error) {
 	t.Helper()
-	must(t, f.db.Update(func(tx *bbolt.Tx) error {
+	must(t, f.write(func(tx *bbolt.Tx) error {
 		table, err := tx.CreateBucketIfNotExists([]byte("ballast"))
 		must(t, err)
 		for number := range values {

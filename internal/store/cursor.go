@@ -38,7 +38,7 @@ type Cursor struct {
 // Cursor says how far the stream was read. It is a cursor of reading: another watcher's event may lie below our highest
 // acknowledgement.
 func (s *Store) Cursor() (c Cursor, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		c.Stream = string(tx.Bucket(metaBucket).Get(streamKey))
 		c.Sequence = readNumber(tx, cursorKey)
 		read := tx.Bucket(metaBucket).Get(readKey)

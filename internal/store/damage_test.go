@@ -46,7 +46,7 @@ func TestAnotherProgramsFileIsRefused(t *testing.T) {
 
 func TestStoreWithoutABucketIsRefused(t *testing.T) {
 	data := storeFile(t, func(f *fixture) {
-		must(t, f.db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(outboxBucket) }))
+		must(t, f.write(func(tx *bbolt.Tx) error { return tx.DeleteBucket(outboxBucket) }))
 	})
 	refuses(t, data, "damaged")
 }
@@ -120,7 +120,7 @@ func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
 		t.Run(words, func(t *testing.T) {
 			data := storeFile(t, func(f *fixture) {
 				f.see(t, of(7), "Running", "Scan")
-				must(t, f.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
+				must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
 			})
 			refuses(t, data, row.want)
 			refuses(t, data, "the file is damaged; stop the watcher, and put a copy of watcher store backup in its place, or run: watcher store rebuild")
@@ -143,7 +143,7 @@ func TestIllegibleValueThatIsMet(t *testing.T) {
 		"its snapshot":     {jobsBucket, jobKey(of(8)), []byte("{}\n{state}"), func() error { _, _, err := f.Snapshot(of(8)); return err }},
 		"its unsent event": {outboxBucket, outboxKey(of(9), 1), []byte(`{"specversion" 1.0"}`), func() error { _, _, err := f.Oldest(of(9)); return err }},
 	} {
-		must(t, f.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
+		must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
 		err := row.read()
 		want := words + " in " + f.path + " cannot be read ("
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; "+mendRebuild) {

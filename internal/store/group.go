@@ -79,7 +79,7 @@ func (s *Store) commitWaiting() {
 func (s *Store) transact(batch []*write) {
 	for len(batch) > 0 {
 		failed := -1
-		err := s.db.Update(func(tx *bbolt.Tx) error {
+		err := s.write(func(tx *bbolt.Tx) error {
 			for i, w := range batch {
 				if w.err = w.apply(tx); w.err != nil {
 					failed = i

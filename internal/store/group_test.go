@@ -41,7 +41,7 @@ func (f *fixture) together(writes ...func()) {
 // spoil overwrites an unsent event in the file.
 func (f *fixture) spoil(t *testing.T, number int64, sequence uint64) {
 	t.Helper()
-	must(t, f.db.Update(func(tx *bbolt.Tx) error {
+	must(t, f.write(func(tx *bbolt.Tx) error {
 		return tx.Bucket(outboxBucket).Put(outboxKey(of(number), sequence), []byte("{spoilt}"))
 	}))
 }

@@ -4,7 +4,7 @@ import "go.etcd.io/bbolt"
 
 // GUID is that of the CommServe which a CommCell's jobs are known from; "" is not learned yet.
 func (s *Store) GUID(commCell string) (guid string, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		guid = string(tx.Bucket(metaBucket).Get(guidKey(commCell)))
 		return nil
 	})

@@ -126,7 +126,7 @@ func (s *Store) Prune() error {
 	due := func(at time.Time, _ tally) bool { return at.Before(before) }
 	for {
 		var any bool
-		err := s.db.View(func(tx *bbolt.Tx) error {
+		err := s.view(func(tx *bbolt.Tx) error {
 			key, value := tx.Bucket(sentBucket).Cursor().First()
 			any = key != nil && due(acknowledged(value), tally{})
 			return nil
@@ -148,7 +148,7 @@ func (s *Store) Prune() error {
 
 // EachKept shows the events kept, in the order of their acknowledgements. show may not use the store.
 func (s *Store) EachKept(show func(Kept) error) error {
-	return s.db.View(func(tx *bbolt.Tx) error {
+	return s.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(sentBucket).ForEach(func(key, value []byte) error {
 			k, _ := parseKept(key, value)
 			return show(k)
@@ -163,7 +163,7 @@ const recent = 1000
 // HighestKept is the event of the highest stream sequence that was acknowledged since the stream was last found
 // to have lost something; sequence 0: none is kept.
 func (s *Store) HighestKept() (eventID string, stream uint64, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		var highest Kept
 		since := readNumber(tx, keptSinceKey)
 		c := tx.Bucket(sentBucket).Cursor()
@@ -186,7 +186,7 @@ func (s *Store) HighestKept() (eventID string, stream uint64, err error) {
 
 func (s *Store) countKept() error {
 	var kept tally
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(sentBucket).ForEach(func(key, value []byte) error {
 			kept.add(1, key, value)
 			return nil

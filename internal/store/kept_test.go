@@ -168,7 +168,7 @@ func TestPutBack(t *testing.T) {
 
 func TestAStoreOfTheFirstFormat(t *testing.T) {
 	f := keeping(t)
-	must(t, f.db.Update(func(tx *bbolt.Tx) error {
+	must(t, f.write(func(tx *bbolt.Tx) error {
 		must(t, tx.DeleteBucket(sentBucket))
 		return tx.Bucket(metaBucket).Put(formatKey, []byte{0, 0, 0, 0, 0, 0, 0, 1})
 	}))

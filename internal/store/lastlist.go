@@ -9,7 +9,7 @@ import (
 
 // LastList is when a CommCell's Job list was last read to its end; zero: never, as far as is known.
 func (s *Store) LastList(commCell string) (at time.Time, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		if value := tx.Bucket(metaBucket).Get(listedKey(commCell)); len(value) == 8 {
 			at = fromNanos(int64(binary.BigEndian.Uint64(value)))
 		}

@@ -28,7 +28,7 @@ func (l Listed) ID() job.ID { return l.Snapshot.JobID() }
 // all. A tracked job that was never seen is among them; a CommCell itself is not.
 func (s *Store) List(after job.ID, limit int) ([]Listed, error) {
 	var page []Listed
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		next := mergeKeys(tx, behind(after))
 		for len(page) < limit {
 			key := next()
@@ -54,7 +54,7 @@ func (s *Store) List(after job.ID, limit int) ([]Listed, error) {
 func (s *Store) Show(id job.ID) (Listed, bool, error) {
 	var l Listed
 	found := false
-	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+	err := s.view(func(tx *bbolt.Tx) (err error) {
 		l, found, err = list(tx, id)
 		return err
 	})
@@ -119,7 +119,7 @@ func countRows(tx *bbolt.Tx, id job.ID) int {
 // It reads one row a job.
 func (s *Store) OldestUnsent() (time.Time, error) {
 	var oldest time.Time
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(outboxBucket).Cursor()
 		for key, row := c.First(); key != nil; {
 			at, err := mintedAt(row)

@@ -12,7 +12,7 @@ import (
 func TestRecallGoesByTheFile(t *testing.T) {
 	f := newStore(t)
 	for _, state := range []job.Text{"Running", "Pending"} {
-		must(t, f.db.Update(func(tx *bbolt.Tx) error {
+		must(t, f.write(func(tx *bbolt.Tx) error {
 			return writeRecord(tx, of(71), record{Revision: 1, Told: job.Told{State: state}}, nil)
 		}))
 		for range 2 {

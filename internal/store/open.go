@@ -67,12 +67,21 @@ func newOn(db *bbolt.DB, mint *event.Minter) *Store {
 	return &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, owed: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
 }
 
-// ready brings the file to the newest format and counts what waits.
+// ready brings the file to the newest format.
 func (s *Store) ready(format int) error {
 	if err := s.migrate(format); err != nil {
 		return err
 	}
-	return errors.Join(s.countOutbox(), s.countKept())
+	return s.takeStock()
+}
+
+// takeStock reads how far the file was written, and counts what waits.
+func (s *Store) takeStock() error {
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		s.committed.Store(int64(tx.ID()))
+		return nil
+	})
+	return errors.Join(err, s.countOutbox(), s.countKept())
 }
 
 func (s *Store) migrate(format int) error {
@@ -91,7 +100,7 @@ func (s *Store) migrate(format int) error {
 }
 
 func (s *Store) countOutbox() error {
-	return s.db.View(func(tx *bbolt.Tx) error {
+	return s.view(func(tx *bbolt.Tx) error {
 		s.unsent.Store(int64(tx.Bucket(outboxBucket).Stats().KeyN))
 		return nil
 	})

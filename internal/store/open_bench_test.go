@@ -49,7 +49,7 @@ func manyJobsFile(b *testing.B) string {
 	f.see(b, of(1), "Running", "Backup")
 	value := f.rows(b)[0].value
 	for first := int64(1); first < manyJobs; first += 1000 {
-		must(b, f.db.Update(func(tx *bbolt.Tx) error {
+		must(b, f.write(func(tx *bbolt.Tx) error {
 			for number := first; number < first+1000; number++ {
 				if err := tx.Bucket(jobsBucket).Put(jobKey(of(number)), value); err != nil {
 					return err

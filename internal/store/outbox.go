@@ -28,7 +28,7 @@ const dueBytes = 64 << 10 // of a job's rows that are read at once; at least one
 
 // Due reads what is to be sent next of a job, not always all of it.
 func (s *Store) Due(id job.ID) (due Due, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		if nextUnsent(tx, id) == 0 {
 			return nil
 		}
@@ -57,7 +57,7 @@ func (s *Store) Unsent() int64 { return s.unsent.Load() }
 // Waiting lists the jobs that have unsent events.
 func (s *Store) Waiting() ([]job.ID, error) {
 	var ids []job.ID
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(outboxBucket).Cursor()
 		for key, _ := c.First(); key != nil; {
 			id := parseKey(key, 8)

@@ -54,7 +54,7 @@ func (s *Store) Trust() error {
 
 // Keeps says whether events of a job may be kept.
 func (s *Store) Keeps(id job.ID) (keeps bool, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		r, _, err := readRecord(tx, id)
 		keeps = s.keeps(r)
 		return err
@@ -74,7 +74,7 @@ type keptRow struct {
 
 // fated reads a batch of the rows that do not stay as they are, and where the next one begins; nil: there is none.
 func (s *Store) fated(from []byte, lost Lost) (rows []keptRow, next []byte, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(sentBucket).Cursor()
 		for key, value := c.Seek(from); key != nil; key, value = c.Next() {
 			if len(rows) == keptBatch {

@@ -13,7 +13,7 @@ import (
 // forgotten all and the stream has not. Nobody else has spoken of this one, so what is held stands as it is. It does
 // nothing, and gives false, where the two may be one job, or where an event was sent already.
 func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		_, _, renumbered, err = renumbers(tx, id, f)
 		return err
 	})

@@ -22,7 +22,7 @@ type Sent struct {
 // Sent reads how far a job has come.
 func (s *Store) Sent(id job.ID) (Sent, error) {
 	var sent Sent
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		r, _, err := readRecord(tx, id)
 		sent = Sent{ID: r.AckedID, Sequence: r.Acked, Stream: r.Stream, Known: r.Revision > 0}
 		if next := nextUnsent(tx, id); next > 0 {
@@ -39,7 +39,7 @@ func (s *Store) Minted(eventID string) bool { return s.mint.Minted(eventID) }
 // Holds says whether an event of a job waits in the outbox under its sequence and id.
 func (s *Store) Holds(id job.ID, e event.Event) (bool, error) {
 	holds := false
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		row := tx.Bucket(outboxBucket).Get(outboxKey(id, e.Number()))
 		if row == nil {
 			return nil

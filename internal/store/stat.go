@@ -41,7 +41,7 @@ func (s *Store) Stat() (Stat, error) {
 	if read.Sequence != Distrusted {
 		stat.ReadTo = read.Sequence
 	}
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		stat.Bytes = tx.Size()
 		stat.FreeBytes = int64(s.db.Stats().FreePageN) * int64(s.db.Info().PageSize)
 		stat.Format = binary.BigEndian.Uint64(tx.Bucket(metaBucket).Get(formatKey))

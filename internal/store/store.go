@@ -56,13 +56,19 @@ type Store struct {
 	// until it has seen who shares it.
 	Gather func()
 
+	// Broken is told that the file was overwritten or damaged while it was in use, and is best not to return: who waits
+	// for a lock that was held then waits for ever. Set it before the first use.
+	Broken func(error)
+
 	// KeepSent is how long an acknowledged event is kept; 0: not at all. Set it before the first use.
 	KeepSent time.Duration
 
-	commits group
-	memory  memory
-	unsent  atomic.Int64 // rows in the outbox
-	kept    tallied      // rows in sent
+	commits   group
+	committed atomic.Int64 // id of the last transaction written, as far as is known
+	broken    atomic.Bool
+	memory    memory
+	unsent    atomic.Int64 // rows in the outbox
+	kept      tallied      // rows in sent
 
 	keepBytes int64 // how much they may take
 
@@ -82,8 +88,13 @@ const (
 	AfterCommit
 )
 
-// Close lets go of the file.
-func (s *Store) Close() error { return s.db.Close() }
+// Close lets go of the file. One that is broken is left to the end of the process.
+func (s *Store) Close() error {
+	if s.broken.Load() {
+		return nil
+	}
+	return s.db.Close()
+}
 
 func jobKey(id job.ID) []byte {
 	key := make([]byte, 0, len(id.CommCell)+17)

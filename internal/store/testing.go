@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"errors"
 
 	"go.etcd.io/bbolt"
 
@@ -25,7 +24,7 @@ func (s *Store) Gathered() int {
 
 // Revision says how often what was told of a job has changed.
 func (s *Store) Revision(id job.ID) (revision uint64) {
-	_ = s.db.View(func(tx *bbolt.Tx) error {
+	_ = s.view(func(tx *bbolt.Tx) error {
 		r, _, err := readRecord(tx, id)
 		revision = r.Revision
 		return err
@@ -44,7 +43,7 @@ type content struct {
 
 // Content copies all that the file holds.
 func (s *Store) Content() (all Content, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
 			held := content{name: bytes.Clone(name), order: bucket.Sequence()}
 			err := bucket.ForEach(func(key, value []byte) error {
@@ -99,12 +98,12 @@ func (held content) putInto(tx *bbolt.Tx) error {
 // It is for simulations, whose lives are short: to close the file and open it would cost more than all else in them.
 func (s *Store) Survivor(mint *event.Minter) (*Store, error) {
 	next := newOn(s.db, mint)
-	return next, errors.Join(next.countOutbox(), next.countKept())
+	return next, next.takeStock()
 }
 
 // Each shows all that the file holds. show may not keep what it is shown.
 func (s *Store) Each(show func(bucket, key, value []byte)) error {
-	return s.db.View(func(tx *bbolt.Tx) error {
+	return s.view(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
 			return bucket.ForEach(func(key, value []byte) error {
 				show(name, key, value)

@@ -27,7 +27,7 @@ const (
 // nothing is written.
 func (s *Store) Track(why Why, ids ...job.ID) error {
 	var fresh []job.ID
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		for _, id := range ids {
 			if !outlasts(Why(tx.Bucket(trackedBucket).Get(jobKey(id))), why) {
 				fresh = append(fresh, id)
@@ -117,7 +117,7 @@ type Tracked struct {
 // Tracked lists the jobs of a CommCell that are looked at, in the order of their numbers.
 func (s *Store) Tracked(commCell string) ([]Tracked, error) {
 	var tracked []Tracked
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		prefix := []byte(commCell + "/")
 		c := tx.Bucket(trackedBucket).Cursor()
 		for key, value := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, value = c.Next() {
@@ -136,7 +136,7 @@ func (s *Store) Tracked(commCell string) ([]Tracked, error) {
 
 // WhyTracked says why a job is looked at; "" if it is not.
 func (s *Store) WhyTracked(id job.ID) (why Why, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		key := jobKey(id)
 		why, err = toLookAt(tx, key, parseWhy(tx.Bucket(trackedBucket).Get(key)))
 		return err
@@ -204,7 +204,7 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 // were last seen before it, are not looked at, owe no event, and have none kept.
 func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err error) {
 	var old []job.ID
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		prefix := []byte(commCell + "/")
 		c := tx.Bucket(jobsBucket).Cursor()
 		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {

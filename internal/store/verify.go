@@ -99,7 +99,7 @@ const recounts = 3 // a commit is counted a moment after it is made; such a mome
 func (s *Store) recount(v *Verified) error {
 	for range recounts {
 		rows := 0
-		err := s.db.View(func(tx *bbolt.Tx) error {
+		err := s.db.View(func(tx *bbolt.Tx) error { // what is damaged is a finding, and breaks nobody who works
 			rows = tx.Bucket(outboxBucket).Stats().KeyN
 			return nil
 		})

@@ -83,7 +83,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			f.sent(t, of(7), 1)
 			must(t, f.Track(ByHand, of(8)))
 			f.verifies(t, 1, 2)
-			must(t, f.db.Update(func(tx *bbolt.Tx) error {
+			must(t, f.write(func(tx *bbolt.Tx) error {
 				if row.value == nil {
 					return tx.Bucket(row.bucket).Delete(row.key)
 				}
