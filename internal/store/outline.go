@@ -19,7 +19,7 @@ type Brief struct {
 
 // Version is another after each transaction.
 func (s *Store) Version() (version int) {
-	_ = s.db.View(func(tx *bbolt.Tx) error {
+	_ = s.view(func(tx *bbolt.Tx) error {
 		version = tx.ID()
 		return nil
 	})
@@ -33,7 +33,7 @@ func (s *Store) Outline() ([]Brief, error) {
 	var all []Brief
 	for after, more := (job.ID{}), true; more; {
 		before := len(all)
-		err := s.db.View(func(tx *bbolt.Tx) error {
+		err := s.view(func(tx *bbolt.Tx) error {
 			next := mergeKeys(tx, behind(after))
 			jobs, commCell := tx.Bucket(jobsBucket), ""
 			for len(all)-before < outlineBatch {
@@ -106,7 +106,7 @@ func classNamed(text []byte) job.Class {
 // ShowAll reads the jobs that are known of those given, in their order, as List does.
 func (s *Store) ShowAll(ids []job.ID) ([]Listed, error) {
 	var all []Listed
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		for _, id := range ids {
 			l, found, err := list(tx, id)
 			if err != nil {
