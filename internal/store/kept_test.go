@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 )
 
@@ -120,6 +121,37 @@ func TestWhatIsKeptGoesBySize(t *testing.T) {
 	if _, stream, err := f.HighestKept(); stream != 10 || err != nil {
 		t.Errorf("the highest stands at %d (%v)", stream, err)
 	}
+}
+
+// The broker's acknowledgements come in any order.
+func TestTheHighestKeptIsNotTheLastAcknowledged(t *testing.T) {
+	f := keeping(t)
+	highest := func(e event.Event, stream uint64) {
+		t.Helper()
+		if id, at, err := f.HighestKept(); id != e.ID || at != stream || err != nil {
+			t.Errorf("the highest is %q at %d, want %q at %d (%v)", id, at, e.ID, stream, err)
+		}
+	}
+	highest(event.Event{}, 0)
+	f.sent(t, of(71), 5)
+	second := f.sent(t, of(71), 9)
+	first := f.sent(t, of(72), 7)
+	highest(second, 9)
+
+	moved := func(k Kept) Fate { // somewhere before 20 is no place to look at
+		if k.Job == of(71) {
+			return Moved
+		}
+		return Stays
+	}
+	_, err := f.PutBack(Lost{Fate: moved, Last: func(job.ID) Sent { return Sent{Stream: 20} }})
+	must(t, err)
+	highest(first, 7)
+
+	must(t, f.Trust())
+	highest(event.Event{}, 0)
+	f.see(t, of(72), "Pending", "")
+	highest(f.sent(t, of(72), 3), 3)
 }
 
 func TestAJobIsNotForgottenWhileItsEventsAreKept(t *testing.T) {

@@ -18,7 +18,7 @@ const olderRecord = `{"rev":2,"told":{"state":"Running","vms":{"app":"no snapsho
 
 func TestARecordThatNamesMachinesOnly(t *testing.T) {
 	f := newStore(t)
-	must(t, f.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(jobsBucket).Put(jobKey(of(71)), []byte(olderRecord)) }))
+	must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(jobsBucket).Put(jobKey(of(71)), []byte(olderRecord)) }))
 	f.reopen(t)
 	known, err := f.Recall(of(71))
 	must(t, err)

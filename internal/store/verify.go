@@ -34,7 +34,7 @@ const (
 // damaged page does is to hit nobody who works. The error says that it could not look.
 func (s *Store) Verify(ctx context.Context) (Verified, error) {
 	v := Verified{Path: s.db.Path(), Findings: []string{}}
-	if err := guard(func() error { return s.recount(&v) }); err != nil {
+	if err := s.recount(&v); err != nil {
 		return v, v.damaged(err)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(v.Path), filepath.Base(v.Path)+".verify.*")
@@ -99,9 +99,11 @@ const recounts = 3 // a commit is counted a moment after it is made; such a mome
 func (s *Store) recount(v *Verified) error {
 	for range recounts {
 		rows := 0
-		err := s.db.View(func(tx *bbolt.Tx) error { // what is damaged is a finding, and breaks nobody who works
-			rows = tx.Bucket(outboxBucket).Stats().KeyN
-			return nil
+		err := s.view(func(tx *bbolt.Tx) error {
+			return guard(func() error { // a damaged page is a finding, and breaks nobody who works
+				rows = tx.Bucket(outboxBucket).Stats().KeyN
+				return nil
+			})
 		})
 		if err != nil || int64(rows) == s.Unsent() {
 			return err
