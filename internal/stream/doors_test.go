@@ -83,7 +83,11 @@ func TestWaysIn(t *testing.T) {
 					}
 					continue
 				}
-				_, err := New(c).dial(soon(t), nil)
+				b := New(c)
+				_, err := b.dial(soon(t), nil)
+				for tries := 0; err != nil && strings.Contains(err.Error(), silence) && row.says[way] != silence && tries < 5; tries++ {
+					_, err = b.dial(soon(t), nil) // a busy machine is silent, too
+				}
 				if err == nil || !strings.Contains(err.Error(), row.says[way]) || strings.Contains(err.Error(), "server_id") {
 					t.Errorf("%s:\n got %v\nwant %s", way, err, row.says[way])
 				}
