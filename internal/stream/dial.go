@@ -22,6 +22,7 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 		return nil, err
 	}
 	s := newSession()
+	s.refute = func(why error) { b.refute(s, why) }
 	opts, err := b.cfg.options(s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), err)

@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
@@ -81,7 +83,11 @@ func TestWaysIn(t *testing.T) {
 					}
 					continue
 				}
-				_, err := New(c).dial(soon(t), nil)
+				b := New(c)
+				_, err := b.dial(soon(t), nil)
+				for tries := 0; err != nil && strings.Contains(err.Error(), silence) && row.says[way] != silence && tries < 5; tries++ {
+					_, err = b.dial(soon(t), nil) // a busy machine is silent, too
+				}
 				if err == nil || !strings.Contains(err.Error(), row.says[way]) || strings.Contains(err.Error(), "server_id") {
 					t.Errorf("%s:\n got %v\nwant %s", way, err, row.says[way])
 				}
@@ -158,9 +164,18 @@ func TestNoJetStreamThroughALeafNode(t *testing.T) {
 		"other": "no JetStream answers in the domain other; mend nats.domain",
 	} {
 		cfg := Config{URL: srv.ClientURL(), Domain: domain}
-		_, err := run(t, cfg).Ready(soon(t))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("domain %q: got %v, want %s", domain, err, want)
+		b := run(t, cfg)
+		ctx, cancel := context.WithCancel(soon(t))
+		said := make(chan error, 1)
+		go func() {
+			_, err := b.Ready(ctx)
+			said <- err
+		}()
+		until(t, want, func() bool { err := b.LastError(); return err != nil && strings.Contains(err.Error(), want) })
+		cancel()
+		var misfit *MisfitError
+		if err := <-said; errors.As(err, &misfit) != (domain == "") { // a hub may be away
+			t.Errorf("domain %q: ended with %v", domain, err)
 		}
 		found := Probe(soon(t), cfg)
 		if last := found[len(found)-1]; last.Grade != Failed || !strings.Contains(last.Text, want) {

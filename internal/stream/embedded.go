@@ -31,7 +31,7 @@ type EmbeddedConfig struct {
 // Embedded is a NATS server with JetStream inside this process.
 type Embedded struct {
 	config EmbeddedConfig
-	opts   *server.Options
+	opts   *server.Options // with the port that was chosen: the server writes it back
 	lock   *os.File
 
 	mu      sync.Mutex
@@ -59,9 +59,6 @@ func StartEmbedded(c EmbeddedConfig) (*Embedded, error) {
 	if err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
-	}
-	if at, ok := srv.Addr().(*net.TCPAddr); ok {
-		opts.Port = at.Port // a restart has the same one
 	}
 	return &Embedded{config: c, opts: opts, lock: lock, srv: srv, failed: make(chan struct{})}, nil
 }

@@ -44,9 +44,6 @@ func misfits(c Config, is *jetstream.StreamInfo) []string {
 	})
 }
 
-// consumersNeeded are the publisher's two, with which it reads and hears, and that of the page.
-const consumersNeeded = 3
-
 func tooFew(maxConsumers int) bool { return maxConsumers > 0 && maxConsumers < consumersNeeded }
 
 // shortestAge is how long an event has to stay in the stream so that the watcher reads what was told, once a minute.

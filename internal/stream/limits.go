@@ -12,7 +12,7 @@ import (
 )
 
 // newConsumer makes a consumer within the limits that the stream sets. One that is idle for a shorter time than we
-// would like is made anew where it is missed.
+// would like is made anew where it is missed. Where none is to be had any more, the stream does not fit any more.
 func (s *session) newConsumer(ctx context.Context, stream string, c jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	s.mu.Lock()
 	if most := s.limits.InactiveThreshold; most > 0 {
@@ -20,10 +20,14 @@ func (s *session) newConsumer(ctx context.Context, stream string, c jetstream.Co
 	}
 	s.mu.Unlock()
 	consumer, err := s.js.CreateConsumer(ctx, stream, c)
-	if err != nil {
-		return nil, cannotRead(stream, err)
+	if err == nil {
+		return consumer, nil
 	}
-	return consumer, nil
+	err = cannotRead(stream, err)
+	if misfit := (*MisfitError)(nil); errors.As(err, &misfit) {
+		s.refute(err)
+	}
+	return nil, err
 }
 
 // mostAtOnce is readAhead, or less where the server limits what is asked for at once.
@@ -34,9 +38,23 @@ func mostAtOnce(c jetstream.Consumer) int {
 	return readAhead
 }
 
-// canRead makes a reader's consumer and removes it: limits of the stream, the account and the server, and rights, may
-// keep us from reading.
+// consumersNeeded are the publisher's two, with which it reads and hears, and that of the page.
+const consumersNeeded = 3
+
+// canRead makes the consumers that are needed, and removes them: limits of the stream, the account and the server, and
+// rights, may keep us from reading. With fewer, those who read would take them from each other.
 func (b *Broker) canRead(ctx context.Context, s *session) error {
+	for range consumersNeeded {
+		remove, err := b.tryConsumer(ctx, s)
+		if err != nil {
+			return err
+		}
+		defer remove()
+	}
+	return nil
+}
+
+func (b *Broker) tryConsumer(ctx context.Context, s *session) (remove func(), err error) {
 	flight, land := s.fly(ctx, s.api("CONSUMER.>"))
 	defer land()
 	consumer, err := s.newConsumer(flight, b.cfg.Stream, jetstream.ConsumerConfig{
@@ -47,12 +65,13 @@ func (b *Broker) canRead(ctx context.Context, s *session) error {
 		MemoryStorage:     true,
 	})
 	if err != nil {
-		return grounded(flight, err)
+		return nil, grounded(flight, err)
 	}
-	removing, land := s.fly(ctx, s.api("CONSUMER.DELETE.>"))
-	defer land()
-	_ = s.js.DeleteConsumer(removing, b.cfg.Stream, consumer.CachedInfo().Name) // else it goes by itself
-	return nil
+	return func() {
+		removing, land := s.fly(ctx, s.api("CONSUMER.DELETE.>"))
+		defer land()
+		_ = s.js.DeleteConsumer(removing, b.cfg.Stream, consumer.CachedInfo().Name) // else it goes by itself
+	}, nil
 }
 
 // cannotRead is a misfit where a consumer is refused for good. JetStream's passing troubles stay what they are.
@@ -69,8 +88,8 @@ func cannotRead(stream string, err error) error {
 }
 
 func noConsumerLeft(stream string) string {
-	return fmt.Sprintf("stream %s cannot be read: it has as many consumers as it, the account or the server allows; remove some (nats consumer ls %s), or raise max_consumers: %s",
-		stream, stream, edit(stream, "--max-consumers=0"))
+	return fmt.Sprintf("stream %s cannot be read: the watcher needs %d consumers, and the limit of the stream, the account or the server leaves fewer; remove some (nats consumer ls %s), or raise max_consumers: %s",
+		stream, consumersNeeded, stream, edit(stream, "--max-consumers=0"))
 }
 
 // unreadable are the reasons why no consumer could be made. It makes none: an update of one that is not there meets the
@@ -85,7 +104,7 @@ func (s *session) unreadable(ctx context.Context, is *jetstream.StreamInfo) []st
 	if err = grounded(flight, err); err != nil && !errors.Is(err, jetstream.ErrConsumerDoesNotExist) {
 		lines = append(lines, strings.Split(cannotRead(name, err).Error(), "\n")...)
 	}
-	if most := s.mostConsumers(ctx, is); most > 0 && is.State.Consumers >= most {
+	if most := s.mostConsumers(ctx, is); most > 0 && most-s.othersConsumers(ctx, is) < consumersNeeded {
 		lines = append(lines, noConsumerLeft(name))
 	}
 	return lines
@@ -108,4 +127,27 @@ func (s *session) mostConsumers(ctx context.Context, is *jetstream.StreamInfo) i
 		most = limits.MaxConsumers
 	}
 	return most
+}
+
+// consumerPrefix begins the name of each of our consumers.
+const consumerPrefix = "jobwatch-"
+
+// othersConsumers counts those that are no running watcher's; all, where their names may not be asked for.
+func (s *session) othersConsumers(ctx context.Context, is *jetstream.StreamInfo) int {
+	ctx, land := s.fly(ctx, s.api("CONSUMER.NAMES."+is.Config.Name))
+	defer land()
+	st, err := s.js.Stream(ctx, is.Config.Name)
+	if err != nil {
+		return is.State.Consumers
+	}
+	names, others := st.ConsumerNames(ctx), 0
+	for name := range names.Name() {
+		if !strings.HasPrefix(name, consumerPrefix) {
+			others++
+		}
+	}
+	if names.Err() != nil {
+		return is.State.Consumers
+	}
+	return others
 }

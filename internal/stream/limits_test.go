@@ -36,6 +36,11 @@ func TestReadingWithinTheLimits(t *testing.T) {
 				}
 			}
 			b := use(t, srv)
+			for _, f := range Probe(soon(t), Config{URL: srv.ClientURL()}) {
+				if f.Grade == Failed {
+					t.Errorf("check beside a watcher says %s: %s", f.What, f.Text)
+				}
+			}
 			fill(t, b, 10)
 			read := 0
 			if last, err := b.Scan(soon(t), 0, func(Message) error { read++; return nil }); err != nil || last != 10 || read != 10 {
@@ -47,7 +52,7 @@ func TestReadingWithinTheLimits(t *testing.T) {
 
 // Limits that keep us from reading are said by Ready, at the first start already, and by check, which makes nothing.
 func TestLimitsThatKeepFromReading(t *testing.T) {
-	const full = "stream JOBS cannot be read: it has as many consumers as it, the account or the server allows"
+	const full = "stream JOBS cannot be read: the watcher needs 3 consumers, and the limit of the stream, the account or the server leaves fewer"
 	for name, row := range map[string]struct {
 		server  func(*server.Options)
 		stream  func(*jetstream.StreamConfig)
@@ -57,11 +62,11 @@ func TestLimitsThatKeepFromReading(t *testing.T) {
 		check   string // where it says something else; ok: it cannot know
 	}{
 		"the stream's max_consumers reached": {
-			stream: func(c *jetstream.StreamConfig) { c.MaxConsumers = 5 }, taken: 5, want: full},
+			stream: func(c *jetstream.StreamConfig) { c.MaxConsumers = 5 }, taken: 3, want: full},
 		"the account's max_consumers reached": {
-			account: map[string]server.JetStreamAccountLimits{"": {MaxMemory: -1, MaxStore: -1, MaxStreams: -1, MaxConsumers: 2}}, taken: 2, want: full},
+			account: map[string]server.JetStreamAccountLimits{"": {MaxMemory: -1, MaxStore: -1, MaxStreams: -1, MaxConsumers: 5}}, taken: 3, want: full},
 		"the server's default reached": {
-			server: func(o *server.Options) { o.JetStreamLimits.DefaultMaxConsumers = 2 }, taken: 2, want: full, check: "ok"},
+			server: func(o *server.Options) { o.JetStreamLimits.DefaultMaxConsumers = 5 }, taken: 3, want: full, check: "ok"},
 		"no right": {
 			server: user("jobwatch", "$JS.API.CONSUMER.CREATE.>"), want: "no right; allow jobwatch's NATS user to publish to it"},
 	} {
@@ -112,5 +117,39 @@ func TestLimitsThatKeepFromReading(t *testing.T) {
 				ready(t, b)
 			}
 		})
+	}
+}
+
+// Where the last consumer is taken by others under way, what then cannot be read does not fit any more.
+func TestTheLastConsumerIsTakenUnderWay(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 1)
+	refuted := ready(t, b)
+	changeStream(t, b, func(c *jetstream.StreamConfig) { c.MaxConsumers = consumersNeeded })
+	js := admin(t, b)
+	for i := range consumersNeeded {
+		if _, err := js.CreateConsumer(soon(t), "JOBS", jetstream.ConsumerConfig{Durable: fmt.Sprint("other", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "stream JOBS cannot be read: the watcher needs 3 consumers"
+	if _, err := b.Scan(soon(t), 0, func(Message) error { return nil }); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("scan: got %v", err)
+	}
+	await(t, "the verdict's end", refuted)
+	if err := b.Usable(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("usable: got %v", err)
+	}
+	if _, err := b.Ready(soon(t)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("ready: got %v", err)
+	}
+	for i := range consumersNeeded {
+		if err := js.DeleteConsumer(soon(t), "JOBS", fmt.Sprint("other", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready(t, b)
+	if _, err := b.Scan(soon(t), 0, func(Message) error { return nil }); err != nil {
+		t.Error(err)
 	}
 }

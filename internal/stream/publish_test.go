@@ -198,6 +198,7 @@ func TestRefusalCodes(t *testing.T) {
 		{10023, "insufficient resources", &RefusedError{Reason: Limits}},
 		{10047, "insufficient storage resources available", &RefusedError{Reason: Limits}},
 		{10077, "maximum messages per subject exceeded", &RefusedError{Reason: StreamFull}},
+		{10077, "write 1.blk: no space left on device", &RefusedError{Reason: Storage}},
 		{10077, "message too large", &RefusedError{Reason: TooLarge}},
 		{10097, "header size exceeds maximum allowed of 64k", &RefusedError{Reason: TooLarge}},
 		{10109, "invalid operation on sealed stream", &RefusedError{Reason: Misfit}},

@@ -86,7 +86,8 @@ func (s *session) withoutJetStream() error {
 	if domain := s.nc.ConnectedDomain(); domain != "" {
 		own = " (the server's own is " + domain + ")"
 	}
-	return misfit("%s: no JetStream answers in the domain %s; mend nats.domain%s, or see whether the leaf node is connected", s.host, s.domain, own)
+	// No misfit: the leaf node may have lost its hub, which is no reason not to start.
+	return fmt.Errorf("%s: no JetStream answers in the domain %s; mend nats.domain%s, or see whether the leaf node is connected", s.host, s.domain, own)
 }
 
 func (b *Broker) check(ctx context.Context, s *session) error {

@@ -116,6 +116,9 @@ func storeRefusal(name string, m Outgoing, api *jetstream.APIError) error {
 	if api.Description == server.ErrMsgTooLarge.Error() {
 		return tooLarge(m, "what JetStream can store")
 	}
+	if api.Description == server.ErrStoreClosed.Error() { // it stops
+		return fmt.Errorf("stream %s: %w", name, api)
+	}
 	return &RefusedError{Storage, fmt.Sprintf(
 		"stream %s: the NATS server cannot write: %s; make room on its disk, and restart it if it goes on so", name, api.Description)}
 }

@@ -22,6 +22,7 @@ type session struct {
 	host    string        // and port of the server, without what its URL may hold of a password
 	version string        // of the server
 	lost    chan struct{} // closed when the connection is gone
+	refute  func(error)   // says that server or stream fit no more
 
 	mu      sync.Mutex
 	flights map[*flight]bool               // requests under way
