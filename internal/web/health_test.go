@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/store"
 )
 
 // readyz fails the test unless /readyz answers so, with the line; /healthz is fine whatever happens.
@@ -102,18 +100,13 @@ func (w *world) editStream(edit func(*jetstream.StreamConfig)) {
 func TestNotReadyWhenTheStoreCutsATickShort(t *testing.T) {
 	w := newWorld(t)
 	w.poll()
-	w.store.Fault = func(p store.Point) error {
-		if p == store.BeforeCommit {
-			return errors.New("no space left on device")
-		}
-		return nil
-	}
+	w.diskFull.Store(true)
 	w.commServe.is(running(71))
 	if err := w.poller.Poll(t.Context()); err == nil {
 		t.Fatal("the tick was not cut short")
 	}
 	w.readyz(http.StatusServiceUnavailable, "red   commcell prod: the last tick was cut short: no space left on device")
-	w.store.Fault = nil
+	w.diskFull.Store(false)
 	w.poll()
 	w.becomes(http.StatusOK, "ok    commcell prod")
 }
