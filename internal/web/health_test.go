@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -127,6 +128,14 @@ func TestStoreThatCannotBeRead(t *testing.T) {
 }
 
 // A CommServe that is away is told, and is no fault of the watcher's.
+// What a CommServe says must not act upon the terminal of who asks with curl.
+func TestReadyCannotMoveTheTerminal(t *testing.T) {
+	w := newWorld(t)
+	w.commServe.goes(errors.New("fs\u202egpj.elif \x1b[2J\nok    everything"))
+	w.poll()
+	w.becomes(http.StatusOK, `fs\u202egpj.elif \u001b[2J ok    everything`)
+}
+
 func TestReadyWhileACommCellIsAway(t *testing.T) {
 	w := newWorld(t)
 	w.sees(running(71))
