@@ -22,6 +22,7 @@ var floors = map[string]int{
 	"internal/config":    0,
 	"internal/sim":       0,
 	"internal/crash":     0,
+	"internal/printable": 0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,

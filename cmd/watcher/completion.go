@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/printable"
 	"jobwatch/internal/store"
 )
 
@@ -19,7 +20,7 @@ func completeJobs(c *cobra.Command, _ []string, begun string) ([]string, cobra.S
 			if !strings.HasPrefix(name, begun) {
 				return nil
 			}
-			about := printable(string(l.Snapshot.Client) + " " + string(l.Snapshot.State))
+			about := printable.Line(string(l.Snapshot.Client) + " " + string(l.Snapshot.State))
 			if names = append(names, name+"\t"+strings.TrimSpace(about)); len(names) == mostOffered {
 				return errEnough
 			}

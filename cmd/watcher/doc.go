@@ -25,6 +25,7 @@
 //   - internal/job: what is known of one job, and what was told of it
 //   - internal/config: the configuration file
 //   - internal/sim: plays a CommServe, for demo, sim and the tests
+//   - internal/printable: texts from outside, fit for a terminal
 //   - internal/event: what is told, its subjects, and the way back from events to what was told
 //   - internal/commvault: asks a CommServe; Commvault's shapes end there
 //   - internal/stream: the connection to NATS, the stream, the embedded server

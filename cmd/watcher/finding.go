@@ -6,6 +6,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"jobwatch/internal/printable"
 	"jobwatch/internal/stream"
 )
 
@@ -34,7 +35,7 @@ var gradeStyles = map[stream.Grade]lipgloss.Style{
 
 func printFinding(out io.Writer, f finding) {
 	grade := gradeStyles[f.Grade].Render(fmt.Sprintf("%-7s", f.Grade))
-	lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, printable(f.What), printable(f.Text)))
+	lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, printable.Line(f.What), printable.Line(f.Text)))
 }
 
 func count(findings []finding, grade stream.Grade) int {

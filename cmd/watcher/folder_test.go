@@ -43,8 +43,8 @@ func TestFromAnotherFolder(t *testing.T) {
 	}
 	for _, command := range []string{"run", "check", "jobs list"} {
 		s := typed(t, append(strings.Fields(command), "-c", w.config)...)
-		s.fails(t, wrong, fmt.Sprintf("store.path: %s is not there; ", store))
-		s.fails(t, wrong, filepath.Join(elsewhere, "watcher.db")+"; write here which you mean")
+		s.fails(t, wrong, fmt.Sprintf("store.path: %s is not there, and ", store))
+		s.fails(t, wrong, filepath.Join(elsewhere, "watcher.db")+" is: ")
 	}
 	if exists, _ := filepath.Glob(store + "*"); len(exists) > 0 {
 		t.Errorf("made anew: %s", exists)

@@ -13,6 +13,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
+	"jobwatch/internal/printable"
 )
 
 const inspectLimit = 16 << 20 // bytes, as from a CommServe
@@ -39,7 +40,7 @@ func newInspect() *cobra.Command {
 				}
 				seen = append(seen, snapshot)
 			}
-			out := printableJSON{c.OutOrStdout()}
+			out := printable.JSON{Out: c.OutOrStdout()}
 			if len(seen) == 1 {
 				return fail(printSnapshot(out, seen[0]))
 			}

@@ -12,6 +12,8 @@ import (
 	_ "time/tzdata" // CRON_TZ works where the system has no time zones
 
 	"github.com/spf13/cobra"
+
+	"jobwatch/internal/printable"
 )
 
 // Exit statuses.
@@ -38,7 +40,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	if err == nil {
 		return done
 	}
-	fmt.Fprintln(errs, printableLines(strings.TrimSpace(err.Error())))
+	fmt.Fprintln(errs, printable.Lines(strings.TrimSpace(err.Error())))
 	var failure *failure
 	if errors.As(err, &failure) {
 		return failed

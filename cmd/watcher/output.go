@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"jobwatch/internal/printable"
 )
 
 // Forms of output.
@@ -52,7 +54,7 @@ func newTable(out io.Writer, header ...string) table {
 // row puts "-" where there is nothing, so that columns can be counted.
 func (t table) row(cells ...string) {
 	for i, cell := range cells {
-		if cells[i] = printable(cell); cells[i] == "" {
+		if cells[i] = printable.Line(cell); cells[i] == "" {
 			cells[i] = "-"
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/printable"
 	"jobwatch/internal/stream"
 )
 
@@ -52,7 +53,7 @@ func (p printer) event(m stream.Message) error {
 	at := faint.Render(when(e.Time, time.Now()))
 	if e.IsCommCell() {
 		if data, err := e.CommCell(); err == nil {
-			return p.line("%s  %-28s %s %s", at, printable(data.CommCell), p.severity(data.Severity, printable(data.Detail)), printable(string(data.Reason)))
+			return p.line("%s  %-28s %s %s", at, printable.Line(data.CommCell), p.severity(data.Severity, printable.Line(data.Detail)), printable.Line(string(data.Reason)))
 		}
 		return nil
 	}
@@ -60,12 +61,12 @@ func (p printer) event(m stream.Message) error {
 	if err != nil {
 		return nil
 	}
-	client := shorten(printable(string(data.Job.Client)), 18)
+	client := shorten(printable.Line(string(data.Job.Client)), 18)
 	if client == "" {
 		client = "-"
 	}
-	what := fmt.Sprintf("%-16s", printable(data.Change.Kind+short(data.Change.Detail, data.Change.Kind)))
-	return p.line("%s  %-12s %-18s %s %s", at, printable(e.PartitionKey), client, p.severity(data.Severity, what), words(data.Change.Change))
+	what := fmt.Sprintf("%-16s", printable.Line(data.Change.Kind+short(data.Change.Detail, data.Change.Kind)))
+	return p.line("%s  %-12s %-18s %s %s", at, printable.Line(e.PartitionKey), client, p.severity(data.Severity, what), words(data.Change.Change))
 }
 
 // when is a time of day, with the date where that is not today's.
@@ -93,7 +94,7 @@ func words(c job.Change) string {
 	if c.VM != "" {
 		text = c.VM + ": " + text
 	}
-	return printable(text)
+	return printable.Line(text)
 }
 
 func (p printer) severity(s job.Severity, text string) string { return severityStyles[s].Render(text) }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"jobwatch/internal/printable"
 	"jobwatch/internal/sim"
 )
 
@@ -56,7 +57,7 @@ func newSim() *cobra.Command {
 
 func (s *simulator) run(c *cobra.Command) error {
 	if s.log {
-		s.config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), printable(line)) }
+		s.config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), printable.Line(line)) }
 	}
 	play, err := s.play()
 	if err != nil {

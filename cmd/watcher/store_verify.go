@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/printable"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
@@ -106,7 +107,7 @@ func (v *verification) print(out io.Writer, form output) error {
 
 func (v *verification) printLines(out io.Writer) {
 	for _, finding := range v.Findings {
-		fmt.Fprintln(out, printable(finding))
+		fmt.Fprintln(out, printable.Line(finding))
 	}
 	if v.More > 0 {
 		fmt.Fprintf(out, "and %d more\n", v.More)
@@ -114,5 +115,5 @@ func (v *verification) printLines(out io.Writer) {
 	if len(v.Findings) == 0 {
 		fmt.Fprintf(out, "ok: %s: %d jobs, %d unsent events\n", v.Path, v.Jobs, v.Unsent)
 	}
-	fmt.Fprintf(out, "stream: %s\n", printable(v.Stream))
+	fmt.Fprintf(out, "stream: %s\n", printable.Line(v.Stream))
 }

@@ -67,10 +67,10 @@ func (r *reader) placeDefaults(c *Config) {
 func (r *reader) findLeftBehind(c *Config) {
 	for _, f := range r.relative {
 		switch {
-		case f.at.key == embeddedDir && !c.NATS.UsesEmbedded(), !exists(f.old):
-		case !exists(f.now):
-			r.fail(f.at, "%s is not there; a name that is not whole is looked for from this file's folder, no longer from that of the start, "+
-				"where there is %s; write here which you mean, from / on", f.now, f.old)
+		case f.at.key == embeddedDir && !c.NATS.UsesEmbedded(), !isThere(f.old):
+		case isAbsent(f.now):
+			r.fail(f.at, "%s is not there, and %s is: a name that does not begin with / is looked for from this file's folder, "+
+				"no longer from the folder of the start; write here which of the two you mean", f.now, f.old)
 		case (f.at.key == storePath || f.at.key == embeddedDir) && !sameFile(f.now, f.old):
 			both := fmt.Sprintf("%s is used; %s, which a version before would have used when started here, is left alone", f.now, f.old)
 			r.leftBehind = append(r.leftBehind, (&Error{r.file, f.at.line, f.at.key, both}).Error())
@@ -78,10 +78,15 @@ func (r *reader) findLeftBehind(c *Config) {
 	}
 }
 
-// exists takes what cannot be looked at for there.
-func exists(path string) bool {
+func isThere(path string) bool {
 	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
+	return err == nil
+}
+
+// isAbsent is not the contrary: what cannot be looked at is neither.
+func isAbsent(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func sameFile(a, b string) bool {

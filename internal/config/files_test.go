@@ -93,7 +93,7 @@ func TestWhatAVersionBeforeHasUsedIsNamed(t *testing.T) {
 			if err == nil {
 				t.Fatal("nothing is said of what lies in the folder of the start")
 			}
-			for _, part := range []string{row.key + ": ", p.etc + "/", " is not there; ", p.start + "/"} {
+			for _, part := range []string{row.key + ": ", p.etc + "/", " is not there, and ", p.start + "/"} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("no %q in: %v", part, err)
 				}
@@ -118,6 +118,11 @@ func TestNothingIsLeftBehindInTheFilesOwnFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.puts(p.etc, "w.db", "")
+	withData := newPlace(t, section(""))
+	withData.puts(withData.start, "data", "no folder")
+	if _, err := withData.load(); err != nil {
+		t.Errorf("a file where a folder would have been: %v", err)
+	}
 	for _, folder := range []string{p.start, p.etc, linked} {
 		t.Chdir(folder)
 		c, err := p.load()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jobwatch/internal/poller"
+	"jobwatch/internal/printable"
 )
 
 // healthz says that the process lives.
@@ -35,7 +36,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	for _, c := range checks {
 		line := fmt.Sprintf("%-5s %s", c.State, c.Name)
 		if c.Detail != "" && s.mayRead(r) {
-			line += ": " + c.Detail
+			line += ": " + printable.Line(c.Detail)
 		}
 		fmt.Fprintln(&text, line)
 	}

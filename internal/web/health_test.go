@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/store"
 )
 
 // readyz fails the test unless /readyz answers so, with the line; /healthz is fine whatever happens.
@@ -102,18 +101,13 @@ func (w *world) editStream(edit func(*jetstream.StreamConfig)) {
 func TestNotReadyWhenTheStoreCutsATickShort(t *testing.T) {
 	w := newWorld(t)
 	w.poll()
-	w.store.Fault = func(p store.Point) error {
-		if p == store.BeforeCommit {
-			return errors.New("no space left on device")
-		}
-		return nil
-	}
+	w.diskFull.Store(true)
 	w.commServe.is(running(71))
 	if err := w.poller.Poll(t.Context()); err == nil {
 		t.Fatal("the tick was not cut short")
 	}
 	w.readyz(http.StatusServiceUnavailable, "red   commcell prod: the last tick was cut short: no space left on device")
-	w.store.Fault = nil
+	w.diskFull.Store(false)
 	w.poll()
 	w.becomes(http.StatusOK, "ok    commcell prod")
 }
@@ -134,6 +128,14 @@ func TestStoreThatCannotBeRead(t *testing.T) {
 }
 
 // A CommServe that is away is told, and is no fault of the watcher's.
+// What a CommServe says must not act upon the terminal of who asks with curl.
+func TestReadyCannotMoveTheTerminal(t *testing.T) {
+	w := newWorld(t)
+	w.commServe.goes(errors.New("fs\u202egpj.elif \x1b[2J\nok    everything"))
+	w.poll()
+	w.becomes(http.StatusOK, `fs\u202egpj.elif \u001b[2J ok    everything`)
+}
+
 func TestReadyWhileACommCellIsAway(t *testing.T) {
 	w := newWorld(t)
 	w.sees(running(71))

@@ -89,6 +89,7 @@ type world struct {
 
 	commServe *commServe
 	store     *store.Store
+	diskFull  atomic.Bool
 	poller    *poller.Poller
 	quota     atomic.Pointer[commvault.Quota]
 	server    *Server
@@ -107,6 +108,12 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 	w.store, err = store.Open(filepath.Join(w.dir, "watcher.db"), event.NewMinter(nil))
 	w.must(err)
 	t.Cleanup(func() { w.store.Close() })
+	w.store.Fault = func(p store.Point) error { // set before anybody writes
+		if p == store.BeforeCommit && w.diskFull.Load() {
+			return errors.New("no space left on device")
+		}
+		return nil
+	}
 	schedule, err := cron.ParseStandard("@every 30s")
 	w.must(err)
 	meters := metrics.New("test")

@@ -331,10 +331,10 @@ const quietly = (asking) => asking.catch(() => {}); // that nobody answers shows
 const refresh = () => Promise.all([quietly(loadStatus()), quietly(loadJobs())]);
 
 let due = false;
-function statusSoon() { // an event has changed what is counted
+function statusSoon() { // an event has changed what is counted: with its row, but at most once a second
   if (due) return;
   due = true;
-  setTimeout(() => { due = false; quietly(loadStatus()); }, 1000);
+  setTimeout(() => { due = false; quietly(loadStatus()); }, Math.max(200, heard + 1000 - Date.now()));
 }
 
 async function keepStatus() {
