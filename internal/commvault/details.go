@@ -44,7 +44,7 @@ func withoutJob(answer *section[envelope], reply *reply, body []byte) error {
 	var e *Error
 	switch {
 	case answer.misshapen():
-		e = notAnAnswer("JSON that is no object")
+		return noObject(body)
 	case reply.Job.misshapen(), detail.misshapen():
 		e = notAnAnswer("a job that is no object")
 	case detail.present():

@@ -144,7 +144,7 @@ func decodeFeed(body []byte) ([]FeedEntry, error) {
 	case err != nil:
 		return nil, err
 	case !answer.present():
-		return nil, notAnAnswer("JSON that is no object")
+		return nil, noObject(body)
 	}
 	if len(answer.is.Entries) == 0 {
 		if r := remarksIn(body); r.complains() || len(r.others) > 0 {

@@ -133,7 +133,7 @@ func decodeList(body []byte) (listPage, error) {
 	case err != nil:
 		return listPage{}, err
 	case !answer.present():
-		return listPage{}, notAnAnswer("JSON that is no object")
+		return listPage{}, noObject(body)
 	}
 	list := &answer.is
 	if len(list.Jobs) == 0 {
@@ -168,9 +168,12 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 	case err != nil:
 		return Line{}, err
 	case answer.misshapen():
-		return Line{}, notAnAnswer("JSON that is no object")
+		return Line{}, noObject(body)
 	case len(answer.is.Jobs) == 0:
 		r := remarksIn(body)
+		if total := answer.is.Total.value; total != nil && *total == 0 && !r.complains() {
+			return Line{}, &Error{Kind: UnknownJob, Err: ErrUnknownJob}
+		}
 		return Line{}, r.noJob()
 	}
 	for i := range answer.is.Jobs {

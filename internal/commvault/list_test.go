@@ -262,8 +262,11 @@ func TestABrokenStatusInAListIsNone(t *testing.T) {
 
 func TestAnUnknownJobHasNoSummary(t *testing.T) {
 	for body, want := range map[string]Kind{
-		`{"totalRecordsWithoutPaging":0}`:           UnknownJob,
-		`{"totalRecordsWithoutPaging":0,"jobs":[]}`: UnknownJob,
+		`{"totalRecordsWithoutPaging":0}`:                                       UnknownJob,
+		`{"totalRecordsWithoutPaging":0,"jobs":[]}`:                             UnknownJob,
+		`{"totalRecordsWithoutPaging":0,"statusCode":204,"more":true}`:          UnknownJob,
+		`{"totalRecordsWithoutPaging":5}`:                                       NotAnAnswer,
+		`{"totalRecordsWithoutPaging":0,"error":{"errorString":"No database"}}`: NotAnAnswer,
 		`{}`:   UnknownJob,
 		`null`: UnknownJob,
 		`{"errorMessage":"Access denied","errorCode":5}`: NotAnAnswer,

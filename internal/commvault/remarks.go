@@ -268,6 +268,13 @@ func (r *remarks) instead(of string) *Error {
 	return e
 }
 
+func noObject(body []byte) *Error {
+	e := notAnAnswer("JSON that is no object")
+	r := remarksIn(body)
+	e.Words = r.all()
+	return e
+}
+
 // prose gives a body that is neither JSON nor XML but words, "" where it is none.
 func prose(body []byte) string {
 	first, _ := utf8.DecodeRune(body)

@@ -75,7 +75,7 @@ func TestAnErrorInAnyShapeIsAnError(t *testing.T) {
 		for place, wrap := range places {
 			sent := wrap(complaint)
 			for operation, op := range reads {
-				for _, body := range inBoth(sent, op.root) {
+				for _, body := range append(inBoth(sent, op.root), "["+sent.inJSON()+"]") {
 					err := op.read([]byte(body))
 					if e, ours := errors.AsType[*Error](err); !ours || e.Kind != NotAnAnswer || !strings.Contains(e.Words, itsWords) {
 						t.Errorf("%s, %s, %s: %s\n%v", operation, shape, place, body, err)
