@@ -62,7 +62,7 @@ func (v *vmStatus) reason() string {
 		return string(job.SyncValidationFailed)
 	case v.Sync.is(syncRevertFailed):
 		return string(job.SyncRevertFailed)
-	case false:
+	case v.Status.is(statusFailed):
 		return string(job.Unexplained)
 	}
 	return ""
