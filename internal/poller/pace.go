@@ -11,7 +11,7 @@ import (
 // pace is how far a job says it is, and since when it says no more.
 type pace struct {
 	progress job.Progress
-	since    int64 // when an answer first said so, by the steady clock, in Unix nanoseconds; 0: none
+	since    int64 // when an answer that said so was first asked for, by the steady clock, in Unix nanoseconds; 0: none
 }
 
 // keepPace gives the pace with a look, whose changes are those of its answer, and what to make of it. The
@@ -22,8 +22,8 @@ func (p *Poller) keepPace(s *sight, l *store.Look) (pace, diff.Watch, error) {
 	now := pace{last.progress.Next(seen), last.since}
 	moved := last.since != 0 && now.progress != last.progress
 	entered := len(l.Changes) > 0 && l.Changes[0].Kind == job.KindState
-	if clock := p.steadyClock(); last.since == 0 || last.since > clock || moved || entered || rests(seen) {
-		now.since = clock
+	if asked := p.steady(l.Seen.Asked); last.since == 0 || last.since > asked || moved || entered || rests(seen) {
+		now.since = asked
 	}
 	return now, diff.Watch{Stalled: p.idle(now.since, &l.Seen, p.StallAfter), Moved: moved}, err
 }
@@ -48,12 +48,16 @@ func (p *Poller) lastPace(s *sight, known store.Known, id job.ID) (pace, error) 
 
 // idle says whether an active job has shown no progress for so long.
 func (p *Poller) idle(since int64, seen *job.Observation, long time.Duration) bool {
-	return p.StallAfter > 0 && active(&seen.Snapshot) && p.steadyClock()-since >= int64(long)
+	return p.StallAfter > 0 && active(&seen.Snapshot) && p.steady(seen.Asked)-since >= int64(long)
 }
 
-// steadyClock is our clock as it would be had nobody set it since the start, in Unix nanoseconds: that no job has moved
-// for a year, because the clock was set forward by one, is no news.
-func (p *Poller) steadyClock() int64 { return p.began.UnixNano() + int64(time.Since(p.began)) }
+// steady is a time of just now as our clock would give it had nobody set it since the start, in Unix nanoseconds: that no
+// job has moved for a year, because the clock was set forward by one, is no news.
+func (p *Poller) steady(at time.Time) int64 {
+	now := time.Now()
+	set := now.UnixNano() - p.beganAt - int64(now.Sub(p.began))
+	return at.UnixNano() - set
+}
 
 // halfStalled has a job's progress written once on the way to a stall, so that a restart forgets at most
 // half of the time. Progress itself is never a reason to write.

@@ -63,6 +63,7 @@ type Poller struct {
 
 	id       job.ID // of the CommCell itself
 	began    time.Time
+	beganAt  int64 // the same by our clock as it was then, in Unix nanoseconds
 	limiter  *rate.Limiter
 	load     *load
 	rest     rest
@@ -107,6 +108,7 @@ func New(c Config) *Poller {
 		Config:  c,
 		id:      job.ID{CommCell: c.CommCell},
 		began:   time.Now(),
+		beganAt: time.Now().UnixNano(),
 		limiter: rate.NewLimiter(limit, 1),
 		load:    newLoad(c.Concurrency),
 		urgent:  make(chan job.ID, urgentJobs),

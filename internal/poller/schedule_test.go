@@ -110,29 +110,34 @@ func TestAClockSetWhileATickIsWaitedFor(t *testing.T) {
 	}
 }
 
-// ahead is a CommServe that is asked by a clock that was set.
-type ahead struct {
+// behind is a CommServe that is asked by a clock that is behind.
+type behind struct {
 	*script
 	by time.Duration
 }
 
-func (a *ahead) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
+func (a *behind) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
 	seen, err := a.script.JobDetails(ctx, number)
-	seen.Asked, seen.Answered = seen.Asked.Add(a.by).Round(0), seen.Answered.Add(a.by).Round(0)
+	seen.Asked, seen.Answered = seen.Asked.Add(-a.by).Round(0), seen.Answered.Add(-a.by).Round(0)
 	return seen, err
 }
 
-func (a *ahead) List(ctx context.Context, within time.Duration, yield func([]commvault.Line) error) error {
+func (a *behind) List(ctx context.Context, within time.Duration, yield func([]commvault.Line) error) error {
 	return a.script.List(ctx, within, yield)
 }
 
 func TestAClockSetForwardStallsNoJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := stallBench(t, "Running")
-		source := &ahead{script: b.script}
+		const year = 365 * 24 * time.Hour
+		b := newBench(t, func(c *Config) { c.StallAfter = 30 * time.Minute })
+		b.script.is(71, state("Running"), percent(40))
+		source := &behind{script: b.script, by: year}
 		b.Source = source
+		b.poll()
+		b.drain()
 		b.wants("before", b.pollEvery(10*time.Minute, 1), "-")
-		source.by = 365 * 24 * time.Hour
+		source.by = 0
+		b.beganAt -= int64(year) // as our clock was then
 		b.wants("after", b.pollEvery(10*time.Minute, 2), "- prod/71 stalled")
 	})
 }
