@@ -240,7 +240,7 @@ async function loadJobs() {
   const start = Date.now();
   const found = new Set();
   const load = async (query) => {
-    const page = await ask(`api/v1/jobs?order=active_first&ended_within=24h${query}`);
+    const page = await ask(`api/v1/jobs?order=active_first&ended_within=24h&limit=${rowsShown}${query}`);
     for (const job of page.jobs) {
       const key = keyOf(job);
       found.add(key);
@@ -345,8 +345,8 @@ async function keepStatus() {
 // Asking for the jobs again takes at most a twentieth of the time: what it costs grows with them.
 async function keepJobs() {
   const start = performance.now();
-  await quietly(loadJobs());
-  setTimeout(keepJobs, Math.max(refreshEvery(), 20 * (performance.now() - start)));
+  const whole = await loadJobs().then(() => true, () => false);
+  setTimeout(keepJobs, whole ? Math.max(refreshEvery(), 20 * (performance.now() - start)) : refreshEvery());
 }
 
 document.addEventListener("visibilitychange", () => {
