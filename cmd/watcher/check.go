@@ -65,7 +65,7 @@ func check(ctx context.Context, cfg *config.Config, file string, tell func(findi
 		}
 	}
 	running := isRunning(cfg.Store)
-	for _, f := range checkNATS(ctx, cfg.NATS, running) {
+	for _, f := range checkNATS(ctx, cfg, running) {
 		tell(f)
 	}
 	tell(checkStore(cfg.Store, running))

@@ -15,18 +15,23 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/control"
+	"jobwatch/internal/event"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
 // checkNATS looks at the server that the watcher will meet. An embedded one that does not run yet has nothing to
 // look at but its address and its folder.
-func checkNATS(ctx context.Context, c config.NATS, running bool) []finding {
+func checkNATS(ctx context.Context, cfg *config.Config, running bool) []finding {
+	c := cfg.NATS
 	ctx, cancel := context.WithTimeout(ctx, 2*natsPatience)
 	defer cancel()
 	settings, err := streamConfig(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []finding{broken("NATS", err)}
+	}
+	for _, cell := range cfg.CommCells {
+		settings.Samples = append(settings.Samples, event.Samples(c.SubjectPrefix, cell.Name)...)
 	}
 	probed := func() []finding { return probeNATS(ctx, settings) }
 	if c.UsesEmbedded() && !running {

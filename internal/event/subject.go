@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -33,6 +34,25 @@ func OfJob(prefix, subject string) (job.ID, bool) {
 		return job.ID{}, false
 	}
 	return id, true
+}
+
+// IsOurs says whether a subject is one that an event of ours may have.
+func IsOurs(prefix, subject string) bool {
+	if _, ofJob := OfJob(prefix, subject); ofJob {
+		kind := subject[:strings.LastIndexByte(subject, '.')]
+		kind = kind[strings.LastIndexByte(kind, '.')+1:]
+		return slices.ContainsFunc(rows, func(r row) bool { return r.kind == kind })
+	}
+	rest, ours := strings.CutPrefix(subject, withPrefix(prefix, commCellsTree)+".")
+	return ours && strings.Count(rest, ".") == 1
+}
+
+// Samples are subjects of no job of a CommCell, one of each kind: where they lead, its events do.
+func Samples(prefix, commCell string) (subjects []string) {
+	for _, kind := range []string{job.KindState, job.KindPhase, job.KindFailure, job.KindWatch} {
+		subjects = append(subjects, withPrefix(prefix, jobsTree)+"."+commCell+".0.-."+kind+".check")
+	}
+	return append(subjects, withPrefix(prefix, commCellsTree)+"."+commCell+".check")
 }
 
 // Subjects are what a stream must hold.

@@ -143,7 +143,8 @@ func (w *world) heal() error {
 	w.healed = true
 	for _, x := range w.watchers {
 		x.cut = false
-		if x.process != nil {
+		if x.process != nil { // anew: an event that one connection has seen lost twice is not sent a third time through it
+			x.process.conn.Cut()
 			x.process.conn.Restore()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -54,7 +55,7 @@ func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read store.Cu
 }
 
 func (p *Publisher) sayLost(sequence uint64) {
-	p.Log.Warn(fmt.Sprintf("the stream has lost what it held as sequence %d; reading all of it", sequence))
+	p.causes.met(slog.LevelWarn, "the stream has lost what it held; reading all of it", fmt.Errorf("another message, or none, is sequence %d", sequence))
 }
 
 // stillHolds says whether the stream holds what is known to have stood in a place, or nothing there. What it holds is
@@ -64,7 +65,13 @@ func (p *Publisher) stillHolds(ctx context.Context, known spot) (holds, gone boo
 	if errors.Is(err, stream.ErrNone) {
 		return false, true, nil
 	}
-	return err == nil && m.ID == known.id && p.places.take(known), false, err
+	if err != nil {
+		return false, false, err
+	}
+	if want, stray := p.misplaced(m); stray && m.ID == known.id {
+		return false, false, p.suspect(ctx, want)
+	}
+	return m.ID == known.id && p.places.take(known), false, nil
 }
 
 // sendAgain has what is kept of the lost events sent again, in front of what is unsent. last are the jobs' last events
@@ -78,19 +85,37 @@ func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, s
 	if err := p.Store.EachKept(l.survey); err != nil {
 		return err
 	}
+	for id, first := range l.behind {
+		if p.resent.lostAgain(id, first) {
+			p.refused.stopped(id, errLostTwice)
+		}
+	}
 	for _, id := range slices.SortedFunc(maps.Keys(l.forked), job.Compare) { // a simulation is to replay
 		if err := p.takeOver(ctx, id, event.Fold{}, false); err != nil {
 			return err
 		}
 	}
-	events, err := p.Store.PutBack(store.Lost{Fate: l.fate, Last: l.lastOf})
+	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(p.unblocked(l.fate)), Last: l.lastOf})
 	if err != nil {
 		return err
 	}
 	if events > 0 {
 		p.Log.Warn("the stream has lost acknowledged events; those kept are sent again"+l.gone(), "count", events)
 	}
+	if p.resent.any.Load() {
+		return nil // what was lost twice is not trusted: another start is to find it
+	}
 	return p.Store.Trust()
+}
+
+// unblocked lets the events of jobs stay what they are of which one was lost twice.
+func (p *Publisher) unblocked(fate func(store.Kept) store.Fate) func(store.Kept) store.Fate {
+	return func(k store.Kept) store.Fate {
+		if p.resent.blocks(k.Job) {
+			return store.Stays
+		}
+		return fate(k)
+	}
 }
 
 // sendJobAgain is sendAgain for one job, whose last event in the stream is older than what was acknowledged.
@@ -125,6 +150,8 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 		return p.takeOver(ctx, id, event.Fold{}, false)
 	case l.behind[id] == 0:
 		return nil
+	case p.resent.lostAgain(id, l.behind[id]):
+		return errLostTwice
 	}
 	fate := func(k store.Kept) store.Fate {
 		if k.Job != id || !l.lost(k) {
@@ -135,7 +162,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	if err := p.distrust(info); err != nil {
 		return err
 	}
-	events, err := p.Store.PutBack(store.Lost{Fate: fate, Last: l.lastOf})
+	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(fate), Last: l.lastOf})
 	if events > 0 {
 		p.Log.Warn("the stream has lost acknowledged events of this job; those kept are sent again"+l.gone(), "job", id.String(), "count", events)
 	}

@@ -39,6 +39,7 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if lost {
 		read.Sequence = 0 // all of it is read
 		p.listened = math.MaxUint64
+		p.deafen()
 	}
 	r := newReading(read.Sequence+1, lost)
 	last, err := p.Broker.Scan(ctx, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
@@ -46,7 +47,10 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 		return err
 	}
 	news := 0
-	if err = p.mindEnd(ctx, r, last); err == nil {
+	if err = p.mindStrays(ctx, r, lost); err == nil {
+		err = p.mindEnd(ctx, r, last)
+	}
+	if err == nil {
 		news, err = p.settleAll(ctx, r.folds, lost)
 	}
 	if errors.Is(err, errForgot) {
@@ -88,10 +92,18 @@ type reading struct {
 	folds map[job.ID]*folded
 	last  map[job.ID]store.Sent // each job's last event, where all are wanted; else nil
 	end   spot                  // the last message; zero: nothing was read
+
+	strays map[string]stray // events of ours under another subject than their own, by id
+}
+
+// stray is an event that stands under another subject than its own.
+type stray struct {
+	want string
+	last bool // it is the last of its job that was acknowledged
 }
 
 func newReading(from uint64, lost bool) *reading {
-	r := &reading{from: from, folds: map[job.ID]*folded{}}
+	r := &reading{from: from, folds: map[job.ID]*folded{}, strays: map[string]stray{}}
 	if lost {
 		r.last = map[job.ID]store.Sent{}
 	}
@@ -129,6 +141,15 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	if err != nil {
 		return err
 	}
+	if want, is := p.displaced(e, m); is {
+		last := e.ID == sent.ID && m.Sequence == sent.Stream
+		if last || p.Store.Minted(e.ID) && e.Number() <= sent.Sequence {
+			r.strays[e.ID] = stray{want, last}
+		}
+		return nil
+	}
+	delete(r.strays, e.ID) // sent again
+	p.resent.stood(id, e.Number())
 	if r.last != nil {
 		r.last[id] = store.Sent{ID: e.ID, Sequence: e.Number(), Stream: m.Sequence}
 	}
@@ -141,6 +162,37 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 		r.folds[id] = &folded{whole: r.from <= 1 && (sent.ID == "" || e.Number() == 1)}
 	}
 	r.folds[id].Add(m.Sequence, m.Data)
+	return nil
+}
+
+// mindStrays looks whether what we publish is still stored under other subjects, where that was read of events that were
+// acknowledged. Those that are the last of their jobs are sent again, once all of the stream is read.
+func (p *Publisher) mindStrays(ctx context.Context, r *reading, lost bool) error {
+	if lost {
+		return nil
+	}
+	asked, again, passed := map[string]bool{}, 0, 0
+	for _, s := range r.strays {
+		if s.last {
+			again++
+		} else {
+			passed++
+		}
+		if tail := s.want[secondLastToken(s.want):]; !asked[tail] {
+			asked[tail] = true
+			if err := p.suspect(ctx, s.want); err != nil {
+				return err
+			}
+		}
+	}
+	if passed > 0 {
+		p.Log.Warn("events stand under another subject than their own, and later ones of their jobs under the right one; they stay there",
+			"count", passed)
+	}
+	if again > 0 {
+		p.Log.Warn("events stand under another subject than their own; those kept are sent again", "count", again)
+		return errForgot
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"sync"
@@ -19,6 +20,8 @@ import (
 type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
+	Trace(ctx context.Context, subject string) error
+	Takes(ctx context.Context, subject string) error
 	Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error
 	reader
 }
@@ -57,7 +60,16 @@ type Publisher struct {
 	refused  refusals
 	places   places
 	others   others
-	saidDeaf string
+	causes   causes
+	routes   routes
+	resent   resent
+	doubted  atomic.Pointer[doubted]
+	stopped  atomic.Pointer[error] // why nothing is published now; nil while it is
+	failing  atomic.Pointer[error] // why the last publish was not acknowledged; nil if it was
+	listener *listener             // hears what the stream stores
+
+	lookedAstray atomic.Bool // in this round: where an event of ours went that was heard under a subject of nobody's
+
 	listened uint64 // what the stream holds behind this sequence was stored while we ran; set while nothing is in flight
 }
 
@@ -69,7 +81,8 @@ type Counts struct {
 const (
 	defaultInFlight = 256
 	defaultRound    = time.Minute
-	pauseAfterError = 250 * time.Millisecond
+	pauseAfterError = 250 * time.Millisecond // the first one; each is twice as long as the last
+	pausesInRound   = 4                      // of the longest
 )
 
 // New returns a Publisher that does nothing until Run is called.
@@ -86,11 +99,15 @@ func New(c Config) *Publisher {
 	if c.Follows == nil {
 		c.Follows = func(string) bool { return true }
 	}
-	return &Publisher{
+	p := &Publisher{
 		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight),
-		refused: newRefusals(c.Log), others: newOthers(c.Log), listened: math.MaxUint64,
+		refused: newRefusals(c.Log), others: newOthers(c.Log), causes: causes{log: c.Log}, listened: math.MaxUint64,
 	}
+	p.stop(errNotYet)
+	return p
 }
+
+var errNotYet = errors.New("the stream was not reached yet")
 
 // CaughtUp is closed when the stream has been read for the first time: a store that is older than
 // the stream, or new beside it, then knows what was told.
@@ -110,27 +127,67 @@ func (p *Publisher) Errors() map[string]int64 { return p.refused.all() }
 // Others counts by CommCell the jobs of which another watcher was found to have told while this one ran.
 func (p *Publisher) Others() map[string]int64 { return p.others.counts() }
 
-// Run publishes until ctx ends, across whatever happens to NATS.
-func (p *Publisher) Run(ctx context.Context) error {
-	said := ""
-	for ctx.Err() == nil {
-		lost, err := p.Broker.Ready(ctx)
-		if err != nil {
-			if ctx.Err() == nil && err.Error() != said {
-				said = err.Error()
-				p.Log.Error("nothing is published until this is mended", "err", err)
-			}
-			pause(ctx, p.Round/10)
-			continue
+// Stopped says why nothing can be published now, or why the last try was not acknowledged; nil: nothing is known to be
+// wrong but what Refusals count.
+func (p *Publisher) Stopped() error {
+	for _, why := range []*error{p.stopped.Load(), p.failing.Load()} {
+		if why != nil {
+			return *why
 		}
-		said = ""
-		p.serve(ctx, lost)
 	}
 	return nil
 }
 
-// serve publishes through one connection, until it is lost or the stream is gone.
-func (p *Publisher) serve(ctx context.Context, lost <-chan struct{}) {
+func (p *Publisher) stop(why error) { p.stopped.Store(&why) }
+
+// Run publishes until ctx ends, across whatever happens to NATS.
+func (p *Publisher) Run(ctx context.Context) error {
+	fails := 0
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := p.session(ctx)
+		if time.Since(began) > p.Round {
+			fails = 0
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		if errors.As(err, new(*stream.MisfitError)) {
+			p.refused.count(stream.Misfit)
+		}
+		p.stop(err)
+		if errors.Is(err, stream.ErrDisconnected) { // whose matter that is says so
+			continue
+		}
+		if fails > 0 || !errors.Is(err, stream.ErrNoStream) { // else the next try makes the stream, or says what is wrong
+			p.nothing(err)
+			pause(ctx, p.backoff(fails))
+		}
+		fails++
+	}
+	return nil
+}
+
+// nothing names what keeps everything from being published.
+func (p *Publisher) nothing(err error) {
+	if errors.As(err, new(*stream.MisfitError)) {
+		p.causes.met(slog.LevelError, "nothing is published until this is mended", err)
+		return
+	}
+	p.causes.met(slog.LevelWarn, "nothing is published now; trying again", err)
+}
+
+// backoff is how long to wait after so many failures in a row, of which the last is not counted.
+func (p *Publisher) backoff(fails int) time.Duration {
+	return min(pauseAfterError<<min(fails, 10), p.Round/pausesInRound)
+}
+
+// session publishes through one connection, and says why it ended.
+func (p *Publisher) session(ctx context.Context) error {
+	lost, err := p.Broker.Ready(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	go func() {
@@ -140,20 +197,52 @@ func (p *Publisher) serve(ctx context.Context, lost <-chan struct{}) {
 		case <-ctx.Done():
 		}
 	}()
-	for ctx.Err() == nil {
-		if err := p.catchUp(ctx); err != nil {
-			if ctx.Err() == nil {
-				p.Log.Warn("the stream could not be read back; trying again", "err", err)
-			}
-			if errors.Is(err, stream.ErrNoStream) {
-				return
-			}
-			pause(ctx, pauseAfterError)
-			continue
-		}
-		p.once.Do(func() { close(p.caughtUp) })
-		p.sendRound(ctx, end)
+	if err := p.mended(ctx); err != nil {
+		return err
 	}
+	err = p.serve(ctx, end)
+	if d := p.doubted.Load(); d != nil && !errors.Is(err, stream.ErrDisconnected) {
+		return d.err
+	}
+	return err
+}
+
+// serve reads the stream, publishes for a round, and so on, until the connection is lost or something does not fit.
+func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) error {
+	p.routes.clear()
+	if err := p.forgive(ctx, false); err != nil {
+		return err
+	}
+	defer p.deafen()
+	for fails := 0; ctx.Err() == nil; {
+		err := p.forgive(ctx, true)
+		if err == nil {
+			err = p.catchUp(ctx)
+		}
+		var misfit *stream.MisfitError
+		switch {
+		case ctx.Err() != nil:
+		case err == nil:
+			fails = 0
+			p.once.Do(func() { close(p.caughtUp) })
+			p.stopped.Store(nil)
+			p.causes.over()
+			if p.Store.Unsent() == 0 {
+				p.failing.Store(nil)
+			}
+			p.sendRound(ctx, end)
+		case errors.Is(err, stream.ErrNoStream), errors.As(err, &misfit):
+			return err
+		default:
+			p.stop(fmt.Errorf("the stream could not be read back: %w", err))
+			if !errors.Is(err, stream.ErrDisconnected) {
+				p.causes.met(slog.LevelWarn, "the stream could not be read back; trying again", err)
+			}
+			pause(ctx, p.backoff(fails))
+			fails++
+		}
+	}
+	return context.Cause(ctx)
 }
 
 func pause(ctx context.Context, d time.Duration) {

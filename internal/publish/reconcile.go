@@ -46,8 +46,13 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return err
 	}
+	if want, stray := p.misplaced(last); stray {
+		if err := p.suspect(ctx, want); err != nil {
+			return err
+		}
+	}
 	var fold event.Fold
-	fold.Add(last.Sequence, last.Data)
+	p.fold(&fold, last)
 	if !fold.Empty() {
 		return p.resume(ctx, id, fold, fold.Last.Number() == 1)
 	}
@@ -63,7 +68,10 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
 	sent, found, err := p.meaningOf(id, fold)
 	if err == nil && found == forgot {
-		if err = p.sendJobAgain(ctx, id, fold); err == nil {
+		if err = p.standsElsewhere(ctx, sent); err == nil {
+			err = p.sendJobAgain(ctx, id, fold)
+		}
+		if err == nil {
 			sent, found, err = p.meaningOf(id, fold)
 		}
 	}
@@ -96,12 +104,14 @@ func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, foun
 func (p *Publisher) settle(ctx context.Context, id job.ID, sent store.Sent, found meaning, fold event.Fold, whole bool) error {
 	switch {
 	case found == arrived:
-		p.Counts.Published.Add(1)
+		p.goesWell()
 		return p.Store.Acknowledge(id, fold.Last, fold.Stream)
 	case found == another:
 		return p.takeOver(ctx, id, fold, whole)
 	case fold.Stream == sent.Stream || !sent.Known:
 		return nil
+	case found == forgot && p.resent.lostAgain(id, fold.Last.Number()+1):
+		return nil // what follows would hide that something is missing
 	}
 	return p.Store.Expect(id, fold.Stream)
 }
@@ -130,8 +140,16 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 func (p *Publisher) foldAll(ctx context.Context, id job.ID) (event.Fold, error) {
 	var fold event.Fold
 	err := p.Broker.Each(ctx, event.Filter(p.Prefix, id), 0, func(m stream.Message) error {
-		fold.Add(m.Sequence, m.Data)
+		p.fold(&fold, m)
 		return nil
 	})
 	return fold, err
+}
+
+// fold folds a message. An event under another subject than its own is none: it is sent again.
+func (p *Publisher) fold(f *event.Fold, m stream.Message) {
+	if _, stray := p.misplaced(m); stray {
+		m.Data = nil
+	}
+	f.Add(m.Sequence, m.Data)
 }

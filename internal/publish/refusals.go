@@ -40,12 +40,22 @@ func (r *refusals) stopped(id job.ID, refused *stream.RefusedError) {
 	}
 }
 
+// count counts a refusal of everything.
+func (r *refusals) count(reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byReason[reason]++
+}
+
 // passed counts a publish that failed and is tried again.
 func (r *refusals) passed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.passing[passingReason(err)]++
 }
+
+// unknownOutcome is the reason where nobody knows whether the event was stored.
+const unknownOutcome = "unacknowledged"
 
 func passingReason(err error) string {
 	switch {
@@ -58,7 +68,7 @@ func passingReason(err error) string {
 	case errors.Is(err, stream.ErrNoStream):
 		return "no_stream"
 	}
-	return "unacknowledged"
+	return unknownOutcome
 }
 
 func (r *refusals) all() map[string]int64 {
@@ -89,6 +99,13 @@ func (r *refusals) why() (most string) {
 		}
 	}
 	return most
+}
+
+// lift lets go of the jobs that one refusal has stopped.
+func (r *refusals) lift(refused *stream.RefusedError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.stops, func(_ job.ID, text string) bool { return text == refused.Text })
 }
 
 func (r *refusals) counts() (byReason map[string]int64, stopped int) {

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,8 +30,7 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 	group.SetLimit(jobsPerPlace * p.InFlight)
 	defer group.Wait()
 
-	spoken, stop := p.listen(ctx)
-	defer stop()
+	spoken := p.listen(ctx, end)
 	ids, err := p.Store.Waiting()
 	for {
 		if err != nil {
@@ -62,52 +62,102 @@ func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCaus
 	if !p.claims.take(id) {
 		return
 	}
-	for {
-		p.attend(ctx, id)
-		more := p.sendNext(ctx, id, end)
-		if !more && p.claims.release(id) {
-			return
+	for tries := 0; ; {
+		p.attend(ctx, id, end)
+		switch p.sendNext(ctx, id, tries, end) {
+		case acknowledged:
+			tries = 0
+		case again:
+			tries++
+		case done:
+			if p.claims.release(id) {
+				return
+			}
+			tries = 0
 		}
 	}
 }
 
-// sendNext sends what is due of a job; false if that is nothing, or nothing that can be sent now.
-func (p *Publisher) sendNext(ctx context.Context, id job.ID, end context.CancelCauseFunc) (more bool) {
+// outcome is what became of a job's next events.
+type outcome int
+
+const (
+	done         outcome = iota // nothing is due, or nothing that can be sent now
+	acknowledged                // some were
+	again                       // none was; another try may do better
+)
+
+// mostRefused is how often in a row a job's expected sequence may be refused though what the stream holds of the job is
+// read each time. Two watchers of one job need two.
+const mostRefused = 5
+
+// sendNext sends what is due of a job. tries are those before in which nothing was acknowledged.
+func (p *Publisher) sendNext(ctx context.Context, id job.ID, tries int, end context.CancelCauseFunc) outcome {
 	due, err := p.Store.Due(id)
 	if err == nil && len(due.Rows) == 0 {
 		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
-		return false
+		return done
 	}
 	if err == nil && ctx.Err() != nil {
-		return false
+		return done
+	}
+	if p.resent.blocks(id) {
+		err = errLostTwice
+	}
+	acked := 0
+	if err == nil {
+		acked, err = p.send(ctx, id, due)
+	}
+	if acked > 0 {
+		p.refused.cleared(id)
+		tries = 0
+	}
+	if errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrBusy) {
+		if err = p.settleRefusal(ctx, id, tries, err); err == nil && acked == 0 {
+			return again
+		}
 	}
 	if err == nil {
-		err = p.send(ctx, id, due)
+		return acknowledged
 	}
-	var refused *stream.RefusedError
+	return p.failed(ctx, id, tries, err, end)
+}
+
+// settleRefusal mends what we expect of a job whose event was not stored.
+func (p *Publisher) settleRefusal(ctx context.Context, id job.ID, tries int, refusal error) error {
 	switch {
-	case err == nil:
-		p.refused.cleared(id)
-		return true
+	case errors.Is(refusal, stream.ErrBusy):
+		pause(ctx, p.backoff(tries))
+	case tries >= mostRefused:
+		return &stream.RefusedError{Reason: stream.Misfit, Text: "the stream refuses what is expected of a job again and again, though what " +
+			"it holds of the job was read each time; find out who else writes to the job's subjects, or removes from them"}
+	}
+	return p.reconcile(ctx, id)
+}
+
+// failed does what an error calls for. One that says nothing of the event's fate is followed by a wait.
+func (p *Publisher) failed(ctx context.Context, id job.ID, tries int, err error, end context.CancelCauseFunc) outcome {
+	var refused *stream.RefusedError
+	var misfit *stream.MisfitError
+	switch {
 	case errors.As(err, &refused):
 		p.refused.stopped(id, refused)
-		return false
-	case errors.Is(err, stream.ErrNoStream):
+		return done
+	case errors.As(err, &misfit), errors.Is(err, stream.ErrNoStream):
 		end(err)
-		return false
+		return done
 	case ctx.Err() != nil:
-		return false
+		return done
 	}
-	p.Log.Warn("not acknowledged; trying again", "job", id.String(), "err", err)
-	pause(ctx, pauseAfterError)
-	return true
+	p.causes.met(slog.LevelWarn, "not acknowledged; trying again", err, "job", id.String())
+	pause(ctx, p.backoff(tries))
+	return again
 }
 
 // send publishes events of a job, each when that before it is acknowledged, until one is not. They leave the outbox
 // only on the broker's acknowledgement, and together: until then a crash leaves them to reconcile.
-func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) error {
+func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowledged int, failed error) {
 	var acked []store.Acked
-	var failed error
 	m := stream.Outgoing{Filter: event.Filter(p.Prefix, id), ExpectLast: due.Expect}
 	for _, row := range due.Rows {
 		m.Data = row.Event
@@ -115,7 +165,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) error {
 			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Illegible(id, failed).Error()}
 			break
 		}
-		if m.ExpectLast, failed = p.publish(ctx, m); failed != nil {
+		if m.ExpectLast, failed = p.publish(ctx, id, m); failed != nil {
 			break
 		}
 		acked = append(acked, store.Acked{ID: m.ID, Sequence: row.Sequence, Stream: m.ExpectLast})
@@ -124,21 +174,32 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) error {
 		err := p.Store.AcknowledgeAll(id, acked)
 		crash.At(crash.AfterAcknowledgement)
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
-	switch {
-	case errors.Is(failed, stream.ErrBusy):
-		pause(ctx, pauseAfterError)
-		return p.reconcile(ctx, id)
-	case errors.Is(failed, stream.ErrSequence):
-		return p.reconcile(ctx, id)
-	}
-	return failed
+	return len(acked), failed
 }
 
-// publish publishes an event when there is a place in flight.
-func (p *Publisher) publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error) {
+// publish publishes an event when there is a place in flight, and when it is known where its subject leads.
+func (p *Publisher) publish(ctx context.Context, id job.ID, m stream.Outgoing) (sequence uint64, err error) {
+	look, leave, err := p.prove(ctx, id, m.Subject)
+	if err != nil {
+		p.unacknowledged(m.Subject, err)
+		return 0, err
+	}
+	if !look {
+		return p.publishInto(ctx, m)
+	}
+	proved := false
+	defer func() { leave(proved) }()
+	if sequence, err = p.publishInto(ctx, m); err == nil {
+		err = p.arrived(ctx, m, sequence)
+	}
+	proved = err == nil
+	return sequence, err
+}
+
+func (p *Publisher) publishInto(ctx context.Context, m stream.Outgoing) (sequence uint64, err error) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -147,14 +208,34 @@ func (p *Publisher) publish(ctx context.Context, m stream.Outgoing) (sequence ui
 	before := p.places.highest()
 	sequence, err = p.Broker.Publish(ctx, m)
 	<-p.slots
-	var refused *stream.RefusedError
-	if err != nil && !errors.As(err, &refused) {
-		p.refused.passed(err)
-	}
 	if err != nil {
+		p.unacknowledged(m.Subject, err)
 		return 0, err
 	}
 	crash.At(crash.AfterPublish)
-	p.Counts.Published.Add(1)
+	p.goesWell()
 	return sequence, p.mind(ctx, m.ID, sequence, before)
+}
+
+// unacknowledged counts a publish that failed, and lets the light show it where nobody knows what became of the event.
+func (p *Publisher) unacknowledged(subject string, err error) {
+	var refused *stream.RefusedError
+	var misfit *stream.MisfitError
+	_ = p.doubt(subject, err)
+	if errors.As(err, &refused) || errors.As(err, &misfit) {
+		return // counted where a job, or everything, is stopped
+	}
+	p.refused.passed(err)
+	if passingReason(err) == unknownOutcome {
+		p.failing.Store(&err)
+	}
+}
+
+// goesWell notes an event that has reached the stream.
+func (p *Publisher) goesWell() {
+	if p.failing.Load() != nil {
+		p.failing.Store(nil)
+		p.causes.over()
+	}
+	p.Counts.Published.Add(1)
 }

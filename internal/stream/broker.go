@@ -45,6 +45,8 @@ type Config struct {
 	MaxAge   time.Duration // 0: messages are kept for ever
 	MaxBytes int64         // 0: no limit
 
+	Samples []string // subjects as they are published to, for Probe to ask where they lead
+
 	ReadOnly bool // never make the stream, and read one whatever it is like
 
 	LookEvery time.Duration        // how often server and stream are looked at again while they are in use; default 15 s

@@ -50,7 +50,8 @@ func Probe(ctx context.Context, cfg Config) []Finding {
 func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return append(b.probeAbsence(ctx, s), b.probeRights(ctx, s, false)...)
+		found := append(b.probeAbsence(ctx, s), b.probeRights(ctx, s, false)...)
+		return append(found, b.probeWays(ctx, false)...)
 	}
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
@@ -66,7 +67,8 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	}
 	found = append(found, graded(Warning, differences(b.cfg, info.Config))...)
 	found = append(found, graded(Warning, s.payloadTooSmall())...)
-	return append(found, b.probeRights(ctx, s, true)...)
+	found = append(found, b.probeRights(ctx, s, true)...)
+	return append(found, b.probeWays(ctx, true)...)
 }
 
 func graded(grade Grade, lines []string) []Finding {

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,16 +33,20 @@ func (b *Broker) Publish(ctx context.Context, m Outgoing) (seq uint64, err error
 	if err != nil {
 		return 0, err
 	}
-	ctx, land := s.fly(ctx, m.Subject)
+	flight, land := s.fly(ctx, m.Subject)
 	defer land()
 	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{"Content-Type": {contentType}}}
-	ack, err := s.js.PublishMsg(ctx, msg,
+	ack, err := s.js.PublishMsg(flight, msg,
 		jetstream.WithMsgID(m.ID),
 		jetstream.WithExpectStream(b.cfg.Stream),
 		jetstream.WithExpectLastSequenceForSubject(m.ExpectLast, m.Filter),
 		jetstream.WithRetryAttempts(0))
+	if errors.Is(err, nats.ErrMaxPayload) && b.raised(ctx, s) {
+		s.nc.Close() // another session knows the new limit
+		return 0, ErrDisconnected
+	}
 	if err != nil {
-		return 0, refusal(b.cfg.Stream, m, grounded(ctx, err))
+		return 0, s.silence(b.cfg.Stream, m.Subject, refusal(b.cfg.Stream, m, grounded(flight, err)))
 	}
 	if ack.Duplicate {
 		return ack.Sequence, b.stillThere(ctx, m, ack.Sequence)
@@ -49,12 +54,34 @@ func (b *Broker) Publish(ctx context.Context, m Outgoing) (seq uint64, err error
 	return ack.Sequence, nil
 }
 
-// stillThere looks whether the stream holds what its broker knows the id of: a message that was deleted is taken for
-// a duplicate until the window has passed.
+// stillThere looks whether the stream holds what its broker knows the id of: a message that was deleted, or stored under
+// another subject, is taken for a duplicate until the window has passed.
 func (b *Broker) stillThere(ctx context.Context, m Outgoing, sequence uint64) error {
 	held, err := b.At(ctx, sequence)
-	if errors.Is(err, ErrNone) || err == nil && held.ID != m.ID {
+	if errors.Is(err, ErrNone) || err == nil && (held.ID != m.ID || held.Subject != m.Subject) {
 		return ErrBusy
 	}
 	return err
+}
+
+const raisedEvery = 5 * time.Second // at most, a server is asked whether its max_payload was raised
+
+// raised says whether the server takes larger messages than it said when the session began: it does not tell those who
+// are connected that its max_payload was changed.
+func (b *Broker) raised(ctx context.Context, s *session) bool {
+	s.mu.Lock()
+	early := time.Since(s.askedPayload) < raisedEvery
+	if !early {
+		s.askedPayload = time.Now()
+	}
+	s.mu.Unlock()
+	if early {
+		return false
+	}
+	fresh, err := b.dial(ctx, nil)
+	if err != nil {
+		return false
+	}
+	defer fresh.nc.Close()
+	return fresh.nc.MaxPayload() > s.nc.MaxPayload()
 }

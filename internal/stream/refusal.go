@@ -95,7 +95,9 @@ func apiRefusal(name string, m Outgoing, api *jetstream.APIError) error {
 		code(server.JSStorageResourcesExceededErr), code(server.JSMemoryResourcesExceededErr), code(server.JSNoLimitsErr):
 		return &RefusedError{Limits, fmt.Sprintf(
 			"stream %s: %s; raise the limits of the JetStream account or server, or make room", name, api.Description)}
-	case code(server.JSStreamSealedErr), code(server.JSStreamNotMatchErr), code(server.JSMessageIncrMissingErr):
+	case code(server.JSStreamNotMatchErr):
+		return &RefusedError{Misfit, fmt.Sprintf("stream %s: another stream takes what is published to %s; %s", name, m.Subject, unmap(""))}
+	case code(server.JSStreamSealedErr), code(server.JSMessageIncrMissingErr):
 		return &RefusedError{Misfit, fmt.Sprintf(
 			"stream %s: %s; name another stream in nats.stream", name, api.Description)}
 	}

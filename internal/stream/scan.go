@@ -42,28 +42,60 @@ func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) erro
 	return info.Last, nil
 }
 
-// readThrough yields the messages from one sequence to another, both included, and returns the last one read.
+// readThrough yields the messages from one sequence to another, both included, and returns the last one read. It goes on
+// with the reader that has read up to there, where the server still knows it.
 func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Message) error) (read uint64, err error) {
-	read = from - 1
-	if read >= to {
-		return read, nil
+	if from > to {
+		return from - 1, nil
+	}
+	s, err := b.usable()
+	if err != nil {
+		return from - 1, err
+	}
+	if r := s.rested(ctx, from); r != nil {
+		var enough error
+		read, err = b.through(ctx, r, from, to, 0, func(m Message) error {
+			enough = yield(m)
+			return enough
+		})
+		if err == nil || enough != nil || ctx.Err() != nil {
+			return read, err
+		}
+		from = read + 1
 	}
 	r, err := b.openReader(ctx, Start{Sequence: from})
 	if err != nil {
-		return read, err
+		return from - 1, err
 	}
-	defer r.close()
+	return b.through(ctx, r, from, to, scanPatience, yield)
+}
+
+// through reads with a reader, which rests when all is read, and is closed otherwise.
+func (b *Broker) through(ctx context.Context, r *reader, from, to uint64, patience int, yield func(Message) error) (read uint64, err error) {
+	defer func() {
+		if err == nil {
+			r.session.rest(r)
+		} else {
+			r.close()
+		}
+	}()
+	read = from - 1
 	for idle := 0; read < to; {
 		m, err := r.next(jetstream.NextMaxWait(scanIdle))
-		if errors.Is(err, nats.ErrTimeout) && idle < scanPatience {
+		switch {
+		case errors.Is(err, nats.ErrTimeout) && idle < patience:
 			idle++
 			if left, err := b.left(ctx, read+1, to); err != nil || !left {
 				return read, err
 			}
 			continue
-		}
-		if err != nil || m.Sequence > to { // above: the last ones were deleted while we read
+		case err != nil:
 			return read, err
+		case m.Sequence > to: // the last ones were deleted while we read
+			r.giveBack(m)
+			return read, nil
+		case m.Sequence < from: // read by another meanwhile
+			continue
 		}
 		if err := yield(m); err != nil {
 			return read, err

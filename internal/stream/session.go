@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,11 +25,17 @@ type session struct {
 	lost    chan struct{} // closed when the connection is gone
 	refute  func(error)   // says that server or stream fit no more
 
+	untraceable atomic.Bool // its servers do not tell where a subject leads
+	readers     readers
+
 	mu      sync.Mutex
 	flights map[*flight]bool               // requests under way
 	limits  jetstream.StreamConsumerLimits // of the stream, as it was last looked at
 	maxAge  time.Duration                  // of the stream, too
 	deaf    error                          // set when the user may not subscribe to the inbox: no answer can come
+
+	askedPayload time.Time // when a server was last asked for its max_payload
+	misled       string    // a subject without the right to publish, to which nothing was published: another one was turned into it
 }
 
 // flight is a request under way. NATS answers one without the right to publish by an error on the connection that
@@ -108,6 +115,7 @@ func (s *session) last(ctx context.Context) {
 	select {
 	case <-s.lost:
 	case <-ctx.Done():
+		s.removeAll()
 		s.nc.Close()
 		<-s.lost
 	}
@@ -130,17 +138,40 @@ func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	action, subject := refusedRight(err.Error())
+	if strings.HasPrefix(subject, s.api("CONSUMER.DELETE.")) { // no reader misses that right
+		return
+	}
 	if action == "Subscription" {
 		s.deaf = permissionError("subscribe to", "_INBOX.>")
 	}
+	known := false
 	for f := range s.flights {
 		switch {
 		case s.deaf != nil:
 			f.cancel(s.deaf)
 		case f.uses(subject):
 			f.cancel(permissionError("publish to", subject))
+			known = true
 		}
 	}
+	if action == "Publish" && !known {
+		s.misled = subject
+	}
+}
+
+// silence says why a publish was not answered: its subject may have been turned into one without the right.
+func (s *session) silence(stream, subject string, err error) error {
+	if !errors.Is(err, errNoAnswer) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.misled == "" {
+		return err
+	}
+	err = elsewhere(stream, subject, s.misled, "")
+	s.misled = ""
+	return err
 }
 
 func (f *flight) uses(subject string) bool {

@@ -72,7 +72,7 @@ func ready(checks []check) bool {
 }
 
 func (s *Server) checks(now time.Time) []check {
-	checks := append(s.checkOutbox(now), s.checkNATS(), s.checkRefusals())
+	checks := append(s.checkOutbox(now), s.checkNATS(), s.checkPublish())
 	for _, p := range s.Pollers() {
 		checks = append(checks, checkPoller(p, now))
 	}
@@ -106,7 +106,10 @@ func (s *Server) checkNATS() check {
 	}
 }
 
-func (s *Server) checkRefusals() check {
+func (s *Server) checkPublish() check {
+	if err := s.Publisher.Stopped(); err != nil {
+		return check{"publish", red, strings.ReplaceAll(err.Error(), "\n", "; ")}
+	}
 	if _, stopped := s.Publisher.Refusals(); stopped > 0 {
 		return check{"publish", red, fmt.Sprintf("the broker refuses the events of %d jobs for good: %s", stopped, s.Publisher.Refusal())}
 	}

@@ -56,12 +56,16 @@ func (l *live) run(ctx context.Context, caughtUp <-chan struct{}) error {
 	case <-caughtUp:
 	case <-ctx.Done():
 	}
-	for ctx.Err() == nil {
+	for fails := 0; ctx.Err() == nil; fails++ {
+		began := time.Now()
 		if _, err := l.broker.Ready(ctx); err == nil {
 			_ = l.follow(ctx) // whoever publishes names what is wrong with NATS
 		}
+		if time.Since(began) > time.Minute {
+			fails = 0
+		}
 		select {
-		case <-time.After(retryAfter):
+		case <-time.After(retryAfter << min(fails, 4)):
 		case <-ctx.Done():
 		}
 	}

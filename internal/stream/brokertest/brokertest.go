@@ -16,6 +16,8 @@ import (
 type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
+	Trace(ctx context.Context, subject string) error
+	Takes(ctx context.Context, subject string) error
 	Info(ctx context.Context) (stream.Info, error)
 	Last(ctx context.Context, filter string) (stream.Message, error)
 	At(ctx context.Context, sequence uint64) (stream.Message, error)

@@ -107,6 +107,38 @@ func (p publication) findsNoStream() step {
 	}
 }
 
+// leads: the stream would store the message under its own subject.
+func (p publication) leads() step {
+	return func(s *stage) {
+		s.Helper()
+		if err := s.trace(p); err != nil {
+			s.Fatalf("%v: leads nowhere: %v", p, err)
+		}
+	}
+}
+
+func (p publication) leadsNowhere() step {
+	return func(s *stage) {
+		s.Helper()
+		if err := s.trace(p); !errors.Is(err, stream.ErrNoStream) {
+			s.Fatalf("%v: got %v, want %v", p, err, stream.ErrNoStream)
+		}
+	}
+}
+
+// trace asks both ways. A replica may have to learn first that the stream is there, or is not any more.
+func (s *stage) trace(p publication) (err error) {
+	ctx := s.soon()
+	for {
+		subject := p.message(s).Subject
+		err = errors.Join(s.one.Trace(ctx, subject), s.one.Takes(ctx, subject))
+		if s.world.Replicas() == 1 || err == nil || errors.Is(err, stream.ErrNoStream) || ctx.Err() != nil {
+			return err
+		}
+		<-time.After(pause)
+	}
+}
+
 // isUnheard: the message is stored, the publisher knows nothing.
 func (p publication) isUnheard() step {
 	return func(s *stage) {

@@ -33,11 +33,25 @@ func (c *Conn) Publish(ctx context.Context, m stream.Outgoing) (sequence uint64,
 
 func (c *Conn) stillThere(ctx context.Context, m stream.Outgoing, sequence uint64) error {
 	held, err := c.At(ctx, sequence)
-	if errors.Is(err, stream.ErrNone) || err == nil && held.ID != m.ID {
+	if errors.Is(err, stream.ErrNone) || err == nil && (held.ID != m.ID || held.Subject != m.Subject) {
 		return stream.ErrBusy
 	}
 	return err
 }
+
+// Trace says what stream.Broker's would: a subject leads to the stream, where there is one. It passes no gate.
+func (c *Conn) Trace(context.Context, string) error {
+	if _, err := c.usable(); err != nil {
+		return err
+	}
+	c.stream.mu.Lock()
+	defer c.stream.mu.Unlock()
+	_, err := c.stream.info()
+	return err
+}
+
+// Takes is Trace, which always tells.
+func (c *Conn) Takes(ctx context.Context, subject string) error { return c.Trace(ctx, subject) }
 
 // Info does what stream.Broker's does.
 func (c *Conn) Info(ctx context.Context) (info stream.Info, err error) {

@@ -1,0 +1,76 @@
+package publish
+
+import (
+	"context"
+	"log/slog"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// causes are what keeps us from publishing or reading. Each is named once, however often it is met, and again at the
+// tenth time, the hundredth and so on, with the count; and when it comes back after things went well.
+type causes struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	known map[string]*cause // by what is done about it and its words, without numbers; guarded by mu
+}
+
+type cause struct {
+	times int
+	named time.Time
+	over  bool // something has gone well since
+}
+
+const (
+	mostCauses  = 100             // a cause whose words are new each time must not take all memory
+	seldomNamed = 3 * time.Second // a cause that comes and goes
+)
+
+var numbers = regexp.MustCompile(`\d+`)
+
+// met names a cause, if that is news.
+func (c *causes) met(level slog.Level, what string, err error, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil || len(c.known) >= mostCauses {
+		c.known = map[string]*cause{}
+	}
+	key := what + numbers.ReplaceAllString(err.Error(), "0")
+	is := c.known[key]
+	if is == nil {
+		is = &cause{over: true}
+		c.known[key] = is
+	}
+	if is.over && time.Since(is.named) >= seldomNamed {
+		is.times = 0
+	}
+	is.over = false
+	is.times++
+	if !powerOfTen(is.times) {
+		return
+	}
+	is.named = time.Now()
+	args = append(args, "err", err)
+	if is.times > 1 {
+		args = append(args, "count", is.times)
+	}
+	c.log.Log(context.Background(), level, what, args...)
+}
+
+// over notes that things go well.
+func (c *causes) over() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, is := range c.known {
+		is.over = true
+	}
+}
+
+func powerOfTen(n int) bool {
+	for n > 1 && n%10 == 0 {
+		n /= 10
+	}
+	return n == 1
+}

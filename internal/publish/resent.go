@@ -1,0 +1,107 @@
+package publish
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
+)
+
+// resent are the events that the stream had lost since the connection was made, that were sent again, and have not been
+// read there since. If one of them is lost once more, nothing more is sent of its job: what takes it away goes on taking,
+// and each time subscribers hear it.
+type resent struct {
+	mu      sync.Mutex
+	upTo    map[job.ID]uint64 // sequence of the last one; guarded by mu, as the rest is
+	blocked map[job.ID]bool   // jobs of which one was lost twice
+	since   time.Time
+
+	any atomic.Bool // a job is blocked
+}
+
+// forgiveAfter is when an event that was lost twice is sent once more, though the connection has lasted.
+const forgiveAfter = time.Hour
+
+var errLostTwice = &stream.RefusedError{Reason: stream.Misfit, Text: "the stream has lost an acknowledged event, taken it again, and lost it " +
+	"again; find out what removes messages from it (nats stream info: limits, discard, max_age; or somebody who purges), " +
+	"then restart jobwatch, or wait for an hour"}
+
+// lostAgain says whether an event is one that had been sent again: first is the sequence of a job's first lost event. If
+// so, the job is blocked.
+func (r *resent) lostAgain(id job.ID, first uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if upTo, sent := r.upTo[id]; !sent || first > upTo {
+		return r.blocked[id]
+	}
+	if r.blocked == nil {
+		r.blocked = map[job.ID]bool{}
+	}
+	r.blocked[id] = true
+	r.any.Store(true)
+	return true
+}
+
+func (r *resent) blocks(id job.ID) bool {
+	if !r.any.Load() {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.blocked[id]
+}
+
+// stood forgets what was sent again of a job, up to an event that was read where it belongs.
+func (r *resent) stood(id job.ID, sequence uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if upTo, sent := r.upTo[id]; sent && sequence >= upTo {
+		delete(r.upTo, id)
+	}
+}
+
+// counting remembers what a fate has sent again.
+func (r *resent) counting(fate func(store.Kept) store.Fate) func(store.Kept) store.Fate {
+	return func(k store.Kept) store.Fate {
+		is := fate(k)
+		if is != store.Again {
+			return is
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.upTo == nil {
+			r.upTo = map[job.ID]uint64{}
+		}
+		r.upTo[k.Job] = max(r.upTo[k.Job], k.Sequence)
+		return is
+	}
+}
+
+// clear forgets all, and says whether a job was blocked. Of a connection that lasts it is done after an hour.
+func (r *resent) clear(lasts bool) (blocked bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if lasts && (!r.any.Load() || time.Since(r.since) < forgiveAfter) {
+		return false
+	}
+	blocked = r.any.Swap(false)
+	r.upTo, r.blocked, r.since = nil, nil, time.Now()
+	return blocked
+}
+
+// forgive begins anew: what was lost twice is looked for in the stream, and sent again where it is not there.
+func (p *Publisher) forgive(ctx context.Context, lasts bool) error {
+	if !p.resent.clear(lasts) {
+		return nil
+	}
+	p.refused.lift(errLostTwice)
+	info, err := p.Broker.Info(ctx)
+	if err != nil {
+		return err
+	}
+	return p.distrust(info)
+}

@@ -1,0 +1,239 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrUntold: NATS does not say where a subject leads.
+var ErrUntold = errors.New("NATS does not say where it leads")
+
+const tracePatience = time.Second // for what the servers on the way tell
+
+// Trace asks the servers where they would take what is published to a subject. Nothing is stored, and nobody hears of
+// it: this is the message tracing of NATS, which needs the right to publish to one's own inbox.
+//
+// It is nil where the stream would store it under that subject. The error is a *MisfitError where it would not,
+// ErrNoStream where nobody takes the subject, ErrUntold, or one of the connection.
+func (b *Broker) Trace(ctx context.Context, subject string) error {
+	s, err := b.usable()
+	if err != nil {
+		return err
+	}
+	if s.untraceable.Load() {
+		return ErrUntold
+	}
+	ctx, stop := context.WithTimeoutCause(ctx, tracePatience, errUntraceable)
+	defer stop()
+	err = b.trace(ctx, s, subject)
+	var refused *RefusedError
+	if errors.As(err, &refused) || errors.Is(err, errUntraceable) {
+		s.untraceable.Store(true) // once is enough for a connection
+		return ErrUntold
+	}
+	return err
+}
+
+var errUntraceable = errors.New("no server has told of its way")
+
+// Takes is Trace, and where NATS does not tell, a publish that the stream must refuse: its refusal names the last
+// sequence of the subject under which it came there. Who follows that subject outside of the stream hears an empty
+// message then.
+//
+// Where nobody takes the subject though the stream can be read, that is a *MisfitError too.
+func (b *Broker) Takes(ctx context.Context, subject string) error {
+	err := b.takes(ctx, subject)
+	for range 2 { // a stream that was just made, or has a new leader, is not known everywhere at once
+		if !errors.Is(err, ErrNoStream) || pause(ctx) != nil {
+			return err
+		}
+		if _, err := b.Info(ctx); err != nil {
+			return err
+		}
+		err = b.takes(ctx, subject)
+	}
+	if errors.Is(err, ErrNoStream) {
+		return b.nobody(subject)
+	}
+	return err
+}
+
+func (b *Broker) takes(ctx context.Context, subject string) error {
+	err := b.Trace(ctx, subject)
+	if !errors.Is(err, ErrUntold) {
+		return err
+	}
+	s, err := b.usable()
+	if err != nil {
+		return err
+	}
+	return b.takesRefused(ctx, s, subject)
+}
+
+func (b *Broker) nobody(subject string) error {
+	return misfit("stream %s can be read, but nobody takes what is published to %s; where jobwatch's NATS account imports "+
+		"$JS.API.>, let it import the service %s too; or a mapping of the account (mappings) leads it elsewhere: take it out there",
+		b.cfg.Stream, subject, strings.Join(b.cfg.Subjects, " and "))
+}
+
+// hop is what one server tells of a traced message (nats-server, msgtrace.go).
+type hop struct {
+	Hops   int `json:"hops"` // other servers that tell more
+	Events []struct {
+		Kind    int    `json:"kind"`
+		Type    string `json:"type"`
+		Account string `json:"acc"`
+		Subject string `json:"subj"`
+		To      string `json:"to"`
+		Stream  string `json:"stream"`
+		Stored  string `json:"subject"`
+		Error   string `json:"error"`
+	} `json:"events"`
+}
+
+func (b *Broker) trace(ctx context.Context, s *session, subject string) error {
+	inbox := s.nc.NewInbox()
+	ctx, land := s.fly(ctx, inbox)
+	defer land()
+	told, err := s.nc.SubscribeSync(inbox)
+	if err != nil {
+		return grounded(ctx, err)
+	}
+	defer func() { _ = told.Unsubscribe() }()
+	header := nats.Header{server.MsgTraceDest: {inbox}, server.MsgTraceOnly: {"true"}}
+	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Header: header}); err != nil {
+		return grounded(ctx, err)
+	}
+	w := way{stream: b.cfg.Stream, subject: subject, answer: ErrNoStream}
+	for wanted := 1; wanted > 0; wanted-- {
+		msg, err := told.NextMsgWithContext(ctx)
+		if err != nil {
+			return grounded(ctx, err)
+		}
+		var h hop
+		if err := json.Unmarshal(msg.Data, &h); err != nil {
+			return ErrUntold
+		}
+		if w.passes(h) {
+			return w.answer
+		}
+		wanted += h.Hops
+	}
+	return w.end()
+}
+
+// way is what the servers tell of the way of a subject to the stream.
+type way struct {
+	stream, subject, account string
+	mapped                   string // into what the account's mappings turn the subject
+	answer                   error
+}
+
+// end is the answer when no server has more to tell.
+func (w *way) end() error {
+	if errors.Is(w.answer, ErrNoStream) && w.mapped != "" && w.mapped != w.subject {
+		return elsewhere(w.stream, w.subject, w.mapped, w.account)
+	}
+	return w.answer
+}
+
+// passes takes what one server tells; true: the way ends there.
+func (w *way) passes(h hop) (end bool) {
+	for _, e := range h.Events {
+		switch server.MsgTraceType(e.Type) {
+		case server.MsgTraceIngressType:
+			w.account = cmp.Or(w.account, e.Account)
+			if e.Error != "" { // a right that is missing: the publish says so itself
+				w.answer = ErrUntold
+				return true
+			}
+		case server.MsgTraceSubjectMappingType:
+			w.mapped = e.To
+		case server.MsgTraceEgressType:
+			if e.Kind != server.CLIENT { // another server, which may not tell
+				w.answer = ErrUntold
+			}
+		case server.MsgTraceServiceImportType: // what comes behind is not told, unless that account allows it
+			w.answer = ErrUntold
+			if e.To != w.subject {
+				w.answer = elsewhere(w.stream, w.subject, e.To, w.account)
+				return true
+			}
+		case server.MsgTraceJetStreamType:
+			return w.stored(e.Stream, e.Stored)
+		}
+	}
+	return false
+}
+
+func (w *way) stored(stream, subject string) (end bool) {
+	switch {
+	case stream != w.stream && errors.Is(w.answer, ErrNoStream):
+		w.answer = misfit("stream %s: what is published to %s goes to stream %s; %s", w.stream, w.subject, stream, unmap(w.account))
+		return false
+	case stream != w.stream:
+		return false
+	case subject == "":
+		w.answer = ErrUntold
+	case subject != w.subject:
+		w.answer = elsewhere(w.stream, w.subject, subject, w.account)
+	default:
+		w.answer = nil
+	}
+	return true
+}
+
+// elsewhere is the misfit of a subject that NATS turns into another; "" where it is not known into which.
+func elsewhere(stream, subject, stored, account string) error {
+	if stored == "" {
+		stored = "another subject"
+	}
+	return misfit("stream %s: what is published to %s goes to %s; %s", stream, subject, stored, unmap(account))
+}
+
+func unmap(account string) string {
+	if account != "" {
+		account = " " + account
+	}
+	return "a mapping of the NATS account" + account + " (mappings), the `to` of an import or a transform changes it: take it out there"
+}
+
+// StoredElsewhere is the misfit of an event that was acknowledged, and is stored under another subject.
+func StoredElsewhere(subject, stored string) error {
+	return misfit("what is published to %s goes to %s, and is acknowledged; %s", subject, stored, unmap(""))
+}
+
+const noSequence = 1 << 62 // of no message
+
+func (b *Broker) takesRefused(ctx context.Context, s *session, subject string) error {
+	held, err := b.Last(ctx, subject)
+	if err != nil && !errors.Is(err, ErrNone) {
+		return err
+	}
+	flight, land := s.fly(ctx, subject)
+	defer land()
+	_, err = s.js.PublishMsg(flight, &nats.Msg{Subject: subject}, jetstream.WithExpectStream(b.cfg.Stream),
+		jetstream.WithExpectLastSequencePerSubject(noSequence), jetstream.WithRetryAttempts(0))
+	err = refusal(b.cfg.Stream, Outgoing{Subject: subject}, grounded(flight, err))
+	var sequence *SequenceError
+	if !errors.As(err, &sequence) {
+		return s.silence(b.cfg.Stream, subject, err)
+	}
+	if sequence.Last == held.Sequence {
+		return nil
+	}
+	there, err := b.At(ctx, sequence.Last)
+	if err != nil && !errors.Is(err, ErrNone) {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	return elsewhere(b.cfg.Stream, subject, there.Subject, "")
+}
