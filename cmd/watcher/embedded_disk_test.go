@@ -53,7 +53,7 @@ func TestTheEmbeddedServersDiskIsFull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found := checkNATS(t.Context(), cfg.NATS, true)
+		found := checkNATS(t.Context(), cfg, true)
 		if last := found[len(found)-1]; last.Grade != stream.Failed || !strings.Contains(last.Text, "/nats: the disk is full; make room") {
 			t.Errorf("check says %q", found)
 		}
