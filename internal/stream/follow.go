@@ -27,7 +27,7 @@ func (b *Broker) Heads(ctx context.Context, from uint64, yield func(Message) err
 
 // FollowFrom is Follow of a part of the stream.
 func (b *Broker) FollowFrom(ctx context.Context, start Start, yield func(Message) error) error {
-	r, err := b.openReader(ctx, start)
+	r, err := b.readerOf(ctx, start)
 	if err != nil {
 		return err
 	}
@@ -37,8 +37,25 @@ func (b *Broker) FollowFrom(ctx context.Context, start Start, yield func(Message
 		if err != nil {
 			return err
 		}
+		if m.Sequence < start.Sequence {
+			continue
+		}
 		if err := yield(m); err != nil {
 			return err
 		}
 	}
+}
+
+// readerOf gives the reader that has read up to there, or another one.
+func (b *Broker) readerOf(ctx context.Context, start Start) (*reader, error) {
+	s, err := b.usable()
+	if err != nil {
+		return nil, err
+	}
+	if start.Sequence > 1 && start.Since.IsZero() && len(start.Subjects) == 0 && !start.headsOnly {
+		if r := s.rested(ctx, start.Sequence); r != nil {
+			return r, nil
+		}
+	}
+	return b.openReader(ctx, start)
 }

@@ -50,8 +50,8 @@ func Probe(ctx context.Context, cfg Config) []Finding {
 func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		found := append(b.probeAbsence(ctx, s), b.probeRights(ctx, s, false)...)
-		return append(found, b.probeWays(ctx, false)...)
+		found := append(b.probeAbsence(ctx, s), b.probeWays(ctx, false)...)
+		return append(found, b.probeRights(ctx, s, false)...)
 	}
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
@@ -67,8 +67,8 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	}
 	found = append(found, graded(Warning, differences(b.cfg, info.Config))...)
 	found = append(found, graded(Warning, s.payloadTooSmall())...)
-	found = append(found, b.probeRights(ctx, s, true)...)
-	return append(found, b.probeWays(ctx, true)...)
+	found = append(found, b.probeWays(ctx, true)...)
+	return append(found, b.probeRights(ctx, s, true)...)
 }
 
 func graded(grade Grade, lines []string) []Finding {
