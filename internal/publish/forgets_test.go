@@ -27,7 +27,11 @@ type bubble struct {
 	stream *modelbroker.Stream
 	conn   *modelbroker.Conn
 	stop   func()
+
+	gate atomic.Pointer[func(context.Context, modelbroker.Call) error] // of conn, which is in use when it is set
 }
+
+func (b *bubble) lets(gate func(context.Context, modelbroker.Call) error) { b.gate.Store(&gate) }
 
 func inABubble(t *testing.T, test func(t *testing.T, b *bubble)) {
 	t.Helper()
@@ -41,6 +45,12 @@ func inABubble(t *testing.T, test func(t *testing.T, b *bubble)) {
 		st.KeepSent = time.Hour
 		b := &bubble{watcher: &watcher{w: &world{t: t}, store: st}, stream: modelbroker.New(modelbroker.Config{})}
 		b.conn = b.stream.Connect()
+		b.conn.Gate = func(ctx context.Context, at modelbroker.Call) error {
+			if gate := b.gate.Load(); gate != nil {
+				return (*gate)(ctx, at)
+			}
+			return nil
+		}
 		b.starts()
 		defer func() { b.stop() }()
 		test(t, b)
@@ -83,13 +93,13 @@ func (b *bubble) told() (got []string) {
 // that to have happened.
 func (b *bubble) failsOnce(operation string, atEnd bool) (happened func()) {
 	failed := false
-	b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+	b.lets(func(_ context.Context, at modelbroker.Call) error {
 		if at.Operation != operation || at.End != atEnd || failed {
 			return nil
 		}
 		failed = true
 		return errors.New("no answer")
-	}
+	})
 	return func() {
 		b.w.t.Helper()
 		if !failed {
@@ -185,12 +195,12 @@ func TestAStreamThatForgetsTwice(t *testing.T) {
 		var mute atomic.Bool
 		mute.Store(true)
 		synctest.Wait()
-		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+		b.lets(func(_ context.Context, at modelbroker.Call) error {
 			if at.Operation == "Publish" && mute.Load() {
 				return errors.New("no answer")
 			}
 			return nil
-		}
+		})
 		b.conn.Cut()
 		b.stream.Forget(1)
 		b.conn.Restore()
@@ -240,13 +250,13 @@ func TestWhatIsForgottenBeforeTheReadingIsNoticed(t *testing.T) {
 		synctest.Wait()
 		b.stop()
 		forgotten := false
-		b.conn.Gate = func(_ context.Context, at modelbroker.Call) error {
+		b.lets(func(_ context.Context, at modelbroker.Call) error {
 			if at.Operation == "Scan" && !at.End && !forgotten {
 				forgotten = true
 				b.stream.Forget(1)
 			}
 			return nil
-		}
+		})
 		b.starts()
 		synctest.Wait()
 		b.sees(72, "Waiting", "")
