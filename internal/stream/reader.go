@@ -81,7 +81,9 @@ func (r *reader) open(start Start) error {
 	if !start.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &start.Since
 	}
-	r.session.opened(r)
+	if !r.session.opened(r) {
+		return ErrDisconnected
+	}
 	consumer, err := r.session.newConsumer(ctx, r.stream, config)
 	if err == nil {
 		r.msgs, err = consumer.Messages(jetstream.PullMaxMessages(mostAtOnce(consumer)))

@@ -47,21 +47,30 @@ func (s *session) rested(ctx context.Context, from uint64) *reader {
 	return r
 }
 
-func (s *session) opened(r *reader) {
+// opened notes a reader whose consumer is about to be made; false: the connection is about to be closed.
+func (s *session) opened(r *reader) bool {
 	s.readers.mu.Lock()
 	defer s.readers.mu.Unlock()
+	if s.readers.closed {
+		return false
+	}
 	if s.readers.open == nil {
 		s.readers.open = map[*reader]bool{}
 	}
 	s.readers.open[r] = true
+	return true
 }
 
 // remove removes a reader's consumer, as long as there is a connection, and a right to.
 func (s *session) remove(ctx context.Context, r *reader) {
 	s.readers.mu.Lock()
 	open := s.readers.open[r]
-	delete(s.readers.open, r)
 	s.readers.mu.Unlock()
+	defer func() {
+		s.readers.mu.Lock()
+		defer s.readers.mu.Unlock()
+		delete(s.readers.open, r) // only now: removeAll waits for those that are being removed
+	}()
 	if !open || s.isLost() {
 		return
 	}
