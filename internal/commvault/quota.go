@@ -102,10 +102,11 @@ func (q *quota) throttled(e *Error, response *http.Response) {
 	if e.RetryAfter == 0 && response.StatusCode == http.StatusTooManyRequests {
 		e.RetryAfter = periodOf(response)
 	}
-	switch limit := positive(response.Header.Get(limitHeader)); {
-	case e.RetryAfter > 0 && limit > 0:
-		e.Rate = float64(limit) / q.length().Seconds()
-		e.tail = fmt.Sprintf(" (%d requests are allowed in %v; retry after %v)", limit, q.length(), e.RetryAfter)
+	limit, period := positive(response.Header.Get(limitHeader)), time.Duration(q.period.Load())
+	switch {
+	case e.RetryAfter > 0 && limit > 0 && period > 0: // a gateway's limit may be one of a second: no rate is guessed
+		e.Rate = float64(limit) / period.Seconds()
+		e.tail = fmt.Sprintf(" (%d requests are allowed in %v; retry after %v)", limit, period, e.RetryAfter)
 	case e.RetryAfter > 0:
 		e.tail = fmt.Sprintf(" (retry after %v)", e.RetryAfter)
 	case response.StatusCode == http.StatusTooManyRequests:

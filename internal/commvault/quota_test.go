@@ -2,6 +2,7 @@ package commvault
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,7 @@ func TestA429SaysHowLongToWait(t *testing.T) {
 		{429, map[string]string{"X-RateLimit-Limit": "1000", "X-RateLimit-Period": "3600"}, time.Hour, " (1000 requests are allowed in 1h0m0s; retry after 1h0m0s)"},
 		{429, map[string]string{"X-RateLimit-Period": " 90 "}, 90 * time.Second, " (retry after 1m30s)"},
 		{429, map[string]string{"X-RateLimit-Limit": "1000", "X-RateLimit-Period": "3600", "Retry-After": "20"}, 20 * time.Second, " (1000 requests are allowed in 1h0m0s; retry after 20s)"},
+		{429, map[string]string{"X-RateLimit-Limit": "100", "Retry-After": "20"}, 20 * time.Second, " (retry after 20s)"}, // in what time, it does not say
 		{429, map[string]string{"X-RateLimit-Period": "9999999999"}, 24 * time.Hour, " (retry after 24h0m0s)"},
 		{429, map[string]string{"X-RateLimit-Period": "an hour"}, time.Second, ""},
 		{429, map[string]string{"X-RateLimit-Period": "-5", "X-RateLimit-Limit": "0"}, time.Second, ""},
@@ -45,7 +47,7 @@ func TestA429SaysHowLongToWait(t *testing.T) {
 	} {
 		err := ask(t, newClient(t, Config{Transport: &limited{row.code, row.headers}}))
 		e, ours := err.(*Error)
-		if !ours || e.Kind != Throttled || e.RetryAfter != row.want || e.tail != row.tail {
+		if !ours || e.Kind != Throttled || e.RetryAfter != row.want || e.tail != row.tail || (e.Rate > 0) != strings.Contains(row.tail, "allowed in") {
 			t.Errorf("%d %v: %+v", row.code, row.headers, e)
 		}
 	}
