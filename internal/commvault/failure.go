@@ -22,11 +22,9 @@ func FailureOf(err error) Failure {
 	switch {
 	case !ours: // another CommServe than the one wanted, say
 		return Unusable
-	case e.refusal && e.Kind == Auth, e.Code == http.StatusUnauthorized, e.Code == http.StatusForbidden:
-		return Refused
-	case e.Kind == Auth && e.Code == 0:
+	case e.Kind == Auth && e.Code == 0 && !e.refusal:
 		return NotAsked
-	case e.Kind == Auth:
+	case e.Kind == Auth, e.Code == http.StatusUnauthorized, e.Code == http.StatusForbidden:
 		return Refused
 	case e.Code == 0:
 		return NoAnswer

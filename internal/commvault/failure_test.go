@@ -54,6 +54,10 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	}
+	renewedInVain := &Error{Kind: Auth, refusal: true}
+	if got := FailureOf(renewedInVain); got != Refused {
+		t.Errorf("who refuses what it has just renewed is %s", got)
+	}
 	if got := FailureOf(errors.New("another CommServe")); got != Unusable {
 		t.Errorf("what is none of ours is %s", got)
 	}

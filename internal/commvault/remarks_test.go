@@ -233,10 +233,15 @@ func TestRemarksAreBounded(t *testing.T) {
 	for i := range 20_000 {
 		many = append(many, fmt.Sprintf(`{"errorMessage":"%d %s"}`, i, strings.Repeat("x", 500)))
 	}
+	var large []string
+	for i := range 20 {
+		large = append(large, fmt.Sprintf(`{"errorMessage":"%d %s"}`, i, strings.Repeat("x", maxRemarksBytes/2)))
+	}
 	for name, body := range map[string]string{
-		"many": `{"errors":[` + strings.Join(many, ",") + `]}`,
-		"long": `{"errorMessage":"` + strings.Repeat("ä", 4<<20) + `"}`,
-		"deep": `{"a":` + strings.Repeat(`[`, 60) + `"Denied"` + strings.Repeat(`]`, 60) + `}`,
+		"many":            `{"errors":[` + strings.Join(many, ",") + `]}`,
+		"some, and large": `{"errors":[` + strings.Join(large, ",") + `]}`,
+		"long":            `{"errorMessage":"` + strings.Repeat("ä", 4<<20) + `"}`,
+		"deep":            `{"a":` + strings.Repeat(`[`, 60) + `"Denied"` + strings.Repeat(`]`, 60) + `}`,
 	} {
 		r := remarksIn([]byte(body))
 		if n := len(r.words) + len(r.others); n == 0 || n > 2*maxRemarks || len(r.all()) > 2*maxRemarksBytes {
