@@ -178,9 +178,10 @@ func (p *Poller) rests() bool {
 		return false
 	}
 	p.rest.mu.Lock()
-	defer p.rest.mu.Unlock()
-	if !p.rest.said {
-		p.rest.said = true
+	said := p.rest.said
+	p.rest.said = true
+	p.rest.mu.Unlock()
+	if !said {
 		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
 	}
 	return true

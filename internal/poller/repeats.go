@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func (r *repeats) news(words string, times, named int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	c := r.causeLocked(words)
+	c := r.causeLocked(words, now)
 	if now.Sub(c.last) >= calm || now.Sub(c.began) >= sayAgain {
 		c.began, c.said = now, 0
 	}
@@ -66,11 +67,14 @@ func (r *repeats) news(words string, times, named int) int {
 	return times
 }
 
-func (r *repeats) causeLocked(words string) *cause {
+func (r *repeats) causeLocked(words string, now time.Time) *cause {
 	if r.causes == nil {
 		r.causes = map[string]*cause{}
 	}
 	c := r.causes[words]
+	if c == nil && len(r.causes) >= mostCauses {
+		maps.DeleteFunc(r.causes, func(_ string, c *cause) bool { return now.Sub(c.last) >= calm })
+	}
 	if c == nil && len(r.causes) >= mostCauses {
 		words = otherCause
 		c = r.causes[words]

@@ -47,6 +47,12 @@ func TestACauseIsSaidOnceAndCounted(t *testing.T) {
 		if len(r.causes) > mostCauses+1 {
 			t.Errorf("%d causes are told apart", len(r.causes))
 		}
+		time.Sleep(calm)
+		for n := range 2 {
+			if got := r.news(fmt.Sprint("new ", n), 1, 1); got != 1 {
+				t.Errorf("after %v without any of them, a new cause came %d times, want 1", calm, got)
+			}
+		}
 	})
 }
 
