@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"go.etcd.io/bbolt"
 )
@@ -50,7 +52,22 @@ func (s *Store) recovered(err *error, before bool) {
 	case interface{ Addr() uintptr }: // a fault in the mapped memory
 		*err = s.overwritten(errors.New("it was cut short"))
 	default:
-		*err = s.overwritten(fmt.Errorf("%v", cause))
+		*err = s.overwritten(fmt.Errorf("%v in %s", cause, panicked()))
+	}
+}
+
+// panicked names the function that has panicked: whether the file is to blame, or we are, shows in nothing else.
+func panicked() string {
+	pc := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // of who calls who recovers
+	for {
+		frame, more := frames.Next()
+		if !strings.HasPrefix(frame.Function, "runtime.") {
+			return fmt.Sprintf("%s, line %d", frame.Function, frame.Line)
+		}
+		if !more {
+			return "an unknown function"
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.etcd.io/bbolt"
 )
 
 // TestWhatTouchesTheOpenFileIsGuarded looks through the sources for what goes to bbolt past view and write.
@@ -51,6 +53,24 @@ func TestAFileIsAtTheTransactionThatWasWrittenLast(t *testing.T) {
 			if fits := err == nil && told == 0; fits != row.fits || !fits && (!errors.Is(err, errOverwritten) || told != 1) {
 				t.Errorf("%s, %d ahead: %v, told %d times", name, row.ahead, err, told)
 			}
+		}
+	}
+}
+
+// TestAPanicSaysWhere has ours be told from that of a damaged file.
+func TestAPanicSaysWhere(t *testing.T) {
+	broken := func(*bbolt.Tx) error {
+		var none []byte
+		_ = none[len(none)]
+		return nil
+	}
+	for name, do := range map[string]func(*fixture) error{
+		"read":  func(f *fixture) error { return f.view(broken) },
+		"write": func(f *fixture) error { return f.update(broken) },
+	} {
+		err := do(newStore(t))
+		if !errors.Is(err, errOverwritten) || !strings.Contains(err.Error(), "index out of range") || !strings.Contains(err.Error(), "store.TestAPanicSaysWhere.func1, line ") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
