@@ -92,6 +92,21 @@ func TestWhatWasNotSentWasNotAsked(t *testing.T) {
 	})
 }
 
+// A quota lowers what is configured, and never raises it.
+func TestAQuotaLowersTheRate(t *testing.T) {
+	for _, row := range []struct{ configured, quota, want float64 }{{0, 1, 0.9}, {5, 1, 0.9}, {0.25, 1, 0.25}, {0.25, 0, 0.25}} {
+		var said bytes.Buffer
+		p := New(Config{CommCell: "prod", RateLimit: row.configured, Log: slog.New(slog.NewTextHandler(&said, nil))})
+		for range 2 {
+			p.heed(&commvault.Error{Code: 429, Kind: commvault.Throttled, Rate: row.quota})
+		}
+		lines := strings.Count(said.String(), "asks no faster")
+		if got := float64(p.limiter.Limit()); got != row.want || (lines == 1) != (row.want != row.configured) || lines > 1 {
+			t.Errorf("%+v: asks %v times a second, and says so %d times", row, got, lines)
+		}
+	}
+}
+
 // quota is a CommServe that allows so many requests an hour, names that in its refusals alone, and counts.
 type quota struct {
 	http.RoundTripper
