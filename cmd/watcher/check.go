@@ -28,16 +28,18 @@ func newCheck() *cobra.Command {
 		}
 		file, _ := c.Flags().GetString("config")
 		all := []finding{}
+		var unsaid error
 		check(c.Context(), cfg, file, func(f finding) {
 			all = append(all, f)
-			if *form == asTable {
-				printFinding(c.OutOrStdout(), f)
+			if *form == asTable && unsaid == nil {
+				unsaid = printFinding(c.OutOrStdout(), f)
 			}
 		})
 		if *form == asJSON {
-			if err := printJSON(c.OutOrStdout(), all); err != nil {
-				return fail(err)
-			}
+			unsaid = printJSON(c.OutOrStdout(), all)
+		}
+		if unsaid != nil {
+			return fail(unsaid)
 		}
 		if n := count(all, stream.Failed); n > 0 {
 			return fail(fmt.Errorf("%s: %d of %d checks failed", file, n, len(all)))

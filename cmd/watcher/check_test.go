@@ -125,6 +125,19 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What check has found is not lost in silence: its status is what a script goes by.
+func TestCheckThatCannotSayWhatItFound(t *testing.T) {
+	p := newPlace(t)
+	p.write("watcher.yaml", p.config())
+	for _, form := range []string{"table", "json"} {
+		var errs strings.Builder
+		status := execute(t.Context(), []string{"check", "-o", form, "-c", p.in("watcher.yaml")}, strings.NewReader(""), brokenPipe(t), &errs)
+		if status != failed || !strings.Contains(errs.String(), "broken pipe") {
+			t.Errorf("-o %s: status %d, %q", form, status, errs.String())
+		}
+	}
+}
+
 // fullDisk is a folder on a disk without room; where the test may mount none, one that nothing can be written into.
 func fullDisk(t *testing.T) string {
 	folder, small := newDisk(t)

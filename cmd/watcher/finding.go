@@ -33,9 +33,10 @@ var gradeStyles = map[stream.Grade]lipgloss.Style{
 	stream.Failed:  lipgloss.NewStyle().Foreground(lipgloss.Red).Bold(true),
 }
 
-func printFinding(out io.Writer, f finding) {
+func printFinding(out io.Writer, f finding) error {
 	grade := gradeStyles[f.Grade].Render(fmt.Sprintf("%-7s", f.Grade))
-	lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, printable.Line(f.What), printable.Line(f.Text)))
+	_, err := lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, printable.Line(f.What), printable.Line(f.Text)))
+	return err
 }
 
 func count(findings []finding, grade stream.Grade) int {

@@ -40,7 +40,7 @@ func newInspect() *cobra.Command {
 				}
 				seen = append(seen, snapshot)
 			}
-			out := printable.JSON{Out: c.OutOrStdout()}
+			out := c.OutOrStdout()
 			if len(seen) == 1 {
 				return fail(printSnapshot(out, seen[0]))
 			}
@@ -101,7 +101,7 @@ func printSnapshot(out io.Writer, s job.Snapshot) error {
 func printChanges(out io.Writer, before, after job.Snapshot) error {
 	told := job.Told{}.TellAll(diff.Since(job.Told{}, &before), &before)
 	for _, c := range diff.Since(told, &after) {
-		if err := json.NewEncoder(out).Encode(c); err != nil {
+		if err := json.NewEncoder(printable.JSON{Out: out}).Encode(c); err != nil {
 			return err
 		}
 	}
@@ -109,7 +109,7 @@ func printChanges(out io.Writer, before, after job.Snapshot) error {
 }
 
 func printJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
+	encoder := json.NewEncoder(printable.JSON{Out: out})
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/printable"
 	"jobwatch/internal/store"
 )
 
@@ -146,7 +147,7 @@ func (a *array) put(text []byte) error {
 		opening = ",\n"
 	}
 	a.count++
-	_, err := fmt.Fprintf(a.out, "%s%s", opening, text)
+	_, err := fmt.Fprintf(printable.JSON{Out: a.out}, "%s%s", opening, text)
 	return err
 }
 

@@ -20,7 +20,7 @@ func newLog(out io.Writer, c config.Log) *slog.Logger {
 	_ = level.UnmarshalText([]byte(c.Level)) // checked by config
 	terminal := isTerminal(out)
 	if c.Format == "json" || c.Format == "auto" && !terminal {
-		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(printable.JSON{Out: out}, &slog.HandlerOptions{Level: level}))
 	}
 	return newTextLog(out, level, terminal)
 }

@@ -13,11 +13,12 @@ import (
 	"time"
 	"unicode"
 
+	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
 )
 
 // evil is what could come from outside: it overrides the direction, isolates, clears the screen, and rings.
-const evil = "fs\u202egpj.elif \u2066a\u2069 \x1b[2Jcleared \u009b31mred \abell \u200fmark"
+const evil = "fs\u202egpj.elif \u2066a\u2069 \x1b[2Jcleared \u009b31mred \abell \u200fmark \u0085next"
 
 // harmless fails a test where a terminal would act upon what is printed, colours of ours aside.
 func harmless(t *testing.T, what, text string) {
@@ -55,7 +56,11 @@ func TestTextsCannotMoveTheTerminal(t *testing.T) {
 	})
 	harmless(t, "tail", out.String())
 
-	var jobs []map[string]any // JSON is for programs: it says what is so
+	for _, command := range []string{"show sim/71", "history sim/71", "list"} {
+		words := append(strings.Fields("jobs -o json -c "+w.config), strings.Fields(command)...)
+		harmless(t, command+" as JSON", typed(t, words...).succeeds(t).out)
+	}
+	var jobs []map[string]any // and a program reads in it what is so
 	if err := json.Unmarshal([]byte(typed(t, "jobs", "list", "-o", "json", "-c", w.config).succeeds(t).out), &jobs); err != nil || jobs[0]["client"] != evil {
 		t.Errorf("JSON says %q (%v)", jobs, err)
 	}
@@ -91,6 +96,10 @@ func TestLogCannotMoveTheTerminal(t *testing.T) {
 		log.With("job", strings.ReplaceAll(evil, " ", "")).Warn("\u202e", "phase", evil)
 		harmless(t, "the log", out.String())
 	}
+	var asJSON bytes.Buffer // as journalctl shows it
+	newLog(&asJSON, config.Log{Format: "json", Level: "info"}).Info("said: "+evil, "err", errors.New(evil))
+	harmless(t, "the log as JSON", asJSON.String())
+
 	var out, errs bytes.Buffer
 	if execute(t.Context(), []string{"inspect", "fs\u202egpj.elif"}, nil, &out, &errs) != wrong {
 		t.Error("no such file, and no error")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // relative is a name of a file that is not written whole. It is looked for from the configuration file's folder;
@@ -69,8 +70,10 @@ func (r *reader) findLeftBehind(c *Config) {
 		switch {
 		case f.at.key == embeddedDir && !c.NATS.UsesEmbedded(), !isThere(f.old):
 		case isAbsent(f.now):
-			r.fail(f.at, "%s is not there, and %s is: a name that does not begin with / is looked for from this file's folder, "+
-				"no longer from the folder of the start; write here which of the two you mean", f.now, f.old)
+			in, name := f.at.key[:strings.LastIndexByte(f.at.key, '.')], f.at.key[strings.LastIndexByte(f.at.key, '.')+1:]
+			r.fail(f.at, "%[1]s is not there, and %[2]s is: a name that does not begin with / is looked for from this file's folder, "+
+				"no longer from the folder of the start; to go on with what is there write %[3]s: %[2]s under %[4]s, or else %[3]s: %[1]s",
+				f.now, f.old, name, in)
 		case (f.at.key == storePath || f.at.key == embeddedDir) && !sameFile(f.now, f.old):
 			both := fmt.Sprintf("%s is used; %s, which a version before would have used when started here, is left alone", f.now, f.old)
 			r.leftBehind = append(r.leftBehind, (&Error{r.file, f.at.line, f.at.key, both}).Error())

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -47,12 +48,22 @@ func IsOurs(prefix, subject string) bool {
 	return ours && strings.Count(rest, ".") == 1
 }
 
-// Samples are subjects of no job of a CommCell, one of each kind: where they lead, its events do.
+// Samples are subjects of no job of a CommCell, one of each kind and detail, of phases one: where they lead, its events do.
 func Samples(prefix, commCell string) (subjects []string) {
-	for _, kind := range []string{job.KindState, job.KindPhase, job.KindFailure, job.KindWatch} {
-		subjects = append(subjects, withPrefix(prefix, jobsTree)+"."+commCell+".0.-."+kind+".check")
+	ofJob := withPrefix(prefix, jobsTree) + "." + commCell + ".0.-."
+	for _, r := range rows {
+		switch r.kind {
+		case job.KindState:
+			for _, slug := range job.Slugs() {
+				subjects = append(subjects, ofJob+r.kind+"."+slug)
+			}
+		case job.KindCommCell:
+			subjects = append(subjects, withPrefix(prefix, commCellsTree)+"."+commCell+"."+r.detail)
+		default:
+			subjects = append(subjects, ofJob+r.kind+"."+cmp.Or(r.detail, "check"))
+		}
 	}
-	return append(subjects, withPrefix(prefix, commCellsTree)+"."+commCell+".check")
+	return subjects
 }
 
 // Subjects are what a stream must hold.

@@ -158,3 +158,22 @@ func TestSubjects(t *testing.T) {
 		}
 	}
 }
+
+// A mapping may lead a single detail elsewhere: check has to ask for each that is known beforehand.
+func TestSamplesNameEachKindAndDetail(t *testing.T) {
+	samples := Samples("acme", "prod")
+	for _, want := range []string{
+		"acme.jobs.prod.0.-.state.running", "acme.jobs.prod.0.-.state.completed_with_errors", "acme.jobs.prod.0.-.state.failed_to_start",
+		"acme.jobs.prod.0.-.phase.check", "acme.jobs.prod.0.-.failure.state", "acme.jobs.prod.0.-.failure.vm", "acme.jobs.prod.0.-.watch.lost",
+		"acme.commcells.prod.unreachable", "acme.commcells.prod.reachable",
+	} {
+		if !slices.Contains(samples, want) {
+			t.Errorf("%s is not asked for", want)
+		}
+	}
+	for _, sample := range samples {
+		if _, ofJob := OfJob("acme", sample); ofJob {
+			t.Errorf("%s is a job's", sample)
+		}
+	}
+}

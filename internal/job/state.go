@@ -1,6 +1,7 @@
 package job
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -65,13 +66,16 @@ var states = map[string]StateInfo{
 }
 
 // KnowsSlug says whether a state of Commvault's vocabulary has the slug.
-func KnowsSlug(slug string) bool {
+func KnowsSlug(slug string) bool { return slices.Contains(Slugs(), slug) }
+
+// Slugs are those of the states of Commvault's vocabulary.
+func Slugs() []string {
+	var slugs []string
 	for words := range states {
-		if Slug(Text(words)) == slug {
-			return true
-		}
+		slugs = append(slugs, Slug(Text(words)))
 	}
-	return false
+	slices.Sort(slugs)
+	return slugs
 }
 
 // LookUp says what a state means. One that is not in the table, say a localized one, is of the

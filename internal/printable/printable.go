@@ -4,15 +4,26 @@
 package printable
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
 	"unicode"
 )
 
-// Line is for one line.
+// Line is for one line. Line ends, tabs and their like become spaces.
 func Line(text string) string {
-	return escape(text, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) })
+	text = strings.Map(func(r rune) rune {
+		if movesTerminal(r) && unicode.IsSpace(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	return escape(text, movesTerminal)
+}
+
+func movesTerminal(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // Lines is for what may have several.
@@ -24,17 +35,14 @@ func Lines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// escape writes as in JSON what is unfit; of white space it leaves a space.
+// escape writes as in JSON what is unfit.
 func escape(text string, unfit func(rune) bool) string {
 	var clean strings.Builder
 	for _, r := range text {
-		switch {
-		case !unfit(r):
-			clean.WriteRune(r)
-		case unicode.IsSpace(r):
-			clean.WriteByte(' ')
-		default:
+		if unfit(r) {
 			fmt.Fprintf(&clean, `\u%04x`, r)
+		} else {
+			clean.WriteRune(r)
 		}
 	}
 	return clean.String()
@@ -44,7 +52,11 @@ func escape(text string, unfit func(rune) bool) string {
 type JSON struct{ Out io.Writer }
 
 func (j JSON) Write(text []byte) (int, error) {
-	clean := escape(string(text), func(r rune) bool { return r >= 0x7f && unicode.In(r, unicode.Cc, unicode.Bidi_Control) })
+	unfit := func(r rune) bool { return r >= 0x7f && movesTerminal(r) } // below it is what JSON itself is written with
+	if !bytes.ContainsFunc(text, unfit) {
+		return j.Out.Write(text)
+	}
+	clean := escape(string(text), unfit)
 	if _, err := io.WriteString(j.Out, clean); err != nil {
 		return 0, err
 	}

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // probeWays asks where the samples of our subjects lead: nothing is published for it. Of an account's mappings no user
 // may read more.
 func (b *Broker) probeWays(ctx context.Context, there bool) []Finding {
-	untold := ""
-	for _, subject := range b.cfg.Samples {
-		err := b.Trace(ctx, subject)
+	untold, answers := "", b.traceAll(ctx, b.cfg.Samples)
+	for i, subject := range b.cfg.Samples {
+		err := answers[i]
 		switch {
 		case err == nil, errors.Is(err, ErrNoStream) && !there:
 		case errors.Is(err, ErrUntold):
@@ -32,4 +33,21 @@ func (b *Broker) probeWays(ctx context.Context, there bool) []Finding {
 		return nil
 	}
 	return []Finding{{OK, "subjects", "no mapping leads " + strings.Join(b.cfg.Subjects, " or ") + " elsewhere"}}
+}
+
+const tracesAtOnce = 16 // of some 30 for each CommCell: the way to a hub may be long
+
+func (b *Broker) traceAll(ctx context.Context, subjects []string) []error {
+	answers := make([]error, len(subjects))
+	free := make(chan struct{}, tracesAtOnce)
+	var all sync.WaitGroup
+	for i, subject := range subjects {
+		free <- struct{}{}
+		all.Go(func() {
+			answers[i] = b.Trace(ctx, subject)
+			<-free
+		})
+	}
+	all.Wait()
+	return answers
 }

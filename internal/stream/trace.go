@@ -124,7 +124,7 @@ func (b *Broker) trace(ctx context.Context, s *session, subject string) error {
 			return ErrUntold
 		}
 		if w.passes(h) {
-			return w.answer
+			return w.end()
 		}
 		wanted += h.Hops
 	}
@@ -135,12 +135,13 @@ func (b *Broker) trace(ctx context.Context, s *session, subject string) error {
 type way struct {
 	stream, subject, account string
 	mapped                   string // into what the account's mappings turn the subject
+	denied                   bool   // there is no right to publish, to what it was turned into if it was
 	answer                   error
 }
 
 // end is the answer when no server has more to tell.
 func (w *way) end() error {
-	if errors.Is(w.answer, ErrNoStream) && w.mapped != "" && w.mapped != w.subject {
+	if (w.denied || errors.Is(w.answer, ErrNoStream)) && w.mapped != "" && w.mapped != w.subject {
 		return elsewhere(w.stream, w.subject, w.mapped, w.account)
 	}
 	return w.answer
@@ -152,9 +153,8 @@ func (w *way) passes(h hop) (end bool) {
 		switch server.MsgTraceType(e.Type) {
 		case server.MsgTraceIngressType:
 			w.account = cmp.Or(w.account, e.Account)
-			if e.Error != "" { // a right that is missing: the publish says so itself
-				w.answer = ErrUntold
-				return true
+			if e.Error != "" { // a right that is missing: where nothing is mapped, the publish says so itself
+				w.answer, w.denied = ErrUntold, true
 			}
 		case server.MsgTraceSubjectMappingType:
 			w.mapped = e.To
@@ -172,7 +172,7 @@ func (w *way) passes(h hop) (end bool) {
 			return w.stored(e.Stream, e.Stored)
 		}
 	}
-	return false
+	return w.denied
 }
 
 func (w *way) stored(stream, subject string) (end bool) {

@@ -49,6 +49,7 @@ const (
 	sample   = "jobs.prod.1.client.state.running"
 	everyone = `users: [{user: admin, password: x}, {user: jobwatch, password: x}]`
 	quiet    = `users: [{user: admin, password: x}, {user: jobwatch, password: x, permissions: {publish: ["jobs.>", "mapped.>", "$JS.API.>"], subscribe: "_INBOX.>"}}]`
+	narrow   = `users: [{user: admin, password: x}, {user: jobwatch, password: x, permissions: {publish: ["jobs.>", "$JS.API.>", "_INBOX.>"], subscribe: "_INBOX.>"}}]`
 )
 
 func TestWhereASubjectLeads(t *testing.T) {
@@ -71,6 +72,7 @@ B {users: [{user: jobwatch, password: x}], imports: [{service: {account: A, subj
 		{"to nobody", account(everyone, `"jobs.>": "nobody.>"`), "goes to nobody.prod.1.", "goes to nobody.prod.1."},
 		{"to the stream, untold", account(quiet, ""), ErrUntold.Error(), ""},
 		{"to another subject, untold", account(quiet, `"jobs.>": "mapped.>"`), ErrUntold.Error(), "goes to mapped.prod.1."},
+		{"to another subject, without the right to it", account(narrow, `"jobs.>": "mapped.>"`), "goes to mapped.prod.1.", "goes to mapped.prod.1."},
 		{"to an account that does not tell", imported(`,{service: {account: A, subject: "jobs.>"}}`), ErrUntold.Error(), ""},
 		{"to another account's other subject", imported(`,{service: {account: A, subject: "mapped.>"}, to: "jobs.>"}`),
 			"goes to mapped.prod.1.", "goes to mapped.prod.1."},
