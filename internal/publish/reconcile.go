@@ -110,8 +110,6 @@ func (p *Publisher) settle(ctx context.Context, id job.ID, sent store.Sent, foun
 		return p.takeOver(ctx, id, fold, whole)
 	case fold.Stream == sent.Stream || !sent.Known:
 		return nil
-	case found == forgot && p.resent.lostAgain(id, fold.Last.Number()+1):
-		return nil // what follows would hide that something is missing
 	}
 	return p.Store.Expect(id, fold.Stream)
 }

@@ -35,7 +35,7 @@ var errLostTwice = &stream.RefusedError{Reason: stream.Misfit, Text: "the stream
 func (r *resent) lostAgain(id job.ID, first uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if upTo, sent := r.upTo[id]; !sent || first > upTo {
+	if first > r.upTo[id] {
 		return r.blocked[id]
 	}
 	if r.blocked == nil {
@@ -44,6 +44,13 @@ func (r *resent) lostAgain(id job.ID, first uint64) bool {
 	r.blocked[id] = true
 	r.any.Store(true)
 	return true
+}
+
+// covers says whether one of a job's events from a sequence on had been sent again.
+func (r *resent) covers(id job.ID, first uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return first <= r.upTo[id]
 }
 
 func (r *resent) blocks(id job.ID) bool {
@@ -81,27 +88,36 @@ func (r *resent) counting(fate func(store.Kept) store.Fate) func(store.Kept) sto
 	}
 }
 
-// clear forgets all, and says whether a job was blocked. Of a connection that lasts it is done after an hour.
-func (r *resent) clear(lasts bool) (blocked bool) {
+func (r *resent) longAgo() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if lasts && (!r.any.Load() || time.Since(r.since) < forgiveAfter) {
-		return false
-	}
-	blocked = r.any.Swap(false)
-	r.upTo, r.blocked, r.since = nil, nil, time.Now()
-	return blocked
+	return time.Since(r.since) >= forgiveAfter
 }
 
-// forgive begins anew: what was lost twice is looked for in the stream, and sent again where it is not there.
+func (r *resent) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.any.Store(false)
+	r.upTo, r.blocked, r.since = nil, nil, time.Now()
+}
+
+// forgive begins anew with each connection, and where a job is blocked after an hour: what was lost twice is looked for
+// in the stream, and sent again where it is not there.
 func (p *Publisher) forgive(ctx context.Context, lasts bool) error {
-	if !p.resent.clear(lasts) {
+	blocked := p.resent.any.Load()
+	if lasts && !(blocked && p.resent.longAgo()) {
 		return nil
 	}
-	p.refused.lift(errLostTwice)
-	info, err := p.Broker.Info(ctx)
-	if err != nil {
-		return err
+	if blocked {
+		info, err := p.Broker.Info(ctx)
+		if err != nil {
+			return err
+		}
+		if err := p.distrust(info); err != nil {
+			return err
+		}
+		p.refused.lift(errLostTwice)
 	}
-	return p.distrust(info)
+	p.resent.clear()
+	return nil
 }

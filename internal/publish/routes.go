@@ -31,7 +31,7 @@ type proof struct {
 	turn chan struct{} // held by the one who finds out
 }
 
-const mostRoutes = 1000 // the CommServe names states and phases as it likes
+const mostRoutes = 10_000 // the CommServe names states and phases as it likes
 
 func (r *routes) of(id job.ID, subject string) *proof {
 	r.mu.Lock()

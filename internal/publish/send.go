@@ -62,20 +62,26 @@ func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCaus
 	if !p.claims.take(id) {
 		return
 	}
-	for tries := 0; ; {
+	for before := (tries{}); ; {
 		p.attend(ctx, id, end)
-		switch p.sendNext(ctx, id, tries, end) {
+		switch p.sendNext(ctx, id, &before, end) {
 		case acknowledged:
-			tries = 0
+			before = tries{}
 		case again:
-			tries++
+			before.all++
 		case done:
 			if p.claims.release(id) {
 				return
 			}
-			tries = 0
+			before = tries{}
 		}
 	}
+}
+
+// tries are those in a row in which nothing of a job was acknowledged.
+type tries struct {
+	all     int
+	refused int // of them, those whose expected sequence was refused
 }
 
 // outcome is what became of a job's next events.
@@ -91,8 +97,8 @@ const (
 // read each time. Two watchers of one job need two.
 const mostRefused = 5
 
-// sendNext sends what is due of a job. tries are those before in which nothing was acknowledged.
-func (p *Publisher) sendNext(ctx context.Context, id job.ID, tries int, end context.CancelCauseFunc) outcome {
+// sendNext sends what is due of a job.
+func (p *Publisher) sendNext(ctx context.Context, id job.ID, before *tries, end context.CancelCauseFunc) outcome {
 	due, err := p.Store.Due(id)
 	if err == nil && len(due.Rows) == 0 {
 		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
@@ -110,27 +116,29 @@ func (p *Publisher) sendNext(ctx context.Context, id job.ID, tries int, end cont
 	}
 	if acked > 0 {
 		p.refused.cleared(id)
-		tries = 0
+		*before = tries{}
 	}
 	if errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrBusy) {
-		if err = p.settleRefusal(ctx, id, tries, err); err == nil && acked == 0 {
+		if err = p.settleRefusal(ctx, id, before, err); err == nil && acked == 0 {
 			return again
 		}
 	}
 	if err == nil {
 		return acknowledged
 	}
-	return p.failed(ctx, id, tries, err, end)
+	return p.failed(ctx, id, before.all, err, end)
 }
 
 // settleRefusal mends what we expect of a job whose event was not stored.
-func (p *Publisher) settleRefusal(ctx context.Context, id job.ID, tries int, refusal error) error {
+func (p *Publisher) settleRefusal(ctx context.Context, id job.ID, before *tries, refusal error) error {
 	switch {
 	case errors.Is(refusal, stream.ErrBusy):
-		pause(ctx, p.backoff(tries))
-	case tries >= mostRefused:
+		pause(ctx, p.backoff(before.all))
+	case before.refused == mostRefused:
 		return &stream.RefusedError{Reason: stream.Misfit, Text: "the stream refuses what is expected of a job again and again, though what " +
 			"it holds of the job was read each time; find out who else writes to the job's subjects, or removes from them"}
+	default:
+		before.refused++
 	}
 	return p.reconcile(ctx, id)
 }
@@ -184,7 +192,9 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 func (p *Publisher) publish(ctx context.Context, id job.ID, m stream.Outgoing) (sequence uint64, err error) {
 	look, leave, err := p.prove(ctx, id, m.Subject)
 	if err != nil {
-		p.unacknowledged(m.Subject, err)
+		if ctx.Err() == nil { // else nothing was asked
+			p.unacknowledged(m.Subject, err)
+		}
 		return 0, err
 	}
 	if !look {
