@@ -16,6 +16,7 @@ func (b *Broker) guard(ctx context.Context, s *session) {
 	var ended sync.WaitGroup
 	ended.Go(func() { b.lookOn(looking, s) })
 	s.last(ctx)
+	s.retire()
 	stop()
 	ended.Wait()
 }
@@ -23,10 +24,10 @@ func (b *Broker) guard(ctx context.Context, s *session) {
 func (b *Broker) lookOn(ctx context.Context, s *session) {
 	ticker := time.NewTicker(b.cfg.LookEvery)
 	defer ticker.Stop()
-	for {
+	for unanswered := false; ; {
 		select {
 		case <-ticker.C:
-			b.lookAgain(ctx, s)
+			unanswered = b.lookAgain(ctx, s, unanswered)
 		case <-b.cfg.InProcess.troubled():
 			b.refute(s, b.cfg.InProcess.Trouble())
 			return // its restart ends the connection
@@ -38,15 +39,19 @@ func (b *Broker) lookOn(ctx context.Context, s *session) {
 	}
 }
 
-// lookAgain refutes the verdict where it holds no more. Two looks that get no answer are a server that does not serve.
-func (b *Broker) lookAgain(ctx context.Context, s *session) {
-	for tries := 0; tries < 2 && b.fits(s); tries++ {
-		err := b.look(ctx, s)
-		if err == nil || ctx.Err() != nil || s.isLost() {
-			return
-		}
-		if misfit := (*MisfitError)(nil); tries == 1 || errors.As(err, &misfit) || errors.Is(err, jetstream.ErrStreamNotFound) {
-			b.refute(s, err)
-		}
+// lookAgain refutes the verdict where it holds no more. Two looks in a row that get no answer are a server that does not
+// serve; one may have met the election of a leader.
+func (b *Broker) lookAgain(ctx context.Context, s *session, before bool) (unanswered bool) {
+	if !b.fits(s) {
+		return false
 	}
+	err := b.look(ctx, s)
+	if err == nil || ctx.Err() != nil || s.isLost() {
+		return false
+	}
+	if misfit := (*MisfitError)(nil); before || errors.As(err, &misfit) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		b.refute(s, err)
+		return false
+	}
+	return true
 }

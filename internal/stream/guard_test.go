@@ -166,6 +166,26 @@ func TestReadyRefutesAnEarlierVerdict(t *testing.T) {
 	}
 }
 
+// One look without an answer, as while a leader is elected, refutes nothing; the second in a row does.
+func TestOneLookWithoutAnAnswerRefutesNothing(t *testing.T) {
+	srv := startServer(t)
+	b := use(t, srv)
+	s, err := b.usable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuted := ready(t, b)
+	if err := srv.DisableJetStream(); err != nil {
+		t.Fatal(err)
+	}
+	unanswered := b.lookAgain(t.Context(), s, false)
+	if err := b.Usable(); !unanswered || err != nil {
+		t.Errorf("after one look: unanswered %t, usable: %v", unanswered, err)
+	}
+	b.lookAgain(t.Context(), s, unanswered)
+	await(t, "the verdict's end", refuted)
+}
+
 // Who only waited no longer has refuted nothing.
 func TestReadyThatIsGivenUpRefutesNothing(t *testing.T) {
 	b := use(t, startServer(t))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -195,6 +196,26 @@ func TestScanEndsWithItsErrors(t *testing.T) {
 	if _, err = b.Scan(soon(t), 0, func(Message) error { return nil }); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("connection lost: got %v, want %v", err, ErrDisconnected)
 	}
+}
+
+// A reader that rests ends with its connection, though nobody asks for it again.
+func TestARestingReaderEndsWithItsConnection(t *testing.T) {
+	running := func() int {
+		stacks := make([]byte, 4<<20)
+		return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), ").pullMessages(")
+	}
+	before := running()
+	srv := startServer(t)
+	b := use(t, srv)
+	fill(t, b, 1)
+	if _, err := b.Scan(soon(t), 0, func(Message) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if n := running(); n != before+1 {
+		t.Fatalf("%d readers rest, want 1", n-before)
+	}
+	srv.Shutdown()
+	until(t, "the reader has ended", func() bool { return running() == before })
 }
 
 func TestScanWithoutTheRight(t *testing.T) {

@@ -20,7 +20,7 @@ func (s *session) rest(r *reader) {
 		return
 	}
 	s.readers.mu.Lock()
-	taken := s.readers.resting != nil || s.readers.closed || s.isLost()
+	taken := s.readers.resting != nil || s.readers.closed
 	if !taken {
 		s.readers.resting = r
 	}
@@ -88,11 +88,22 @@ func (s *session) removeAll() {
 	for r := range s.readers.open {
 		open = append(open, r)
 	}
-	s.readers.closed, s.readers.resting = true, nil
+	s.readers.closed = true
 	s.readers.mu.Unlock()
 	var group sync.WaitGroup
 	for _, r := range open {
 		group.Go(func() { s.remove(ctx, r) })
 	}
 	group.Wait()
+}
+
+// retire ends the reader that rests when its connection is lost: nobody asks for it any more.
+func (s *session) retire() {
+	s.readers.mu.Lock()
+	r := s.readers.resting
+	s.readers.closed, s.readers.resting = true, nil
+	s.readers.mu.Unlock()
+	if r != nil {
+		r.close()
+	}
 }

@@ -154,7 +154,7 @@ func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 			known = true
 		}
 	}
-	if action == "Publish" && !known {
+	if action == "Publish" && !known && !strings.HasPrefix(subject, "$JS.") && !strings.HasPrefix(subject, nats.InboxPrefix) {
 		s.misled = subject
 	}
 }

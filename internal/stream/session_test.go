@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 func TestTheConnectionComesBack(t *testing.T) {
@@ -156,6 +157,20 @@ func TestRefusedRight(t *testing.T) {
 	} {
 		if action, subject := refusedRight(text); action+" "+subject != want {
 			t.Errorf("%s: got %s %s, want %s", text, action, subject, want)
+		}
+	}
+}
+
+// A right that is missing for a request which nobody waits for any more says nothing of where a publish led.
+func TestALateRefusalMisleadsNoPublish(t *testing.T) {
+	for subject, want := range map[string]string{
+		"_INBOX.a.b": errNoAnswer.Error(), "$JS.API.CONSUMER.MSG.NEXT.JOBS.a": errNoAnswer.Error(),
+		"mapped.prod.1.client.state.running": "goes to mapped.prod.1.",
+	} {
+		s := newSession()
+		s.onError(nil, nil, fmt.Errorf("%w: Permissions Violation for Publish to %q", nats.ErrPermissionViolation, subject))
+		if err := s.silence("JOBS", sample, errNoAnswer); !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", subject, err, want)
 		}
 	}
 }

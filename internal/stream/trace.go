@@ -114,21 +114,16 @@ func (b *Broker) trace(ctx context.Context, s *session, subject string) error {
 		return grounded(ctx, err)
 	}
 	w := way{stream: b.cfg.Stream, subject: subject, answer: ErrNoStream}
-	for wanted := 1; wanted > 0; wanted-- {
+	return w.follow(func() (h hop, err error) {
 		msg, err := told.NextMsgWithContext(ctx)
 		if err != nil {
-			return grounded(ctx, err)
+			return h, grounded(ctx, err)
 		}
-		var h hop
-		if err := json.Unmarshal(msg.Data, &h); err != nil {
-			return ErrUntold
+		if json.Unmarshal(msg.Data, &h) != nil {
+			return h, ErrUntold
 		}
-		if w.passes(h) {
-			return w.end()
-		}
-		wanted += h.Hops
-	}
-	return w.end()
+		return h, nil
+	})
 }
 
 // way is what the servers tell of the way of a subject to the stream.
@@ -137,6 +132,23 @@ type way struct {
 	mapped                   string // into what the account's mappings turn the subject
 	denied                   bool   // there is no right to publish, to what it was turned into if it was
 	answer                   error
+	begun                    bool // the server that we are connected to has told
+}
+
+// follow takes what the servers tell, until one knows the end or none has more to tell. The first to tell need not be the
+// first on the way.
+func (w *way) follow(next func() (hop, error)) error {
+	for wanted := 1; wanted > 0 || !w.begun; wanted-- {
+		h, err := next()
+		if err != nil {
+			return err
+		}
+		if w.passes(h) {
+			return w.end()
+		}
+		wanted += h.Hops
+	}
+	return w.end()
 }
 
 // end is the answer when no server has more to tell.
@@ -153,6 +165,7 @@ func (w *way) passes(h hop) (end bool) {
 		switch server.MsgTraceType(e.Type) {
 		case server.MsgTraceIngressType:
 			w.account = cmp.Or(w.account, e.Account)
+			w.begun = w.begun || e.Kind == server.CLIENT
 			if e.Error != "" { // a right that is missing: where nothing is mapped, the publish says so itself
 				w.answer, w.denied = ErrUntold, true
 			}
@@ -232,8 +245,11 @@ func (b *Broker) takesRefused(ctx context.Context, s *session, subject string) e
 		return nil
 	}
 	there, err := b.At(ctx, sequence.Last)
-	if err != nil && !errors.Is(err, ErrNone) {
+	switch {
+	case err != nil && !errors.Is(err, ErrNone):
 		return fmt.Errorf("%s: %w", subject, err)
+	case there.Subject == subject: // came meanwhile
+		return nil
 	}
 	return elsewhere(b.cfg.Stream, subject, there.Subject, "")
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -107,6 +108,56 @@ B {users: [{user: jobwatch, password: x}], imports: [{service: {account: A, subj
 				t.Errorf("%d messages were stored (%v)", info.Last-1, err)
 			}
 		})
+	}
+}
+
+// A server with a subscriber alone may tell of the way before the one that sent it there, and before that of the stream.
+func TestServersTellInAnyOrder(t *testing.T) {
+	hops := map[string]hop{}
+	for name, text := range map[string]string{
+		"client":     `{"hops": 2, "events": [{"kind": 0, "type": "in"}, {"kind": 1, "type": "eg"}, {"kind": 1, "type": "eg"}]}`,
+		"subscriber": `{"events": [{"kind": 1, "type": "in"}, {"kind": 0, "type": "eg"}]}`,
+		"stream":     `{"events": [{"kind": 1, "type": "in"}, {"type": "js", "stream": "JOBS", "subject": "` + sample + `"}]}`,
+	} {
+		var h hop
+		if err := json.Unmarshal([]byte(text), &h); err != nil {
+			t.Fatal(err)
+		}
+		hops[name] = h
+	}
+	for _, order := range [][]string{
+		{"client", "subscriber", "stream"}, {"subscriber", "client", "stream"}, {"subscriber", "stream"}, {"stream"},
+	} {
+		w := way{stream: "JOBS", subject: sample, answer: ErrNoStream}
+		left := order
+		err := w.follow(func() (h hop, err error) {
+			if len(left) == 0 {
+				return h, ErrUntold
+			}
+			h, left = hops[left[0]], left[1:]
+			return h, nil
+		})
+		if err != nil {
+			t.Errorf("%v: got %v", order, err)
+		}
+	}
+}
+
+// What is stored under the subject while it is asked about leads nowhere else.
+func TestASubjectInUseLeadsToTheStream(t *testing.T) {
+	srv, _ := configured(t, "accounts {A {jetstream: enabled, "+quiet+"}}")
+	js := administrate(t, srv)
+	b := use(t, srv, func(c *Config) { c.User, c.Password = "jobwatch", "x" })
+	runs(t, func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			_, _ = js.Publish(ctx, sample, nil)
+		}
+		return nil
+	})
+	for range 100 {
+		if err := b.Takes(soon(t), sample); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
