@@ -23,6 +23,10 @@ func (s *session) newConsumer(ctx context.Context, stream string, c jetstream.Co
 	if err == nil {
 		return consumer, nil
 	}
+	if isCode(err, server.JSMaximumConsumersLimitErr) && s.othersRead(ctx, stream) {
+		return nil, fmt.Errorf("stream %s cannot be read yet: max_consumers is reached, also by consumers of another jobwatch; "+
+			"those of one that was killed go within %v; else raise it: %s", stream, forgetReader, edit(stream, "--max-consumers=0"))
+	}
 	err = cannotRead(stream, err)
 	if misfit := (*MisfitError)(nil); errors.As(err, &misfit) {
 		s.refute(err)
@@ -129,25 +133,41 @@ func (s *session) mostConsumers(ctx context.Context, is *jetstream.StreamInfo) i
 	return most
 }
 
-// consumerPrefix begins the name of each of our consumers.
+// consumerPrefix begins the name of each consumer that reads for us.
 const consumerPrefix = "jobwatch-"
 
 // othersConsumers counts those that are no running watcher's; all, where their names may not be asked for.
 func (s *session) othersConsumers(ctx context.Context, is *jetstream.StreamInfo) int {
 	ctx, land := s.fly(ctx, s.api("CONSUMER.NAMES."+is.Config.Name))
 	defer land()
-	st, err := s.js.Stream(ctx, is.Config.Name)
+	_, others, err := s.consumers(ctx, is.Config.Name)
 	if err != nil {
 		return is.State.Consumers
 	}
-	names, others := st.ConsumerNames(ctx), 0
+	return others
+}
+
+// othersRead says whether a consumer of ours is another connection's. Of a watcher that was killed, or cut off, the
+// server still has some when it comes back.
+func (s *session) othersRead(ctx context.Context, stream string) bool {
+	ours, _, err := s.consumers(ctx, stream)
+	s.readers.mu.Lock()
+	defer s.readers.mu.Unlock()
+	return err == nil && ours > len(s.readers.open)
+}
+
+func (s *session) consumers(ctx context.Context, stream string) (ours, others int, err error) {
+	st, err := s.js.Stream(ctx, stream)
+	if err != nil {
+		return 0, 0, err
+	}
+	names := st.ConsumerNames(ctx)
 	for name := range names.Name() {
-		if !strings.HasPrefix(name, consumerPrefix) {
+		if strings.HasPrefix(name, consumerPrefix) {
+			ours++
+		} else {
 			others++
 		}
 	}
-	if names.Err() != nil {
-		return is.State.Consumers
-	}
-	return others
+	return ours, others, names.Err()
 }

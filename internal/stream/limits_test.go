@@ -153,3 +153,21 @@ func TestTheLastConsumerIsTakenUnderWay(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A watcher that was killed has left its consumers, which the server forgets: no reason to refuse the next start.
+func TestConsumersOfAWatcherThatWasKilled(t *testing.T) {
+	srv := startServer(t)
+	cfg := Config{URL: srv.ClientURL()}
+	b := run(t, cfg)
+	js := admin(t, b)
+	is := cfg.withDefaults().newStream()
+	is.MaxConsumers = consumersNeeded
+	makeStream(t, js, is)
+	for i := range consumersNeeded {
+		left := jetstream.ConsumerConfig{Name: fmt.Sprint(consumerPrefix, i), InactiveThreshold: time.Second}
+		if _, err := js.CreateConsumer(soon(t), "JOBS", left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready(t, b)
+}

@@ -39,7 +39,7 @@ func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{session: s, stream: b.cfg.Stream, consumer: "jobwatch-" + rand.Text()}
+	r := &reader{session: s, stream: b.cfg.Stream, consumer: consumerPrefix + rand.Text()}
 	r.read = max(start.Sequence, 1) - 1
 	r.bind(ctx)
 	if err := r.open(start); err != nil {
