@@ -95,27 +95,14 @@ func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, s
 			return err
 		}
 	}
-	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(p.unblocked(l.fate)), Last: l.lastOf})
+	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(l.fate), Last: l.lastOf})
 	if err != nil {
 		return err
 	}
 	if events > 0 {
 		p.Log.Warn("the stream has lost acknowledged events; those kept are sent again"+l.gone(), "count", events)
 	}
-	if p.resent.any.Load() {
-		return nil // what was lost twice is not trusted: another start is to find it
-	}
 	return p.Store.Trust()
-}
-
-// unblocked lets the events of jobs stay what they are of which one was lost twice.
-func (p *Publisher) unblocked(fate func(store.Kept) store.Fate) func(store.Kept) store.Fate {
-	return func(k store.Kept) store.Fate {
-		if p.resent.blocks(k.Job) {
-			return store.Stays
-		}
-		return fate(k)
-	}
 }
 
 // sendJobAgain is sendAgain for one job, whose last event in the stream is older than what was acknowledged.
@@ -150,9 +137,8 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 		return p.takeOver(ctx, id, event.Fold{}, false)
 	case l.behind[id] == 0:
 		return nil
-	case p.resent.lostAgain(id, l.behind[id]):
-		return errLostTwice
 	}
+	twice := p.resent.lostAgain(id, l.behind[id])
 	fate := func(k store.Kept) store.Fate {
 		if k.Job != id || !l.lost(k) {
 			return store.Stays
@@ -165,6 +151,9 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(fate), Last: l.lastOf})
 	if events > 0 {
 		p.Log.Warn("the stream has lost acknowledged events of this job; those kept are sent again"+l.gone(), "job", id.String(), "count", events)
+	}
+	if err == nil && twice {
+		return errLostTwice
 	}
 	return err
 }

@@ -210,8 +210,6 @@ func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, los
 				return err
 			case found == forgot && !lost:
 				return errForgot
-			case found == forgot && p.resent.covers(id, f.Last.Number()+1):
-				return nil // sendAgain judges it; to expect what is left would hide that something is missing
 			case found == another:
 				count.Add(1)
 			}

@@ -3,9 +3,10 @@ package publish
 import (
 	"context"
 	"log/slog"
-	"regexp"
 	"sync"
 	"time"
+
+	"jobwatch/internal/job"
 )
 
 // causes are what keeps us from publishing or reading. Each is named once, however often it is met, and again at the
@@ -28,8 +29,6 @@ const (
 	seldomNamed = 3 * time.Second // a cause that comes and goes
 )
 
-var numbers = regexp.MustCompile(`\d+`)
-
 // met names a cause, if that is news.
 func (c *causes) met(level slog.Level, what string, err error, args ...any) {
 	c.mu.Lock()
@@ -37,7 +36,7 @@ func (c *causes) met(level slog.Level, what string, err error, args ...any) {
 	if c.known == nil || len(c.known) >= mostCauses {
 		c.known = map[string]*cause{}
 	}
-	key := what + numbers.ReplaceAllString(err.Error(), "0")
+	key := what + string(job.Text(err.Error()).WithoutNumbers())
 	is := c.known[key]
 	if is == nil {
 		is = &cause{over: true}

@@ -194,52 +194,49 @@ func TestAJobThatIsRefusedAgainAndAgain(t *testing.T) {
 	w.holds(71, "1 state:  → Running")
 }
 
-// forgiving takes a job's event as taking does, and fails to say what the stream is when it is asked for the first time
-// after an hour.
-type forgiving struct {
-	taking
-	fails, failed atomic.Bool
-}
+// takingOne takes one job's event, twice.
+type takingOne struct{ taking }
 
-func (b *forgiving) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
+func (b *takingOne) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
 	if strings.Contains(m.Filter, ".71.") && b.times.Load() < 2 {
 		return b.taking.Publish(ctx, m)
 	}
 	return b.Broker.Publish(ctx, m)
 }
 
-func (b *forgiving) Info(ctx context.Context) (stream.Info, error) {
-	if b.fails.Swap(false) {
-		b.failed.Store(true)
-		return stream.Info{}, errLost
+// An event that was lost twice, and later ones of other jobs not, waits to be sent: an hour later, or after a restart.
+func TestAnEventThatIsLostTwiceIsSentLater(t *testing.T) {
+	for _, later := range []string{"after an hour", "after a restart"} {
+		t.Run(later, func(t *testing.T) {
+			a := newAccounts(t, "A {jetstream: enabled, "+full+"}")
+			js, err := a.js.Stream(t.Context(), "JOBS")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.js.Publish(t.Context(), "jobs.somebody", nil); err != nil { // what lies before a stream's first message was aged
+				t.Fatal(err)
+			}
+			x := a.watcher()
+			x.store.KeepSent = 2 * time.Hour
+			x.sees(71, "Running", "")
+			b := &takingOne{taking{Broker: a.broker(), from: js}}
+			p := x.publisher(b)
+			stop := run(t, p.Run)
+			x.w.until("the job is stopped", func() bool { _, stopped := p.Refusals(); return stopped == 1 })
+			x.sees(72, "Running", "")
+			x.w.until("another job's event is sent", func() bool { return len(a.own(72)) == 1 })
+			if later == "after an hour" {
+				p.resent.mu.Lock()
+				p.resent.since = time.Now().Add(-forgiveAfter)
+				p.resent.mu.Unlock()
+			} else {
+				stop()
+				x.restart()
+				x.store.KeepSent = 2 * time.Hour
+				p = x.publisher(b)
+				run(t, p.Run)
+			}
+			x.w.until("it is sent", func() bool { _, stopped := p.Refusals(); return stopped == 0 && len(a.own(71)) == 1 })
+		})
 	}
-	return b.Broker.Info(ctx)
-}
-
-// An event that was lost twice, and later ones of other jobs not, is not forgotten where the stream does not answer when
-// it is to be sent once more.
-func TestAnEventThatIsLostTwiceIsSentAnHourLater(t *testing.T) {
-	a := newAccounts(t, "A {jetstream: enabled, "+full+"}")
-	js, err := a.js.Stream(t.Context(), "JOBS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.js.Publish(t.Context(), "jobs.somebody", nil); err != nil { // what lies before a stream's first message was aged
-		t.Fatal(err)
-	}
-	x := a.watcher()
-	x.store.KeepSent = 2 * time.Hour
-	x.sees(71, "Running", "")
-	b := &forgiving{taking: taking{Broker: a.broker(), from: js}}
-	p := x.publisher(b)
-	run(t, p.Run)
-	x.w.until("the job is stopped", func() bool { _, stopped := p.Refusals(); return stopped == 1 })
-	x.sees(72, "Running", "")
-	x.w.until("another job's event is sent", func() bool { return x.store.Unsent() == 0 })
-	b.fails.Store(true)
-	p.resent.mu.Lock()
-	p.resent.since = time.Now().Add(-forgiveAfter)
-	p.resent.mu.Unlock()
-	x.w.until("the stream did not answer", b.failed.Load)
-	x.w.until("it is sent", func() bool { _, stopped := p.Refusals(); return stopped == 0 && len(a.own(71)) == 1 })
 }

@@ -210,15 +210,11 @@ func (p *Publisher) session(ctx context.Context) error {
 // serve reads the stream, publishes for a round, and so on, until the connection is lost or something does not fit.
 func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) error {
 	p.routes.clear()
-	if err := p.forgive(ctx, false); err != nil {
-		return err
-	}
+	p.forgive(false)
 	defer p.deafen()
 	for fails := 0; ctx.Err() == nil; {
-		err := p.forgive(ctx, true)
-		if err == nil {
-			err = p.catchUp(ctx)
-		}
+		p.forgive(true)
+		err := p.catchUp(ctx)
 		var misfit *stream.MisfitError
 		switch {
 		case ctx.Err() != nil:

@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,13 +43,6 @@ func (r *resent) lostAgain(id job.ID, first uint64) bool {
 	r.blocked[id] = true
 	r.any.Store(true)
 	return true
-}
-
-// covers says whether one of a job's events from a sequence on had been sent again.
-func (r *resent) covers(id job.ID, first uint64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return first <= r.upTo[id]
 }
 
 func (r *resent) blocks(id job.ID) bool {
@@ -101,23 +93,10 @@ func (r *resent) clear() {
 	r.upTo, r.blocked, r.since = nil, nil, time.Now()
 }
 
-// forgive begins anew with each connection, and where a job is blocked after an hour: what was lost twice is looked for
-// in the stream, and sent again where it is not there.
-func (p *Publisher) forgive(ctx context.Context, lasts bool) error {
-	blocked := p.resent.any.Load()
-	if lasts && !(blocked && p.resent.longAgo()) {
-		return nil
-	}
-	if blocked {
-		info, err := p.Broker.Info(ctx)
-		if err != nil {
-			return err
-		}
-		if err := p.distrust(info); err != nil {
-			return err
-		}
+// forgive begins anew with each connection, and after an hour of one: what was lost twice waits to be sent, and is.
+func (p *Publisher) forgive(lasts bool) {
+	if !lasts || p.resent.any.Load() && p.resent.longAgo() {
 		p.refused.lift(errLostTwice)
+		p.resent.clear()
 	}
-	p.resent.clear()
-	return nil
 }
