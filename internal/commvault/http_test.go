@@ -136,6 +136,10 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 
 func TestAnAnswerOver16MiBIsNotRead(t *testing.T) {
 	white := bytes.Repeat([]byte(" "), 1<<20)
+	var packed bytes.Buffer // once, and beforehand: a busy machine takes half a minute to pack all of it
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write(white)
+	_ = z.Close()
 	for name, serve := range map[string]http.HandlerFunc{
 		"told by its length": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(maxBody+1))
@@ -147,13 +151,7 @@ func TestAnAnswerOver16MiBIsNotRead(t *testing.T) {
 		},
 		"once decompressed": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
-			z := gzip.NewWriter(w)
-			for range 300 {
-				if _, err := z.Write(white); err != nil {
-					return
-				}
-			}
-			_ = z.Close()
+			_, _ = w.Write(bytes.Repeat(packed.Bytes(), 300)) // a gzip file of many members is one
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
