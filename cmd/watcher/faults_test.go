@@ -312,11 +312,8 @@ func (p *patient) read() []told { return readStream(p.t, p.js, p.stream, p.prefi
 
 func (p *patient) until(what string, holds func() bool, got func() string) {
 	p.t.Helper()
-	deadline := time.After(4 * time.Minute)
-	for !holds() {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-deadline:
+	for left := p.clock.patience(4 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
+		if !left() {
 			if got != nil {
 				p.t.Log(got())
 			}

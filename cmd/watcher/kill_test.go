@@ -1,10 +1,7 @@
 package main
 
 import (
-	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,8 +18,9 @@ const (
 func TestKill(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
-	clock := lifeClock{step: 7 * time.Millisecond}
+	clock := &lifeClock{step: 7 * time.Millisecond}
 	w := newWorld(t, seed, sim.New(sim.Config{Seed: seed, Jobs: killJobs, Clock: clock.now}), clock.turnedBy)
+	w.clock = clock
 	w.sim.Fault(sim.Fault{Kind: sim.CutShort, Rate: 0.01})
 	w.sim.Fault(sim.Fault{Kind: sim.LoginPage, Op: sim.OpJobDetails, Rate: 0.01})
 	w.sim.Fault(sim.Fault{Kind: sim.OtherJob, Rate: 0.01})
@@ -76,38 +74,4 @@ func (w *world) missAcknowledgement() {
 	before := missed()
 	w.until("an acknowledgement is missed", func() bool { return missed() > before })
 	w.progress(killJobs / 4)
-}
-
-// lifeClock lets the jobs live by what is asked of the CommServe, so that the kills fall into the same lives on
-// a slow machine as on a fast one; and in the end, when nothing is left but to see the jobs end, by the time.
-type lifeClock struct {
-	step  time.Duration // a request's worth
-	asked atomic.Int64
-
-	mu    sync.Mutex
-	speed float64   // guarded by mu; 0: only requests count
-	since time.Time // guarded by mu; the speed is in force
-}
-
-func (c *lifeClock) turnedBy(commServe http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.asked.Add(1)
-		commServe.ServeHTTP(w, r)
-	})
-}
-
-func (c *lifeClock) run(speed float64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.speed, c.since = speed, time.Now()
-}
-
-func (c *lifeClock) now() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at := time.Duration(c.asked.Load()) * c.step
-	if c.speed > 0 {
-		at += time.Duration(c.speed * float64(time.Since(c.since)))
-	}
-	return at
 }

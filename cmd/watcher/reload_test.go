@@ -110,8 +110,9 @@ func TestReload(t *testing.T) {
 // TestReloadLosesNothing has the configuration change again and again while jobs live.
 func TestReloadLosesNothing(t *testing.T) {
 	const jobs = 40
-	clock := lifeClock{step: 30 * time.Millisecond}
+	clock := &lifeClock{step: 30 * time.Millisecond}
 	w := newWorld(t, 3, sim.New(sim.Config{Seed: 3, Jobs: jobs, Clock: clock.now}), clock.turnedBy)
+	w.clock = clock
 	w.edit("schedule:", "concurrency: 8\n    schedule:")
 	w.start()
 	w.progress(jobs)

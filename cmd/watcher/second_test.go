@@ -15,8 +15,9 @@ import (
 // TestASecondWatcherIsNamed runs two watchers on one CommCell: both say so once, and each event is told once.
 func TestASecondWatcherIsNamed(t *testing.T) {
 	const jobs = 20
-	clock := lifeClock{step: 30 * time.Millisecond}
+	clock := &lifeClock{step: 30 * time.Millisecond}
 	w := newWorld(t, 7, sim.New(sim.Config{Seed: 7, Jobs: jobs, Clock: clock.now}), clock.turnedBy)
+	w.clock = clock
 	text, err := os.ReadFile(w.config)
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func (m measured) String() string {
 // until the garbage collector runs.
 func (s *soak) measure(at time.Duration) measured {
 	age := func() time.Duration { return s.clock.now() / soakSpeed }
-	s.wait(fmt.Sprintf("%s of the soak are over", at), func() bool { return age() >= at-at/20 }, 10*at)
+	s.wait(fmt.Sprintf("%s of the soak are over", at), func() bool { return age() >= at-at/20 })
 	var memory []int64
 	for len(memory) == 0 || age() < at {
 		memory = append(memory, s.memory())

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -64,8 +62,8 @@ func soakTime(t *testing.T) time.Duration {
 // soak is a world in which jobs come all the time, and go.
 type soak struct {
 	*world
+	lasts time.Duration
 	jobs  int
-	clock heldClock
 	file  string
 }
 
@@ -75,13 +73,15 @@ func newSoak(t *testing.T, lasts time.Duration) *soak {
 	keep := lasts / 10
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
-	s := &soak{clock: heldClock{last: time.Now()}}
+	s, clock := &soak{lasts: lasts}, &lifeClock{}
+	clock.run(soakSpeed)
 	config := sim.Config{
-		Seed: seed, Clock: s.clock.now, Speed: soakSpeed, Jobs: 20, Most: int(soakMinute * lasts.Minutes()), Arrivals: soakMinute / 60. / soakSpeed,
+		Seed: seed, Clock: clock.now, Speed: soakSpeed, Jobs: 20, Most: int(soakMinute * lasts.Minutes()), Arrivals: soakMinute / 60. / soakSpeed,
 		Keep: 4 * keep * soakSpeed, Oddities: 0.02,
 	}
 	s.jobs = config.Jobs + config.Most
-	s.world = newWorld(t, seed, sim.New(config), s.clock.letOnBy)
+	s.world = newWorld(t, seed, sim.New(config), clock.turnedBy)
+	s.clock = clock
 	s.file = filepath.Join(s.dir, "watcher.db")
 	text, err := os.ReadFile(s.config)
 	if err != nil {
@@ -98,45 +98,6 @@ func newSoak(t *testing.T, lasts time.Duration) *soak {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// heldClock runs at the speed of the soak, and stands still where the Job list is not read for too long: a CommServe
-// drops its jobs a while after their ends, and none that a busy machine was too slow to ask for.
-type heldClock struct {
-	mu   sync.Mutex
-	last time.Time     // it was looked at; guarded by mu
-	at   time.Duration // simulated; guarded by mu
-	left time.Duration // simulated, until it stands still; guarded by mu
-}
-
-// soakTick is how much of the soak may pass between two readings of the list, which are a second apart.
-const soakTick = 3 * time.Second
-
-func (c *heldClock) now() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	passed := min(time.Since(c.last)*soakSpeed, c.left)
-	c.last = time.Now()
-	c.at += passed
-	c.left -= passed
-	return c.at
-}
-
-// letOnBy lets it go on by each reading of the list.
-func (c *heldClock) letOnBy(commServe http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isList(r) {
-			c.now()
-			c.mu.Lock()
-			c.left = soakTick * soakSpeed
-			c.mu.Unlock()
-		}
-		commServe.ServeHTTP(w, r)
-	})
-}
-
-func isList(r *http.Request) bool {
-	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Job")
 }
 
 // life is a job that is not another with its number.
@@ -164,17 +125,12 @@ func numbersOf(record []sim.Served) int {
 }
 
 // wait is patient, and asks seldom: the record is long.
-func (s *soak) wait(what string, holds func() bool, longer ...time.Duration) {
+func (s *soak) wait(what string, holds func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(5 * time.Minute)
-	for _, more := range longer {
-		deadline = deadline.Add(more)
-	}
-	for !holds() {
-		if time.Now().After(deadline) {
+	for left := s.clock.patience(s.lasts + 5*time.Minute); !holds(); time.Sleep(500 * time.Millisecond) {
+		if !left() {
 			s.t.Fatalf("%s\nwaited in vain: %s; %d of %d jobs' ends seen, %+v",
 				tail(s.said.String()), what, ends(s.sim.Served()), s.jobs, s.stat())
 		}
-		time.Sleep(500 * time.Millisecond)
 	}
 }

@@ -276,7 +276,7 @@ func (x *torture) finale() {
 		for _, v := range x.victims {
 			x.recover(v)
 		}
-		return x.clock.now() > over && lastEnded(x.sim.Served())
+		return x.clock.now() > over && lastEnded(x.sim.Served(), tortureJobs)
 	}, nil)
 	var found verdict
 	x.until("the stream is complete", func() bool {
@@ -340,8 +340,8 @@ func (m *moments) all() []time.Time {
 	return slices.Clone(m.times)
 }
 
-// lastEnded says whether of each number the last job that was seen has ended.
-func lastEnded(record []sim.Served) bool {
+// lastEnded says whether of each number the last job that was seen has ended, and so many were seen.
+func lastEnded(record []sim.Served, jobs int) bool {
 	last := map[int64]sim.Served{}
 	for _, a := range record {
 		if a.Whole && !a.Began.Before(last[a.JobID].Began) {
@@ -354,7 +354,7 @@ func lastEnded(record []sim.Served) bool {
 			return false
 		}
 	}
-	return true
+	return len(last) >= jobs
 }
 
 // makeStream makes the stream with a duplicate window that is over before anything is sent again, or gives one that
@@ -384,11 +384,8 @@ func (x *torture) jetStream() (js jetstream.JetStream, end func()) {
 
 func (x *torture) until(what string, holds func() bool, got func() string) {
 	x.t.Helper()
-	deadline := time.After(2 * time.Minute)
-	for !holds() {
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-deadline:
+	for left := x.clock.patience(2 * time.Minute); !holds(); time.Sleep(500 * time.Millisecond) {
+		if !left() {
 			if got != nil {
 				x.t.Log(got())
 			}

@@ -31,6 +31,7 @@ type world struct {
 	t      *testing.T
 	random *rand.Rand
 	sim    *sim.Sim
+	clock  *lifeClock       // of the jobs, where they have one
 	nats   *stream.Embedded // nil while it is stopped
 	proxy  *proxy
 	config string
@@ -42,7 +43,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, seed int64, play *sim.Sim, around ...func(http.Handler) http.Handler) *world {
-	w := &world{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir(), sim: play}
+	w := &world{t: t, random: rand.New(rand.NewPCG(uint64(seed), 0)), dir: t.TempDir(), sim: play, clock: new(lifeClock)}
 	var handler http.Handler = w.sim
 	for _, wrap := range around {
 		handler = wrap(handler)
@@ -216,11 +217,8 @@ func eachMessage(t *testing.T, js jetstream.JetStream, stream, filter string, sh
 // until waits for a condition, and fails after a time that no healthy machine needs.
 func (w *world) until(what string, holds func() bool, got ...func() string) {
 	w.t.Helper()
-	deadline := time.After(time.Minute)
-	for !holds() {
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-deadline:
+	for left := w.clock.patience(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
+		if !left() {
 			detail := ""
 			for _, say := range got {
 				detail += say() + "\n"
