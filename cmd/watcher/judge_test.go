@@ -242,7 +242,11 @@ func observations(record []sim.Served, doubts []doubt, ticks []time.Time) map[in
 			case a.Old:
 				old++
 			}
-			lived := i == len(answers)-1 || !inDoubt(doubts, a.Asked, earlier(answers[i+1].Asked, next(ticks, a.Served)))
+			until, during := next(ticks, a.Served), lasting(doubts) // who lives on asks again for what came to nothing
+			if i < len(answers)-1 {
+				until, during = earlier(answers[i+1].Asked, until), doubts
+			}
+			lived := !inDoubt(during, a.Asked, until)
 			if a.Whole || a.Old {
 				jobs[id] = append(jobs[id], seen{Served: a, certain: a.Whole && lived && a.Served.Sub(a.Asked) < patience, old: old})
 			}
@@ -298,8 +302,16 @@ func startedAt(at time.Time, doubts []doubt) {
 	}
 }
 
+// lasting are the doubts of who is dead now.
+func lasting(doubts []doubt) []doubt {
+	return slices.DeleteFunc(slices.Clone(doubts), func(d doubt) bool { return !d.to.IsZero() })
+}
+
+// inDoubt says whether a doubt falls into a time, of which the end may be none.
 func inDoubt(doubts []doubt, from, to time.Time) bool {
-	return slices.ContainsFunc(doubts, func(d doubt) bool { return (d.to.IsZero() || d.to.After(from)) && d.from.Before(to) })
+	return slices.ContainsFunc(doubts, func(d doubt) bool {
+		return (d.to.IsZero() || d.to.After(from)) && (to.IsZero() || d.from.Before(to))
+	})
 }
 
 // matcher holds the events of a job against its answers. Where it was tried in vain it need not be tried again.

@@ -53,8 +53,9 @@ func TestRunOutlivesItsReaders(t *testing.T) {
 	w.edit("jobs: [81]\n    ", "")
 	configured("jobs: [81, 82]", "sim/82")
 	is(82, "Completed")
-	w.progress(2)
-	w.stop() // with status 0, and all told
+	w.tells(t, 3)
+	w.judge()
+	w.stop() // with status 0
 }
 
 // TestDemoOutlivesItsReader closes the demo's output after the welcome: the page goes on.

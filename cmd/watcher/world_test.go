@@ -172,6 +172,7 @@ func (w *world) stop() {
 	if err := w.child.Wait(); err != nil {
 		w.t.Fatalf("SIGTERM ends it with %v\n%s", err, tail(w.said.String()))
 	}
+	w.kills = append(w.kills, killedAt(time.Now()))
 	if after := judge(w.t, w.sim.Served(), w.kills, w.read()); !after.clean() {
 		w.t.Fatalf("after the stop: %s", after)
 	}
