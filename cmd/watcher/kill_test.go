@@ -28,7 +28,7 @@ func TestKill(t *testing.T) {
 	for round := range kills {
 		w.start()
 		w.trouble(round)
-		w.progress(1 + w.random.IntN(killJobs/2))
+		w.moves(1 + w.random.IntN(killJobs/2))
 		w.kill()
 		w.peace()
 	}
@@ -40,21 +40,31 @@ func TestKill(t *testing.T) {
 	w.stop()
 }
 
+// moves waits until the watcher has asked for so many more jobs, or for all that its list shows to have changed: jobs that
+// live by what is asked do not change while none is.
+func (w *world) moves(more int) {
+	before := w.sim.Counts()
+	w.until("the watcher asks", func() bool {
+		now := w.sim.Counts()
+		return now[sim.OpJobDetails] >= before[sim.OpJobDetails]+more || now[sim.OpList] >= before[sim.OpList]+3
+	})
+}
+
 // trouble is what NATS does in a round besides the kill at its end.
 func (w *world) trouble(round int) {
 	switch round % 4 {
 	case 1:
-		w.progress(killJobs / 2)
+		w.moves(killJobs / 2)
 		w.proxy.swallow()
 		if round%8 == 1 {
 			w.missAcknowledgement()
 		}
 	case 2:
-		w.progress(killJobs / 2)
+		w.moves(killJobs / 2)
 		w.stopNATS()
 	case 3:
 		w.proxy.swallow()
-		w.progress(killJobs / 2)
+		w.moves(killJobs / 2)
 		w.proxy.pass()
 	}
 }
@@ -73,5 +83,5 @@ func (w *world) missAcknowledgement() {
 	missed := func() int { return strings.Count(w.said.String(), "not acknowledged") }
 	before := missed()
 	w.until("an acknowledgement is missed", func() bool { return missed() > before })
-	w.progress(killJobs / 4)
+	w.moves(killJobs / 4)
 }
