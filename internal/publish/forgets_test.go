@@ -78,6 +78,7 @@ func (b *bubble) tells(want ...string) {
 func (b *bubble) told() (got []string) {
 	b.w.t.Helper()
 	time.Sleep(2*defaultRound + time.Second)
+	synctest.Wait() // a round may begin in this moment
 	for _, m := range b.stream.Messages() {
 		e, err := event.Parse(m.Data)
 		if err != nil {
