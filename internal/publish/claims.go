@@ -35,3 +35,10 @@ func (c *claims) release(id job.ID) bool {
 	delete(c.taken, id)
 	return true
 }
+
+// drop lets a job go, asked for again or not: the next round finds it, for it has events that wait.
+func (c *claims) drop(id job.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.taken, id)
+}

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -117,4 +118,38 @@ func TestAPurgeBeforeWhatWasLostIsSentAgain(t *testing.T) {
 	if n := len(a.own(1)); n != 1 {
 		t.Errorf("the stream holds %d events of the job, want the one that was lost", n)
 	}
+}
+
+// stuck is a broker that is busy with one job for as long as it lasts.
+type stuck struct {
+	*stream.Broker
+	job   string // of its subject
+	times atomic.Int64
+	over  atomic.Bool
+}
+
+func (b *stuck) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
+	if strings.HasPrefix(m.Subject, b.job) && !b.over.Load() {
+		b.times.Add(1)
+		return 0, stream.ErrBusy
+	}
+	return b.Broker.Publish(ctx, m)
+}
+
+// A round that is over does not wait for a job that gets nowhere, as one does whose event the broker takes for a
+// duplicate for two minutes: all others would wait with it.
+func TestAJobThatGetsNowhereHoldsUpNoOther(t *testing.T) {
+	w := newWorld(t)
+	x := w.watcher("a.db")
+	x.sees(71, "Running", "")
+	b := &stuck{Broker: w.broker(), job: "jobs.prod.71."}
+	p := New(Config{Store: x.store, Broker: b, Round: 100 * time.Millisecond})
+	run(t, p.Run)
+	w.until("the first round is long over", func() bool { return b.times.Load() > 20 }) // a pause is a quarter of it
+	x.sees(72, "Running", "")
+	w.until("the other is sent", func() bool { return x.store.Unsent() == 1 })
+	b.over.Store(true)
+	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
+	w.holds(71, "1 state:  → Running")
+	w.holds(72, "1 state:  → Running")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,11 +23,11 @@ const jobsPerPlace = 8
 // sendRound publishes what waits and what comes, until the round is over or ctx ends. It returns
 // when nothing is in flight any more. end ends the session when the stream turns out to be gone.
 func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) {
-	round := time.NewTimer(p.Round)
-	defer round.Stop()
 	var group errgroup.Group
 	group.SetLimit(jobsPerPlace * p.InFlight)
 	defer group.Wait()
+	round, over := context.WithTimeout(ctx, p.Round)
+	defer over()
 
 	spoken := p.listen(ctx, end)
 	ids, err := p.Store.Waiting()
@@ -39,7 +38,7 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 		}
 		for _, id := range ids {
 			group.Go(func() error {
-				p.drain(ctx, id, end)
+				p.drain(ctx, round, id, end)
 				return nil
 			})
 		}
@@ -48,26 +47,28 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 			ids = p.Store.TakeFresh()
 		case id := <-spoken:
 			ids = []job.ID{id}
-		case <-round.C:
-			return
-		case <-ctx.Done():
+		case <-round.Done():
 			return
 		}
 	}
 }
 
 // drain sends a job's events, oldest first, one in flight. A job that another goroutine drains is
-// left to it.
-func (p *Publisher) drain(ctx context.Context, id job.ID, end context.CancelCauseFunc) {
+// left to it. One that gets nowhere is left to the next round when this one is over: all others wait for its end.
+func (p *Publisher) drain(ctx, round context.Context, id job.ID, end context.CancelCauseFunc) {
 	if !p.claims.take(id) {
 		return
 	}
 	for before := (tries{}); ; {
 		p.attend(ctx, id, end)
-		switch p.sendNext(ctx, id, &before, end) {
+		switch p.sendNext(ctx, round, id, &before, end) {
 		case acknowledged:
 			before = tries{}
 		case again:
+			if round.Err() != nil {
+				p.claims.drop(id)
+				return
+			}
 			before.all++
 		case done:
 			if p.claims.release(id) {
@@ -98,7 +99,7 @@ const (
 const mostRefused = 5
 
 // sendNext sends what is due of a job.
-func (p *Publisher) sendNext(ctx context.Context, id job.ID, before *tries, end context.CancelCauseFunc) outcome {
+func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *tries, end context.CancelCauseFunc) outcome {
 	due, err := p.Store.Due(id)
 	if err == nil && len(due.Rows) == 0 {
 		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
@@ -119,21 +120,21 @@ func (p *Publisher) sendNext(ctx context.Context, id job.ID, before *tries, end 
 		*before = tries{}
 	}
 	if errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrBusy) {
-		if err = p.settleRefusal(ctx, id, before, err); err == nil && acked == 0 {
+		if err = p.settleRefusal(ctx, round, id, before, err); err == nil && acked == 0 {
 			return again
 		}
 	}
 	if err == nil {
 		return acknowledged
 	}
-	return p.failed(ctx, id, before.all, err, end)
+	return p.failed(ctx, round, id, before.all, err, end)
 }
 
 // settleRefusal mends what we expect of a job whose event was not stored.
-func (p *Publisher) settleRefusal(ctx context.Context, id job.ID, before *tries, refusal error) error {
+func (p *Publisher) settleRefusal(ctx, round context.Context, id job.ID, before *tries, refusal error) error {
 	switch {
 	case errors.Is(refusal, stream.ErrBusy):
-		pause(ctx, p.backoff(before.all))
+		pause(round, p.backoff(before.all))
 	case before.refused == mostRefused:
 		return &stream.RefusedError{Reason: stream.Misfit, Text: "the stream refuses what is expected of a job again and again, though what " +
 			"it holds of the job was read each time; find out who else writes to the job's subjects, or removes from them"}
@@ -144,7 +145,7 @@ func (p *Publisher) settleRefusal(ctx context.Context, id job.ID, before *tries,
 }
 
 // failed does what an error calls for. One that says nothing of the event's fate is followed by a wait.
-func (p *Publisher) failed(ctx context.Context, id job.ID, tries int, err error, end context.CancelCauseFunc) outcome {
+func (p *Publisher) failed(ctx, round context.Context, id job.ID, tries int, err error, end context.CancelCauseFunc) outcome {
 	var refused *stream.RefusedError
 	var misfit *stream.MisfitError
 	switch {
@@ -158,7 +159,7 @@ func (p *Publisher) failed(ctx context.Context, id job.ID, tries int, err error,
 		return done
 	}
 	p.causes.met(slog.LevelWarn, "not acknowledged; trying again", err, "job", id.String())
-	pause(ctx, p.backoff(tries))
+	pause(round, p.backoff(tries))
 	return again
 }
 
