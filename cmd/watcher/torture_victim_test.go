@@ -128,8 +128,12 @@ func (v *victim) crash() (at time.Time, found bool) {
 	return at, true
 }
 
-// refused says whether it waits for the administrator to mend the login.
-func (v *victim) refused() bool { return strings.Contains(v.said.String(), "next try") }
+// refused says whether it waits for the administrator to mend the login, or to put a new pair where the answer to a
+// renewal held none.
+func (v *victim) refused() bool {
+	said := v.said.String()
+	return strings.Contains(said, "next try") || strings.Contains(said, "the refresh token is spent")
+}
 
 func (v *victim) hangs(what string) {
 	v.t.Helper()
