@@ -7,7 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 )
 
 // group commits the writes that arrive together in one transaction: one fsync a write would be
@@ -52,9 +52,7 @@ func (s *Store) update(apply func(*bbolt.Tx) error) error {
 // commitWaiting commits all that waits, the caller's own write among it, and then hands the lead on.
 func (s *Store) commitWaiting() {
 	runtime.Gosched() // who is about to write comes along
-	if s.Gather != nil {
-		s.Gather()
-	}
+	_ = failpoint.At(failpoint.BeforeTransaction, s)
 	g := &s.commits
 	g.mu.Lock()
 	batch := g.waiting
@@ -86,27 +84,18 @@ func (s *Store) transact(batch []*write) {
 					return w.err
 				}
 			}
-			crash.At(crash.BeforeCommit)
-			return s.fault(BeforeCommit)
+			return failpoint.At(failpoint.BeforeCommit, s)
 		})
 		if failed >= 0 {
 			batch = slices.Concat(batch[:failed], batch[failed+1:])
 			continue
 		}
 		if err == nil {
-			crash.At(crash.AfterCommit)
-			err = s.fault(AfterCommit)
+			err = failpoint.At(failpoint.AfterCommit, s)
 		}
 		for _, w := range batch {
 			w.err = err
 		}
 		return
 	}
-}
-
-func (s *Store) fault(at Point) error {
-	if s.Fault == nil {
-		return nil
-	}
-	return s.Fault(at)
 }

@@ -8,19 +8,22 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/failpoint"
 )
 
 // together runs writes in one transaction, in their order.
 func (f *fixture) together(writes ...func()) {
 	begun, held := make(chan struct{}), make(chan struct{})
 	first := true
-	f.Gather = func() {
+	f.at(failpoint.BeforeTransaction, func() error {
 		if first {
 			first = false
 			close(begun)
 			<-held
 		}
-	}
+		return nil
+	})
 	var all sync.WaitGroup
 	for i, write := range writes {
 		all.Go(write)
@@ -35,7 +38,7 @@ func (f *fixture) together(writes ...func()) {
 	}
 	close(held)
 	all.Wait()
-	f.Gather = nil
+	f.at(failpoint.BeforeTransaction, nil)
 }
 
 // spoil overwrites an unsent event in the file.
@@ -55,12 +58,10 @@ func TestAWriteThatFailsHalfWayChangesNothing(t *testing.T) {
 	f.spoil(t, 71, 2)
 	before := f.content(t)
 	commits := 0
-	f.Fault = func(p Point) error {
-		if p == BeforeCommit {
-			commits++
-		}
+	f.at(failpoint.BeforeCommit, func() error {
+		commits++
 		return nil
-	}
+	})
 	f.together(
 		func() { must(t, f.Track(Discovered, of(72))) },
 		func() {
@@ -117,13 +118,13 @@ func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
 func TestATakeOverThatFailsOwesNoLook(t *testing.T) {
 	f := newStore(t)
 	f.see(t, of(71), "Running", "")
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) || f.RefreshPending(of(71)) {
 		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
 	}
 	must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
 	look := f.sight(t, observed(of(71), "Running", ""))
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) || !f.RefreshPending(of(71)) {
 		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
 	}

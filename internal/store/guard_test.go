@@ -14,7 +14,7 @@ import (
 func TestWhatTouchesTheOpenFileIsGuarded(t *testing.T) {
 	allowed := map[string]int{
 		"guard.go": 2, "open.go": 2, // before anybody uses the store
-		"testing.go": 1,
+		"seam.go": 1,
 	}
 	files, err := filepath.Glob("*.go")
 	must(t, err)
