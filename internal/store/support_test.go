@@ -14,8 +14,8 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/eventtest"
 )
 
 var (

@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/brokertest"
+	"jobwatch/internal/testing/brokertest"
 )
 
 // servers are what a world runs on, one or more.
