@@ -38,7 +38,7 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 
 // commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
-	look := store.Look{Known: known, Seen: seen, NotBefore: j.sight.before(known)}
+	look := store.PollResult{Known: known, Seen: seen, NotBefore: j.sight.before(known)}
 	if anew(known, &seen.Snapshot) {
 		look.Known.Told, look.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
@@ -63,7 +63,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	p.Counts.poll("ok")
 	p.Counts.events(look.Changes, look.NotBefore, seen.Answered)
-	if look.Finish || look.Leave {
+	if look.Ended || look.Untrack {
 		p.forgetJob(j)
 		return nil
 	}
@@ -73,18 +73,18 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 }
 
 // compare fills in what has changed, by the answer and by the clock, and whether that is the end.
-func (p *Poller) compare(j trackedJob, l *store.Look) (pace, error) {
+func (p *Poller) compare(j trackedJob, l *store.PollResult) (pace, error) {
 	seen := &l.Seen.Snapshot
 	l.Changes = diff.Since(l.Known.Told, seen)
 	pace, watch, err := p.keepPace(j.sight, l)
-	l.Still = pace.still(seen)
+	l.LastProgress = pace.still(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
-	l.Finish, l.Leave = j.ends(seen.Terminal, p.moreToTell(l))
+	l.Ended, l.Untrack = j.ends(seen.Terminal, p.moreToTell(l))
 	return pace, err
 }
 
-func (p *Poller) worthKeeping(l *store.Look) bool {
-	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
+func (p *Poller) worthKeeping(l *store.PollResult) bool {
+	return len(l.Changes) > 0 || l.Ended || l.Untrack || l.Known.RefreshPending || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
 		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l) || setBack(l)
 }
 

@@ -72,7 +72,7 @@ func (p *Poller) listedIn(t *tick, j *trackedJob) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.sights[j.id.Number]
-	return s != nil && t.list != 0 && s.line.round == t.list && j.why != store.Closing
+	return s != nil && t.list != 0 && s.line.round == t.list && j.why != store.FinalPoll
 }
 
 const (
@@ -109,9 +109,9 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 	if row.Count < missesInARow {
 		return nil
 	}
-	closing := m.why == store.Closing && known.Terminal // its end is told: it is not lost, it is history
+	closing := m.why == store.FinalPoll && known.Terminal // its end is told: it is not lost, it is history
 	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !closing
-	if !lost && !known.Owed && !closing {
+	if !lost && !known.RefreshPending && !closing {
 		return nil
 	}
 	return p.giveUp(m, known, lost)
@@ -169,16 +169,16 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 		return err
 	}
 	held.CommCell, held.Number = m.id.CommCell, m.id.Number
-	look := store.Look{
+	look := store.PollResult{
 		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: m.at}, Missed: true,
-		NotBefore: m.sight.before(known), Still: known.Still,
-		Leave: m.why != store.Configured && (lost || held.Terminal),
+		NotBefore: m.sight.before(known), LastProgress: known.LastProgress,
+		Untrack: m.why != store.Configured && (lost || held.Terminal),
 	}
-	if known.Owed {
+	if known.RefreshPending {
 		look.Changes = diff.Since(known.Told, &held)
 	}
 	look.Changes = append(look.Changes, diff.Watched(look.Told(), &held, diff.Watch{Lost: lost})...)
-	if len(look.Changes) == 0 && !look.Leave && !known.Owed {
+	if len(look.Changes) == 0 && !look.Untrack && !known.RefreshPending {
 		return nil // a configured job, told as lost before
 	}
 	err = p.Store.Commit(look)
@@ -189,7 +189,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 		return err
 	}
 	p.Counts.events(look.Changes, look.NotBefore, m.at)
-	if look.Leave {
+	if look.Untrack {
 		p.forgetJob(m.trackedJob)
 	}
 	return nil

@@ -80,7 +80,7 @@ func (p *Poller) lookAtNamedJob(ctx context.Context, t *tick, id job.ID, said []
 		p.feed.named.add(id.Number) // that look may have been asked for before the change
 		return nil
 	}
-	if why == store.Closing {
+	if why == store.FinalPoll {
 		why = store.Discovered // one look more: the closing one is still to come
 	}
 	return p.lookAt(ctx, t, trackedJob{id: id, why: why})

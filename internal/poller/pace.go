@@ -16,7 +16,7 @@ type pace struct {
 
 // keepPace gives the pace with a look, whose changes are those of its answer, and what to make of it. The
 // time counts from another state too: a job that waited for an hour and runs again has not stalled.
-func (p *Poller) keepPace(s *sight, l *store.Look) (pace, diff.Watch, error) {
+func (p *Poller) keepPace(s *sight, l *store.PollResult) (pace, diff.Watch, error) {
 	last, err := p.lastPace(s, l.Known, l.Seen.ID())
 	seen := &l.Seen.Snapshot
 	now := pace{last.progress.Next(seen), last.since}
@@ -36,14 +36,14 @@ func active(s *job.Snapshot) bool { return s.StateClass == job.Text(job.Active) 
 // lastPace is the pace with the look before. After a restart it is that of the last snapshot kept: where the
 // job has come further since, it had not stalled; where it has not, halfStalled had it kept.
 func (p *Poller) lastPace(s *sight, known store.Known, id job.ID) (pace, error) {
-	if !s.asked.IsZero() || known.Still.IsZero() {
+	if !s.asked.IsZero() || known.LastProgress.IsZero() {
 		return s.pace, nil
 	}
 	held, found, err := p.Store.Snapshot(id)
 	if err != nil || !found {
 		return pace{}, err
 	}
-	return pace{job.Progress{}.Next(&held), known.Still.UnixNano()}, nil
+	return pace{job.Progress{}.Next(&held), known.LastProgress.UnixNano()}, nil
 }
 
 // idle says whether an active job has shown no progress for so long.
@@ -61,8 +61,8 @@ func (p *Poller) steady(at time.Time) int64 {
 
 // halfStalled has a job's progress written once on the way to a stall, so that a restart forgets at most
 // half of the time. Progress itself is never a reason to write.
-func (p *Poller) halfStalled(l *store.Look) bool {
-	return !l.Still.Equal(l.Known.Still) && p.idle(l.Still.UnixNano(), &l.Seen, p.StallAfter/2)
+func (p *Poller) halfStalled(l *store.PollResult) bool {
+	return !l.LastProgress.Equal(l.Known.LastProgress) && p.idle(l.LastProgress.UnixNano(), &l.Seen, p.StallAfter/2)
 }
 
 // still is since when an active job shows its progress, for the store to keep.

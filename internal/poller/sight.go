@@ -161,7 +161,7 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 }
 
 // setBack says whether an answer that was believed is older than what the store goes by.
-func setBack(l *store.Look) bool {
+func setBack(l *store.PollResult) bool {
 	own := l.Seen.Snapshot.Updated()
 	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
 }
@@ -169,7 +169,7 @@ func setBack(l *store.Look) bool {
 // before is when the last observation still known was asked for. After another watcher has spoken
 // it is that watcher's.
 func (s *sight) before(known store.Known) time.Time {
-	if known.Owed || s.asked.IsZero() {
+	if known.RefreshPending || s.asked.IsZero() {
 		return known.Asked
 	}
 	return s.asked
