@@ -10,11 +10,11 @@ import (
 	"jobwatch/internal/store"
 )
 
-// closingAfter is how long after its end was told a job is looked at once more: a CommServe fills in details
+// closingAfter is how long after its end was told a job is polled once more: a CommServe fills in details
 // later, and recalculates a parent's end. It updates jobs in steps of five minutes.
 const closingAfter = 5 * time.Minute
 
-// closingIn is sooner where finished jobs are kept for less than twice that: what waits for its closing look is not
+// closingIn is sooner where finished jobs are kept for less than twice that: what waits for its final poll is not
 // forgotten.
 func (p *Poller) closingIn() time.Duration { return p.atMost(closingAfter, p.KeepFinished/2) }
 
@@ -26,8 +26,8 @@ func (p *Poller) atMost(d, part time.Duration) time.Duration {
 	return min(d, part)
 }
 
-// ends says what becomes of a job after a look: whether it finishes, with a closing look to come, or leaves. rest says
-// that the look has left something to tell for the next.
+// ends says what becomes of a job after a poll: whether it finishes, with a final poll to come, or leaves. rest says
+// that the poll has left something to tell for the next.
 func (j trackedJob) ends(terminal, rest bool) (finishes, leaves bool) {
 	toldToTheEnd := terminal && !rest
 	switch j.why {
@@ -41,7 +41,7 @@ func (j trackedJob) ends(terminal, rest bool) (finishes, leaves bool) {
 	return toldToTheEnd, false
 }
 
-// moreToTell says whether a look leaves something for the next.
+// moreToTell says whether a poll leaves something for the next.
 func (p *Poller) moreToTell(l *store.Look) bool {
 	return len(diff.Since(l.Told(), &l.Seen.Snapshot)) > 0 || p.stateMayCome(l)
 }
@@ -56,8 +56,8 @@ func (p *Poller) stateMayCome(l *store.Look) bool {
 	return !l.Known.Terminal || since >= 0 && since < p.closingIn()
 }
 
-// toLookAt gives the tracked jobs, without those whose closing look is still to come.
-func (p *Poller) toLookAt() ([]store.Tracked, error) {
+// jobsToPoll gives the tracked jobs, without those whose final poll is still to come.
+func (p *Poller) jobsToPoll() ([]store.Tracked, error) {
 	tracked, err := p.Store.Tracked(p.CommCell)
 	if err != nil {
 		return nil, err

@@ -13,12 +13,12 @@ import (
 	"jobwatch/internal/store"
 )
 
-// trackedJob is a job to look at, and why.
+// trackedJob is a job to poll, and why.
 type trackedJob struct {
 	id      job.ID
 	why     store.Why
-	sight   *sight // claimed for the look
-	changed uint16 // its line.changed when the look began
+	sight   *sight // claimed for the poll
+	changed uint16 // its line.changed when the poll began
 	once    bool   // a failure is not repeated
 }
 
@@ -69,7 +69,7 @@ func (p *Poller) track(lines []commvault.Line) error {
 	return err
 }
 
-// toldToTheEnd says whether a finished job of the list needs no look any more.
+// toldToTheEnd says whether a finished job of the list needs no poll any more.
 func (p *Poller) toldToTheEnd(id job.ID, line commvault.Line) (bool, error) {
 	if line.Status != "" && !job.LookUp(line.Status, line.EndTime != nil).Finished {
 		return false, nil

@@ -14,7 +14,7 @@ const (
 )
 
 // FreshUntil is when a Poller that gives no sign of life any more is to be taken for dead. A sign is
-// a request, a look or a tick that ends, whatever its outcome; a tick that takes long lives as long as its requests
+// a request, a poll or a cycle that ends, whatever its outcome; a cycle that takes long lives as long as its requests
 // end, however few a rate allows. The zero time is: no sign yet.
 func (p *Poller) FreshUntil() time.Time {
 	alive := p.Counts.alive.Load()
@@ -65,7 +65,7 @@ func (s *sight) show(percent *float64, asked time.Time) {
 	s.shown.Store(asked.UnixNano())
 }
 
-// showLine goes by what the list says of a job that was looked at; not every list tells percents.
+// showLine goes by what the list says of a job that was polled; not every list tells percents.
 func (s *sight) showLine(percent *float64, read time.Time) {
 	if percent != nil && s.shown.Load() != 0 {
 		s.show(percent, read)

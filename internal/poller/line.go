@@ -14,10 +14,10 @@ import (
 type lineSight struct {
 	sum     uint64 // of what an event may be about; 0: never listed
 	round   uint32 // the list that last named the job
-	changed uint16 // how often it changed since the look that settled it; 0: settled
+	changed uint16 // how often it changed since the poll that settled it; 0: settled
 	status  uint16 // marks of the words, to see whether details agree with them
 	phase   uint16 // 0: it says none
-	looks   uint8  // in a row whose answers did not agree with the line
+	polls   uint8  // in a row whose answers did not agree with the line
 }
 
 var lineSeed = maphash.MakeSeed()
@@ -67,7 +67,7 @@ func (s *lineSight) read(l *commvault.Line, round uint32) (changed bool) {
 	if sum == s.sum {
 		return false
 	}
-	s.sum, s.looks = sum, 0
+	s.sum, s.polls = sum, 0
 	s.status, s.phase = wordMark(l.Status), wordMark(l.Phase)
 	s.change()
 	return true
@@ -121,7 +121,7 @@ func (p *Poller) addListedState(s *job.Snapshot) bool {
 	return s.State != ""
 }
 
-// expect has the lines of jobs noted that were not looked at yet.
+// expect has the lines of jobs noted that were not polled yet.
 func (p *Poller) expect(found []job.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,16 +130,16 @@ func (p *Poller) expect(found []job.ID) {
 	}
 }
 
-const looksToAgree = 3 // after so many, the list has its own words for what the details say
+const pollsToAgree = 3 // after so many, the list has its own words for what the details say
 
-// looked takes note of an answer that was asked for when the line had changed so often. One that does not say what
-// the line does is older than the line, whoever holds it back: another look has to follow.
-func (s *lineSight) looked(changed uint16, seen *job.Snapshot) {
+// settle takes note of an answer that was asked for when the line had changed so often. One that does not say what
+// the line does is older than the line, whoever holds it back: another poll has to follow.
+func (s *lineSight) settle(changed uint16, seen *job.Snapshot) {
 	if s.changed == 0 || s.changed != changed {
 		return
 	}
 	agrees := s.status == wordMark(seen.State) && (s.phase == 0 || seen.Terminal || s.phase == wordMark(seen.Phase))
-	if s.looks++; agrees || s.looks >= looksToAgree {
-		s.changed, s.looks = 0, 0
+	if s.polls++; agrees || s.polls >= pollsToAgree {
+		s.changed, s.polls = 0, 0
 	}
 }

@@ -14,7 +14,7 @@ type pace struct {
 	since    int64 // when an answer that said so was first asked for, by the steady clock, in Unix nanoseconds; 0: none
 }
 
-// keepPace gives the pace with a look, whose changes are those of its answer, and what to make of it. The
+// keepPace gives the pace with a poll, whose changes are those of its answer, and what to make of it. The
 // time counts from another state too: a job that waited for an hour and runs again has not stalled.
 func (p *Poller) keepPace(s *sight, l *store.Look) (pace, diff.Watch, error) {
 	last, err := p.lastPace(s, l.Known, l.Seen.ID())
@@ -33,7 +33,7 @@ func rests(s *job.Snapshot) bool { return s.StateClass != "" && !active(s) }
 
 func active(s *job.Snapshot) bool { return s.StateClass == job.Text(job.Active) }
 
-// lastPace is the pace with the look before. After a restart it is that of the last snapshot kept: where the
+// lastPace is the pace with the poll before. After a restart it is that of the last snapshot kept: where the
 // job has come further since, it had not stalled; where it has not, halfStalled had it kept.
 func (p *Poller) lastPace(s *sight, known store.Known, id job.ID) (pace, error) {
 	if !s.asked.IsZero() || known.Still.IsZero() {

@@ -9,7 +9,7 @@ import (
 	"jobwatch/internal/store"
 )
 
-// sight is what this process remembers of its own last looks at a job. The store keeps only
+// sight is what this process remembers of its own last polls of a job. The store keeps only
 // observations that changed something. There may be 100,000 of them: each byte here is 200 kB of memory.
 type sight struct {
 	asked   time.Time // of the last observation; zero: none in this process
@@ -20,11 +20,11 @@ type sight struct {
 	misses     int32  // answers without the job, in a row, as the store has them
 	unseen     uint8  // answers without the job, in a row, while the list names its end; as far as it matters
 	olderClock int64  // the own time of the last older one, in Unix seconds
-	failure    string // the last failure that was logged; guarded by the Poller's mu: a miss is reported by who does not look
+	failure    string // the last failure that was logged; guarded by the Poller's mu: a miss is reported by who does not poll the job
 
 	olderThan uint32 // what the store went by at that answer: its own time, the low bits of its Unix seconds
 
-	claimed bool // by who looks at the job now; guarded by the Poller's mu, as over is
+	claimed bool // by who polls the job now; guarded by the Poller's mu, as over is
 	over    bool // forgotten with the release of the claim
 	line    lineSight
 
@@ -45,7 +45,7 @@ func classNumber(class job.Text) int32 {
 	return int32(max(slices.Index(classes[:], job.Class(class)), unknownClass))
 }
 
-// claim keeps two from looking at a job at once: a tick, and who was told to look out of turn. A claimed sight stays
+// claim keeps two goroutines from polling a job at once: a cycle, and an unscheduled poll. A claimed sight stays
 // where the next one looks for it until its holder releases it, whatever becomes of the job meanwhile.
 func (p *Poller) claim(j *trackedJob) bool {
 	p.mu.Lock()
@@ -76,14 +76,14 @@ func (p *Poller) sightLocked(id job.ID) *sight {
 	return s
 }
 
-// forgetJob ends what is remembered of a job whose end is told, once its look is over.
+// forgetJob ends what is remembered of a job whose end is told, once its poll is over.
 func (p *Poller) forgetJob(j trackedJob) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	j.sight.over = true
 }
 
-// forgetUntracked ends what is remembered of jobs that are followed no more, though no look was their last.
+// forgetUntracked ends what is remembered of jobs that are followed no more, though no poll was their last.
 func (p *Poller) forgetUntracked(tracked []store.Tracked) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +91,7 @@ func (p *Poller) forgetUntracked(tracked []store.Tracked) {
 	if p.sights[p.id.Number] != nil {
 		jobs--
 	}
-	if jobs <= len(tracked) { // each tracked job has a sight once it was looked at
+	if jobs <= len(tracked) { // each tracked job has a sight once it was polled
 		return
 	}
 	followed := make(map[int64]struct{}, len(tracked))
@@ -114,9 +114,9 @@ func (p *Poller) forgetLocked(number int64) {
 	p.feed.log.forget(number)
 }
 
-// lookedAt ends the job's failure, and settles what has changed of its line before the look, unless the look has left
+// settle ends the job's failure, and settles what has changed of its line before the poll, unless the poll has left
 // something for the next.
-func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, again bool) {
+func (p *Poller) settle(j trackedJob, seen *job.Snapshot, again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := j.sight
@@ -124,7 +124,7 @@ func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, again bool) {
 	if again {
 		s.line.change()
 	} else {
-		s.line.looked(j.changed, seen)
+		s.line.settle(j.changed, seen)
 	}
 }
 

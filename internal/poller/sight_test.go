@@ -72,7 +72,7 @@ func TestNotBeforeIsTheLastWatchersWhoSpoke(t *testing.T) {
 		known store.Known
 		want  time.Time
 	}{
-		"our own last look":           {ours, store.Known{Asked: theirs}, ours},
+		"our own last poll":           {ours, store.Known{Asked: theirs}, ours},
 		"the last kept, at a start":   {time.Time{}, store.Known{Asked: theirs}, theirs},
 		"the other's, who has spoken": {ours, store.Known{Asked: theirs, Owed: true}, theirs},
 	} {
