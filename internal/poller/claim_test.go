@@ -76,7 +76,7 @@ func TestWhatIsRememberedOfAJobEndsWithIt(t *testing.T) {
 			b.script.is(1000+number, state("Running"))
 			b.mustStore(b.store.Track(store.ByHand, job.ID{CommCell: "prod", Number: 1000 + number}))
 		}
-		b.script.broken[1007] = errAway // of the CommCell as a whole: it has a sight as well
+		b.script.broken[1007] = errAway // of the CommCell as a whole: it has an entry in the cache as well
 		b.cycle()
 		b.feed.log.add(1003, []job.FeedEntry{{Time: time.Now()}})
 		for number := range int64(98) {
@@ -86,9 +86,9 @@ func TestWhatIsRememberedOfAJobEndsWithIt(t *testing.T) {
 		b.script.forgets(1099)
 		b.cycle()
 		b.cycleEvery(30*time.Second, 4)
-		delete(b.sights, b.id.Number)
-		if len(b.sights) != 1 || b.feed.log.size() != 0 {
-			t.Errorf("remembers %d jobs and what the feed said of %d; one is followed", len(b.sights), b.feed.log.size())
+		delete(b.cached, b.id.Number)
+		if len(b.cached) != 1 || b.feed.log.size() != 0 {
+			t.Errorf("remembers %d jobs and what the feed said of %d; one is followed", len(b.cached), b.feed.log.size())
 		}
 	})
 }

@@ -119,12 +119,12 @@ func (c *Counts) answers(up bool, reason error) {
 	})
 }
 
-// countClasses counts the jobs of a cycle. One without a sight was either not asked for, or has left.
+// countClasses counts the jobs of a cycle. One that is not cached was either not asked for, or has left.
 func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
 	var counts [len(classes)]int
 	p.mu.Lock()
 	for _, j := range jobs {
-		switch s := p.sights[j.Number]; {
+		switch s := p.cached[j.Number]; {
 		case s != nil:
 			counts[s.class.Load()]++
 		case !askedAll:
@@ -164,17 +164,17 @@ const failingJobs = 5 // that are named for one cause
 func (p *Poller) isNews(id job.ID, kind string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sight := p.sightLocked(id)
-	news := kind != sight.failure
-	sight.failure = kind
+	cached := p.cachedLocked(id)
+	news := kind != cached.failure
+	cached.failure = kind
 	return news
 }
 
 // isWell has the CommCell's next failure logged, whichever it is.
-func (p *Poller) isWell() {
+func (p *Poller) clearFailure() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sightLocked(p.id).failure = ""
+	p.cachedLocked(p.id).failure = ""
 }
 
 func keyOf(id job.ID) string {

@@ -135,7 +135,7 @@ func (p *Poller) sayWhetherItAnswers(c *cycle) error {
 		return nil
 	}
 	if c.err == nil {
-		p.isWell()
+		p.clearFailure()
 	}
 	return p.tellWhetherItAnswers(c.answers > 0, c.err)
 }

@@ -17,9 +17,9 @@ import (
 type trackedJob struct {
 	id      job.ID
 	why     store.Why
-	sight   *sight // claimed for the poll
-	changed uint16 // its line.changed when the poll began
-	once    bool   // a failure is not repeated
+	cached  *cachedJob // claimed for the poll
+	changed uint16     // its line.changed when the poll began
+	once    bool       // a failure is not repeated
 }
 
 // discover reads the Job list and tracks what it names, the filter takes, and is not told to its end. What is tracked
@@ -64,7 +64,7 @@ func (p *Poller) track(lines []commvault.Line) error {
 	}
 	err := wrapStore(p.Store.Track(store.Discovered, found...))
 	if err == nil {
-		p.expect(found)
+		p.cacheFound(found)
 	}
 	return err
 }

@@ -122,7 +122,7 @@ func TestAFinishedJobWhoseStateComesLateIsAskedForAgain(t *testing.T) {
 // What an earlier list said may be of an earlier job.
 func TestTheLastListAloneNamesAnEnd(t *testing.T) {
 	b := newBench(t, nil)
-	b.expect([]job.ID{job71})
+	b.cacheFound([]job.ID{job71})
 	read := func(lines ...commvault.Line) {
 		b.beginList()
 		b.readLines(lines)

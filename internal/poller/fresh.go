@@ -43,7 +43,7 @@ type Progress struct {
 // Progress reads a job's; false if this process has had no answer about it.
 func (p *Poller) Progress(number int64) (Progress, bool) {
 	p.mu.Lock()
-	s := p.sights[number]
+	s := p.cached[number]
 	p.mu.Unlock()
 	if s == nil || s.shown.Load() == 0 {
 		return Progress{}, false
@@ -56,7 +56,7 @@ func (p *Poller) Progress(number int64) (Progress, bool) {
 }
 
 // show lets others read the answer's progress while the Poller goes on.
-func (s *sight) show(percent *float64, asked time.Time) {
+func (s *cachedJob) show(percent *float64, asked time.Time) {
 	said := math.NaN()
 	if percent != nil {
 		said = *percent
@@ -66,7 +66,7 @@ func (s *sight) show(percent *float64, asked time.Time) {
 }
 
 // showLine goes by what the list says of a job that was polled; not every list tells percents.
-func (s *sight) showLine(percent *float64, read time.Time) {
+func (s *cachedJob) showLine(percent *float64, read time.Time) {
 	if percent != nil && s.shown.Load() != 0 {
 		s.show(percent, read)
 	}

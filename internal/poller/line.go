@@ -9,9 +9,9 @@ import (
 	"jobwatch/internal/job"
 )
 
-// lineSight is what was last read of a job in the Job list, for a list sweep to see whether that changes. It is
+// cachedLine is what was last read of a job in the Job list, for a list sweep to see whether that changes. It is
 // guarded by the Poller's mu.
-type lineSight struct {
+type cachedLine struct {
 	sum     uint64 // of what an event may be about; 0: never listed
 	round   uint32 // the list that last named the job
 	changed uint16 // how often it changed since the poll that settled it; 0: settled
@@ -59,9 +59,9 @@ func wordMark(words job.Text) uint16 {
 }
 
 // speaks says whether the list names the job and its state. A line without one says nothing of what may have changed.
-func (s *lineSight) speaks(round uint32) bool { return s.round == round && s.status != 0 }
+func (s *cachedLine) namesState(round uint32) bool { return s.round == round && s.status != 0 }
 
-func (s *lineSight) read(l *commvault.Line, round uint32) (changed bool) {
+func (s *cachedLine) read(l *commvault.Line, round uint32) (changed bool) {
 	s.round = round
 	sum := lineSum(l)
 	if sum == s.sum {
@@ -73,7 +73,7 @@ func (s *lineSight) read(l *commvault.Line, round uint32) (changed bool) {
 	return true
 }
 
-func (s *lineSight) change() { s.changed++ }
+func (s *cachedLine) change() { s.changed++ }
 
 // readLines takes note of a page of the list.
 func (p *Poller) readLines(lines []commvault.Line) {
@@ -81,7 +81,7 @@ func (p *Poller) readLines(lines []commvault.Line) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range lines {
-		if s := p.sights[lines[i].Number]; s != nil {
+		if s := p.cached[lines[i].Number]; s != nil {
 			if s.line.read(&lines[i], p.round) {
 				p.noteEnd(&lines[i])
 			}
@@ -108,7 +108,7 @@ func (p *Poller) noteEnd(l *commvault.Line) {
 func (p *Poller) listedEnd(number int64) job.Text {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.sights[number]; s == nil || !s.line.speaks(p.round) {
+	if s := p.cached[number]; s == nil || !s.line.namesState(p.round) {
 		return ""
 	}
 	return p.ended[number]
@@ -122,11 +122,11 @@ func (p *Poller) addListedState(s *job.Snapshot) bool {
 }
 
 // expect has the lines of jobs noted that were not polled yet.
-func (p *Poller) expect(found []job.ID) {
+func (p *Poller) cacheFound(found []job.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, id := range found {
-		p.sightLocked(id)
+		p.cachedLocked(id)
 	}
 }
 
@@ -134,7 +134,7 @@ const pollsToAgree = 3 // after so many, the list has its own words for what the
 
 // settle takes note of an answer that was asked for when the line had changed so often. One that does not say what
 // the line does is older than the line, whoever holds it back: another poll has to follow.
-func (s *lineSight) settle(changed uint16, seen *job.Snapshot) {
+func (s *cachedLine) settle(changed uint16, seen *job.Snapshot) {
 	if s.changed == 0 || s.changed != changed {
 		return
 	}

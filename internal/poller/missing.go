@@ -71,7 +71,7 @@ func (p *Poller) missing(ctx context.Context, c *cycle) error {
 func (p *Poller) listedIn(c *cycle, j *trackedJob) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sights[j.id.Number]
+	s := p.cached[j.id.Number]
 	return s != nil && c.list != 0 && s.line.round == c.list && j.why != store.Closing
 }
 
@@ -88,7 +88,7 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 		return nil
 	}
 	defer p.release(m.trackedJob)
-	if m.sight.asked.After(m.at) {
+	if m.cached.asked.After(m.at) {
 		return nil // seen by an unscheduled poll meanwhile
 	}
 	known, err := p.Store.Recall(m.id)
@@ -105,7 +105,7 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 	} else if err != nil {
 		return err
 	}
-	m.sight.misses = int32(row.Count)
+	m.cached.misses = int32(row.Count)
 	if row.Count < missesInARow {
 		return nil
 	}
@@ -120,15 +120,15 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 // noteUnseenEnd counts a job whose end the Job list names, and whose details the CommServe does not know, or not any
 // more. A line is no observation: nothing is told of that end, but that the job is lost once the list names it no more.
 func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
-	if known.Terminal || m.sight.unseen == missesInARow {
+	if known.Terminal || m.cached.unseen == missesInARow {
 		return
 	}
 	end := p.listedEnd(m.id.Number)
 	if end == "" {
-		m.sight.unseen = 0
+		m.cached.unseen = 0
 		return
 	}
-	if m.sight.unseen++; m.sight.unseen == missesInARow {
+	if m.cached.unseen++; m.cached.unseen == missesInARow {
 		p.Counts.unseenEnd()
 		p.say(slog.LevelWarn, "the Job list names a job's end, and its details are not known: the end cannot be told", "", failingJobs,
 			"job", m.id.String(), "state", string(end))
@@ -141,7 +141,7 @@ func (p *Poller) olderAnswer(j trackedJob, known store.Known) error {
 	if err != nil && !errors.Is(err, store.ErrChanged) {
 		return &storeError{err}
 	}
-	j.sight.misses = 0
+	j.cached.misses = 0
 	return errOlder
 }
 
@@ -171,7 +171,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 	held.CommCell, held.Number = m.id.CommCell, m.id.Number
 	result := store.Look{
 		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: m.at}, Missed: true,
-		NotBefore: m.sight.before(known), Still: known.Still,
+		NotBefore: m.cached.notBefore(known), Still: known.Still,
 		Leave: m.why != store.Configured && (lost || held.Terminal),
 	}
 	if known.Owed {

@@ -134,7 +134,7 @@ func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line
 func (p *Poller) claimed(id job.ID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sights[id.Number]
+	s := p.cached[id.Number]
 	return s != nil && s.claimed
 }
 

@@ -16,7 +16,7 @@ type pace struct {
 
 // keepPace gives the pace with a poll, whose changes are those of its answer, and what to make of it. The
 // time counts from another state too: a job that waited for an hour and runs again has not stalled.
-func (p *Poller) keepPace(s *sight, l *store.Look) (pace, diff.Watch, error) {
+func (p *Poller) keepPace(s *cachedJob, l *store.Look) (pace, diff.Watch, error) {
 	last, err := p.lastPace(s, l.Known, l.Seen.ID())
 	seen := &l.Seen.Snapshot
 	now := pace{last.progress.Next(seen), last.since}
@@ -35,7 +35,7 @@ func active(s *job.Snapshot) bool { return s.StateClass == job.Text(job.Active) 
 
 // lastPace is the pace with the poll before. After a restart it is that of the last snapshot kept: where the
 // job has come further since, it had not stalled; where it has not, halfStalled had it kept.
-func (p *Poller) lastPace(s *sight, known store.Known, id job.ID) (pace, error) {
+func (p *Poller) lastPace(s *cachedJob, known store.Known, id job.ID) (pace, error) {
 	if !s.asked.IsZero() || known.Still.IsZero() {
 		return s.pace, nil
 	}

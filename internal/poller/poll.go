@@ -26,7 +26,7 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 		if err != nil {
 			return err // not an observation: no snapshot, no event
 		}
-		if !j.sight.newer(known, &seen) {
+		if !j.cached.newer(known, &seen) {
 			return p.olderAnswer(j, known)
 		}
 		err = p.commit(j, known, seen)
@@ -38,7 +38,7 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 
 // commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
-	result := store.Look{Known: known, Seen: seen, NotBefore: j.sight.before(known)}
+	result := store.Look{Known: known, Seen: seen, NotBefore: j.cached.notBefore(known)}
 	if anew(known, &seen.Snapshot) {
 		result.Known.Told, result.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
@@ -47,7 +47,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		return &storeError{err}
 	}
 	if !p.worthKeeping(&result) {
-		j.sight.saw(&seen, pace)
+		j.cached.observed(&seen, pace)
 		p.settle(j, &seen.Snapshot, p.stateMayCome(&result))
 		p.Counts.polled("unchanged")
 		return nil
@@ -67,7 +67,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		p.forgetJob(j)
 		return nil
 	}
-	j.sight.saw(&seen, pace)
+	j.cached.observed(&seen, pace)
 	p.settle(j, &seen.Snapshot, p.moreToTell(&result))
 	return nil
 }
@@ -76,7 +76,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 func (p *Poller) compare(j trackedJob, l *store.Look) (pace, error) {
 	seen := &l.Seen.Snapshot
 	l.Changes = diff.Since(l.Known.Told, seen)
-	pace, watch, err := p.keepPace(j.sight, l)
+	pace, watch, err := p.keepPace(j.cached, l)
 	l.Still = pace.still(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
 	l.Finish, l.Leave = j.ends(seen.Terminal, p.moreToTell(l))
@@ -85,7 +85,7 @@ func (p *Poller) compare(j trackedJob, l *store.Look) (pace, error) {
 
 func (p *Poller) worthKeeping(l *store.Look) bool {
 	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
-		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l) || setBack(l)
+		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l) || clockSetBack(l)
 }
 
 // errOlder is an answer older than the last: a cache, or a server behind the others.

@@ -82,9 +82,9 @@ type Poller struct {
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 
 	mu     sync.Mutex
-	sights map[int64]*sight   // guarded by mu; a sight itself by who polls its job
-	ended  map[int64]job.Text // the finished states that lines name, of jobs with a sight; guarded by mu
-	round  uint32             // counts the lists, see lineSight; guarded by mu
+	cached map[int64]*cachedJob // guarded by mu; an entry itself by the goroutine that polls the job
+	ended  map[int64]job.Text   // the finished states that lines name, of the jobs above; guarded by mu
+	round  uint32               // counts the lists, see cachedLine; guarded by mu
 }
 
 const defaultConcurrency = 8
@@ -112,11 +112,11 @@ func New(c Config) *Poller {
 		limiter:   rate.NewLimiter(limit, 1),
 		load:      newLoad(c.Concurrency),
 		requested: make(chan job.ID, maxRequested),
-		sights:    map[int64]*sight{},
+		cached:    map[int64]*cachedJob{},
 		ended:     map[int64]job.Text{},
 	}
 	for _, number := range c.Jobs {
-		p.sights[number] = &sight{} // their first line is to be known at their first poll
+		p.cached[number] = &cachedJob{} // their first line is to be known at their first poll
 	}
 	p.Counts.meter = c.Meter
 	return p

@@ -108,7 +108,7 @@ func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Trac
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, j := range tracked {
-		s := p.sights[j.Number]
+		s := p.cached[j.Number]
 		if s == nil || !s.claimed && (j.Why == store.Closing || s.newsFor(p.round, listed) || refreshDue(j.Number, s.asked, now, every)) ||
 			p.Store.OwesLook(job.ID{CommCell: p.CommCell, Number: j.Number}) {
 			polls = append(polls, j)
@@ -122,8 +122,8 @@ func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Trac
 }
 
 // newsFor says whether there is something to ask of a job that nobody polls right now.
-func (s *sight) newsFor(round uint32, listed bool) bool {
-	unlisted := listed && !s.line.speaks(round)
+func (s *cachedJob) newsFor(round uint32, listed bool) bool {
+	unlisted := listed && !s.line.namesState(round)
 	switch {
 	case s.asked.IsZero(), s.line.changed > 0, s.misses > 0, s.older > 0:
 		return true

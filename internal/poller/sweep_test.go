@@ -380,7 +380,7 @@ func TestARefreshPendingIsDoneInTheNextCycle(t *testing.T) {
 
 // An unscheduled poll may have been under way while the list was read.
 func TestALineThatChangesDuringAPollIsNotSettledByIt(t *testing.T) {
-	var s lineSight
+	var s cachedLine
 	running := job.Snapshot{State: "Running"}
 	s.read(&commvault.Line{Status: "Running"}, 1)
 	began := s.changed
