@@ -15,7 +15,7 @@ type cachedJob struct {
 	asked   time.Time // of the last observation; zero: none in this process
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
-	pace       pace
+	progress   lastProgress
 	older      int32  // answers older than that one, in a row
 	misses     int32  // answers without the job, in a row, as the store has them
 	unseen     uint8  // answers without the job, in a row, while the list names its end; as far as it matters
@@ -175,9 +175,9 @@ func (s *cachedJob) notBefore(known store.Known) time.Time {
 	return s.asked
 }
 
-func (s *cachedJob) observed(seen *job.Observation, pace pace) {
+func (s *cachedJob) observed(seen *job.Observation, progress lastProgress) {
 	s.asked, s.updated, s.misses, s.unseen = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0
-	s.pace = pace
+	s.progress = progress
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
 }

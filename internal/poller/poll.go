@@ -42,12 +42,12 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	if anew(known, &seen.Snapshot) {
 		result.Known.Told, result.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
-	pace, err := p.compare(j, &result)
+	progress, err := p.compare(j, &result)
 	if err != nil {
 		return &storeError{err}
 	}
 	if !p.worthKeeping(&result) {
-		j.cached.observed(&seen, pace)
+		j.cached.observed(&seen, progress)
 		p.settle(j, &seen.Snapshot, p.stateMayCome(&result))
 		p.Counts.polled("unchanged")
 		return nil
@@ -67,25 +67,25 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		p.forgetJob(j)
 		return nil
 	}
-	j.cached.observed(&seen, pace)
+	j.cached.observed(&seen, progress)
 	p.settle(j, &seen.Snapshot, p.moreToTell(&result))
 	return nil
 }
 
 // compare fills in what has changed, by the answer and by the clock, and whether that is the end.
-func (p *Poller) compare(j trackedJob, l *store.Look) (pace, error) {
+func (p *Poller) compare(j trackedJob, l *store.Look) (lastProgress, error) {
 	seen := &l.Seen.Snapshot
 	l.Changes = diff.Since(l.Known.Told, seen)
-	pace, watch, err := p.keepPace(j.cached, l)
-	l.Still = pace.still(seen)
+	progress, watch, err := p.trackProgress(j.cached, l)
+	l.Still = progress.toKeep(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
 	l.Finish, l.Leave = j.ends(seen.Terminal, p.moreToTell(l))
-	return pace, err
+	return progress, err
 }
 
 func (p *Poller) worthKeeping(l *store.Look) bool {
 	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
-		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l) || clockSetBack(l)
+		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfwayToStalled(l) || clockSetBack(l)
 }
 
 // errOlder is an answer older than the last: a cache, or a server behind the others.
