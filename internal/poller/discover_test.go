@@ -66,7 +66,7 @@ func TestAFilterThatLeavesOutAllIsSaidOnce(t *testing.T) {
 
 // What began and ended while nobody polled is told, however long that was; on a first start what is older than
 // finished_within is not.
-func TestOutagesAreBridged(t *testing.T) {
+func TestTheListReachesBackOverAnOutage(t *testing.T) {
 	stopped := func(b *bench) {
 		time.Sleep(9 * time.Hour)
 		b.Poller = New(b.Config)

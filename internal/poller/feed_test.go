@@ -238,7 +238,7 @@ func TestFeedNamesAJobThatIsBeingPolled(t *testing.T) {
 	})
 }
 
-func TestFeedLeavesTheClosingLookToCome(t *testing.T) {
+func TestFeedLeavesTheFinalPollToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, f, _ := fed(t, nil)
 		b.script.is(71, state("Completed"), ended(time.Now()))
@@ -250,7 +250,7 @@ func TestFeedLeavesTheClosingLookToCome(t *testing.T) {
 		if got := b.script.requests(); !slices.Equal(got, []int64{71, 71}) {
 			t.Errorf("asked for %v, want 71 twice", got)
 		}
-		passes(closingAfter - 30*time.Second)
+		passes(finalPollAfter - 30*time.Second)
 		if got := b.script.requests(); slices.Contains(got, 71) {
 			t.Errorf("the final poll came early: %v", got)
 		}

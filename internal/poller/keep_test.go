@@ -37,7 +37,7 @@ func TestWhatTheNextListMayNameIsNotForgotten(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.FinishedWithin, c.KeepFinished = time.Hour, time.Hour })
 		b.script.is(71, state("Completed"), ended(time.Now()))
 		b.tells("prod/71 state:  → Completed")
-		time.Sleep(closingAfter)
+		time.Sleep(finalPollAfter)
 		b.tells() // the final poll
 		b.script.down = errAway
 		for range 18 {

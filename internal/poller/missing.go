@@ -109,9 +109,9 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 	if row.Count < missesInARow {
 		return nil
 	}
-	closing := m.why == store.Closing && known.Terminal // its end is told: it is not lost, it is history
-	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !closing
-	if !lost && !known.Owed && !closing {
+	ended := m.why == store.Closing && known.Terminal // its end is told: it is not lost, it is history
+	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !ended
+	if !lost && !known.Owed && !ended {
 		return nil
 	}
 	return p.giveUp(m, known, lost)
@@ -153,7 +153,7 @@ func (p *Poller) keepMisses(id job.ID, known store.Known, row store.Misses) erro
 }
 
 // oneMore counts as far as it matters, so that a job that stays missing costs three writes. A clock that was set back
-// begins anew.
+// begins a new row.
 func oneMore(row store.Misses, at time.Time) store.Misses {
 	if row.Count == 0 || at.Before(row.Since) {
 		return store.Misses{Count: 1, Since: at}

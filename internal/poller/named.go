@@ -138,7 +138,7 @@ func (p *Poller) claimed(id job.ID) bool {
 	return s != nil && s.claimed
 }
 
-// bounded is a set of jobs that begins anew when it is full. The zero bounded is ready.
+// bounded is a set of jobs that is emptied when it is full. The zero bounded is ready.
 type bounded struct {
 	mu   sync.Mutex
 	jobs map[int64]struct{} // guarded by mu

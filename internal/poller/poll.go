@@ -39,7 +39,7 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 // commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
 	result := store.Look{Known: known, Seen: seen, NotBefore: j.cached.notBefore(known)}
-	if anew(known, &seen.Snapshot) {
+	if idReused(known, &seen.Snapshot) {
 		result.Known.Told, result.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
 	progress, err := p.compare(j, &result)

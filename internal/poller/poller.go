@@ -61,23 +61,23 @@ type Poller struct {
 	Config
 	Counts Counts
 
-	id        job.ID // of the CommCell itself
-	began     time.Time
-	beganAt   int64 // the same by our clock as it was then, in Unix nanoseconds
-	limiter   *rate.Limiter
-	load      *load
-	rest      rest
-	bridge    bridge
-	sifted    bool      // the filter has been judged
-	forgot    time.Time // when finished jobs were last forgotten
-	probed    int       // which job was last asked as a probe
-	lines     int       // lines of the Job list in this cycle
-	tracked   int       // jobs in the last cycle
-	badLists  int       // in a row that failed
-	blank     bool      // the last cycle found that the CommServe has forgotten everything
-	repeats   repeats
-	requested chan job.ID
-	feed      feed
+	id           job.ID // of the CommCell itself
+	began        time.Time
+	beganAt      int64 // the same by our clock as it was then, in Unix nanoseconds
+	limiter      *rate.Limiter
+	load         *load
+	rest         rest
+	highWater    highWaterMark
+	filterJudged bool      // the filter has been judged
+	forgot       time.Time // when finished jobs were last forgotten
+	probed       int       // which job was last asked as a probe
+	lines        int       // lines of the Job list in this cycle
+	tracked      int       // jobs in the last cycle
+	badLists     int       // in a row that failed
+	blank        bool      // the last cycle found that the CommServe has forgotten everything
+	repeats      repeats
+	requested    chan job.ID
+	feed         feed
 
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 

@@ -63,7 +63,7 @@ func (p *Poller) sweep(ctx context.Context, c *cycle) error {
 func (p *Poller) readList(ctx context.Context, c *cycle) (whole bool, err error) {
 	p.lines = 0
 	if !p.Discover {
-		if err := p.doNotBridge(); err != nil || !p.sweepsByList(p.tracked) {
+		if err := p.dropHighWaterMark(); err != nil || !p.sweepsByList(p.tracked) {
 			return false, err
 		}
 	}

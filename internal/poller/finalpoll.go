@@ -10,13 +10,13 @@ import (
 	"jobwatch/internal/store"
 )
 
-// closingAfter is how long after its end was told a job is polled once more: a CommServe fills in details
+// finalPollAfter is how long after its end was told a job is polled once more: a CommServe fills in details
 // later, and recalculates a parent's end. It updates jobs in steps of five minutes.
-const closingAfter = 5 * time.Minute
+const finalPollAfter = 5 * time.Minute
 
-// closingIn is sooner where finished jobs are kept for less than twice that: what waits for its final poll is not
+// finalPollDelay is less where finished jobs are kept for less than twice that: what waits for its final poll is not
 // forgotten.
-func (p *Poller) closingIn() time.Duration { return p.atMost(closingAfter, p.KeepFinished/2) }
+func (p *Poller) finalPollDelay() time.Duration { return p.atMost(finalPollAfter, p.KeepFinished/2) }
 
 // atMost gives a time, or a part of KeepFinished where that is shorter.
 func (p *Poller) atMost(d, part time.Duration) time.Duration {
@@ -53,7 +53,7 @@ func (p *Poller) stateMayCome(l *store.Look) bool {
 		return false
 	}
 	since := l.Seen.Asked.Sub(l.Known.Asked)
-	return !l.Known.Terminal || since >= 0 && since < p.closingIn()
+	return !l.Known.Terminal || since >= 0 && since < p.finalPollDelay()
 }
 
 // jobsToPoll gives the tracked jobs, without those whose final poll is still to come.
@@ -65,14 +65,14 @@ func (p *Poller) jobsToPoll() ([]store.Tracked, error) {
 	now := time.Now()
 	var broken error
 	return slices.DeleteFunc(tracked, func(j store.Tracked) bool {
-		rests, err := p.restsUntilItsClosing(j, now)
+		rests, err := p.waitsForFinalPoll(j, now)
 		broken = errors.Join(broken, err)
 		return rests
 	}), broken
 }
 
-// restsUntilItsClosing is false for a job that another watcher spoke of, or that was found running again.
-func (p *Poller) restsUntilItsClosing(j store.Tracked, now time.Time) (bool, error) {
+// waitsForFinalPoll is false for a job that another watcher has written about, or that was found running again.
+func (p *Poller) waitsForFinalPoll(j store.Tracked, now time.Time) (bool, error) {
 	if j.Why != store.Closing {
 		return false, nil
 	}
@@ -81,5 +81,5 @@ func (p *Poller) restsUntilItsClosing(j store.Tracked, now time.Time) (bool, err
 		return false, err
 	}
 	since := now.Sub(known.Asked)
-	return since >= 0 && since < p.closingIn(), nil
+	return since >= 0 && since < p.finalPollDelay(), nil
 }

@@ -29,7 +29,7 @@ func (b *bench) isTracked(number int64, want store.Why) {
 	}
 }
 
-func TestClosingLook(t *testing.T) {
+func TestFinalPoll(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		meanwhile func(*bench)
@@ -53,7 +53,7 @@ func TestClosingLook(t *testing.T) {
 				b.isTracked(71, store.Closing)
 				b.script.is(71, state(row.end))
 				row.meanwhile(b)
-				if n := b.asks(71, closingAfter-30*time.Second); n != 0 {
+				if n := b.asks(71, finalPollAfter-30*time.Second); n != 0 {
 					t.Errorf("asked %d times before the final poll", n)
 				}
 				b.hasTold()
@@ -68,7 +68,7 @@ func TestClosingLook(t *testing.T) {
 }
 
 // A job that a final poll finds running is followed as before.
-func TestClosingLookAtAJobThatRuns(t *testing.T) {
+func TestFinalPollOfAJobThatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover = false })
 		if err := b.store.Track(store.ByHand, job.ID{CommCell: "prod", Number: 71}); err != nil {
@@ -77,7 +77,7 @@ func TestClosingLookAtAJobThatRuns(t *testing.T) {
 		b.script.is(71, state("Completed"))
 		b.tells("prod/71 state:  → Completed")
 		b.script.is(71, state("Running"))
-		b.asks(71, closingAfter)
+		b.asks(71, finalPollAfter)
 		b.hasTold("prod/71 state: Completed → Running")
 		if n := b.asks(71, 5*time.Minute); n != 10 {
 			t.Errorf("asked %d times in 5 minutes, want 10", n)
@@ -89,7 +89,7 @@ func TestClosingLookAtAJobThatRuns(t *testing.T) {
 }
 
 // A finished job that the CommServe has dropped by then is history, not lost, also where the list still names it.
-func TestClosingLookAtAJobThatIsGone(t *testing.T) {
+func TestFinalPollOfAJobThatIsGone(t *testing.T) {
 	for _, listed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
@@ -112,7 +112,7 @@ func TestClosingLookAtAJobThatIsGone(t *testing.T) {
 }
 
 // A configured job is polled whatever becomes of it.
-func TestAConfiguredJobHasNoClosingLook(t *testing.T) {
+func TestAConfiguredJobHasNoFinalPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.script.is(71, state("Completed"))
@@ -126,7 +126,7 @@ func TestAConfiguredJobHasNoClosingLook(t *testing.T) {
 }
 
 // While it waits for its final poll a job is not among those that the last cycle polled.
-func TestAClosingJobIsInNoClass(t *testing.T) {
+func TestAJobThatWaitsForItsFinalPollIsInNoClass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Completed"))
