@@ -14,9 +14,9 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/eventtest"
 )
 
 var (
