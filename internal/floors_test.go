@@ -136,8 +136,12 @@ func violations(packages []pkg) []string {
 
 func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, "jobwatch/") }
 
-// helpsTestsOf says whether the package is the test support of the named one, as testing/eventtest is of event.
-func (p pkg) helpsTestsOf(name string) bool { return p.name() == testSupport+path.Base(name)+"test" }
+// helpsTestsOf says whether the package is the test support of the named one, as testing/eventtest is of event, and
+// store/storetest, which looks inside, of store.
+func (p pkg) helpsTestsOf(name string) bool {
+	test := path.Base(name) + "test"
+	return p.name() == testSupport+test || p.name() == name+"/"+test
+}
 
 func (p pkg) violations() []string {
 	floor, ok := floors[p.name()]
