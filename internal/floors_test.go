@@ -98,6 +98,9 @@ func TestFloorsNameEachViolation(t *testing.T) {
 		{pkg{ImportPath: "jobwatch/internal/poller", TestImports: []string{"jobwatch/internal/testing/eventtest"}}, ""},
 		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/testing/eventtest"}},
 			"internal/poller imports internal/testing/eventtest: only tests may"},
+		{pkg{ImportPath: "jobwatch/internal/store/storetest", Imports: []string{"jobwatch/internal/store"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/store/storetest"}},
+			"internal/poller imports internal/store/storetest: only tests may"},
 		{pkg{ImportPath: "jobwatch/internal/util"},
 			"internal/util has no floor: give it one in floors"},
 		{pkg{ImportPath: "jobwatch/internal/diff", Imports: []string{"go.etcd.io/bbolt"}},
@@ -157,7 +160,7 @@ func (p pkg) violations() []string {
 		}
 	}
 	for _, path := range p.Imports {
-		if name := strings.TrimPrefix(path, "jobwatch/"); strings.HasPrefix(name, testSupport) && !strings.HasPrefix(p.name(), testSupport) {
+		if name := strings.TrimPrefix(path, "jobwatch/"); servesTests(name) && !servesTests(p.name()) {
 			found = append(found, fmt.Sprintf("%s imports %s: only tests may", p.name(), name))
 		}
 		if thirdParty(path) && !slices.Contains(mayImport[module(path)], p.name()) {
@@ -166,6 +169,9 @@ func (p pkg) violations() []string {
 	}
 	return found
 }
+
+// servesTests says whether a package is for tests alone.
+func servesTests(name string) bool { return strings.HasPrefix(name, testSupport) || strings.HasSuffix(name, "/storetest") }
 
 func thirdParty(path string) bool {
 	host, _, _ := strings.Cut(path, "/")
