@@ -171,7 +171,9 @@ func (p pkg) violations() []string {
 }
 
 // servesTests says whether a package is for tests alone.
-func servesTests(name string) bool { return strings.HasPrefix(name, testSupport) || strings.HasSuffix(name, "/storetest") }
+func servesTests(name string) bool {
+	return strings.HasPrefix(name, testSupport) || strings.HasSuffix(name, "/storetest")
+}
 
 func thirdParty(path string) bool {
 	host, _, _ := strings.Cut(path, "/")

@@ -18,7 +18,12 @@
 // itself, whose events have their own sequence. A value in jobs is two lines of JSON: first what is
 // read at every poll, then the snapshot.
 //
-// One transaction changes a snapshot and its outbox rows together, or neither. That is the whole promise.
+// One transaction changes a snapshot and its outbox rows together, or neither. That is the whole promise: commit.go.
+//
+// What serves the care of the file lies in file_*.go: locking, inspecting, compacting, backing up, verifying, counting
+// and rebuilding it. All else serves the running program: recall.go and commit.go each poll, outbox.go and
+// acknowledge.go each publish, adopt.go, renumber.go, retained.go and requeue.go what the stream turns out to hold,
+// tracked.go and meta.go what a cycle goes by, list.go and outline.go those who look at jobs.
 package store
 
 import (
