@@ -48,11 +48,11 @@ func newStoreRebuild() *cobra.Command {
 
 // whatIsLeft says what the new store does not hold of the old one.
 func whatIsLeft(aside string) string {
-	left, err := store.LeftIn(aside)
+	left, err := store.CountUnrecoverable(aside)
 	switch {
 	case err != nil:
 		return "which cannot be read"
-	case left == store.Left{}:
+	case left == store.Unrecoverable{}:
 		return "which holds nothing that the new one does not"
 	}
 	return fmt.Sprintf("which alone holds %d unsent events, and %d jobs tracked or untracked by hand", left.Unsent, left.ByHand)
@@ -60,11 +60,11 @@ func whatIsLeft(aside string) string {
 
 // rebuild gives the old file's new name, or "" where there was none.
 func rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger) (read readBack, aside string, err error) {
-	claim, err := store.Replacing(cfg.Store.Path)
+	claim, err := store.ClaimFile(cfg.Store.Path)
 	if err != nil {
 		return read, "", err
 	}
-	defer func() { err = errors.Join(err, claim.End()) }()
+	defer func() { err = errors.Join(err, claim.Release()) }()
 	if err := nobodyRuns(cfg.Store.Path); err != nil {
 		return read, "", err
 	}
@@ -80,7 +80,7 @@ func rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger) (read re
 	if err != nil {
 		return read, "", fmt.Errorf("%s: not rebuilt, and left as it is: %w", cfg.Store.Path, err)
 	}
-	aside, err = claim.By(fresh)
+	aside, err = claim.ReplaceBy(fresh)
 	return read, aside, err
 }
 

@@ -11,8 +11,8 @@ import (
 // A look that began before another watcher's telling was read compares with what is not told any more.
 func TestALookUnderWayIsOutdatedByATakeOver(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "")
-	look := f.sight(t, observed(of(71), "Pending", ""))
+	f.sees(t, of(71), "Running", "")
+	look := f.poll(t, observed(of(71), "Pending", ""))
 	other := toldByAnother(t, of(71), "Suspended")
 	other.Asked = at.Add(time.Minute)
 	must(t, f.Adopt(of(71), other))

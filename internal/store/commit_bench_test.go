@@ -28,7 +28,7 @@ func benchmarkCommit(b *testing.B, together int) {
 	for i := 0; b.Loop(); i++ {
 		looks := make([]PollResult, together)
 		for n := range looks {
-			looks[n] = f.sight(b, observed(of(int64(n+1)), states[i%2], ""))
+			looks[n] = f.poll(b, observed(of(int64(n+1)), states[i%2], ""))
 		}
 		start := time.Now()
 		must(b, commitAll(f.Store, looks))

@@ -119,12 +119,12 @@ func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
 	} {
 		t.Run(words, func(t *testing.T) {
 			data := storeFile(t, func(f *fixture) {
-				f.see(t, of(7), "Running", "Scan")
+				f.sees(t, of(7), "Running", "Scan")
 				must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
 			})
 			refuses(t, data, row.want)
 			refuses(t, data, "the file is damaged; stop the watcher, and put a copy of watcher store backup in its place, or run: watcher store rebuild")
-			if left, err := LeftIn(placed(t, data)); err != nil || left.Unsent < 2 {
+			if left, err := CountUnrecoverable(placed(t, data)); err != nil || left.Unsent < 2 {
 				t.Errorf("left in it are %+v (%v)", left, err)
 			}
 		})
@@ -134,7 +134,7 @@ func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
 // What no quick look finds is named when it is met.
 func TestIllegibleValueThatIsMet(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(7), "Running", "Scan")
+	f.sees(t, of(7), "Running", "Scan")
 	for words, row := range map[string]struct {
 		table, key, value []byte
 		read              func() error
@@ -146,7 +146,7 @@ func TestIllegibleValueThatIsMet(t *testing.T) {
 		must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
 		err := row.read()
 		want := words + " in " + f.path + " cannot be read ("
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; "+mendRebuild) {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; "+fixRebuild) {
 			t.Errorf("met with %v, want %s… and a mend", err, want)
 		}
 	}
@@ -156,7 +156,7 @@ func TestIllegibleValueThatIsMet(t *testing.T) {
 func filledStore(t *testing.T) []byte {
 	return storeFile(t, func(f *fixture) {
 		for number := range int64(40) {
-			f.see(t, of(number+1), "Running", "Scan")
+			f.sees(t, of(number+1), "Running", "Scan")
 			must(t, f.Track(Discovered, of(number+1)))
 		}
 		for number := range int64(5) {

@@ -46,7 +46,7 @@ func BenchmarkOpen(b *testing.B) {
 
 func manyJobsFile(b *testing.B) string {
 	f := newStore(b)
-	f.see(b, of(1), "Running", "Backup")
+	f.sees(b, of(1), "Running", "Backup")
 	value := f.rows(b)[0].value
 	for first := int64(1); first < manyJobs; first += 1000 {
 		must(b, f.write(func(tx *bbolt.Tx) error {

@@ -21,7 +21,7 @@ func (f *fixture) keepsEvents(t testing.TB, want ...string) {
 	bytes := int64(0)
 	must(t, f.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(sentBucket).ForEach(func(key, value []byte) error {
-			k, exact := parseKept(key, value)
+			k, exact := parseRetained(key, value)
 			words := fmt.Sprintf("%s#%d @%d", k.Job, k.Sequence, k.Stream)
 			if !exact {
 				words += " or before"
@@ -44,14 +44,14 @@ func (f *fixture) keepsEvents(t testing.TB, want ...string) {
 func keeping(t testing.TB) *fixture {
 	f := newStore(t)
 	f.KeepSent = time.Hour
-	f.see(t, of(71), "Running", "Scan")
-	f.see(t, of(72), "Running", "")
+	f.sees(t, of(71), "Running", "Scan")
+	f.sees(t, of(72), "Running", "")
 	return f
 }
 
 func TestWhatIsAcknowledgedIsKept(t *testing.T) {
 	f := keeping(t)
-	f.see(t, of(71), "Pending", "Scan")
+	f.sees(t, of(71), "Pending", "Scan")
 	f.sent(t, of(71), 5)
 	f.sent(t, of(72), 6)
 	f.sent(t, of(71), 7)
@@ -76,8 +76,8 @@ func TestAnAcknowledgementTakesThoseBeforeIt(t *testing.T) {
 
 func TestEachOfARunIsKeptAtItsPlace(t *testing.T) {
 	f := keeping(t)
-	f.see(t, of(71), "Pending", "Scan")
-	f.see(t, of(71), "Completed", "")
+	f.sees(t, of(71), "Pending", "Scan")
+	f.sees(t, of(71), "Completed", "")
 	must(t, f.AcknowledgeAll(of(71), []Acked{{"a", 1, 5}, {"b", 2, 9}, {"d", 4, 12}}))
 	f.keepsEvents(t, "prod/71#1 @5", "prod/71#2 @9", "prod/71#3 @12 or before", "prod/71#4 @12")
 	f.holds(t, "prod/72#1 state.running")
@@ -109,9 +109,9 @@ func TestWhatIsKeptGoesByAge(t *testing.T) {
 
 func TestWhatIsKeptGoesBySize(t *testing.T) {
 	f := keeping(t)
-	f.keepBytes = 4000
+	f.maxRetained = 4000
 	for i := range 10 {
-		f.see(t, of(72), job.Text(fmt.Sprint("State ", i)), "")
+		f.sees(t, of(72), job.Text(fmt.Sprint("State ", i)), "")
 		f.sent(t, of(72), uint64(i+1))
 	}
 	stat, err := f.Stat()
@@ -151,7 +151,7 @@ func TestTheHighestKeptIsNotTheLastAcknowledged(t *testing.T) {
 
 	must(t, f.ResetHighest())
 	highest(event.Event{}, 0)
-	f.see(t, of(72), "Pending", "")
+	f.sees(t, of(72), "Pending", "")
 	highest(f.sent(t, of(72), 3), 3)
 }
 
@@ -160,7 +160,7 @@ func TestAJobIsNotForgottenWhileItsEventsAreKept(t *testing.T) {
 		f := newStore(t)
 		f.KeepSent = time.Hour
 		o := observed(of(71), "Completed", "")
-		must(t, f.Commit(f.sight(t, o)))
+		must(t, f.Commit(f.poll(t, o)))
 		f.sent(t, of(71), 5)
 		if forgotten, err := f.Forget("prod", time.Now().Add(1e6*time.Hour)); forgotten != 0 || err != nil {
 			t.Errorf("%d forgotten (%v)", forgotten, err)
@@ -179,7 +179,7 @@ func TestPutBack(t *testing.T) {
 	f := keeping(t)
 	f.sent(t, of(71), 5)
 	f.sent(t, of(72), 6)
-	f.see(t, of(71), "Pending", "Scan")
+	f.sees(t, of(71), "Pending", "Scan")
 	f.failAt(failpoint.BeforeCommit)
 	before := f.content(t)
 	if _, err := f.Requeue(all); err == nil || !same(f.content(t), before) {
@@ -195,7 +195,7 @@ func TestPutBack(t *testing.T) {
 	}
 	f.sent(t, of(71), 1)
 	f.sent(t, of(71), 2)
-	f.see(t, of(72), "Pending", "")
+	f.sees(t, of(72), "Pending", "")
 	f.holds(t, "prod/71#3 state.pending", "prod/72#1 state.running", "prod/72#2 state.pending")
 }
 

@@ -21,11 +21,11 @@ import (
 
 func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan")
 	before := f.content(t)
 
-	look := f.sight(t, observed(of(71), "Failed", ""))
+	look := f.poll(t, observed(of(71), "Failed", ""))
 	f.failAt(failpoint.BeforeCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) {
 		t.Fatalf("Commit says %v, want %v", err, errFault)
@@ -40,7 +40,7 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 	}
 	f.reopen(t)
 	f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan", "prod/71#3 state.failed", "prod/71#4 failure.state")
-	if again := f.sight(t, observed(of(71), "Failed", "")); len(again.Changes) != 0 {
+	if again := f.poll(t, observed(of(71), "Failed", "")); len(again.Changes) != 0 {
 		t.Errorf("still to tell: %v", again.Changes)
 	}
 	if err := f.Commit(look); !errors.Is(err, ErrChanged) {
@@ -52,7 +52,7 @@ func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 	f := newStore(t)
 	looks := make([]PollResult, 101)
 	for i := range looks {
-		looks[i] = f.sight(t, observed(of(int64(i+1)), "Running", ""))
+		looks[i] = f.poll(t, observed(of(int64(i+1)), "Running", ""))
 	}
 	first, held := make(chan struct{}), make(chan struct{})
 	commits := 0
@@ -92,7 +92,7 @@ func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 
 func TestAcknowledge(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	first := f.sent(t, of(71), 10)
 	f.holds(t, "prod/71#2 phase.scan")
 	must(t, f.Acknowledge(of(71), first, 10)) // heard twice
@@ -110,14 +110,14 @@ func TestAcknowledge(t *testing.T) {
 	if want := (Sent{ID: oldest.Event.ID, Sequence: 2, Stream: 11, Known: true}); sent != want {
 		t.Errorf("sent %+v, want %+v", sent, want)
 	}
-	f.see(t, of(71), "Completed", "")
+	f.sees(t, of(71), "Completed", "")
 	f.holds(t, "prod/71#3 state.completed")
 }
 
 func TestWakesThePublisher(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(1), "Running", "")
-	f.see(t, of(2), "Running", "")
+	f.sees(t, of(1), "Running", "")
+	f.sees(t, of(2), "Running", "")
 	<-f.Wake()
 	if got := f.TakeFresh(); len(got) != 2 {
 		t.Errorf("fresh are %v, want two jobs", got)
@@ -146,9 +146,9 @@ func toldByAnother(t *testing.T, id job.ID, state job.Text) event.Fold {
 func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 	for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 		f := newStore(t)
-		f.see(t, of(71), "Running", "")
+		f.sees(t, of(71), "Running", "")
 		f.sent(t, of(71), 10)
-		f.see(t, of(71), "Pending", "")
+		f.sees(t, of(71), "Pending", "")
 		f.failAt(point)
 		if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) {
 			t.Fatal(err)
@@ -164,7 +164,7 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		if !slices.Equal(tracked, []Tracked{{71, Refresh}}) {
 			t.Errorf("tracked %v, want an owed look", tracked)
 		}
-		look := f.sight(t, observed(of(71), "Killed", ""))
+		look := f.poll(t, observed(of(71), "Killed", ""))
 		look.Untrack = true
 		must(t, f.Commit(look))
 		f.holds(t, "prod/71#3 state.killed", "prod/71#4 failure.state")
@@ -211,12 +211,12 @@ func TestForget(t *testing.T) {
 	f := newStore(t)
 	other := job.ID{CommCell: "prod-x", Number: 1}
 	for _, id := range []job.ID{of(1), of(2), of(3), other} {
-		f.see(t, id, "Completed", "")
+		f.sees(t, id, "Completed", "")
 		if id != of(2) {
 			f.sent(t, id, 1)
 		}
 	}
-	f.see(t, of(4), "Running", "")
+	f.sees(t, of(4), "Running", "")
 	f.sent(t, of(4), 1)
 	must(t, f.Track(Discovered, of(3)))
 	if n, err := f.Forget("prod", at); n != 0 || err != nil {
@@ -251,7 +251,7 @@ func TestFileMode(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "")
+	f.sees(t, of(71), "Running", "")
 	before := f.content(t)
 	migrations = append(migrations, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte("new"), []byte("layout")) })
 	defer func() { migrations = migrations[:len(migrations)-1] }()
@@ -303,7 +303,7 @@ func TestCursor(t *testing.T) {
 
 func TestUntracked(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(1), "Running", "")
+	f.sees(t, of(1), "Running", "")
 	f.sent(t, of(1), 10)
 	if err := f.Untrack(of(1)); !errors.Is(err, ErrNotTracked) {
 		t.Errorf("untracking what is not tracked: %v", err)
@@ -316,7 +316,7 @@ func TestUntracked(t *testing.T) {
 
 	must(t, f.Adopt(of(1), toldByAnother(t, of(1), "Suspended")))
 	f.tracks(t, Tracked{1, Refresh})
-	look := f.sight(t, observed(of(1), "Suspended", ""))
+	look := f.poll(t, observed(of(1), "Suspended", ""))
 	look.Untrack = true
 	must(t, f.Commit(look))
 	must(t, f.Track(Discovered, of(1)))
@@ -340,7 +340,7 @@ func TestTrackedByHand(t *testing.T) {
 	must(t, f.Track(ByHand, of(1)))
 	f.tracks(t, Tracked{1, Configured})
 	must(t, f.Configure("prod", nil))
-	look := f.sight(t, observed(of(1), "Completed", ""))
+	look := f.poll(t, observed(of(1), "Completed", ""))
 	look.Untrack = true
 	must(t, f.Commit(look))
 	f.tracks(t)

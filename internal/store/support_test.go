@@ -169,7 +169,7 @@ func observed(id job.ID, state, phase job.Text) job.Observation {
 }
 
 // sight is a look that has not been committed.
-func (f *fixture) sight(t testing.TB, o job.Observation) PollResult {
+func (f *fixture) poll(t testing.TB, o job.Observation) PollResult {
 	t.Helper()
 	known, err := f.Recall(o.ID())
 	must(t, err)
@@ -177,9 +177,9 @@ func (f *fixture) sight(t testing.TB, o job.Observation) PollResult {
 }
 
 // see commits a look.
-func (f *fixture) see(t testing.TB, id job.ID, state, phase job.Text) {
+func (f *fixture) sees(t testing.TB, id job.ID, state, phase job.Text) {
 	t.Helper()
-	must(t, f.Commit(f.sight(t, observed(id, state, phase))))
+	must(t, f.Commit(f.poll(t, observed(id, state, phase))))
 }
 
 // sent acknowledges the oldest event of a job.

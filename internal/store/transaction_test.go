@@ -56,8 +56,8 @@ func (f *fixture) spoil(t *testing.T, number int64, sequence uint64) {
 // transaction with others that are well.
 func TestAWriteThatFailsHalfWayChangesNothing(t *testing.T) {
 	f := newStore(t)
-	must(t, f.Commit(f.sight(t, lived(of(71), "Failed", 20, 30))))
-	must(t, f.Commit(f.sight(t, lived(of(71), "Killed", 20, 30))))
+	must(t, f.Commit(f.poll(t, lived(of(71), "Failed", 20, 30))))
+	must(t, f.Commit(f.poll(t, lived(of(71), "Killed", 20, 30))))
 	f.spoil(t, 71, 2)
 	before := f.content(t)
 	commits := 0
@@ -108,7 +108,7 @@ func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
 	})
 	t.Run("Forget", func(t *testing.T) {
 		f := newStore(t)
-		must(t, f.Commit(f.sight(t, observed(of(71), "Completed", ""))))
+		must(t, f.Commit(f.poll(t, observed(of(71), "Completed", ""))))
 		f.sent(t, of(71), 5)
 		f.together(func() {
 			if count, err := f.Forget("prod", at.Add(time.Hour)); count != 1 || err != nil {
@@ -120,13 +120,13 @@ func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
 
 func TestATakeOverThatFailsOwesNoLook(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "")
+	f.sees(t, of(71), "Running", "")
 	f.failAt(failpoint.BeforeCommit)
 	if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) || f.RefreshPending(of(71)) {
 		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
 	}
 	must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
-	look := f.sight(t, observed(of(71), "Running", ""))
+	look := f.poll(t, observed(of(71), "Running", ""))
 	f.failAt(failpoint.BeforeCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) || !f.RefreshPending(of(71)) {
 		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
@@ -168,7 +168,7 @@ func TestAFileIsAtTheTransactionThatWasWrittenLast(t *testing.T) {
 			"write": func(f *fixture) error { return f.SetGUID("prod", "a") }, // and reads nothing
 		} {
 			f := newStore(t)
-			f.see(t, of(71), "Running", "")
+			f.sees(t, of(71), "Running", "")
 			f.committed.Add(-row.ahead)
 			told := 0
 			f.Broken = func(error) { told++ }
