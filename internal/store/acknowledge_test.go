@@ -28,8 +28,8 @@ func TestALateAcknowledgementSetsNothingBack(t *testing.T) {
 	}
 }
 
-// Another watcher spoke while our event was under way: what it told is what the next event follows.
-func TestAnAcknowledgementAfterATakeOverChangesNothing(t *testing.T) {
+// A foreign event is adopted while ours is in flight: what it told is what the next event follows.
+func TestAnAcknowledgementAfterAnAdoptionChangesNothing(t *testing.T) {
 	f := newStore(t)
 	for _, state := range []string{"Running", "Waiting", "Pending"} {
 		f.sees(t, of(71), job.Text(state), "")

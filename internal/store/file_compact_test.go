@@ -16,7 +16,7 @@ import (
 	"jobwatch/internal/event"
 )
 
-// bloated is a closed store of some 16 MiB that has had much to keep, and has 2 MiB.
+// bloated is a closed store of some 16 MiB that has held much, and holds 2 MiB.
 func bloated(t *testing.T) (f *fixture, before map[string]string) {
 	t.Helper()
 	f = newStore(t)
@@ -86,7 +86,7 @@ func TestMostlyFreeStoreIsCompacted(t *testing.T) {
 	f.leaves(t, "watcher.db")
 }
 
-// leaves looks what lies in the store's folder.
+// leaves checks what lies in the store's folder.
 func (f *fixture) leaves(t *testing.T, want string) {
 	t.Helper()
 	entries, err := os.ReadDir(strings.TrimSuffix(f.path, "watcher.db"))
@@ -229,7 +229,7 @@ func TestMostlyFree(t *testing.T) {
 	}
 }
 
-// Whoever waits for a store in whose place another is put gets that one.
+// A watcher that waits for a store in whose place another is put gets that one.
 func TestOpenedIsTheFileThatHasTheName(t *testing.T) {
 	f, fresh := newStore(t), newStore(t)
 	fresh.fill(t)

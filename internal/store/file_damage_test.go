@@ -102,7 +102,7 @@ func freePages(t *testing.T, data []byte) map[int]bool {
 	return free
 }
 
-func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
+func TestStoreWithACorruptValueIsRefused(t *testing.T) {
 	record := []byte(`{"rev":1,"seq":2}`)
 	for words, row := range map[string]struct {
 		table, key, value []byte
@@ -131,8 +131,8 @@ func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
 	}
 }
 
-// What no quick look finds is named when it is met.
-func TestIllegibleValueThatIsMet(t *testing.T) {
+// What the check at the start does not find is named when it is met.
+func TestCorruptValueThatIsMet(t *testing.T) {
 	f := newStore(t)
 	f.sees(t, of(7), "Running", "Scan")
 	for words, row := range map[string]struct {
@@ -147,7 +147,7 @@ func TestIllegibleValueThatIsMet(t *testing.T) {
 		err := row.read()
 		want := words + " in " + f.path + " cannot be read ("
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; "+fixRebuild) {
-			t.Errorf("met with %v, want %s… and a mend", err, want)
+			t.Errorf("met with %v, want %s… and what to do", err, want)
 		}
 	}
 }
@@ -220,7 +220,7 @@ func opens(t *testing.T, data []byte, format string, args ...any) bool {
 		return true
 	}
 	if text := err.Error(); !strings.HasPrefix(text, path+": ") || strings.Contains(text, "\n") || !strings.Contains(text, "; ") {
-		t.Errorf("%s: the error names no file or no mend: %s", words, text)
+		t.Errorf("%s: the error names no file, or not what to do: %s", words, text)
 	}
 	after, err := os.ReadFile(path)
 	must(t, err)

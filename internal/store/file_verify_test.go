@@ -27,8 +27,8 @@ func TestVerifyFindsNothing(t *testing.T) {
 	}
 }
 
-// What another watcher told is ahead of what is held, until a look has answered.
-func TestVerifyWhereAnotherSpoke(t *testing.T) {
+// What a foreign writer told is ahead of what is held, until a poll has answered.
+func TestVerifyAfterAnAdoption(t *testing.T) {
 	f := newStore(t)
 	f.sees(t, of(7), "Running", "Scan")
 	var told event.Fold

@@ -8,7 +8,7 @@ import (
 	"jobwatch/internal/event"
 )
 
-// missed keeps a row of misses of a job.
+// missed stores a run of misses of a job.
 func (f *fixture) missed(t *testing.T, number int64, count int) {
 	t.Helper()
 	known, err := f.Recall(of(number))
@@ -47,11 +47,11 @@ func TestMissesAreKept(t *testing.T) {
 
 func TestWhatEndsARowOfMisses(t *testing.T) {
 	for what, end := range map[string]func(*fixture, *testing.T){
-		"a look":            func(f *fixture, t *testing.T) { f.sees(t, of(71), "Running", "Scan") },
+		"a poll":            func(f *fixture, t *testing.T) { f.sees(t, of(71), "Running", "Scan") },
 		"a miss of none":    func(f *fixture, t *testing.T) { f.missedNone(t) },
-		"no look any more":  func(f *fixture, t *testing.T) { must(t, f.Untrack(of(71))) },
+		"no poll any more":  func(f *fixture, t *testing.T) { must(t, f.Untrack(of(71))) },
 		"a loss that is it": func(f *fixture, t *testing.T) { f.lose(t, true) },
-		"another watcher":   func(f *fixture, t *testing.T) { must(t, f.Adopt(of(71), event.Fold{})) },
+		"a foreign writer":  func(f *fixture, t *testing.T) { must(t, f.Adopt(of(71), event.Fold{})) },
 	} {
 		f := newStore(t)
 		must(t, f.Track(Discovered, of(71)))
@@ -65,7 +65,7 @@ func TestWhatEndsARowOfMisses(t *testing.T) {
 	f.sees(t, of(71), "Running", "Scan")
 	f.missed(t, 71, 2)
 	f.lose(t, false)
-	f.hasMissed(t, "a miss that is looked at further", 71, Misses{2, at})
+	f.hasMissed(t, "a miss that is polled further", 71, Misses{2, at})
 }
 
 func (f *fixture) missedNone(t *testing.T) {
@@ -75,9 +75,9 @@ func (f *fixture) missedNone(t *testing.T) {
 }
 
 func (f *fixture) lose(t *testing.T, leave bool) {
-	look := f.poll(t, observed(of(71), "Running", "Scan"))
-	look.Missed, look.Untrack = true, leave
-	must(t, f.Commit(look))
+	result := f.poll(t, observed(of(71), "Running", "Scan"))
+	result.Missed, result.Untrack = true, leave
+	must(t, f.Commit(result))
 }
 
 func TestAMissOfWhatHasChangedIsNone(t *testing.T) {

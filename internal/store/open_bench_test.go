@@ -12,7 +12,7 @@ import (
 
 const manyJobs = 100_000
 
-// BenchmarkOpen opens a store with 100,000 jobs, which looks at every page first, and beside it opens the same
+// BenchmarkOpen opens a store with 100,000 jobs, which checks every page first, and beside it opens the same
 // file with bbolt alone and has it checked: `of_bare` is bbolt's time as a share of ours.
 func BenchmarkOpen(b *testing.B) {
 	path := manyJobsFile(b)

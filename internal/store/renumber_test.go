@@ -46,7 +46,7 @@ func TestEventsOfANumberUsedAgainFollowTheEarlierOnes(t *testing.T) {
 		t.Fatal(renumbered, err)
 	}
 	if err := f.Commit(meanwhile); !errors.Is(err, ErrChanged) {
-		t.Errorf("a look from before: %v", err)
+		t.Errorf("a poll from before: %v", err)
 	}
 	f.reopen(t)
 	f.holds(t, "prod/71#4 state.failed", "prod/71#5 failure.state")

@@ -168,7 +168,7 @@ func observed(id job.ID, state, phase job.Text) job.Observation {
 	return job.Observation{Snapshot: s, Asked: at, Answered: at.Add(time.Second)}
 }
 
-// sight is a look that has not been committed.
+// poll is the result of a poll that has not been committed.
 func (f *fixture) poll(t testing.TB, o job.Observation) PollResult {
 	t.Helper()
 	known, err := f.Recall(o.ID())
@@ -176,7 +176,7 @@ func (f *fixture) poll(t testing.TB, o job.Observation) PollResult {
 	return PollResult{Known: known, Seen: o, Changes: diff.Since(known.Told, &o.Snapshot), NotBefore: known.Asked}
 }
 
-// see commits a look.
+// sees commits the result of a poll.
 func (f *fixture) sees(t testing.TB, id job.ID, state, phase job.Text) {
 	t.Helper()
 	must(t, f.Commit(f.poll(t, observed(id, state, phase))))
