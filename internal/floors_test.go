@@ -34,7 +34,8 @@ var floors = map[string]int{
 	"internal/metrics":   4,
 	"internal/lives":     4, // tests alone
 	"internal/web":       5,
-	"cmd/watcher":        6,
+	"internal/cli":       6,
+	"cmd/watcher":        7,
 
 	"internal/event/eventtest":    1, // helps tests
 	"internal/stream/brokertest":  2, // helps tests
@@ -54,13 +55,13 @@ var mayImport = map[string][]string{
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
-	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
-	"golang.org/x/term":                  {"cmd/watcher"},
-	"golang.org/x/sys":                   {"cmd/watcher"},
+	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli"},
+	"golang.org/x/term":                  {"internal/cli"},
+	"golang.org/x/sys":                   {"internal/cli"},
 	"github.com/google/jsonschema-go":    {"internal/event"},
-	"github.com/spf13/cobra":             {"cmd/watcher"},
-	"charm.land/lipgloss/v2":             {"cmd/watcher"},
-	"github.com/lmittmann/tint":          {"cmd/watcher"},
+	"github.com/spf13/cobra":             {"internal/cli"},
+	"charm.land/lipgloss/v2":             {"internal/cli"},
+	"github.com/lmittmann/tint":          {"internal/cli"},
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/event/eventtest"},
 	"github.com/cloudevents/sdk-go/v2":         {"internal/event/eventtest"},

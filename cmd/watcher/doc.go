@@ -36,5 +36,5 @@
 //   - internal/control: the desk where jobs are tracked by hand, also through a Unix socket
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
-//   - cmd/watcher: flags, wiring, signals, exit status; daemon.go ties the packages together
+//   - internal/cli: commands, wiring, exit status; daemon.go ties the packages together
 package main
