@@ -34,8 +34,9 @@ var floors = map[string]int{
 	"internal/metrics":   4,
 	"internal/lives":     4, // tests alone
 	"internal/web":       5,
-	"internal/cli":       6,
-	"cmd/watcher":        7,
+	"internal/daemon":    6,
+	"internal/cli":       7,
+	"cmd/watcher":        8,
 
 	"internal/event/eventtest":    1, // helps tests
 	"internal/stream/brokertest":  2, // helps tests
@@ -55,7 +56,7 @@ var mayImport = map[string][]string{
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
-	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli"},
+	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
 	"golang.org/x/sys":                   {"internal/cli"},
 	"github.com/google/jsonschema-go":    {"internal/event"},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/stream"
 )
 
@@ -53,7 +54,7 @@ func newCheck() *cobra.Command {
 // does not answer takes its whole time-out.
 func check(ctx context.Context, cfg *config.Config, file string, tell func(finding)) {
 	tell(fine("configuration", "%s is valid", file))
-	for _, notice := range notices(cfg) {
+	for _, notice := range daemon.Notices(cfg) {
 		tell(doubtful("configuration", "%s", notice))
 	}
 	cells := make([]chan []finding, len(cfg.CommCells))

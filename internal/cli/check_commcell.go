@@ -16,6 +16,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 )
@@ -64,10 +65,10 @@ func (p *commCellProbe) warn(step, format string, values ...any) {
 
 func (p *commCellProbe) settings(context.Context) bool {
 	var err error
-	if p.client, err = newClient(p.cell, nil, slog.New(slog.DiscardHandler)); err != nil {
+	if p.client, err = daemon.NewClient(p.cell, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return p.failed("settings", err)
 	}
-	if p.tls, err = newTLS(p.cell.TLS); err != nil {
+	if p.tls, err = daemon.NewTLS(p.cell.TLS); err != nil {
 		return p.failed("settings", err)
 	}
 	return true

@@ -15,6 +15,7 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/control"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
@@ -24,9 +25,9 @@ import (
 // look at but its address and its folder.
 func checkNATS(ctx context.Context, cfg *config.Config, running bool) []finding {
 	c := cfg.NATS
-	ctx, cancel := context.WithTimeout(ctx, 2*natsPatience)
+	ctx, cancel := context.WithTimeout(ctx, 2*daemon.NATSPatience)
 	defer cancel()
-	settings, err := streamConfig(c, slog.New(slog.DiscardHandler))
+	settings, err := daemon.StreamConfig(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []finding{broken("NATS", err)}
 	}

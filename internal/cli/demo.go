@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/stream"
 )
@@ -68,13 +69,13 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 		return err
 	}
 	log := newLog(errs, cfg.Log)
-	embedded, err := startEmbedded(cfg.NATS, log)
+	embedded, err := daemon.StartEmbedded(cfg.NATS, log)
 	if err != nil {
 		return err
 	}
 	defer embedded.Close()
 
-	reader, err := streamConfig(cfg.NATS, log)
+	reader, err := daemon.StreamConfig(cfg.NATS, log)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,9 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	printer.welcome(commServe.Addr().String(), embedded.ClientURL(), "http://"+cfg.HTTP.Listen)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
-	group.Go(func() error { return (&daemon{config: cfg, log: log, embedded: embedded}).Run(ctx) })
+	group.Go(func() error {
+		return (&daemon.Daemon{Config: cfg, Version: version(), Log: log, Embedded: embedded}).Run(ctx)
+	})
 	group.Go(func() error {
 		show := func(m stream.Message) error { _ = printer.event(m); return nil } // the page goes on without a reader here
 		return follower{settings: reader, print: show, log: log}.Run(ctx)

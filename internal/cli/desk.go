@@ -12,9 +12,9 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/control"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
-	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
 )
 
@@ -47,11 +47,11 @@ func atDesk(c *cobra.Command, writes bool, do func(desk) error) error {
 	if _, err := os.Stat(cfg.Store.Path); !writes && errors.Is(err, fs.ErrNotExist) {
 		return fail(fmt.Errorf("%s: no such store, and no watcher is running; start one with: watcher run -c %s", cfg.Store.Path, file))
 	}
-	st, err := store.Open(cfg.Store.Path, event.NewMinter(severities(cfg.Severity)))
+	st, err := store.Open(cfg.Store.Path, event.NewMinter(daemon.Severities(cfg.Severity)))
 	if err != nil {
 		return fail(err)
 	}
-	cells := func() map[string]control.CommCell { return deskCells(cfg.CommCells, file, nil) }
+	cells := func() map[string]control.CommCell { return daemon.CommCells(cfg.CommCells, file, nil) }
 	return fail(errors.Join(do(&control.Desk{Store: st, CommCells: cells}), st.Close()))
 }
 
@@ -67,23 +67,4 @@ func knowsCommCell(cfg *config.Config, name string) error {
 		return nil
 	}
 	return fmt.Errorf("--commcell %s: the configuration names %s", name, names(cfg.CommCells))
-}
-
-// deskCells is what a desk has to know of the CommCells.
-func deskCells(cells []config.CommCell, file string, pollers []*poller.Poller) map[string]control.CommCell {
-	known := map[string]control.CommCell{}
-	for _, cell := range cells {
-		places := map[int64]string{}
-		for number, line := range cell.JobLines {
-			places[number] = fmt.Sprintf("%s:%d", file, line)
-		}
-		known[cell.Name] = control.CommCell{Jobs: places}
-	}
-	for _, p := range pollers {
-		if cell, found := known[p.CommCell]; found {
-			cell.LookNow = p.LookNow
-			known[p.CommCell] = cell
-		}
-	}
-	return known
 }

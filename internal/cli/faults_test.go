@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/stream"
 )
@@ -283,7 +284,7 @@ func (p *patient) start() {
 	ended := make(chan error, 1)
 	p.heard = len(p.said.String())
 	startedAt(time.Now(), p.stops)
-	go func() { ended <- (&daemon{config: cfg, log: newLog(&p.said, cfg.Log)}).Run(ctx) }()
+	go func() { ended <- (&daemon.Daemon{Config: cfg, Log: newLog(&p.said, cfg.Log)}).Run(ctx) }()
 	p.end = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/stream"
 )
 
@@ -40,7 +41,7 @@ func (f follower) Run(ctx context.Context) error {
 
 // begin waits for NATS, and finds the place in the stream.
 func (f *follower) begin(ctx context.Context, broker *stream.Broker) error {
-	if err := awaitStream(ctx, broker); err != nil {
+	if err := daemon.AwaitStream(ctx, broker); err != nil {
 		return err
 	}
 	if !f.fromNow {

@@ -1,22 +1,17 @@
 package cli
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
 )
 
@@ -93,43 +88,4 @@ func TestPollsWhileNATSDoesNotServe(t *testing.T) {
 	if got, want := len(w.read()), outageJobs*4; got != want {
 		t.Errorf("%d events, want %d", got, want)
 	}
-}
-
-// TestAnEditBeforeTheStartIsOver edits the configuration after it was read, and before anything looks for edits.
-func TestAnEditBeforeTheStartIsOver(t *testing.T) {
-	p := newPlace(t)
-	p.write("watcher.yaml", p.config())
-	cfg, err := config.Load(p.in("watcher.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.write("watcher.yaml", strings.Replace(p.config(), "name: prod", "name: lab", 1))
-	synctest.Test(t, func(t *testing.T) {
-		var taken []string
-		take := func(cells []config.CommCell) (string, error) {
-			taken = append(taken, names(cells))
-			return "", nil
-		}
-		r := reloader{file: p.in("watcher.yaml"), started: cfg, log: slog.New(slog.DiscardHandler), take: take}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*editLook)
-		defer cancel()
-		if err := r.Run(ctx); err != nil || !slices.Equal(taken, []string{"lab"}) {
-			t.Errorf("taken: %q, %v", taken, err)
-		}
-	})
-}
-
-// TestTheReadingOfTheStreamHasABound holds the start to what it waits for.
-func TestTheReadingOfTheStreamHasABound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		if err := awaitReading(t.Context(), make(chan struct{})); err == nil || time.Since(began) != readPatience {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
-		read := make(chan struct{})
-		time.AfterFunc(time.Second, func() { close(read) })
-		if err := awaitReading(t.Context(), read); err != nil || time.Since(began) != readPatience+time.Second {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
-	})
 }

@@ -1,23 +1,15 @@
 package cli
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"jobwatch/internal/config"
-	"jobwatch/internal/event"
-	"jobwatch/internal/metrics"
-	"jobwatch/internal/poller"
 	"jobwatch/internal/sim"
-	"jobwatch/internal/store"
 )
 
 // edit replaces words in the configuration's file.
@@ -129,56 +121,4 @@ func TestReloadLosesNothing(t *testing.T) {
 	w.until("every job's end is seen", func() bool { return allEnded(w.sim.Served(), jobs) })
 	w.judge()
 	w.stop()
-}
-
-// TestRosterChangedBeforeItRuns: a seat that never began keeps nobody waiting.
-func TestRosterChangedBeforeItRuns(t *testing.T) {
-	play := sim.New(sim.Config{Jobs: 1})
-	server := httptest.NewServer(play)
-	t.Cleanup(server.Close)
-	p := newPlace(t)
-	p.url = server.URL + "/webconsole/api"
-	p.password = "watcher"
-	p.write("watcher.yaml", p.config())
-	cfg, err := config.Load(p.in("watcher.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := store.Open(p.store, event.NewMinter(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
-	d := &daemon{config: cfg, log: slog.New(slog.DiscardHandler), metrics: metrics.New("test")}
-	cells, err := newRoster(cfg.CommCells, func(cell config.CommCell) (*poller.Poller, error) { return d.poller(cell, st) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for concurrency := range 3 {
-		cfg.CommCells = slices.Clone(cfg.CommCells)
-		cfg.CommCells[0].Concurrency = concurrency + 1
-		if words, err := cells.Take(cfg.CommCells); err != nil || words != "prod has changed" {
-			t.Fatalf("%q, %v", words, err)
-		}
-	}
-	if words, err := cells.Take(cfg.CommCells); err != nil || words != "" {
-		t.Errorf("the same again: %q, %v", words, err)
-	}
-	if !cells.Follows("prod") || cells.Follows("lab") {
-		t.Error("prod alone is followed")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- cells.Run(ctx) }()
-	for end := time.After(10 * time.Second); play.Counts()[sim.OpJobDetails] == 0; {
-		select {
-		case <-end:
-			t.Fatal("nobody asks")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
 )
 
 func newRun() *cobra.Command {
@@ -29,7 +30,7 @@ func newRun() *cobra.Command {
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
 			log.Info("watching", "commcell", names(cfg.CommCells))
-			d := daemon{config: cfg, file: file, hangups: hangups, log: log}
+			d := daemon.Daemon{Config: cfg, Version: version(), File: file, Hangups: hangups, Log: log}
 			if err := d.Run(c.Context()); err != nil {
 				return fail(err)
 			}

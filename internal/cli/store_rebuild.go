@@ -11,6 +11,7 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/control"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
@@ -101,7 +102,7 @@ type readBack struct{ jobs, events int }
 
 // readInto makes a store of what the stream tells.
 func readInto(ctx context.Context, path string, cfg *config.Config, b *stream.Broker, log *slog.Logger) (read readBack, err error) {
-	st, err := store.Open(path, event.NewMinter(severities(cfg.Severity)))
+	st, err := store.Open(path, event.NewMinter(daemon.Severities(cfg.Severity)))
 	if err != nil {
 		return read, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/stream"
@@ -55,7 +56,7 @@ func newTail() *cobra.Command {
 			return err
 		}
 		log := newLog(c.ErrOrStderr(), config.Log{Level: "warn", Format: cfg.Log.Format})
-		settings, err := streamConfig(cfg.NATS, slog.New(slog.DiscardHandler))
+		settings, err := daemon.StreamConfig(cfg.NATS, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return fail(err)
 		}
@@ -67,7 +68,7 @@ func newTail() *cobra.Command {
 			f.print = printRaw(c.OutOrStdout())
 		}
 		err = f.Run(c.Context())
-		if errors.Is(err, errAway) && cfg.NATS.UsesEmbedded() {
+		if errors.Is(err, daemon.ErrAway) && cfg.NATS.UsesEmbedded() {
 			err = fmt.Errorf("no watcher is running that serves NATS on %s; start one with: watcher run", cfg.NATS.Embedded.Listen)
 		}
 		return fail(err)

@@ -1,4 +1,4 @@
-package cli
+package daemon
 
 import (
 	"context"
@@ -6,11 +6,6 @@ import (
 	"net"
 
 	"jobwatch/internal/config"
-	"jobwatch/internal/metrics"
-	"jobwatch/internal/poller"
-	"jobwatch/internal/publish"
-	"jobwatch/internal/store"
-	"jobwatch/internal/stream"
 	"jobwatch/internal/web"
 )
 
@@ -21,7 +16,7 @@ type site struct {
 }
 
 // openSite takes the address, so that a start fails at once where it cannot be had.
-func openSite(c config.HTTP, log *slog.Logger) (*site, error) {
+func openSite(c config.HTTP, version string, log *slog.Logger) (*site, error) {
 	if c.Listen == "" {
 		return nil, nil
 	}
@@ -33,7 +28,7 @@ func openSite(c config.HTTP, log *slog.Logger) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{config: web.Config{Listen: c.Listen, TLS: secure, Token: token, Version: version(), Log: log}}
+	s := &site{config: web.Config{Listen: c.Listen, TLS: secure, Token: token, Version: version, Log: log}}
 	s.listener, err = s.config.Bind()
 	return s, err
 }
@@ -44,23 +39,13 @@ func (s *site) close() {
 	}
 }
 
-// shown are the parts of the daemon that the site shows.
-type shown struct {
-	store     *store.Store
-	broker    *stream.Broker
-	publisher *publish.Publisher
-	pollers   func() []*poller.Poller
-	metrics   *metrics.Metrics
-}
-
 // run serves until ctx ends.
-func (s *site) run(ctx context.Context, of shown) error {
-	of.metrics.Read(metrics.Sources{Store: of.store, Publisher: of.publisher, Pollers: of.pollers})
+func (s *site) run(ctx context.Context, of *parts) error {
 	if s == nil {
 		return nil
 	}
 	c := s.config
-	c.Store, c.Broker, c.Publisher, c.Pollers = of.store, of.broker, of.publisher, of.pollers
+	c.Store, c.Broker, c.Publisher, c.Pollers = of.store, of.broker, of.publisher, of.pollers.Pollers
 	c.Metrics = of.metrics.Handler()
 	return web.New(c).Run(ctx, s.listener)
 }

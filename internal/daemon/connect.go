@@ -1,8 +1,10 @@
-package cli
+package daemon
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,8 +19,9 @@ import (
 	"jobwatch/internal/stream"
 )
 
-func newClient(cell config.CommCell, observe observer, log *slog.Logger) (*commvault.Client, error) {
-	secure, err := newTLS(cell.TLS)
+// NewClient asks the CommServe of a CommCell. Nobody counts its requests where observe is nil.
+func NewClient(cell config.CommCell, observe observer, log *slog.Logger) (*commvault.Client, error) {
+	secure, err := NewTLS(cell.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +36,10 @@ func newClient(cell config.CommCell, observe observer, log *slog.Logger) (*commv
 	})
 }
 
-// observer counts a request; nil: nobody does.
 type observer = func(operation string, code int, took time.Duration, err error)
 
 func newBroker(c config.NATS, embedded *stream.Embedded, st *store.Store, log *slog.Logger) (*stream.Broker, error) {
-	s, err := streamConfig(c, log)
+	s, err := StreamConfig(c, log)
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +54,13 @@ func newBroker(c config.NATS, embedded *stream.Embedded, st *store.Store, log *s
 	return stream.New(s), nil
 }
 
-// streamConfig says where others than its own process find NATS.
-func streamConfig(c config.NATS, log *slog.Logger) (stream.Config, error) {
+// StreamConfig says where others than its own process find NATS.
+func StreamConfig(c config.NATS, log *slog.Logger) (stream.Config, error) {
 	password, token, err := natsSecrets(c)
 	if err != nil {
 		return stream.Config{}, err
 	}
-	secure, err := newTLS(c.TLS)
+	secure, err := NewTLS(c.TLS)
 	if err != nil {
 		return stream.Config{}, fmt.Errorf("nats: %w", err)
 	}
@@ -90,7 +92,8 @@ func clientURL(c config.NATS) string {
 	return "nats://" + net.JoinHostPort(host, port)
 }
 
-func startEmbedded(c config.NATS, log *slog.Logger) (*stream.Embedded, error) {
+// StartEmbedded starts the NATS server that runs in this process.
+func StartEmbedded(c config.NATS, log *slog.Logger) (*stream.Embedded, error) {
 	password, token, err := natsSecrets(c)
 	if err != nil {
 		return nil, err
@@ -101,6 +104,30 @@ func startEmbedded(c config.NATS, log *slog.Logger) (*stream.Embedded, error) {
 	})
 }
 
+// ErrAway says that there is no NATS to read from.
+var ErrAway = errors.New("NATS is away")
+
+// NATSPatience is how long NATS is waited for.
+const NATSPatience = 5 * time.Second
+
+// AwaitStream waits for NATS and the stream as long as a person would. Where they are not there by then, the error wraps
+// ErrAway and says why.
+func AwaitStream(ctx context.Context, broker *stream.Broker) error {
+	soon, cancel := context.WithTimeout(ctx, NATSPatience)
+	defer cancel()
+	_, err := broker.Ready(soon)
+	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return err
+	}
+	switch why := broker.LastError(); {
+	case why != nil:
+		return fmt.Errorf("%w: %w", ErrAway, why)
+	case broker.Connected():
+		return fmt.Errorf("%w: the server is there, but its JetStream gives no answer within %v", ErrAway, NATSPatience)
+	}
+	return fmt.Errorf("%w: no answer within %v", ErrAway, NATSPatience)
+}
+
 // secret is a value given in the configuration itself, or in a file that it names.
 func secret(key, value, file string) (string, error) {
 	if file == "" {
@@ -109,8 +136,8 @@ func secret(key, value, file string) (string, error) {
 	return config.ReadSecret(key, file)
 }
 
-// newTLS gives nil where nothing differs from the system's defaults.
-func newTLS(c config.TLS) (*tls.Config, error) {
+// NewTLS gives nil where nothing differs from the system's defaults.
+func NewTLS(c config.TLS) (*tls.Config, error) {
 	if c == (config.TLS{}) {
 		return nil, nil
 	}

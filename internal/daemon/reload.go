@@ -1,4 +1,4 @@
-package cli
+package daemon
 
 import (
 	"bytes"
@@ -13,27 +13,27 @@ import (
 	"jobwatch/internal/config"
 )
 
-// reloader takes the configuration anew on SIGHUP, and when its file has been edited. A bad one is refused with its
+// reloader reads the configuration again on SIGHUP, and when its file has been edited. A bad one is refused with its
 // errors, and the old one goes on.
 type reloader struct {
 	file    string
 	started *config.Config // what of it needs a restart is compared with this
 	hangups <-chan os.Signal
-	take    func([]config.CommCell) (string, error)
+	apply   func([]config.CommCell) (string, error)
 	log     *slog.Logger
 
 	seen   []byte         // the text last taken or refused
 	latest *config.Config // that was taken: what is said of it is not said again
 }
 
-// editLook is how often the file is read. It is read, and not watched: a file that is replaced, mounted or linked, as
+// readEvery is how often the file is read. It is read, and not watched: a file that is replaced, mounted or linked, as
 // containers have it, is seen all the same.
-const editLook = time.Second
+const readEvery = time.Second
 
 // Run reloads until ctx ends.
 func (r *reloader) Run(ctx context.Context) error {
-	look := time.NewTicker(editLook)
-	defer look.Stop()
+	ticker := time.NewTicker(readEvery)
+	defer ticker.Stop()
 	r.seen, r.latest = r.started.Text, r.started // what was edited since is news
 	var edited []byte
 	for {
@@ -44,7 +44,7 @@ func (r *reloader) Run(ctx context.Context) error {
 			} else if !r.reload(text) {
 				r.log.Info("SIGHUP: the configuration is the one in force")
 			}
-		case <-look.C:
+		case <-ticker.C:
 			text, err := os.ReadFile(r.file)
 			if err != nil || bytes.Equal(text, r.seen) {
 				continue
@@ -59,14 +59,14 @@ func (r *reloader) Run(ctx context.Context) error {
 	}
 }
 
-// reload takes a text, and says whether that told anything.
+// reload applies a text, and says whether the log tells anything of it.
 func (r *reloader) reload(text []byte) bool {
 	r.seen = text
 	next, err := config.Parse(r.file, text, os.LookupEnv)
 	if err != nil {
 		return r.refuse(err)
 	}
-	words, err := r.take(next.CommCells)
+	words, err := r.apply(next.CommCells)
 	if err != nil {
 		return r.refuse(err)
 	}
@@ -77,8 +77,8 @@ func (r *reloader) reload(text []byte) bool {
 	for _, key := range restart {
 		r.log.Warn("changed in the configuration, and taken at the next start: " + key)
 	}
-	said := notices(r.latest)
-	for _, notice := range notices(next) {
+	said := Notices(r.latest)
+	for _, notice := range Notices(next) {
 		if !slices.Contains(said, notice) {
 			r.log.Warn(notice)
 		}

@@ -1,4 +1,4 @@
-package cli
+package daemon
 
 import (
 	"maps"
@@ -8,8 +8,8 @@ import (
 	"jobwatch/internal/job"
 )
 
-// notices are what a valid configuration says and hardly means, a sentence each.
-func notices(c *config.Config) []string {
+// Notices are what a valid configuration says and hardly means, a sentence each.
+func Notices(c *config.Config) []string {
 	var notices []string
 	for _, key := range c.NotYetInForce() {
 		notices = append(notices, key+" is accepted but not yet in force")
