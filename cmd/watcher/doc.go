@@ -36,5 +36,6 @@
 //   - internal/control: the desk where jobs are tracked by hand, also through a Unix socket
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
-//   - cmd/watcher: flags, wiring, signals, exit status; daemon.go ties the packages together
+//   - internal/daemon: the running program; Run and start in daemon.go show the order in which its parts begin
+//   - internal/cli: commands, what they print, and exit statuses
 package main
