@@ -2,7 +2,7 @@
 //
 // It connects and connects again (Run), makes or checks the stream (Ready), publishes one message under a condition
 // (Publish), and reads back from the stream's leader (Last, Each) or all in one pass (Scan). It deals in subjects and
-// bytes; what they mean is others' business. The embedded NATS server lives here too (StartEmbedded).
+// bytes; what they mean is not its business. The embedded NATS server lives here too (StartEmbedded).
 package stream
 
 import (
@@ -49,7 +49,7 @@ type Config struct {
 
 	ReadOnly bool // never make the stream, and read one whatever it is like
 
-	CheckEvery time.Duration        // how often server and stream are looked at again while they are in use; default 15 s
+	CheckEvery time.Duration        // how often server and stream are checked again while they are in use; default 15 s
 	Waiting    func() time.Duration // how long the oldest event has waited to be published; nil: none waits
 
 	Log  *slog.Logger // default slog.Default()
@@ -62,28 +62,28 @@ type Broker struct {
 	cfg Config
 	log *slog.Logger
 
-	making sync.Mutex // held while the stream is looked at and made: of two who find none, one makes it
+	making sync.Mutex // held while the stream is inspected and made: of two callers who find none, one makes it
 
-	mu      sync.Mutex
-	session *session        // nil while NATS is away
-	fitting *session        // the session that Ready found to fit; nothing is published through another
-	maxAge  *time.Duration  // of the stream, when it was last found to fit; nil: not yet
-	refuted chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
-	arrived chan struct{}   // closed when session is set, replaced when it is lost
-	lastErr error           // why NATS or the stream cannot be used; nil when it can
-	said    map[string]bool // reasons logged since it last could be used
-	warned  map[string]bool // differences of the stream, logged once and for all
+	mu        sync.Mutex
+	session   *session        // nil while NATS is away
+	fitting   *session        // the session that Ready found to fit; nothing is published through another
+	maxAge    *time.Duration  // of the stream, when it was last found to fit; nil: not yet
+	refuted   chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
+	connected chan struct{}   // closed when session is set, replaced when it is lost
+	lastErr   error           // why NATS or the stream cannot be used; nil when it can
+	said      map[string]bool // reasons logged since it last could be used
+	warned    map[string]bool // differences of the stream, logged once and for all
 }
 
 // New returns a Broker that does nothing until Run is called.
 func New(cfg Config) *Broker {
 	cfg = cfg.withDefaults()
 	return &Broker{
-		cfg:     cfg,
-		log:     cfg.Log,
-		arrived: make(chan struct{}),
-		said:    map[string]bool{},
-		warned:  map[string]bool{},
+		cfg:       cfg,
+		log:       cfg.Log,
+		connected: make(chan struct{}),
+		said:      map[string]bool{},
+		warned:    map[string]bool{},
 	}
 }
 
@@ -132,19 +132,19 @@ func (b *Broker) Usable() error {
 	case b.lastErr != nil:
 		return b.lastErr
 	case b.session != nil:
-		return errNotLooked
+		return errUnchecked
 	}
 	return ErrDisconnected
 }
 
-var errNotLooked = errors.New("connected to NATS; the stream is being looked at")
+var errUnchecked = errors.New("connected to NATS; the stream is being looked at")
 
 func (b *Broker) up(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.session, b.lastErr = s, nil
 	clear(b.said)
-	close(b.arrived)
+	close(b.connected)
 	b.log.Info("connected to NATS at " + s.host)
 }
 
@@ -153,7 +153,7 @@ func (b *Broker) down(s *session) error {
 	defer b.mu.Unlock()
 	b.session = nil
 	b.withdraw()
-	b.arrived = make(chan struct{})
+	b.connected = make(chan struct{})
 	return s.whyLost()
 }
 
@@ -161,13 +161,13 @@ func (b *Broker) down(s *session) error {
 func (b *Broker) current(ctx context.Context) (*session, error) {
 	for {
 		b.mu.Lock()
-		s, arrived := b.session, b.arrived
+		s, connected := b.session, b.connected
 		b.mu.Unlock()
 		if s != nil {
 			return s, nil
 		}
 		select {
-		case <-arrived:
+		case <-connected:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

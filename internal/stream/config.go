@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// duplicateWindow is JetStream's own default. The expected sequence does the work; the window only saves a look.
+// duplicateWindow is JetStream's own default. The expected sequence does the work; the window only saves reading the stream.
 const duplicateWindow = 2 * time.Minute
 
 func (c Config) withDefaults() Config {

@@ -29,7 +29,7 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	}
 	nc, err := connect(ctx, servers, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", hosts(servers), b.cfg.unwelcome(err))
+		return nil, fmt.Errorf("%s: %w", hosts(servers), b.cfg.explainDial(err))
 	}
 	s.nc, s.host, s.version = nc, hosts(servers), nc.ConnectedServerVersion()
 	if s.version == "" { // NATS tells it as long as it is connected
@@ -158,7 +158,7 @@ func (c Config) appendCredentials(opts []nats.Option) ([]nats.Option, error) {
 	return opts, nil
 }
 
-// plain says a connection's error in words that stay the same from try to try, and with what to look at.
+// plain words a connection's error so that it stays the same from try to try, and says what to check.
 func plain(err error) error {
 	var op *net.OpError
 	switch {

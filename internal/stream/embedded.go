@@ -40,7 +40,7 @@ type Embedded struct {
 	failed  chan struct{}  // closed when trouble comes, and replaced when it is over; guarded by mu
 }
 
-// StartEmbedded returns once the server takes connections. Its errors are those that the user can mend: a port in use,
+// StartEmbedded returns once the server takes connections. Its errors are those that the user can fix: a port in use,
 // a directory that cannot be written, or that another process uses. Run looks after it.
 func StartEmbedded(c EmbeddedConfig) (*Embedded, error) {
 	c.Log = cmp.Or(c.Log, slog.Default())

@@ -53,7 +53,7 @@ func (b *Broker) readerOf(ctx context.Context, start Start) (*reader, error) {
 		return nil, err
 	}
 	if start.Sequence > 1 && start.Since.IsZero() && len(start.Subjects) == 0 && !start.headersOnly {
-		if r := s.rested(ctx, start.Sequence); r != nil {
+		if r := s.takeIdle(ctx, start.Sequence); r != nil {
 			return r, nil
 		}
 	}

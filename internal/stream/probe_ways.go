@@ -8,26 +8,26 @@ import (
 	"sync"
 )
 
-// probeWays asks where the samples of our subjects lead: nothing is published for it. Of an account's mappings no user
+// probeRoutes asks where the samples of our subjects lead: nothing is published for it. Of an account's mappings no user
 // may read more.
-func (b *Broker) probeWays(ctx context.Context, there bool) []Finding {
-	untold, answers := "", b.traceAll(ctx, b.cfg.Samples)
+func (b *Broker) probeRoutes(ctx context.Context, there bool) []Finding {
+	untraced, answers := "", b.traceAll(ctx, b.cfg.Samples)
 	for i, subject := range b.cfg.Samples {
 		err := answers[i]
 		switch {
 		case err == nil, errors.Is(err, ErrNoStream) && !there:
 		case errors.Is(err, ErrNoTrace):
-			untold = subject
+			untraced = subject
 		case errors.Is(err, ErrNoStream):
-			return []Finding{{Failed, "subjects", b.nobody(subject).Error()}}
+			return []Finding{{Failed, "subjects", b.nobodyTakes(subject).Error()}}
 		default:
 			return []Finding{{Failed, "subjects", err.Error()}}
 		}
 	}
-	if untold != "" {
+	if untraced != "" {
 		return []Finding{{Warning, "subjects", fmt.Sprintf(
 			"not looked at: whether a mapping of the NATS account, an import or a leaf node leads %s elsewhere; NATS tells "+
-				"those alone who may publish to _INBOX.>, and nothing of other accounts; the first event shows it", untold)}}
+				"those alone who may publish to _INBOX.>, and nothing of other accounts; the first event shows it", untraced)}}
 	}
 	if len(b.cfg.Samples) == 0 {
 		return nil

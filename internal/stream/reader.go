@@ -12,7 +12,7 @@ import (
 const (
 	readAhead = 500 // messages fetched before they are asked for; at 64 KiB each, 32 MiB
 
-	// forgetReader is after what time the server forgets a reader whose end it did not hear of: one that has read to the
+	// forgetReader is after what time the server forgets a reader that did not say goodbye. One that has read to the
 	// end of the stream is used again a minute later.
 	forgetReader = 90 * time.Second
 
@@ -22,16 +22,16 @@ const (
 // reader reads the stream on from a sequence, through a consumer that acknowledges nothing. It ends with its
 // connection; close removes the consumer, and the server forgets one that was not removed.
 type reader struct {
-	session   *session
-	stream    string
-	consumer  string
-	msgs      jetstream.MessagesContext
-	delivered uint64   // messages so far; a gap in the consumer's own count is a message lost on the way
-	read      uint64   // sequence of the last one given
-	ahead     *Message // was given back
+	session    *session
+	stream     string
+	consumer   string
+	msgs       jetstream.MessagesContext
+	delivered  uint64   // messages so far; a gap in the consumer's own count is a message lost on the way
+	read       uint64   // sequence of the last one given
+	pushedBack *Message // given by next once more
 
-	ctx  context.Context // of who reads now; its end stops the reader
-	free func() bool     // lets go of ctx; false if it has ended
+	ctx     context.Context // of the present caller; its end stops the reader
+	release func() bool     // detaches from ctx; false if it has ended
 }
 
 func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
@@ -46,20 +46,20 @@ func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
 		defer r.close()
 		return nil, r.explain(err)
 	}
-	r.free()
+	r.release()
 	r.bind(ctx)
 	return r, nil
 }
 
-// bind has the reader end with ctx, or with its connection.
+// bind makes the reader end with ctx, or with its connection.
 func (r *reader) bind(ctx context.Context) {
-	ctx, land := r.session.watch(ctx, r.session.api("CONSUMER.>"))
+	ctx, done := r.session.trackLong(ctx, r.session.api("CONSUMER.>"))
 	stop := func() bool { return ctx.Err() == nil }
 	if r.msgs != nil {
 		stop = context.AfterFunc(ctx, r.msgs.Stop)
 	}
-	r.ctx, r.free = ctx, func() bool {
-		defer land()
+	r.ctx, r.release = ctx, func() bool {
+		defer done()
 		return stop()
 	}
 }
@@ -81,7 +81,7 @@ func (r *reader) open(start Start) error {
 	if !start.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &start.Since
 	}
-	if !r.session.opened(r) {
+	if !r.session.register(r) {
 		return ErrDisconnected
 	}
 	consumer, err := r.session.newConsumer(ctx, r.stream, config)
@@ -92,12 +92,12 @@ func (r *reader) open(start Start) error {
 }
 
 func (r *reader) explain(err error) error {
-	return fmt.Errorf("read stream %s: %w", r.stream, grounded(r.ctx, err))
+	return fmt.Errorf("read stream %s: %w", r.stream, cause(r.ctx, err))
 }
 
-// close ends the reader and removes its consumer, also where the context of who reads has ended.
+// close ends the reader and removes its consumer, also where the caller's context has ended.
 func (r *reader) close() {
-	r.free()
+	r.release()
 	if r.msgs != nil {
 		r.msgs.Stop()
 	}
@@ -108,8 +108,8 @@ func (r *reader) close() {
 
 // next waits for the next message. With a longest wait, its error is nats.ErrTimeout after that.
 func (r *reader) next(wait ...jetstream.NextOpt) (Message, error) {
-	if m := r.ahead; m != nil {
-		r.ahead, r.read = nil, m.Sequence
+	if m := r.pushedBack; m != nil {
+		r.pushedBack, r.read = nil, m.Sequence
 		return *m, nil
 	}
 	msg, err := r.msgs.Next(wait...)
@@ -133,5 +133,5 @@ func (r *reader) next(wait ...jetstream.NextOpt) (Message, error) {
 	}, nil
 }
 
-// giveBack has next give a message once more.
-func (r *reader) giveBack(m Message) { r.ahead, r.read = &m, m.Sequence-1 }
+// unread makes next give a message once more.
+func (r *reader) unread(m Message) { r.pushedBack, r.read = &m, m.Sequence-1 }

@@ -7,22 +7,22 @@ import (
 
 // readers are those of a connection: each is a consumer at the server, which allows a stream only so many.
 type readers struct {
-	mu      sync.Mutex
-	open    map[*reader]bool // guarded by mu, as the rest is
-	resting *reader          // has read to the end of the stream, for who reads on from there
-	closed  bool
+	mu     sync.Mutex
+	open   map[*reader]bool // guarded by mu, as the rest is
+	idle   *reader          // has read to the end of the stream; the next to read on from there takes it
+	closed bool
 }
 
-// rest keeps a reader for who reads on where it ended, or closes it.
-func (s *session) rest(r *reader) {
-	if !r.free() {
+// keepIdle keeps a reader for the next who reads on where it ended, or closes it.
+func (s *session) keepIdle(r *reader) {
+	if !r.release() {
 		r.close()
 		return
 	}
 	s.readers.mu.Lock()
-	taken := s.readers.resting != nil || s.readers.closed
+	taken := s.readers.idle != nil || s.readers.closed
 	if !taken {
-		s.readers.resting = r
+		s.readers.idle = r
 	}
 	s.readers.mu.Unlock()
 	if taken {
@@ -30,11 +30,11 @@ func (s *session) rest(r *reader) {
 	}
 }
 
-// rested gives the reader that has read up to a sequence, and no further; nil: there is none.
-func (s *session) rested(ctx context.Context, from uint64) *reader {
+// takeIdle gives the reader that has read up to a sequence, and no further; nil: there is none.
+func (s *session) takeIdle(ctx context.Context, from uint64) *reader {
 	s.readers.mu.Lock()
-	r := s.readers.resting
-	s.readers.resting = nil
+	r := s.readers.idle
+	s.readers.idle = nil
 	s.readers.mu.Unlock()
 	if r == nil {
 		return nil
@@ -47,8 +47,8 @@ func (s *session) rested(ctx context.Context, from uint64) *reader {
 	return r
 }
 
-// opened notes a reader whose consumer is about to be made; false: the connection is about to be closed.
-func (s *session) opened(r *reader) bool {
+// register notes a reader whose consumer is about to be made; false: the connection is about to be closed.
+func (s *session) register(r *reader) bool {
 	s.readers.mu.Lock()
 	defer s.readers.mu.Unlock()
 	if s.readers.closed {
@@ -74,8 +74,8 @@ func (s *session) remove(ctx context.Context, r *reader) {
 	if !open || s.isLost() {
 		return
 	}
-	ctx, land := s.fly(ctx, s.api("CONSUMER.DELETE.")+r.stream+"."+r.consumer)
-	defer land()
+	ctx, done := s.track(ctx, s.api("CONSUMER.DELETE.")+r.stream+"."+r.consumer)
+	defer done()
 	_ = s.js.DeleteConsumer(ctx, r.stream, r.consumer) // the server forgets it anyway, a little later
 }
 
@@ -97,11 +97,11 @@ func (s *session) removeAll() {
 	group.Wait()
 }
 
-// retire ends the reader that rests when its connection is lost: nobody asks for it any more.
-func (s *session) retire() {
+// closeIdle closes the idle reader when its connection is lost.
+func (s *session) closeIdle() {
 	s.readers.mu.Lock()
-	r := s.readers.resting
-	s.readers.closed, s.readers.resting = true, nil
+	r := s.readers.idle
+	s.readers.closed, s.readers.idle = true, nil
 	s.readers.mu.Unlock()
 	if r != nil {
 		r.close()

@@ -29,7 +29,7 @@ func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) erro
 	if err != nil {
 		return from - 1, err
 	}
-	some, err := b.left(ctx, from, info.Last)
+	some, err := b.anyLeft(ctx, from, info.Last)
 	if err != nil {
 		return from - 1, err
 	}
@@ -52,9 +52,9 @@ func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Me
 	if err != nil {
 		return from - 1, err
 	}
-	if r := s.rested(ctx, from); r != nil {
+	if r := s.takeIdle(ctx, from); r != nil {
 		var enough error
-		read, err = b.through(ctx, r, from, to, 0, func(m Message) error {
+		read, err = b.readWith(ctx, r, from, to, 0, func(m Message) error {
 			enough = yield(m)
 			return enough
 		})
@@ -67,14 +67,14 @@ func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Me
 	if err != nil {
 		return from - 1, err
 	}
-	return b.through(ctx, r, from, to, scanPatience, yield)
+	return b.readWith(ctx, r, from, to, scanPatience, yield)
 }
 
-// through reads with a reader, which rests when all is read, and is closed otherwise.
-func (b *Broker) through(ctx context.Context, r *reader, from, to uint64, patience int, yield func(Message) error) (read uint64, err error) {
+// readWith reads with a reader, which is kept idle when all is read, and closed otherwise.
+func (b *Broker) readWith(ctx context.Context, r *reader, from, to uint64, patience int, yield func(Message) error) (read uint64, err error) {
 	defer func() {
 		if err == nil {
-			r.session.rest(r)
+			r.session.keepIdle(r)
 		} else {
 			r.close()
 		}
@@ -85,14 +85,14 @@ func (b *Broker) through(ctx context.Context, r *reader, from, to uint64, patien
 		switch {
 		case errors.Is(err, nats.ErrTimeout) && idle < patience:
 			idle++
-			if left, err := b.left(ctx, read+1, to); err != nil || !left {
+			if left, err := b.anyLeft(ctx, read+1, to); err != nil || !left {
 				return read, err
 			}
 			continue
 		case err != nil:
 			return read, err
 		case m.Sequence > to: // the last ones were deleted while we read
-			r.giveBack(m)
+			r.unread(m)
 			return read, nil
 		case m.Sequence < from: // read by another meanwhile
 			continue
@@ -105,8 +105,8 @@ func (b *Broker) through(ctx context.Context, r *reader, from, to uint64, patien
 	return read, nil
 }
 
-// left asks the leader whether a message is left between two sequences, both included.
-func (b *Broker) left(ctx context.Context, from, to uint64) (bool, error) {
+// anyLeft asks the leader whether a message is left between two sequences, both included.
+func (b *Broker) anyLeft(ctx context.Context, from, to uint64) (bool, error) {
 	m, err := b.get(ctx, query{Sequence: from, NextBySubject: ">"})
 	if errors.Is(err, ErrNone) {
 		return false, nil

@@ -10,11 +10,11 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// unwelcome says why a connection came to nothing, in words that stay the same from try to try, and which key mends it.
-func (c Config) unwelcome(err error) error {
+// explainDial says why a connection came to nothing, in words that stay the same from try to try, and which key fixes it.
+func (c Config) explainDial(err error) error {
 	var op *net.OpError
 	var record tls.RecordHeaderError
-	dialled := !errors.As(err, &op) || op.Op != "dial"
+	dialed := !errors.As(err, &op) || op.Op != "dial"
 	web := strings.HasPrefix(strings.TrimSpace(c.URL), "ws")
 	switch {
 	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "invalid websocket connection"),
@@ -28,17 +28,17 @@ func (c Config) unwelcome(err error) error {
 		return errors.New("the server has no TLS; leave nats.tls out, and write nats:// in nats.url")
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return errors.New(err.Error() + "; name its authority in nats.tls.ca_file, and the server in nats.url as its certificate does")
-	case dialled && !web && silent(err) && c.HandshakeFirst:
+	case dialed && !web && endedSilently(err) && c.HandshakeFirst:
 		return errors.New("no answer after the TLS handshake; is it a WebSocket (wss:// in nats.url)?")
-	case dialled && !web && silent(err):
+	case dialed && !web && endedSilently(err):
 		return errors.New("connected, and NATS says nothing: a server that wants TLS first needs nats.tls.handshake_first: true, " +
 			"a WebSocket ws:// or wss:// in nats.url")
 	}
 	return plain(err)
 }
 
-// silent is the end of a connection on which nothing was said.
-func silent(err error) bool {
+// endedSilently says whether the connection ended before the server said anything.
+func endedSilently(err error) bool {
 	var late net.Error
 	return errors.Is(err, io.EOF) || errors.As(err, &late) && late.Timeout()
 }
