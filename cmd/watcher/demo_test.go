@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // TestDemo runs the README's first command until it has shown an event of each kind, also with NATS's

@@ -10,7 +10,7 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/testing/eventtest"
 	"jobwatch/internal/job"
 )
 

@@ -161,7 +161,7 @@ func (s *cachedJob) newer(known store.Known, seen *job.Observation) bool {
 }
 
 // clockSetBack says whether an answer that was believed is older than what the store goes by.
-func clockSetBack(l *store.Look) bool {
+func clockSetBack(l *store.PollResult) bool {
 	own := l.Seen.Snapshot.Updated()
 	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
 }
@@ -169,7 +169,7 @@ func clockSetBack(l *store.Look) bool {
 // notBefore is when the last observation still known was asked for. After a foreign event
 // it is that of the watcher which wrote it.
 func (s *cachedJob) notBefore(known store.Known) time.Time {
-	if known.Owed || s.asked.IsZero() {
+	if known.RefreshPending || s.asked.IsZero() {
 		return known.Asked
 	}
 	return s.asked

@@ -58,7 +58,7 @@ func TestARowOfOlderAnswersEndsWhereAnotherTellsWhatIsNewer(t *testing.T) {
 		want      bool
 	}{{20, 5, false}, {20, 6, false}, {30, 7, false}, {30, 7, false}, {30, 8, true}} {
 		told, seen := answerAt{0, row.told}.observation(), answerAt{40 + i, row.own}.observation()
-		known := store.Known{Updated: told.Snapshot.Updated(), Owed: true}
+		known := store.Known{Updated: told.Snapshot.Updated(), RefreshPending: true}
 		if got := s.newer(known, &seen); got != row.want {
 			t.Errorf("answer %d is newer: %v, want %v", i, got, row.want)
 		}
@@ -74,7 +74,7 @@ func TestNotBeforeIsTheLastWatchersWhoSpoke(t *testing.T) {
 	}{
 		"our own last poll":           {ours, store.Known{Asked: theirs}, ours},
 		"the last kept, at a start":   {time.Time{}, store.Known{Asked: theirs}, theirs},
-		"the other's, who has spoken": {ours, store.Known{Asked: theirs, Owed: true}, theirs},
+		"the other's, who has spoken": {ours, store.Known{Asked: theirs, RefreshPending: true}, theirs},
 	} {
 		s := &cachedJob{asked: row.asked}
 		if got := s.notBefore(row.known); !got.Equal(row.want) {

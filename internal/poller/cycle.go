@@ -148,7 +148,7 @@ func (p *Poller) commitReachability(up bool, why error) error {
 			return err
 		}
 		changes := diff.CommCell(known.Told, up)
-		if len(changes) == 0 && !known.Owed {
+		if len(changes) == 0 && !known.RefreshPending {
 			return nil
 		}
 		reason := ""

@@ -75,7 +75,7 @@ func (p *Poller) toldToTheEnd(id job.ID, line commvault.Line) (bool, error) {
 		return false, nil
 	}
 	known, err := p.Store.Recall(id)
-	return known.Terminal && !known.Owed && !startedAfter(known, line.StartTime), err
+	return known.Terminal && !known.RefreshPending && !startedAfter(known, line.StartTime), err
 }
 
 // filterResult is what a filter makes of a list. The zero filterResult is ready.

@@ -33,22 +33,22 @@ func (j trackedJob) ends(terminal, rest bool) (finishes, leaves bool) {
 	switch j.why {
 	case store.Configured:
 		return false, false
-	case store.OwedLook:
+	case store.Refresh:
 		return false, !rest
-	case store.Closing:
+	case store.FinalPoll:
 		return false, toldToTheEnd
 	}
 	return toldToTheEnd, false
 }
 
 // moreToTell says whether a poll leaves something for the next.
-func (p *Poller) moreToTell(l *store.Look) bool {
+func (p *Poller) moreToTell(l *store.PollResult) bool {
 	return len(diff.Since(l.Told(), &l.Seen.Snapshot)) > 0 || p.stateMayCome(l)
 }
 
 // stateMayCome says of a finished job without a state whether one is still to be asked for: a summary may find its job
 // a moment later only. What was first seen of the end is what the store holds, for nothing changes behind it.
-func (p *Poller) stateMayCome(l *store.Look) bool {
+func (p *Poller) stateMayCome(l *store.PollResult) bool {
 	if !l.Seen.Snapshot.EndsWithoutState() || job.LookUp(l.Known.Told.State, false).Finished {
 		return false
 	}
@@ -73,11 +73,11 @@ func (p *Poller) jobsToPoll() ([]store.Tracked, error) {
 
 // waitsForFinalPoll is false for a job that another watcher has written about, or that was found running again.
 func (p *Poller) waitsForFinalPoll(j store.Tracked, now time.Time) (bool, error) {
-	if j.Why != store.Closing {
+	if j.Why != store.FinalPoll {
 		return false, nil
 	}
 	known, err := p.Store.Recall(job.ID{CommCell: p.CommCell, Number: j.Number})
-	if err != nil || known.Owed || !known.Terminal {
+	if err != nil || known.RefreshPending || !known.Terminal {
 		return false, err
 	}
 	since := now.Sub(known.Asked)

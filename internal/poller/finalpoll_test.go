@@ -50,7 +50,7 @@ func TestFinalPoll(t *testing.T) {
 				b.script.is(71, state("Completed"))
 				b.cycle()
 				b.hasTold("prod/71 state:  → Running", "prod/71 state: Running → Completed")
-				b.isTracked(71, store.Closing)
+				b.isTracked(71, store.FinalPoll)
 				b.script.is(71, state(row.end))
 				row.meanwhile(b)
 				if n := b.asks(71, finalPollAfter-30*time.Second); n != 0 {

@@ -72,7 +72,7 @@ func (p *Poller) listedIn(c *cycle, j *trackedJob) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.cached[j.id.Number]
-	return s != nil && c.list != 0 && s.line.round == c.list && j.why != store.Closing
+	return s != nil && c.list != 0 && s.line.round == c.list && j.why != store.FinalPoll
 }
 
 const (
@@ -109,9 +109,9 @@ func (p *Poller) countMiss(m miss, endsRow bool) error {
 	if row.Count < missesInARow {
 		return nil
 	}
-	ended := m.why == store.Closing && known.Terminal // its end is told: it is not lost, it is history
+	ended := m.why == store.FinalPoll && known.Terminal // its end is told: it is not lost, it is history
 	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !ended
-	if !lost && !known.Owed && !ended {
+	if !lost && !known.RefreshPending && !ended {
 		return nil
 	}
 	return p.giveUp(m, known, lost)
@@ -169,16 +169,16 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 		return err
 	}
 	held.CommCell, held.Number = m.id.CommCell, m.id.Number
-	result := store.Look{
+	result := store.PollResult{
 		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: m.at}, Missed: true,
-		NotBefore: m.cached.notBefore(known), Still: known.Still,
-		Leave: m.why != store.Configured && (lost || held.Terminal),
+		NotBefore: m.cached.notBefore(known), LastProgress: known.LastProgress,
+		Untrack: m.why != store.Configured && (lost || held.Terminal),
 	}
-	if known.Owed {
+	if known.RefreshPending {
 		result.Changes = diff.Since(known.Told, &held)
 	}
 	result.Changes = append(result.Changes, diff.Watched(result.Told(), &held, diff.Watch{Lost: lost})...)
-	if len(result.Changes) == 0 && !result.Leave && !known.Owed {
+	if len(result.Changes) == 0 && !result.Untrack && !known.RefreshPending {
 		return nil // a configured job, told as lost before
 	}
 	err = p.Store.Commit(result)
@@ -189,7 +189,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 		return err
 	}
 	p.Counts.events(result.Changes, result.NotBefore, m.at)
-	if result.Leave {
+	if result.Untrack {
 		p.forgetJob(m.trackedJob)
 	}
 	return nil

@@ -320,7 +320,7 @@ func TestLostByAnother(t *testing.T) {
 		}
 		b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
 		b.script.is(1, state("Running"))
-		if err := b.store.TakeOver(id, fold(t, events...)); err != nil || len(events) != 2 {
+		if err := b.store.Adopt(id, fold(t, events...)); err != nil || len(events) != 2 {
 			t.Fatal(err, len(events))
 		}
 		b.wants("lost before", b.cycleEvery(30*time.Second, 4), "prod/1 state:  → Running - - -")
@@ -341,7 +341,7 @@ func TestLostWithTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		b.wants("not known", b.cycleEvery(30*time.Second, 6), "prod/1 state:  → Running - - - prod/71 lost -")

@@ -80,7 +80,7 @@ func (p *Poller) pollNamedJob(ctx context.Context, c *cycle, id job.ID, said []j
 		p.feed.named.add(id.Number) // that poll may have been sent before the change
 		return nil
 	}
-	if why == store.Closing {
+	if why == store.FinalPoll {
 		why = store.Discovered // one poll more: the final one is still to come
 	}
 	return p.pollJob(ctx, c, trackedJob{id: id, why: why})

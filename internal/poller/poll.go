@@ -38,7 +38,7 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 
 // commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
-	result := store.Look{Known: known, Seen: seen, NotBefore: j.cached.notBefore(known)}
+	result := store.PollResult{Known: known, Seen: seen, NotBefore: j.cached.notBefore(known)}
 	if idReused(known, &seen.Snapshot) {
 		result.Known.Told, result.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
@@ -63,7 +63,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	p.Counts.polled("ok")
 	p.Counts.events(result.Changes, result.NotBefore, seen.Answered)
-	if result.Finish || result.Leave {
+	if result.Ended || result.Untrack {
 		p.forgetJob(j)
 		return nil
 	}
@@ -73,18 +73,18 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 }
 
 // compare fills in what has changed, by the answer and by the clock, and whether that is the end.
-func (p *Poller) compare(j trackedJob, l *store.Look) (lastProgress, error) {
+func (p *Poller) compare(j trackedJob, l *store.PollResult) (lastProgress, error) {
 	seen := &l.Seen.Snapshot
 	l.Changes = diff.Since(l.Known.Told, seen)
 	progress, watch, err := p.trackProgress(j.cached, l)
-	l.Still = progress.toKeep(seen)
+	l.LastProgress = progress.toKeep(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
-	l.Finish, l.Leave = j.ends(seen.Terminal, p.moreToTell(l))
+	l.Ended, l.Untrack = j.ends(seen.Terminal, p.moreToTell(l))
 	return progress, err
 }
 
-func (p *Poller) worthKeeping(l *store.Look) bool {
-	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
+func (p *Poller) worthKeeping(l *store.PollResult) bool {
+	return len(l.Changes) > 0 || l.Ended || l.Untrack || l.Known.RefreshPending || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
 		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfwayToStalled(l) || clockSetBack(l)
 }
 

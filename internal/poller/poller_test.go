@@ -310,7 +310,7 @@ func TestAForeignEventDuringAPoll(t *testing.T) {
 		polled := make(chan struct{})
 		go func() { defer close(polled); b.cycle() }()
 		time.Sleep(15 * time.Second) // the list has come, the job is asked for
-		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second) // it was Running
@@ -329,7 +329,7 @@ func TestRefreshPending(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -362,7 +362,7 @@ func TestRefreshPending(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+			if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 				t.Fatal(err)
 			}
 			b.script.is(71, state("Pending"), updated(began.Add(10*time.Second)))

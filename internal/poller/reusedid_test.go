@@ -97,7 +97,7 @@ func TestForgottenNumberUsedAgain(t *testing.T) {
 		}
 		b.script.is(71, state("Failed"), started(minutesAgo(20)), ended(minutesAgo(10)))
 		b.cycle()
-		if err := b.store.TakeOver(old.JobID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(old.JobID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		b.drain()

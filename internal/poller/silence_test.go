@@ -30,13 +30,13 @@ func TestACommCellWithARefreshPendingIsSettledByACycle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := b.store.TakeOver(id, fold(t, e)); err != nil {
+			if err := b.store.Adopt(id, fold(t, e)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		b.cycle()
-		if known, err := b.store.Recall(id); err != nil || known.Owed || known.Told.Unreachable {
-			t.Errorf("owed %v, unreachable %v (%v)", known.Owed, known.Told.Unreachable, err)
+		if known, err := b.store.Recall(id); err != nil || known.RefreshPending || known.Told.Unreachable {
+			t.Errorf("owed %v, unreachable %v (%v)", known.RefreshPending, known.Told.Unreachable, err)
 		}
 	})
 }

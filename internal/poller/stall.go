@@ -16,7 +16,7 @@ type lastProgress struct {
 
 // trackProgress gives a job's last progress with this poll, whose changes are those of its answer, and whether the job has
 // stalled or moved. The time counts from a change of state, too: a job that waited for an hour and runs again has not stalled.
-func (p *Poller) trackProgress(s *cachedJob, l *store.Look) (lastProgress, diff.Watch, error) {
+func (p *Poller) trackProgress(s *cachedJob, l *store.PollResult) (lastProgress, diff.Watch, error) {
 	last, err := p.recallProgress(s, l.Known, l.Seen.ID())
 	seen := &l.Seen.Snapshot
 	now := lastProgress{last.shown.Next(seen), last.since}
@@ -36,14 +36,14 @@ func active(s *job.Snapshot) bool { return s.StateClass == job.Text(job.Active) 
 // recallProgress gives the last progress as of the poll before. After a restart it is that of the stored snapshot: where the
 // job has come further since, it had not stalled; where it has not, halfwayToStalled had it stored.
 func (p *Poller) recallProgress(s *cachedJob, known store.Known, id job.ID) (lastProgress, error) {
-	if !s.asked.IsZero() || known.Still.IsZero() {
+	if !s.asked.IsZero() || known.LastProgress.IsZero() {
 		return s.progress, nil
 	}
 	held, found, err := p.Store.Snapshot(id)
 	if err != nil || !found {
 		return lastProgress{}, err
 	}
-	return lastProgress{job.Progress{}.Next(&held), known.Still.UnixNano()}, nil
+	return lastProgress{job.Progress{}.Next(&held), known.LastProgress.UnixNano()}, nil
 }
 
 // withoutProgress says whether an active job has shown no progress for so long.
@@ -61,8 +61,8 @@ func (p *Poller) steady(at time.Time) int64 {
 
 // halfwayToStalled has the time of a job's last progress written once on the way to a stall, so that a restart forgets at
 // most half of it. Progress itself is never a reason to write.
-func (p *Poller) halfwayToStalled(l *store.Look) bool {
-	return !l.Still.Equal(l.Known.Still) && p.withoutProgress(l.Still.UnixNano(), &l.Seen, p.StallAfter/2)
+func (p *Poller) halfwayToStalled(l *store.PollResult) bool {
+	return !l.LastProgress.Equal(l.Known.LastProgress) && p.withoutProgress(l.LastProgress.UnixNano(), &l.Seen, p.StallAfter/2)
 }
 
 // toKeep is since when an active job shows its progress, for the store to keep.

@@ -155,7 +155,7 @@ func toldByAnother(t *testing.T, b *bench, words job.Text, edit func(*job.Snapsh
 		}
 		events = append(events, e)
 	}
-	if err := b.store.TakeOver(seen.ID(), fold(t, events...)); err != nil {
+	if err := b.store.Adopt(seen.ID(), fold(t, events...)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -15,9 +15,9 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // script is a CommServe that answers as it is told to.

@@ -109,8 +109,8 @@ func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Trac
 	defer p.mu.Unlock()
 	for _, j := range tracked {
 		s := p.cached[j.Number]
-		if s == nil || !s.claimed && (j.Why == store.Closing || s.newsFor(p.round, listed) || refreshDue(j.Number, s.asked, now, every)) ||
-			p.Store.OwesLook(job.ID{CommCell: p.CommCell, Number: j.Number}) {
+		if s == nil || !s.claimed && (j.Why == store.FinalPoll || s.newsFor(p.round, listed) || refreshDue(j.Number, s.asked, now, every)) ||
+			p.Store.RefreshPending(job.ID{CommCell: p.CommCell, Number: j.Number}) {
 			polls = append(polls, j)
 		}
 	}

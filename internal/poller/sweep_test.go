@@ -369,7 +369,7 @@ func TestARefreshPendingIsDoneInTheNextCycle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.store.TakeOver(snapshot.JobID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(snapshot.JobID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		b.tells("prod/5 state: Suspended → Running")
