@@ -10,8 +10,8 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/testing/eventtest"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // stream is one job's events as the broker keeps them.
