@@ -138,7 +138,7 @@ func TestAnotherIsHeardAtOnce(t *testing.T) {
 
 	y.sees(71, "Pending", "")
 	x.knows(71, "Pending")
-	if id := (job.ID{CommCell: "prod", Number: 71}); !x.store.OwesLook(id) {
+	if id := (job.ID{CommCell: "prod", Number: 71}); !x.store.RefreshPending(id) {
 		t.Error("no look is owed")
 	}
 	y.sees(71, "Running", "")
@@ -410,11 +410,11 @@ func TestTwoWatchersHearEachOther(t *testing.T) {
 
 // rests lets a look that is owed answer, and says whether the state is known to be told.
 func (x *watcher) rests(number int64, state job.Text) bool {
-	if x.recalls(number).Owed {
+	if x.recalls(number).RefreshPending {
 		x.looks(number, state)
 	}
 	known := x.recalls(number)
-	return !known.Owed && known.Told.State == state
+	return !known.RefreshPending && known.Told.State == state
 }
 
 // looks is sees, again where another has spoken meanwhile.

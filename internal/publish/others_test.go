@@ -57,7 +57,7 @@ func TestAForgottenNumberThatComesAgainIsNobodyElses(t *testing.T) {
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	x.forgets(1)
 	x.sees(71, "Running", "") // nothing tells that it is another job
-	w.until("what was told is read", func() bool { return x.recalls(71).Owed })
+	w.until("what was told is read", func() bool { return x.recalls(71).RefreshPending })
 	x.sees(71, "Running", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	w.holds(71, "1 state:  → Completed", "2 state: Completed → Running")

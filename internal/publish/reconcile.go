@@ -130,7 +130,7 @@ func (p *Publisher) adopt(ctx context.Context, id job.ID, fold event.Fold, whole
 		p.foreign.note(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
-	err = p.Store.TakeOver(id, fold)
+	err = p.Store.Adopt(id, fold)
 	crash.At(crash.TakeOver)
 	return err
 }

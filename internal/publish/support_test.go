@@ -142,7 +142,7 @@ func (x *watcher) commits(number int64, state, phase job.Text) error {
 	if err != nil {
 		return err
 	}
-	return x.store.Commit(store.Look{
+	return x.store.Commit(store.PollResult{
 		Known: known, Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
 		Changes: diff.Since(known.Told, &seen), NotBefore: known.Asked,
 	})

@@ -197,7 +197,7 @@ func (w *world) must(err error) {
 
 func (w *world) poll() {
 	w.Helper()
-	w.must(w.poller.Poll(w.Context()))
+	w.must(w.poller.Cycle(w.Context()))
 }
 
 // sees has the CommServe know a job, and polls.
