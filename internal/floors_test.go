@@ -18,29 +18,33 @@ import (
 )
 
 var floors = map[string]int{
-	"internal/job":       0,
-	"internal/config":    0,
-	"internal/sim":       0,
-	"internal/crash":     0,
-	"internal/printable": 0,
-	"internal/event":     1,
-	"internal/diff":      1,
-	"internal/commvault": 1,
-	"internal/stream":    1,
-	"internal/store":     2,
-	"internal/publish":   3,
-	"internal/poller":    3,
-	"internal/control":   3,
-	"internal/metrics":   4,
-	"internal/lives":     4, // tests alone
-	"internal/web":       5,
-	"internal/daemon":    6,
-	"internal/cli":       7,
-	"cmd/watcher":        8,
+	"internal/job":              0,
+	"internal/config":           0,
+	"internal/sim":              0,
+	"internal/crash":            0,
+	"internal/printable":        0,
+	"internal/event":            1,
+	"internal/diff":             1,
+	"internal/commvault":        1,
+	"internal/stream":           1,
+	"internal/store":            2,
+	"internal/publish":          3,
+	"internal/poller":           3,
+	"internal/control":          3,
+	"internal/metrics":          4,
+	"internal/lives":            4, // tests alone
+	"internal/web":              5,
+	"internal/daemon":           6,
+	"internal/doctor":           7,
+	"internal/cli":              8,
+	"cmd/watcher":               9,
+	"internal/testing/endtoend": 9, // tests alone
 
 	"internal/event/eventtest":    1, // helps tests
 	"internal/stream/brokertest":  2, // helps tests
 	"internal/stream/modelbroker": 2, // helps tests
+	"internal/testing/terminal":   0, // helps tests
+	"internal/testing/disk":       0, // helps tests
 	"contract":                    2, // tests alone
 	"examples/subscribe":          0, // another program's
 }
@@ -58,7 +62,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
-	"golang.org/x/sys":                   {"internal/cli"},
+	"golang.org/x/sys":                   {"internal/doctor"},
 	"github.com/google/jsonschema-go":    {"internal/event"},
 	"github.com/spf13/cobra":             {"internal/cli"},
 	"charm.land/lipgloss/v2":             {"internal/cli"},
