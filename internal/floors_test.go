@@ -18,36 +18,39 @@ import (
 )
 
 var floors = map[string]int{
-	"internal/job":              0,
-	"internal/config":           0,
-	"internal/sim":              0,
-	"internal/crash":            0,
-	"internal/printable":        0,
-	"internal/event":            1,
-	"internal/diff":             1,
-	"internal/commvault":        1,
-	"internal/stream":           1,
-	"internal/store":            2,
-	"internal/publish":          3,
-	"internal/poller":           3,
-	"internal/control":          3,
-	"internal/metrics":          4,
-	"internal/lives":            4, // tests alone
-	"internal/web":              5,
-	"internal/daemon":           6,
-	"internal/doctor":           7,
-	"internal/cli":              8,
-	"cmd/watcher":               9,
-	"internal/testing/endtoend": 9, // tests alone
+	"internal/job":       0,
+	"internal/config":    0,
+	"internal/sim":       0,
+	"internal/crash":     0,
+	"internal/printable": 0,
+	"internal/event":     1,
+	"internal/diff":      1,
+	"internal/commvault": 1,
+	"internal/stream":    1,
+	"internal/store":     2,
+	"internal/publish":   3,
+	"internal/poller":    3,
+	"internal/control":   3,
+	"internal/metrics":   4,
+	"internal/web":       5,
+	"internal/daemon":    6,
+	"internal/doctor":    7,
+	"internal/cli":       8,
+	"cmd/watcher":        9,
 
-	"internal/event/eventtest":    1, // helps tests
-	"internal/stream/brokertest":  2, // helps tests
-	"internal/stream/modelbroker": 2, // helps tests
-	"internal/testing/terminal":   0, // helps tests
-	"internal/testing/disk":       0, // helps tests
-	"contract":                    2, // tests alone
-	"examples/subscribe":          0, // another program's
+	"internal/testing/disk":        0,
+	"internal/testing/terminal":    0,
+	"internal/testing/eventtest":   1,
+	"internal/testing/brokertest":  2,
+	"internal/testing/modelbroker": 2,
+	"internal/testing/lives":       4, // tests alone
+	"internal/testing/endtoend":    9, // tests alone
+	"contract":                     2, // tests alone
+	"examples/subscribe":           0, // another program's
 }
+
+// testSupport is where packages lie that serve tests alone.
+const testSupport = "internal/testing/"
 
 // mayImport names the packages that may import a third-party module; tests may import any.
 var mayImport = map[string][]string{
@@ -68,8 +71,8 @@ var mayImport = map[string][]string{
 	"charm.land/lipgloss/v2":             {"internal/cli"},
 	"github.com/lmittmann/tint":          {"internal/cli"},
 
-	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/event/eventtest"},
-	"github.com/cloudevents/sdk-go/v2":         {"internal/event/eventtest"},
+	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},
+	"github.com/cloudevents/sdk-go/v2":         {"internal/testing/eventtest"},
 	"github.com/prometheus/client_golang":      {"internal/metrics"},
 }
 
@@ -93,9 +96,12 @@ func TestFloorsNameEachViolation(t *testing.T) {
 			"internal/job (floor 0) imports internal/diff (floor 1): only what lies on a lower floor may be imported"},
 		{pkg{ImportPath: "jobwatch/internal/poller", TestImports: []string{"jobwatch/internal/publish"}},
 			"internal/poller (floor 3) imports internal/publish (floor 3): only what lies on a lower floor may be imported"},
-		{pkg{ImportPath: "jobwatch/internal/event/eventtest", Imports: []string{"jobwatch/internal/event"}}, ""},
-		{pkg{ImportPath: "jobwatch/internal/event/eventtest", Imports: []string{"jobwatch/internal/diff"}},
-			"internal/event/eventtest (floor 1) imports internal/diff (floor 1): only what lies on a lower floor may be imported"},
+		{pkg{ImportPath: "jobwatch/internal/testing/eventtest", Imports: []string{"jobwatch/internal/event"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/testing/eventtest", Imports: []string{"jobwatch/internal/diff"}},
+			"internal/testing/eventtest (floor 1) imports internal/diff (floor 1): only what lies on a lower floor may be imported"},
+		{pkg{ImportPath: "jobwatch/internal/poller", TestImports: []string{"jobwatch/internal/testing/eventtest"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/testing/eventtest"}},
+			"internal/poller imports internal/testing/eventtest: only tests may"},
 		{pkg{ImportPath: "jobwatch/internal/util"},
 			"internal/util has no floor: give it one in floors"},
 		{pkg{ImportPath: "jobwatch/internal/diff", Imports: []string{"go.etcd.io/bbolt"}},
@@ -134,8 +140,8 @@ func violations(packages []pkg) []string {
 
 func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, "jobwatch/") }
 
-// helpsTestsOf says whether the package is the test support of the one in whose folder it lies.
-func (p pkg) helpsTestsOf(name string) bool { return p.name() == name+"/"+path.Base(name)+"test" }
+// helpsTestsOf says whether the package is the test support of the named one, as testing/eventtest is of event.
+func (p pkg) helpsTestsOf(name string) bool { return p.name() == testSupport+path.Base(name)+"test" }
 
 func (p pkg) violations() []string {
 	floor, ok := floors[p.name()]
@@ -151,6 +157,9 @@ func (p pkg) violations() []string {
 		}
 	}
 	for _, path := range p.Imports {
+		if name := strings.TrimPrefix(path, "jobwatch/"); strings.HasPrefix(name, testSupport) && !strings.HasPrefix(p.name(), testSupport) {
+			found = append(found, fmt.Sprintf("%s imports %s: only tests may", p.name(), name))
+		}
 		if thirdParty(path) && !slices.Contains(mayImport[module(path)], p.name()) {
 			found = append(found, fmt.Sprintf("%s imports %s: mayImport does not allow it", p.name(), path))
 		}

@@ -15,7 +15,7 @@
 //
 // # The life of one poll
 //
-// Read internal/poller/look.go: look asks, compares and commits. Then internal/store/commit.go: the
+// Read internal/poller/poll.go: poll asks, compares and commits. Then internal/store/commit.go: the
 // commit point, where a snapshot and the events it owes reach the disk together. Then
 // internal/publish/send.go: an event goes to the stream and leaves the outbox on the broker's
 // acknowledgement; reconcile.go beside it says what a refusal means.

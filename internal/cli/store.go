@@ -57,7 +57,7 @@ func printStat(out io.Writer, stat store.Stat) error {
 		t.row("jobs "+why, strconv.Itoa(stat.Tracked[why]))
 	}
 	t.row("unsent events", strconv.FormatInt(stat.Unsent, 10))
-	t.row("kept events", fmt.Sprintf("%d, %.1f MB", stat.Kept, megabytes(stat.KeptBytes)))
+	t.row("kept events", fmt.Sprintf("%d, %.1f MB", stat.Retained, megabytes(stat.RetainedBytes)))
 	t.row("oldest unsent", localTime(stat.OldestUnsent))
 	t.row("stream read to", strconv.FormatUint(stat.ReadTo, 10))
 	t.row("stream", stat.Stream)

@@ -32,7 +32,7 @@ func TestTheBrokerKnowsHowLongEventsWait(t *testing.T) {
 	defer st.Close()
 	then := time.Now().Add(-61 * time.Minute)
 	seen := job.Snapshot{CommCell: "prod", Number: 71, State: "Running"}
-	err = st.Commit(store.Look{
+	err = st.Commit(store.PollResult{
 		Seen:    job.Observation{Snapshot: seen, Asked: then, Answered: then},
 		Changes: []job.Change{{Kind: job.KindState, Detail: "running", To: "Running"}},
 	})

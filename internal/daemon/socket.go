@@ -33,7 +33,7 @@ func CommCells(cells []config.CommCell, file string, pollers []*poller.Poller) m
 	}
 	for _, p := range pollers {
 		if cell, found := known[p.CommCell]; found {
-			cell.LookNow = p.LookNow
+			cell.LookNow = p.PollNow
 			known[p.CommCell] = cell
 		}
 	}

@@ -46,7 +46,7 @@ func benchmarkTick(b *testing.B, jobs int64, concurrency int) {
 	defer st.Close()
 	meter := metrics.New("bench").CommCell("prod")
 	p := newSweeper(b, server.URL, st, meter, jobs, concurrency)
-	poll := func() error { return p.Poll(b.Context()) }
+	poll := func() error { return p.Cycle(b.Context()) }
 	if err := poll(); err != nil { // the first tells each job's state
 		b.Fatal(err)
 	}

@@ -34,9 +34,9 @@ func TestMachinesOfOneNameToTheOutbox(t *testing.T) {
 				{"fs-02/:  → It needs a reboot."},
 			} {
 				time.Sleep(time.Minute)
-				b.poll()
+				b.cycle()
 				b.machinesTell(want...)
-				b.poll()
+				b.cycle()
 				b.machinesTell()
 			}
 		})

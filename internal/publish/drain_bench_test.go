@@ -93,7 +93,7 @@ func live(st *store.Store, number int64) error {
 		if err != nil {
 			return err
 		}
-		err = st.Commit(store.Look{
+		err = st.Commit(store.PollResult{
 			Known: known, Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
 			Changes: diff.Since(known.Told, &seen), NotBefore: known.Asked,
 		})

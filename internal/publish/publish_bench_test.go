@@ -101,7 +101,7 @@ func fill(b *testing.B, st *store.Store, first int64) []*nats.Msg {
 		group.Go(func() error {
 			seen := job.Snapshot{CommCell: "prod", Number: first + int64(i), State: "Running", Client: "fall.example.com"}
 			seen.Settle()
-			err := st.Commit(store.Look{
+			err := st.Commit(store.PollResult{
 				Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()}, Changes: diff.Since(job.Told{}, &seen),
 			})
 			if err != nil {

@@ -179,7 +179,7 @@ func (x *watcher) settles() {
 		if err != nil {
 			x.w.t.Fatal(err)
 		}
-		if known.Owed {
+		if known.RefreshPending {
 			x.sees(71, "Killed", "")
 		}
 		return x.store.Unsent() == 0
@@ -194,7 +194,7 @@ func (x *watcher) catchesUp(number int64) {
 	stop := run(x.w.t, x.publisher(x.w.broker()).Run)
 	x.w.until("the stream is read", func() bool {
 		known, err := x.store.Recall(id)
-		return err == nil && known.Owed
+		return err == nil && known.RefreshPending
 	})
 	stop()
 }
@@ -303,8 +303,8 @@ func TestNewStoreBesideAStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		ended := number == 1
-		if known.Owed == ended || known.Terminal != ended {
-			t.Errorf("job %d: owed %v, ended %v", number, known.Owed, known.Terminal)
+		if known.RefreshPending == ended || known.Terminal != ended {
+			t.Errorf("job %d: owed %v, ended %v", number, known.RefreshPending, known.Terminal)
 		}
 	}
 	y.sees(2, "Running", "Backup")

@@ -130,7 +130,7 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 		p.others.spoke(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
-	err = p.Store.TakeOver(id, fold)
+	err = p.Store.Adopt(id, fold)
 	crash.At(crash.TakeOver)
 	return err
 }

@@ -103,7 +103,7 @@ func TestAnotherSpeaksWithinARun(t *testing.T) {
 	stop := run(t, p.Run)
 	w.until("the other is heard", func() bool {
 		known, err := x.store.Recall(id)
-		return err == nil && known.Owed && known.Told.State == "Killed"
+		return err == nil && known.RefreshPending && known.Told.State == "Killed"
 	})
 	stop()
 	w.holds(71, three[0], "2 state: Running → Killed")

@@ -171,7 +171,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	for _, row := range due.Rows {
 		m.Data = row.Event
 		if m.ID, m.Subject, failed = event.Address(p.Prefix, id, row.Event); failed != nil {
-			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Illegible(id, failed).Error()}
+			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Corrupt(id, failed).Error()}
 			break
 		}
 		if m.ExpectLast, failed = p.publish(ctx, id, m); failed != nil {

@@ -37,7 +37,7 @@ func TestAnAcknowledgementAfterATakeOverChangesNothing(t *testing.T) {
 	under, _, err := f.Oldest(of(71))
 	must(t, err)
 	other := toldByAnother(t, of(71), "Suspended")
-	must(t, f.TakeOver(of(71), other))
+	must(t, f.Adopt(of(71), other))
 	must(t, f.Acknowledge(of(71), under.Event.Numbered(3), 51))
 	sent, err := f.Sent(of(71))
 	must(t, err)

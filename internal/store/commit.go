@@ -18,14 +18,14 @@ var ErrChanged = errors.New("what was told of the job has changed meanwhile")
 
 // Known is what the store knows of a job. The zero Known is a job never seen.
 type Known struct {
-	Told     job.Told
-	Asked    time.Time // when the last observation kept was asked for; zero: unknown
-	Updated  time.Time // its own time, by the CommServe's clock
-	Still    time.Time // since when the job shows the progress of the snapshot held; zero: unknown, or not active
-	Misses   Misses    // since then
-	Digest   uint64
-	Terminal bool
-	Owed     bool // another watcher spoke: the next look replaces what is held
+	Told           job.Told
+	Asked          time.Time // when the last observation kept was asked for; zero: unknown
+	Updated        time.Time // its own time, by the CommServe's clock
+	LastProgress   time.Time // since when the job shows the progress of the snapshot held; zero: unknown, or not active
+	Misses         Misses    // since then
+	Digest         uint64
+	Terminal       bool
+	RefreshPending bool // another watcher spoke: the next look replaces what is held
 
 	revision, sequence uint64
 }
@@ -43,8 +43,8 @@ func (s *Store) Recall(id job.ID) (Known, error) {
 		r, _, err := readRecord(tx, id)
 		k = Known{
 			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated),
-			Still: fromNanos(r.Still), Misses: Misses{r.Misses, fromNanos(r.Missed)}, Digest: r.Digest,
-			Terminal: r.Terminal, Owed: r.Owed, revision: r.Revision, sequence: r.Sequence,
+			LastProgress: fromNanos(r.LastProgress), Misses: Misses{r.Misses, fromNanos(r.Missed)}, Digest: r.Digest,
+			Terminal: r.Terminal, RefreshPending: r.RefreshPending, revision: r.Revision, sequence: r.Sequence,
 		}
 		if err == nil {
 			s.memory.keep(id, line, k)
@@ -72,22 +72,22 @@ func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
 	return snapshot, found, err
 }
 
-// Look is what one look at a job has found.
-type Look struct {
-	Known     Known // as recalled before
-	Seen      job.Observation
-	Changes   []job.Change
-	NotBefore time.Time       // the changes came after; zero: unknown
-	Log       []job.FeedEntry // that each of the events carries
-	Still     time.Time       // since when the job shows this progress; zero: unknown, or not active
-	Missed    bool            // the CommServe did not know the job: Seen holds what was last seen of it
-	Finish    bool            // the job's end is told with this: look at it once more, unless it is configured
-	Leave     bool            // look at it no more, unless it is configured
+// PollResult is what one poll at a job has found.
+type PollResult struct {
+	Known        Known // as recalled before
+	Seen         job.Observation
+	Changes      []job.Change
+	NotBefore    time.Time       // the changes came after; zero: unknown
+	Log          []job.FeedEntry // that each of the events carries
+	LastProgress time.Time       // since when the job shows this progress; zero: unknown, or not active
+	Missed       bool            // the CommServe did not know the job: Seen holds what was last seen of it
+	Ended        bool            // the job's end is told with this: look at it once more, unless it is configured
+	Untrack      bool            // look at it no more, unless it is configured
 }
 
 // Told is what will have been told. A job that is seen again need not differ from what was told before it
 // was lost, and then no event says so: who has only the stream learns it by looking, too.
-func (l *Look) Told() job.Told {
+func (l *PollResult) Told() job.Told {
 	before := l.Known.Told
 	before.Lost = before.Lost && l.Missed
 	return before.TellAll(l.Changes, &l.Seen.Snapshot)
@@ -95,17 +95,17 @@ func (l *Look) Told() job.Told {
 
 // Commit keeps what a look has found, with the events that it owes. It returns ErrChanged when the
 // look started from something else than what the store holds now.
-func (s *Store) Commit(l Look) error {
+func (s *Store) Commit(l PollResult) error {
 	snapshot, err := encodeSnapshot(&l.Seen.Snapshot)
 	if err != nil {
 		return err
 	}
-	next := step{id: l.Seen.ID(), known: l.Known, finish: l.Finish, leave: l.Leave}
+	next := step{id: l.Seen.ID(), known: l.Known, finish: l.Ended, leave: l.Untrack}
 	next.told = l.Told()
 	next.keep = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
-		r.Still = nanos(l.Still)
-		if !l.Missed || l.Leave {
+		r.LastProgress = nanos(l.LastProgress)
+		if !l.Missed || l.Untrack {
 			r.miss(Misses{})
 		}
 		r.Digest, r.Terminal = Digest(&l.Seen.Snapshot), l.Seen.Snapshot.Terminal
@@ -165,12 +165,12 @@ func (s *Store) commit(n step) error {
 		if r.Revision != n.known.revision {
 			return ErrChanged
 		}
-		if r.Owed {
-			tx.OnCommit(func() { s.owesLook(n.id, false) })
+		if r.RefreshPending {
+			tx.OnCommit(func() { s.setRefreshPending(n.id, false) })
 			dropped, err = dropRows(tx, n.id, math.MaxUint64)
 		}
 		r.Revision++
-		r.Told, r.Owed, r.Sequence = n.told, false, r.Sequence+uint64(len(rows))
+		r.Told, r.RefreshPending, r.Sequence = n.told, false, r.Sequence+uint64(len(rows))
 		return errors.Join(err,
 			putRows(tx, n.id, n.known.sequence, rows),
 			writeRecord(tx, n.id, r, n.keep(&r)),

@@ -25,8 +25,8 @@ func readNumber(tx *bbolt.Tx, key []byte) uint64 {
 	return binary.BigEndian.Uint64(value)
 }
 
-// Distrusted stands for the sequence read of a stream that has lost something, until all of it has been read.
-const Distrusted = math.MaxUint64
+// Invalidated stands for the sequence read of a stream that has lost something, until all of it has been read.
+const Invalidated = math.MaxUint64
 
 // Cursor is how far the stream was read.
 type Cursor struct {

@@ -243,7 +243,7 @@ func use(s *Store) {
 		s.Snapshot(id)
 		s.Oldest(id)
 		if err == nil && number%8 == 0 {
-			s.Commit(Look{Known: known, Seen: observed(id, "Failed", ""), Changes: []job.Change{{Kind: "state", Detail: "failed"}}})
+			s.Commit(PollResult{Known: known, Seen: observed(id, "Failed", ""), Changes: []job.Change{{Kind: "state", Detail: "failed"}}})
 		}
 	}
 	s.Forget("prod", at)

@@ -95,7 +95,7 @@ func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
 		f.sent(t, of(71), 5)
 		f.sent(t, of(72), 6)
 		f.together(func() {
-			if count, err := f.PutBack(all); count != 2 || err != nil {
+			if count, err := f.Requeue(all); count != 2 || err != nil {
 				t.Errorf("%d put back (%v)", count, err)
 			}
 		}, func() { fails(f) })
@@ -118,13 +118,13 @@ func TestATakeOverThatFailsOwesNoLook(t *testing.T) {
 	f := newStore(t)
 	f.see(t, of(71), "Running", "")
 	f.failAt(BeforeCommit)
-	if err := f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) || f.OwesLook(of(71)) {
-		t.Errorf("a look is owed: %v (%v)", f.OwesLook(of(71)), err)
+	if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) || f.RefreshPending(of(71)) {
+		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
 	}
-	must(t, f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")))
+	must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
 	look := f.sight(t, observed(of(71), "Running", ""))
 	f.failAt(BeforeCommit)
-	if err := f.Commit(look); !errors.Is(err, errFault) || !f.OwesLook(of(71)) {
-		t.Errorf("a look is owed: %v (%v)", f.OwesLook(of(71)), err)
+	if err := f.Commit(look); !errors.Is(err, errFault) || !f.RefreshPending(of(71)) {
+		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
 	}
 }

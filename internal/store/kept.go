@@ -15,8 +15,8 @@ import (
 // keepBytes bounds what is kept: two minutes of a broker's forgetting are 50 MB at 200 events a second.
 const keepBytes = 256 << 20
 
-// Kept is an event that the broker has acknowledged, kept in case it forgets it.
-type Kept struct {
+// Retained is an event that the broker has acknowledged, kept in case it forgets it.
+type Retained struct {
 	Job      job.ID
 	Sequence uint64
 	Stream   uint64 // where it stands in the stream, or in front of what it stands
@@ -24,7 +24,7 @@ type Kept struct {
 }
 
 // ID reads the event's id.
-func (k Kept) ID() (string, error) {
+func (k Retained) ID() (string, error) {
 	e, err := event.Parse(k.row)
 	return e.ID, err
 }
@@ -60,9 +60,9 @@ func keptValue(acknowledged, place uint64, row []byte) []byte {
 	return append(value, row...)
 }
 
-func parseKept(key, value []byte) (k Kept, exact bool) {
+func parseKept(key, value []byte) (k Retained, exact bool) {
 	place := binary.BigEndian.Uint64(value[8:])
-	return Kept{
+	return Retained{
 		Job: parseKey(key[8:], 8), Sequence: keySequence(key), Stream: place &^ near, row: value[keptHead:],
 	}, place&near == 0
 }
@@ -146,8 +146,8 @@ func (s *Store) Prune() error {
 	}
 }
 
-// EachKept shows the events kept, in the order of their acknowledgements. show may not use the store.
-func (s *Store) EachKept(show func(Kept) error) error {
+// EachRetained shows the events kept, in the order of their acknowledgements. show may not use the store.
+func (s *Store) EachRetained(show func(Retained) error) error {
 	return s.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(sentBucket).ForEach(func(key, value []byte) error {
 			k, _ := parseKept(key, value)
@@ -160,11 +160,11 @@ func (s *Store) EachKept(show func(Kept) error) error {
 // flight at once.
 const recent = 1000
 
-// HighestKept is the event of the highest stream sequence that was acknowledged since the stream was last found
+// HighestRetained is the event of the highest stream sequence that was acknowledged since the stream was last found
 // to have lost something; sequence 0: none is kept.
-func (s *Store) HighestKept() (eventID string, stream uint64, err error) {
+func (s *Store) HighestRetained() (eventID string, stream uint64, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		var highest Kept
+		var highest Retained
 		since := readNumber(tx, keptSinceKey)
 		c := tx.Bucket(sentBucket).Cursor()
 		seen := 0

@@ -35,8 +35,8 @@ func (f *fixture) keepsEvents(t testing.TB, want ...string) {
 	}
 	stat, err := f.Stat()
 	must(t, err)
-	if stat.Kept != int64(len(want)) || stat.KeptBytes != bytes {
-		t.Errorf("%d are counted as kept, in %d bytes; want %d in %d", stat.Kept, stat.KeptBytes, len(want), bytes)
+	if stat.Retained != int64(len(want)) || stat.RetainedBytes != bytes {
+		t.Errorf("%d are counted as kept, in %d bytes; want %d in %d", stat.Retained, stat.RetainedBytes, len(want), bytes)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestWhatIsAcknowledgedIsKept(t *testing.T) {
 	f.sent(t, of(71), 7)
 	f.sent(t, of(71), 8)
 	f.keepsEvents(t, "prod/71#1 @5", "prod/72#1 @6", "prod/71#2 @7", "prod/71#3 @8")
-	if _, stream, err := f.HighestKept(); stream != 8 || err != nil {
+	if _, stream, err := f.HighestRetained(); stream != 8 || err != nil {
 		t.Errorf("the highest stands at %d (%v)", stream, err)
 	}
 	f.reopen(t)
@@ -115,10 +115,10 @@ func TestWhatIsKeptGoesBySize(t *testing.T) {
 	}
 	stat, err := f.Stat()
 	must(t, err)
-	if stat.KeptBytes > 4000 || stat.Kept == 0 {
-		t.Errorf("%d are kept, in %d bytes", stat.Kept, stat.KeptBytes)
+	if stat.RetainedBytes > 4000 || stat.Retained == 0 {
+		t.Errorf("%d are kept, in %d bytes", stat.Retained, stat.RetainedBytes)
 	}
-	if _, stream, err := f.HighestKept(); stream != 10 || err != nil {
+	if _, stream, err := f.HighestRetained(); stream != 10 || err != nil {
 		t.Errorf("the highest stands at %d (%v)", stream, err)
 	}
 }
@@ -128,7 +128,7 @@ func TestTheHighestKeptIsNotTheLastAcknowledged(t *testing.T) {
 	f := keeping(t)
 	highest := func(e event.Event, stream uint64) {
 		t.Helper()
-		if id, at, err := f.HighestKept(); id != e.ID || at != stream || err != nil {
+		if id, at, err := f.HighestRetained(); id != e.ID || at != stream || err != nil {
 			t.Errorf("the highest is %q at %d, want %q at %d (%v)", id, at, e.ID, stream, err)
 		}
 	}
@@ -138,17 +138,17 @@ func TestTheHighestKeptIsNotTheLastAcknowledged(t *testing.T) {
 	first := f.sent(t, of(72), 7)
 	highest(second, 9)
 
-	moved := func(k Kept) Fate { // somewhere before 20 is no place to look at
+	moved := func(k Retained) Fate { // somewhere before 20 is no place to look at
 		if k.Job == of(71) {
-			return Moved
+			return Resequenced
 		}
 		return Stays
 	}
-	_, err := f.PutBack(Lost{Fate: moved, Last: func(job.ID) Sent { return Sent{Stream: 20} }})
+	_, err := f.Requeue(Loss{Fate: moved, Last: func(job.ID) Sent { return Sent{Stream: 20} }})
 	must(t, err)
 	highest(first, 7)
 
-	must(t, f.Trust())
+	must(t, f.ResetHighest())
 	highest(event.Event{}, 0)
 	f.see(t, of(72), "Pending", "")
 	highest(f.sent(t, of(72), 3), 3)
@@ -172,7 +172,7 @@ func TestAJobIsNotForgottenWhileItsEventsAreKept(t *testing.T) {
 }
 
 // all puts back what is kept: the stream has none of it.
-var all = Lost{Fate: func(Kept) Fate { return Again }, Last: func(job.ID) Sent { return Sent{} }}
+var all = Loss{Fate: func(Retained) Fate { return Resend }, Last: func(job.ID) Sent { return Sent{} }}
 
 func TestPutBack(t *testing.T) {
 	f := keeping(t)
@@ -181,10 +181,10 @@ func TestPutBack(t *testing.T) {
 	f.see(t, of(71), "Pending", "Scan")
 	f.failAt(BeforeCommit)
 	before := f.content(t)
-	if _, err := f.PutBack(all); err == nil || !same(f.content(t), before) {
+	if _, err := f.Requeue(all); err == nil || !same(f.content(t), before) {
 		t.Errorf("a failed transaction has changed something (%v)", err)
 	}
-	if count, err := f.PutBack(all); count != 2 || err != nil {
+	if count, err := f.Requeue(all); count != 2 || err != nil {
 		t.Errorf("%d put back (%v)", count, err)
 	}
 	f.keepsEvents(t)

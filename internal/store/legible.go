@@ -69,7 +69,7 @@ func illegibleIn(path string, id job.ID, what string, err error) error {
 	return fmt.Errorf("%s: %s in %s cannot be read (%w); %s", id, what, path, err, mendRebuild)
 }
 
-// Illegible is the error of an unsent event that cannot be read, which is found when it is sent.
-func (s *Store) Illegible(id job.ID, err error) error {
+// Corrupt is the error of an unsent event that cannot be read, which is found when it is sent.
+func (s *Store) Corrupt(id job.ID, err error) error {
 	return illegibleIn(s.db.Path(), id, "its unsent event", err)
 }

@@ -11,14 +11,14 @@ import (
 
 // Listed is what people are shown of a job.
 type Listed struct {
-	Snapshot job.Snapshot // the newest held; of a job never seen its names alone
-	Seen     time.Time    // when that was asked for; zero: unknown, or never seen
-	Told     job.Told     // what the stream says of it, or will once the unsent events are there
-	Why      Why          // why it is looked at; "": it is not any more
-	Owed     bool         // another watcher spoke: the next look tells anew
-	Sequence uint64       // of its last event, sent or not; 0: none
-	Sent     uint64       // of its last event that the broker acknowledged
-	Unsent   int          // events that wait for the broker
+	Snapshot       job.Snapshot // the newest held; of a job never seen its names alone
+	Seen           time.Time    // when that was asked for; zero: unknown, or never seen
+	Told           job.Told     // what the stream says of it, or will once the unsent events are there
+	Why            Why          // why it is looked at; "": it is not any more
+	RefreshPending bool         // another watcher spoke: the next look tells anew
+	Sequence       uint64       // of its last event, sent or not; 0: none
+	Sent           uint64       // of its last event that the broker acknowledged
+	Unsent         int          // events that wait for the broker
 }
 
 // ID names the job listed.
@@ -96,7 +96,7 @@ func list(tx *bbolt.Tx, id job.ID) (Listed, bool, error) {
 		return Listed{}, false, err
 	}
 	l := Listed{
-		Seen: fromNanos(r.Asked), Told: r.Told, Why: why, Owed: r.Owed,
+		Seen: fromNanos(r.Asked), Told: r.Told, Why: why, RefreshPending: r.RefreshPending,
 		Sequence: r.Sequence, Sent: r.Acked, Unsent: countRows(tx, id),
 	}
 	if len(line) > 0 {

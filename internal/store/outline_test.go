@@ -104,7 +104,7 @@ func BenchmarkOutline(b *testing.B) {
 		o.Snapshot.EndTime = &at
 		o.Snapshot.Client, o.Snapshot.Subclient, o.Snapshot.Reason = "fall.example.com", "default", "a reason of a usual length, for a job"
 		o.Snapshot.Settle()
-		if err := f.Commit(Look{Seen: o}); err != nil {
+		if err := f.Commit(PollResult{Seen: o}); err != nil {
 			b.Fatal(err)
 		}
 	}

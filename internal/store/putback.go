@@ -14,22 +14,22 @@ import (
 type Fate int
 
 const (
-	Stays   Fate = iota // it is in the stream, as far as we know
-	Moved               // the stream has it, or a later one of its job, where Lost.Last says
-	Again               // it is sent again
-	Dropped             // the stream tells something else in its place
+	Stays       Fate = iota // it is in the stream, as far as we know
+	Resequenced             // the stream has it, or a later one of its job, where Lost.Last says
+	Resend                  // it is sent again
+	Dropped                 // the stream tells something else in its place
 )
 
-// Lost says what the stream has lost.
-type Lost struct {
-	Fate func(Kept) Fate
+// Loss says what the stream has lost.
+type Loss struct {
+	Fate func(Retained) Fate
 	Last func(job.ID) Sent // the last event that the stream holds of a job; the zero Sent: none
 }
 
-// PutBack puts the events that are to be sent again into the outbox, in the order of their sequences, and has the
+// Requeue puts the events that are to be sent again into the outbox, in the order of their sequences, and has the
 // jobs' next publishes follow what the stream still holds. Events of a job that is owed a look are dropped: that look
 // replaces what is held. It may be broken off and repeated.
-func (s *Store) PutBack(lost Lost) (events int, err error) {
+func (s *Store) Requeue(lost Loss) (events int, err error) {
 	for from := []byte{0}; from != nil; {
 		var rows []keptRow
 		if rows, from, err = s.fated(from, lost); err != nil {
@@ -44,16 +44,16 @@ func (s *Store) PutBack(lost Lost) (events int, err error) {
 	return events, nil
 }
 
-// Trust takes for granted where the events kept until now stand: what HighestKept gives is acknowledged later.
-func (s *Store) Trust() error {
+// ResetHighest takes for granted where the events kept until now stand: what HighestRetained gives is acknowledged later.
+func (s *Store) ResetHighest() error {
 	return s.update(func(tx *bbolt.Tx) error {
 		last := tx.Bucket(sentBucket).Sequence()
 		return tx.Bucket(metaBucket).Put(keptSinceKey, binary.BigEndian.AppendUint64(nil, last))
 	})
 }
 
-// Keeps says whether events of a job may be kept.
-func (s *Store) Keeps(id job.ID) (keeps bool, err error) {
+// Retains says whether events of a job may be kept.
+func (s *Store) Retains(id job.ID) (keeps bool, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		r, _, err := readRecord(tx, id)
 		keeps = s.keeps(r)
@@ -73,7 +73,7 @@ type keptRow struct {
 }
 
 // fated reads a batch of the rows that do not stay as they are, and where the next one begins; nil: there is none.
-func (s *Store) fated(from []byte, lost Lost) (rows []keptRow, next []byte, err error) {
+func (s *Store) fated(from []byte, lost Loss) (rows []keptRow, next []byte, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(sentBucket).Cursor()
 		for key, value := c.Seek(from); key != nil; key, value = c.Next() {
@@ -92,7 +92,7 @@ func (s *Store) fated(from []byte, lost Lost) (rows []keptRow, next []byte, err 
 }
 
 // putBack changes a batch of rows in one transaction.
-func (s *Store) putBack(rows []keptRow, lost Lost) (events int, err error) {
+func (s *Store) putBack(rows []keptRow, lost Loss) (events int, err error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
@@ -125,10 +125,10 @@ func putBackRow(tx *bbolt.Tx, row keptRow, last func(job.ID) Sent, added map[job
 		return nil // it became too old meanwhile
 	}
 	k, _ := parseKept(row.key, value)
-	if row.fate == Moved {
+	if row.fate == Resequenced {
 		return sent.Put(row.key, keptValue(binary.BigEndian.Uint64(value), last(k.Job).Stream|near, k.row))
 	}
-	if row.fate == Again {
+	if row.fate == Resend {
 		again, err := follow(tx, k, last(k.Job))
 		if err != nil {
 			return err
@@ -146,9 +146,9 @@ func putBackRow(tx *bbolt.Tx, row keptRow, last func(job.ID) Sent, added map[job
 
 // follow has a job's next publish follow what the stream holds, so that a kept event can be sent again; false if a
 // look at the job will replace what is held, nobody knows the job any more, or its place is taken.
-func follow(tx *bbolt.Tx, k Kept, last Sent) (bool, error) {
+func follow(tx *bbolt.Tx, k Retained, last Sent) (bool, error) {
 	r, snapshot, err := readRecord(tx, k.Job)
-	if err != nil || r.Revision == 0 || r.Owed || k.Sequence > r.Sequence {
+	if err != nil || r.Revision == 0 || r.RefreshPending || k.Sequence > r.Sequence {
 		return false, err
 	}
 	if tx.Bucket(outboxBucket).Get(outboxKey(k.Job, k.Sequence)) != nil {

@@ -69,7 +69,7 @@ func (s *Store) AcknowledgeAll(id job.ID, acked []Acked) error {
 	dropped, kept := 0, tally{}
 	last := acked[len(acked)-1]
 	err := s.change(id, func(tx *bbolt.Tx, r *record) (err error) {
-		if r.Owed || last.Sequence <= r.Acked {
+		if r.RefreshPending || last.Sequence <= r.Acked {
 			return nil
 		}
 		r.AckedID, r.Acked, r.Stream = last.ID, last.Sequence, last.Stream
@@ -97,10 +97,10 @@ func (s *Store) Expect(id job.ID, stream uint64) error {
 	})
 }
 
-// TakeOver takes what the stream has told of a job for what was told: another watcher spoke. What
+// Adopt takes what the stream has told of a job for what was told: another watcher spoke. What
 // we hold of it stays until a look has answered; the job is marked for that look. A job that the
 // store did not know, and of whose end the stream tells all, needs none.
-func (s *Store) TakeOver(id job.ID, f event.Fold) error {
+func (s *Store) Adopt(id job.ID, f event.Fold) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		r, snapshot, err := readRecord(tx, id)
 		if err != nil {
@@ -112,41 +112,41 @@ func (s *Store) TakeOver(id job.ID, f event.Fold) error {
 		r.miss(Misses{}) // who spoke may have seen it
 		r.AckedID, r.Acked, r.Stream = f.Last.ID, f.Last.Number(), f.Stream
 		r.Asked, r.Updated = nanos(f.Asked), nanos(f.Snapshot.Updated())
-		r.Still = 0 // the snapshot that we hold may be older than its stall
-		r.Owed = !unknown || !toldWhole(id, f)
+		r.LastProgress = 0 // the snapshot that we hold may be older than its stall
+		r.RefreshPending = !unknown || !toldWhole(id, f)
 		if unknown && !id.IsCommCell() {
-			r.Terminal, r.Still = f.Snapshot.Terminal, nanos(f.Last.Time)
+			r.Terminal, r.LastProgress = f.Snapshot.Terminal, nanos(f.Last.Time)
 			if snapshot, err = encodeSnapshot(&f.Snapshot); err != nil {
 				return err
 			}
 		}
-		if r.Owed && !id.IsCommCell() {
+		if r.RefreshPending && !id.IsCommCell() {
 			if err := markOwed(tx, id); err != nil {
 				return err
 			}
-			tx.OnCommit(func() { s.owesLook(id, !unknown) })
+			tx.OnCommit(func() { s.setRefreshPending(id, !unknown) })
 		}
 		return writeRecord(tx, id, r, snapshot)
 	})
 }
 
-// OwesLook says whether another watcher has spoken of a job since the store was opened, and no look has answered
+// RefreshPending says whether another watcher has spoken of a job since the store was opened, and no look has answered
 // since: who would not look at each job now looks at this one.
-func (s *Store) OwesLook(id job.ID) bool {
+func (s *Store) RefreshPending(id job.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, owes := s.owed[id]
+	_, owes := s.refresh[id]
 	return owes
 }
 
-// owesLook is called as the transactions that mark and unmark a job are committed, which come one after the other.
-func (s *Store) owesLook(id job.ID, owes bool) {
+// setRefreshPending is called as the transactions that mark and unmark a job are committed, which come one after the other.
+func (s *Store) setRefreshPending(id job.ID, owes bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if owes {
-		s.owed[id] = struct{}{}
+		s.refresh[id] = struct{}{}
 	} else {
-		delete(s.owed, id)
+		delete(s.refresh, id)
 	}
 }
 

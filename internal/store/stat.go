@@ -9,23 +9,23 @@ import (
 
 // Stat is what the file holds, in numbers.
 type Stat struct {
-	Path         string         `json:"path"`
-	Bytes        int64          `json:"bytes"`
-	FreeBytes    int64          `json:"freeBytes"` // of Bytes; used again before the file grows
-	Format       uint64         `json:"format"`    // of the layout
-	Jobs         int            `json:"jobs"`      // known, CommCells left out
-	Tracked      map[string]int `json:"tracked"`   // by reason
-	Unsent       int64          `json:"unsent"`    // events that wait for the broker
-	Kept         int64          `json:"kept"`      // acknowledged events, in case the broker forgets them
-	KeptBytes    int64          `json:"keptBytes"`
-	OldestUnsent *time.Time     `json:"oldestUnsent"`
-	Stream       string         `json:"stream"` // the one last read, opaque; "": none yet
-	ReadTo       uint64         `json:"readTo"` // the last sequence read of it; 0: all is to be read
+	Path          string         `json:"path"`
+	Bytes         int64          `json:"bytes"`
+	FreeBytes     int64          `json:"freeBytes"` // of Bytes; used again before the file grows
+	Format        uint64         `json:"format"`    // of the layout
+	Jobs          int            `json:"jobs"`      // known, CommCells left out
+	Tracked       map[string]int `json:"tracked"`   // by reason
+	Unsent        int64          `json:"unsent"`    // events that wait for the broker
+	Retained      int64          `json:"kept"`      // acknowledged events, in case the broker forgets them
+	RetainedBytes int64          `json:"keptBytes"`
+	OldestUnsent  *time.Time     `json:"oldestUnsent"`
+	Stream        string         `json:"stream"` // the one last read, opaque; "": none yet
+	ReadTo        uint64         `json:"readTo"` // the last sequence read of it; 0: all is to be read
 }
 
 // Stat counts what the file holds. It walks all its keys.
 func (s *Store) Stat() (Stat, error) {
-	stat := Stat{Path: s.db.Path(), Tracked: map[string]int{}, Unsent: s.Unsent(), Kept: s.kept.rows.Load(), KeptBytes: s.kept.bytes.Load()}
+	stat := Stat{Path: s.db.Path(), Tracked: map[string]int{}, Unsent: s.Unsent(), Retained: s.kept.rows.Load(), RetainedBytes: s.kept.bytes.Load()}
 	oldest, err := s.OldestUnsent()
 	if err != nil {
 		return Stat{}, err
@@ -38,7 +38,7 @@ func (s *Store) Stat() (Stat, error) {
 		return Stat{}, err
 	}
 	stat.Stream = read.Stream
-	if read.Sequence != Distrusted {
+	if read.Sequence != Invalidated {
 		stat.ReadTo = read.Sequence
 	}
 	err = s.view(func(tx *bbolt.Tx) error {

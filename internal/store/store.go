@@ -72,10 +72,10 @@ type Store struct {
 
 	keepBytes int64 // how much they may take
 
-	mu    sync.Mutex
-	fresh map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu
-	owed  map[job.ID]struct{} // taken over since Open, and not looked at since; guarded by mu
-	wake  chan struct{}       // holds one token while fresh is not empty
+	mu      sync.Mutex
+	fresh   map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu
+	refresh map[job.ID]struct{} // taken over since Open, and not looked at since; guarded by mu
+	wake    chan struct{}       // holds one token while fresh is not empty
 }
 
 // Point is a moment of a transaction at which a test can break it.

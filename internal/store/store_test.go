@@ -49,7 +49,7 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 
 func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 	f := newStore(t)
-	looks := make([]Look, 101)
+	looks := make([]PollResult, 101)
 	for i := range looks {
 		looks[i] = f.sight(t, observed(of(int64(i+1)), "Running", ""))
 	}
@@ -152,7 +152,7 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		f.sent(t, of(71), 10)
 		f.see(t, of(71), "Pending", "")
 		f.failAt(point)
-		if err := f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) {
+		if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) {
 			t.Fatal(err)
 		}
 		f.reopen(t)
@@ -160,14 +160,14 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		if _, found, _ := f.Oldest(of(71)); found == (point == AfterCommit) {
 			t.Errorf("fault %d: sending goes on %v", point, found)
 		}
-		must(t, f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")))
+		must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
 		tracked, err := f.Tracked("prod")
 		must(t, err)
-		if !slices.Equal(tracked, []Tracked{{71, OwedLook}}) {
+		if !slices.Equal(tracked, []Tracked{{71, Refresh}}) {
 			t.Errorf("tracked %v, want an owed look", tracked)
 		}
 		look := f.sight(t, observed(of(71), "Killed", ""))
-		look.Leave = true
+		look.Untrack = true
 		must(t, f.Commit(look))
 		f.holds(t, "prod/71#3 state.killed", "prod/71#4 failure.state")
 		oldest, _, err := f.Oldest(of(71))
@@ -183,12 +183,12 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 
 func TestTakeOverOfAnUnknownJob(t *testing.T) {
 	f := newStore(t)
-	must(t, f.TakeOver(of(1), toldByAnother(t, of(1), "Completed")))
-	must(t, f.TakeOver(of(2), toldByAnother(t, of(2), "Running")))
-	must(t, f.TakeOver(of(3), toldByAnother(t, of(3), "Failed"))) // its failure event is missing
+	must(t, f.Adopt(of(1), toldByAnother(t, of(1), "Completed")))
+	must(t, f.Adopt(of(2), toldByAnother(t, of(2), "Running")))
+	must(t, f.Adopt(of(3), toldByAnother(t, of(3), "Failed"))) // its failure event is missing
 	for number, owed := range map[int64]bool{1: false, 2: true, 3: true} {
-		if known, err := f.Recall(of(number)); err != nil || known.Owed != owed {
-			t.Errorf("job %d: owed %v, want %v (%v)", number, known.Owed, owed, err)
+		if known, err := f.Recall(of(number)); err != nil || known.RefreshPending != owed {
+			t.Errorf("job %d: owed %v, want %v (%v)", number, known.RefreshPending, owed, err)
 		}
 	}
 }
@@ -316,10 +316,10 @@ func TestUntracked(t *testing.T) {
 	f.reopen(t)
 	f.tracks(t)
 
-	must(t, f.TakeOver(of(1), toldByAnother(t, of(1), "Suspended")))
-	f.tracks(t, Tracked{1, OwedLook})
+	must(t, f.Adopt(of(1), toldByAnother(t, of(1), "Suspended")))
+	f.tracks(t, Tracked{1, Refresh})
 	look := f.sight(t, observed(of(1), "Suspended", ""))
-	look.Leave = true
+	look.Untrack = true
 	must(t, f.Commit(look))
 	must(t, f.Track(Discovered, of(1)))
 	f.tracks(t)
@@ -343,7 +343,7 @@ func TestTrackedByHand(t *testing.T) {
 	f.tracks(t, Tracked{1, Configured})
 	must(t, f.Configure("prod", nil))
 	look := f.sight(t, observed(of(1), "Completed", ""))
-	look.Leave = true
+	look.Untrack = true
 	must(t, f.Commit(look))
 	f.tracks(t)
 }

@@ -14,8 +14,8 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/eventtest"
 )
 
 var (
@@ -136,11 +136,11 @@ func observed(id job.ID, state, phase job.Text) job.Observation {
 }
 
 // sight is a look that has not been committed.
-func (f *fixture) sight(t testing.TB, o job.Observation) Look {
+func (f *fixture) sight(t testing.TB, o job.Observation) PollResult {
 	t.Helper()
 	known, err := f.Recall(o.ID())
 	must(t, err)
-	return Look{Known: known, Seen: o, Changes: diff.Since(known.Told, &o.Snapshot), NotBefore: known.Asked}
+	return PollResult{Known: known, Seen: o, Changes: diff.Since(known.Told, &o.Snapshot), NotBefore: known.Asked}
 }
 
 // see commits a look.

@@ -15,7 +15,7 @@ func TestALookUnderWayIsOutdatedByATakeOver(t *testing.T) {
 	look := f.sight(t, observed(of(71), "Pending", ""))
 	other := toldByAnother(t, of(71), "Suspended")
 	other.Asked = at.Add(time.Minute)
-	must(t, f.TakeOver(of(71), other))
+	must(t, f.Adopt(of(71), other))
 	if err := f.Commit(look); !errors.Is(err, ErrChanged) {
 		t.Fatalf("got %v, want %v", err, ErrChanged)
 	}
@@ -31,8 +31,8 @@ func TestAFinishedJobWhoseMachinesAreNotToldIsOwedALook(t *testing.T) {
 	f := newStore(t)
 	other := toldByAnother(t, of(1), "Completed")
 	other.Snapshot.VMs = &job.VMCount{Total: 5, Failed: 1}
-	must(t, f.TakeOver(of(1), other))
-	if known, err := f.Recall(of(1)); err != nil || !known.Owed {
-		t.Errorf("owed %v, want a look (%v)", known.Owed, err)
+	must(t, f.Adopt(of(1), other))
+	if known, err := f.Recall(of(1)); err != nil || !known.RefreshPending {
+		t.Errorf("owed %v, want a look (%v)", known.RefreshPending, err)
 	}
 }

@@ -128,7 +128,7 @@ func (s *Store) Oldest(id job.ID) (Unsent, bool, error) {
 	}
 	e, err := event.Parse(due.Rows[0].Event)
 	if err != nil {
-		return Unsent{}, false, s.Illegible(id, err)
+		return Unsent{}, false, s.Corrupt(id, err)
 	}
 	return Unsent{e, due.Rows[0].Event, due.Expect}, true, nil
 }

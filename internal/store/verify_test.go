@@ -33,7 +33,7 @@ func TestVerifyWhereAnotherSpoke(t *testing.T) {
 	f.see(t, of(7), "Running", "Scan")
 	var told event.Fold
 	told.Last = event.Event{ID: "another-1", Sequence: "00000000000000000009"}
-	must(t, f.TakeOver(of(7), told))
+	must(t, f.Adopt(of(7), told))
 	f.verifies(t, 1, 2)
 	f.see(t, of(7), "Failed", "")
 	f.verifies(t, 1, int(f.Unsent()))

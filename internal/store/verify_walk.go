@@ -87,7 +87,7 @@ func readData(e event.Event) (err error) {
 	return err
 }
 
-var whys = []Why{Configured, ByHand, Discovered, Closing, OwedLook, Untracked}
+var whys = []Why{Configured, ByHand, Discovered, FinalPoll, Refresh, Untracked}
 
 func (v *Verified) tracked(key []byte, why Why) {
 	if !isKey(key, 0) {
@@ -106,7 +106,7 @@ func (v *Verified) order(records map[job.ID]record, rows map[job.ID][]uint64) {
 		}
 	}
 	for id, r := range records {
-		if r.Owed {
+		if r.RefreshPending {
 			continue
 		}
 		if gap := gapIn(rows[id], r.Acked, r.Sequence); gap != "" {

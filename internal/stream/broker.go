@@ -49,8 +49,8 @@ type Config struct {
 
 	ReadOnly bool // never make the stream, and read one whatever it is like
 
-	LookEvery time.Duration        // how often server and stream are looked at again while they are in use; default 15 s
-	Waiting   func() time.Duration // how long the oldest event has waited to be published; nil: none waits
+	CheckEvery time.Duration        // how often server and stream are looked at again while they are in use; default 15 s
+	Waiting    func() time.Duration // how long the oldest event has waited to be published; nil: none waits
 
 	Log  *slog.Logger // default slog.Default()
 	Name string       // of the connection, as NATS shows it; default jobwatch

@@ -17,7 +17,7 @@ func (c Config) withDefaults() Config {
 	c.Replicas = cmp.Or(c.Replicas, 1)
 	c.Name = cmp.Or(c.Name, "jobwatch")
 	c.Log = cmp.Or(c.Log, slog.Default())
-	c.LookEvery = cmp.Or(c.LookEvery, 15*time.Second)
+	c.CheckEvery = cmp.Or(c.CheckEvery, 15*time.Second)
 	if len(c.Subjects) == 0 {
 		c.Subjects = []string{"jobs.>", "commcells.>"}
 	}

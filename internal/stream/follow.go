@@ -11,7 +11,7 @@ type Start struct {
 	Since    time.Time // instead of Sequence: what was stored at this time or later
 	Subjects []string  // filters, none within another; empty: all
 
-	headsOnly bool // the server sends no bodies
+	headersOnly bool // the server sends no bodies
 }
 
 // Follow gives yield every message of the stream from a sequence on (0 or 1: all), those to come included. It ends
@@ -20,9 +20,9 @@ func (b *Broker) Follow(ctx context.Context, from uint64, yield func(Message) er
 	return b.FollowFrom(ctx, Start{Sequence: from}, yield)
 }
 
-// Heads is Follow without the bodies, which the server then does not send: a message's Data is empty.
-func (b *Broker) Heads(ctx context.Context, from uint64, yield func(Message) error) error {
-	return b.FollowFrom(ctx, Start{Sequence: from, headsOnly: true}, yield)
+// FollowHeaders is Follow without the bodies, which the server then does not send: a message's Data is empty.
+func (b *Broker) FollowHeaders(ctx context.Context, from uint64, yield func(Message) error) error {
+	return b.FollowFrom(ctx, Start{Sequence: from, headersOnly: true}, yield)
 }
 
 // FollowFrom is Follow of a part of the stream.
@@ -52,7 +52,7 @@ func (b *Broker) readerOf(ctx context.Context, start Start) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if start.Sequence > 1 && start.Since.IsZero() && len(start.Subjects) == 0 && !start.headsOnly {
+	if start.Sequence > 1 && start.Since.IsZero() && len(start.Subjects) == 0 && !start.headersOnly {
 		if r := s.rested(ctx, start.Sequence); r != nil {
 			return r, nil
 		}

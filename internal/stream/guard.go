@@ -22,7 +22,7 @@ func (b *Broker) guard(ctx context.Context, s *session) {
 }
 
 func (b *Broker) lookOn(ctx context.Context, s *session) {
-	ticker := time.NewTicker(b.cfg.LookEvery)
+	ticker := time.NewTicker(b.cfg.CheckEvery)
 	defer ticker.Stop()
 	for unanswered := false; ; {
 		select {

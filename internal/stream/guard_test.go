@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-func watchful(c *Config) { c.LookEvery = 10 * time.Millisecond }
+func watchful(c *Config) { c.CheckEvery = 10 * time.Millisecond }
 
 // Each row is an edit of a stream in use, what is said of it, and the edit that mends it.
 func TestAStreamEditedUnderWay(t *testing.T) {

@@ -16,7 +16,7 @@ func (b *Broker) probeWays(ctx context.Context, there bool) []Finding {
 		err := answers[i]
 		switch {
 		case err == nil, errors.Is(err, ErrNoStream) && !there:
-		case errors.Is(err, ErrUntold):
+		case errors.Is(err, ErrNoTrace):
 			untold = subject
 		case errors.Is(err, ErrNoStream):
 			return []Finding{{Failed, "subjects", b.nobody(subject).Error()}}

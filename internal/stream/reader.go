@@ -72,7 +72,7 @@ func (r *reader) open(start Start) error {
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       r.read + 1,
 		FilterSubjects:    start.Subjects,
-		HeadersOnly:       start.headsOnly,
+		HeadersOnly:       start.headersOnly,
 		AckPolicy:         jetstream.AckNonePolicy,
 		InactiveThreshold: forgetReader,
 		Replicas:          1,

@@ -14,8 +14,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrUntold: NATS does not say where a subject leads.
-var ErrUntold = errors.New("NATS does not say where it leads")
+// ErrNoTrace: NATS does not say where a subject leads.
+var ErrNoTrace = errors.New("NATS does not say where it leads")
 
 const tracePatience = time.Second // for what the servers on the way tell
 
@@ -23,35 +23,35 @@ const tracePatience = time.Second // for what the servers on the way tell
 // it: this is the message tracing of NATS, which needs the right to publish to one's own inbox.
 //
 // It is nil where the stream would store it under that subject. The error is a *MisfitError where it would not,
-// ErrNoStream where nobody takes the subject, ErrUntold, or one of the connection.
+// ErrNoStream where nobody takes the subject, ErrNoTrace, or one of the connection.
 func (b *Broker) Trace(ctx context.Context, subject string) error {
 	s, err := b.usable()
 	if err != nil {
 		return err
 	}
 	if s.untraceable.Load() {
-		return ErrUntold
+		return ErrNoTrace
 	}
-	ctx, stop := context.WithTimeoutCause(ctx, tracePatience, errUntraceable)
+	ctx, stop := context.WithTimeoutCause(ctx, tracePatience, errTraceTimeout)
 	defer stop()
 	err = b.trace(ctx, s, subject)
 	var refused *RefusedError
-	if errors.As(err, &refused) || errors.Is(err, errUntraceable) {
+	if errors.As(err, &refused) || errors.Is(err, errTraceTimeout) {
 		s.untraceable.Store(true) // once is enough for a connection
-		return ErrUntold
+		return ErrNoTrace
 	}
 	return err
 }
 
-var errUntraceable = errors.New("no server has told of its way")
+var errTraceTimeout = errors.New("no server has told of its way")
 
-// Takes is Trace, and where NATS does not tell, a publish that the stream must refuse: its refusal names the last
+// CheckRoute is Trace, and where NATS does not tell, a publish that the stream must refuse: its refusal names the last
 // sequence of the subject under which it came there. Who follows that subject outside of the stream hears an empty
 // message then.
 //
 // Where nobody takes the subject though the stream can be read, that is a *MisfitError too.
-func (b *Broker) Takes(ctx context.Context, subject string) error {
-	err := b.takes(ctx, subject)
+func (b *Broker) CheckRoute(ctx context.Context, subject string) error {
+	err := b.checkRoute(ctx, subject)
 	for range 2 { // a stream that was just made, or has a new leader, is not known everywhere at once
 		if !errors.Is(err, ErrNoStream) || pause(ctx) != nil {
 			return err
@@ -59,7 +59,7 @@ func (b *Broker) Takes(ctx context.Context, subject string) error {
 		if _, err := b.Info(ctx); err != nil {
 			return err
 		}
-		err = b.takes(ctx, subject)
+		err = b.checkRoute(ctx, subject)
 	}
 	if errors.Is(err, ErrNoStream) {
 		return b.nobody(subject)
@@ -67,16 +67,16 @@ func (b *Broker) Takes(ctx context.Context, subject string) error {
 	return err
 }
 
-func (b *Broker) takes(ctx context.Context, subject string) error {
+func (b *Broker) checkRoute(ctx context.Context, subject string) error {
 	err := b.Trace(ctx, subject)
-	if !errors.Is(err, ErrUntold) {
+	if !errors.Is(err, ErrNoTrace) {
 		return err
 	}
 	s, err := b.usable()
 	if err != nil {
 		return err
 	}
-	return b.takesRefused(ctx, s, subject)
+	return b.checkByRefusal(ctx, s, subject)
 }
 
 func (b *Broker) nobody(subject string) error {
@@ -120,7 +120,7 @@ func (b *Broker) trace(ctx context.Context, s *session, subject string) error {
 			return h, grounded(ctx, err)
 		}
 		if json.Unmarshal(msg.Data, &h) != nil {
-			return h, ErrUntold
+			return h, ErrNoTrace
 		}
 		return h, nil
 	})
@@ -167,16 +167,16 @@ func (w *way) passes(h hop) (end bool) {
 			w.account = cmp.Or(w.account, e.Account)
 			w.begun = w.begun || e.Kind == server.CLIENT
 			if e.Error != "" { // a right that is missing: where nothing is mapped, the publish says so itself
-				w.answer, w.denied = ErrUntold, true
+				w.answer, w.denied = ErrNoTrace, true
 			}
 		case server.MsgTraceSubjectMappingType:
 			w.mapped = e.To
 		case server.MsgTraceEgressType:
 			if e.Kind != server.CLIENT { // another server, which may not tell
-				w.answer = ErrUntold
+				w.answer = ErrNoTrace
 			}
 		case server.MsgTraceServiceImportType: // what comes behind is not told, unless that account allows it
-			w.answer = ErrUntold
+			w.answer = ErrNoTrace
 			if e.To != w.subject {
 				w.answer = elsewhere(w.stream, w.subject, e.To, w.account)
 				return true
@@ -196,7 +196,7 @@ func (w *way) stored(stream, subject string) (end bool) {
 	case stream != w.stream:
 		return false
 	case subject == "":
-		w.answer = ErrUntold
+		w.answer = ErrNoTrace
 	case subject != w.subject:
 		w.answer = elsewhere(w.stream, w.subject, subject, w.account)
 	default:
@@ -227,7 +227,7 @@ func StoredElsewhere(subject, stored string) error {
 
 const noSequence = 1 << 62 // of no message
 
-func (b *Broker) takesRefused(ctx context.Context, s *session, subject string) error {
+func (b *Broker) checkByRefusal(ctx context.Context, s *session, subject string) error {
 	held, err := b.Last(ctx, subject)
 	if err != nil && !errors.Is(err, ErrNone) {
 		return err

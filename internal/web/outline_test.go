@@ -25,7 +25,7 @@ func (w *world) keeps(jobs ...job.Snapshot) {
 		s.Settle()
 		known, err := w.store.Recall(s.JobID())
 		w.must(err)
-		w.must(w.store.Commit(store.Look{Known: known, Seen: job.Observation{Snapshot: s, Asked: time.Now(), Answered: time.Now()}}))
+		w.must(w.store.Commit(store.PollResult{Known: known, Seen: job.Observation{Snapshot: s, Asked: time.Now(), Answered: time.Now()}}))
 	}
 }
 
@@ -142,7 +142,7 @@ func BenchmarkPageOfMany(b *testing.B) {
 		}
 		s.CommCell = "prod"
 		s.Settle()
-		if err := st.Commit(store.Look{Seen: job.Observation{Snapshot: s, Asked: time.Now()}}); err != nil {
+		if err := st.Commit(store.PollResult{Seen: job.Observation{Snapshot: s, Asked: time.Now()}}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -125,7 +125,7 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 		Meter: meter, Log: slog.New(slog.DiscardHandler),
 	})
 	broker := stream.New(stream.Config{
-		URL: w.nats.ClientURL(), LookEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		URL: w.nats.ClientURL(), CheckEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
 	publisher := publish.New(publish.Config{
 		Store: w.store, Broker: broker, Round: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
@@ -197,7 +197,7 @@ func (w *world) must(err error) {
 
 func (w *world) poll() {
 	w.Helper()
-	w.must(w.poller.Poll(w.Context()))
+	w.must(w.poller.Cycle(w.Context()))
 }
 
 // sees has the CommServe know a job, and polls.

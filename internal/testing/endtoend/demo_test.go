@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // TestDemo runs the README's first command until it has shown an event of each kind, also with NATS's

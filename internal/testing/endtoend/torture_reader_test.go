@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // reader reads the stream again and again, holds each event against its schema once, and sees that none changes.

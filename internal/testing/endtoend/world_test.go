@@ -20,10 +20,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // world is all that the watcher deals with, outside its process.

@@ -15,12 +15,12 @@ import (
 	"jobwatch/internal/store"
 )
 
-// tick is what has come of one tick's requests so far.
-type tick struct {
+// cycle is what has come of one cycle's requests so far.
+type cycle struct {
 	patience int    // failures of the CommCell as a whole, without an answer, after which it is given up
-	list     uint32 // the round of the Job list that was read in this tick; 0: none was
+	list     uint32 // the round of the Job list that was read in this cycle; 0: none was
 
-	outOfTurn bool
+	unscheduled bool
 
 	mu       sync.Mutex
 	asked    int    // guarded by mu, as the rest is
@@ -31,55 +31,55 @@ type tick struct {
 	err      error  // the last failure
 }
 
-func newTick(atOnce int) *tick { return &tick{patience: max(atOnce, 3)} }
+func newCycle(atOnce int) *cycle { return &cycle{patience: max(atOnce, 3)} }
 
-// outOfTurn is for looks that no tick takes: whether the CommCell answers, and whether a job is lost, is not for them to say.
-func outOfTurn(atOnce int) *tick {
-	t := newTick(atOnce)
-	t.outOfTurn = true
-	return t
+// unscheduled counts polls outside a cycle: whether the CommCell answers, and whether a job is lost, is not for them to say.
+func unscheduled(atOnce int) *cycle {
+	c := newCycle(atOnce)
+	c.unscheduled = true
+	return c
 }
 
 // note counts the outcome of one request, its own repetitions included, and says whether it is the first answer.
-func (t *tick) note(err error) (first bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (c *cycle) note(err error) (first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if answered(err) {
-		t.asked++
-		t.answers++
-		t.failures = 0
-		return t.answers == 1
+		c.asked++
+		c.answers++
+		c.failures = 0
+		return c.answers == 1
 	}
 	if _, rests := errors.AsType[*restError](err); !rests {
-		t.asked++
+		c.asked++
 	}
-	t.err = err
+	c.err = err
 	if commvault.SourceDown(err) {
-		t.failures++
+		c.failures++
 	}
 	return false
 }
 
-// note has a tick's first answer tell that the CommCell answers: the rest of the tick may take long. Its error is one of
+// note has a cycle's first answer tell that the CommCell answers: the rest of the cycle may take long. Its error is one of
 // the store's.
-func (p *Poller) note(t *tick, err error) error {
-	if !t.note(err) || t.outOfTurn {
+func (p *Poller) note(c *cycle, err error) error {
+	if !c.note(err) || c.unscheduled {
 		return nil
 	}
 	return p.tellWhetherItAnswers(true, nil)
 }
 
 // hopeless says that the CommCell as a whole has stopped answering: the rest of its jobs need not be asked for.
-func (t *tick) hopeless() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.failures >= t.patience
+func (c *cycle) hopeless() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failures >= c.patience
 }
 
-// lookAtAll looks at the jobs, several at once. Few goroutines that stay are cheaper than one a job,
+// pollAll polls the jobs, several at once. Few goroutines that stay are cheaper than one a job,
 // each of which would grow its stack anew. Where the CommCell is given up, who still waits for a turn leaves;
 // a request that is under way may yet bring an answer.
-func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) error {
+func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) error {
 	var next atomic.Int64
 	ctx, giveUp := context.WithCancel(context.WithValue(ctx, underWay{}, ctx))
 	defer giveUp()
@@ -87,7 +87,7 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) e
 	for range min(p.Concurrency, len(jobs)) {
 		group.Go(func() error {
 			for ctx.Err() == nil {
-				if t.hopeless() {
+				if c.hopeless() {
 					giveUp()
 					return nil
 				}
@@ -96,7 +96,7 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) e
 					return nil
 				}
 				id := job.ID{CommCell: p.CommCell, Number: jobs[i].Number}
-				if err := p.lookAt(ctx, t, trackedJob{id: id, why: jobs[i].Why}); err != nil {
+				if err := p.pollJob(ctx, c, trackedJob{id: id, why: jobs[i].Why}); err != nil {
 					return err
 				}
 			}
@@ -106,16 +106,16 @@ func (p *Poller) lookAtAll(ctx context.Context, t *tick, jobs []store.Tracked) e
 	return group.Wait()
 }
 
-// lookAt counts what comes of a look. Its error is one of the store's. Who finds the job being looked
-// at leaves it.
-func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
+// pollJob counts what comes of a poll. Its error is one of the store's. A job that another
+// goroutine is polling is skipped.
+func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
 	if !p.claim(&j) {
 		return nil
 	}
 	defer p.release(j)
 	start := time.Now()
-	err := p.look(ctx, j)
-	p.Counts.looked(start)
+	err := p.poll(ctx, j)
+	p.Counts.pollEnded(start)
 	var broken *storeError
 	if errors.As(err, &broken) {
 		return err
@@ -123,21 +123,21 @@ func (p *Poller) lookAt(ctx context.Context, t *tick, j trackedJob) error {
 	if err != nil && ctx.Err() != nil {
 		return nil // given up, not failed
 	}
-	if !t.noteJob(j, err) {
+	if !c.noteJob(j, err) {
 		p.report(ctx, j, err)
 	}
-	return p.note(t, err)
+	return p.note(c, err)
 }
 
-// sayWhetherItAnswers commits unreachable or reachable, once each. A tick that asked nothing says nothing.
-func (p *Poller) sayWhetherItAnswers(t *tick) error {
-	if t.asked == 0 {
+// sayWhetherItAnswers commits unreachable or reachable, once each. A cycle that asked nothing says nothing.
+func (p *Poller) sayWhetherItAnswers(c *cycle) error {
+	if c.asked == 0 {
 		return nil
 	}
-	if t.err == nil {
-		p.isWell()
+	if c.err == nil {
+		p.clearFailure()
 	}
-	return p.tellWhetherItAnswers(t.answers > 0, t.err)
+	return p.tellWhetherItAnswers(c.answers > 0, c.err)
 }
 
 func (p *Poller) tellWhetherItAnswers(up bool, why error) error {
@@ -148,7 +148,7 @@ func (p *Poller) tellWhetherItAnswers(up bool, why error) error {
 			return err
 		}
 		changes := diff.CommCell(known.Told, up)
-		if len(changes) == 0 && !known.Owed {
+		if len(changes) == 0 && !known.RefreshPending {
 			return nil
 		}
 		reason := ""

@@ -8,7 +8,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/modelbroker"
 )
 
 // answer is one that a watcher was given.

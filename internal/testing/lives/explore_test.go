@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/modelbroker"
 )
 
 // explorer goes all ways.

@@ -10,15 +10,15 @@ import (
 	"jobwatch/internal/store"
 )
 
-func TestLookNow(t *testing.T) {
+func TestPollNow(t *testing.T) {
 	prod := func(number int64) job.ID { return job.ID{CommCell: "prod", Number: number} }
 	for _, row := range []struct {
 		name  string
 		takes time.Duration // each request
 		asked int           // how often 706 has been asked for after 10 s
 	}{
-		{"between two ticks", 0, 1},
-		{"during a tick", 25 * time.Second, 1},
+		{"between two cycles", 0, 1},
+		{"during a cycle", 25 * time.Second, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -33,9 +33,9 @@ func TestLookNow(t *testing.T) {
 				if err := b.store.Track(store.ByHand, prod(706)); err != nil {
 					t.Fatal(err)
 				}
-				b.LookNow(prod(706))
-				b.LookNow(prod(999)) // not tracked: not asked for
-				b.LookNow(prod(71))  // with a slow CommServe it is being asked for already
+				b.PollNow(prod(706))
+				b.PollNow(prod(999)) // not tracked: not asked for
+				b.PollNow(prod(71))  // with a slow CommServe it is being asked for already
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
 				count := map[int64]int{}
@@ -54,7 +54,7 @@ func TestLookNow(t *testing.T) {
 	}
 }
 
-func TestTwoNeverLookAtOneJob(t *testing.T) {
+func TestTwoNeverPollOneJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.script.is(71, state("Running"))
@@ -63,7 +63,7 @@ func TestTwoNeverLookAtOneJob(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- b.Run(ctx) }()
 		time.Sleep(time.Second)
-		b.LookNow(job.ID{CommCell: "prod", Number: 71})
+		b.PollNow(job.ID{CommCell: "prod", Number: 71})
 		time.Sleep(19 * time.Second)
 		synctest.Wait()
 		if got := len(b.script.requests()); got != 1 {

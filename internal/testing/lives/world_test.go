@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/modelbroker"
 )
 
 // knobs say what a life is like, and how likely each trouble is: weights, beside 1,000 for each call that goes on.

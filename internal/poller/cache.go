@@ -9,31 +9,31 @@ import (
 	"jobwatch/internal/store"
 )
 
-// sight is what this process remembers of its own last looks at a job. The store keeps only
+// cachedJob is what this process remembers of its own last polls of a job. The store keeps only
 // observations that changed something. There may be 100,000 of them: each byte here is 200 kB of memory.
-type sight struct {
+type cachedJob struct {
 	asked   time.Time // of the last observation; zero: none in this process
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
 
-	pace       pace
+	progress   lastProgress
 	older      int32  // answers older than that one, in a row
 	misses     int32  // answers without the job, in a row, as the store has them
 	unseen     uint8  // answers without the job, in a row, while the list names its end; as far as it matters
 	olderClock int64  // the own time of the last older one, in Unix seconds
-	failure    string // the last failure that was logged; guarded by the Poller's mu: a miss is reported by who does not look
+	failure    string // the last failure that was logged; guarded by the Poller's mu: a miss is reported by who does not poll the job
 
 	olderThan uint32 // what the store went by at that answer: its own time, the low bits of its Unix seconds
 
-	claimed bool // by who looks at the job now; guarded by the Poller's mu, as over is
-	over    bool // forgotten with the release of the claim
-	line    lineSight
+	claimed   bool // by who polls the job now; guarded by the Poller's mu, as over is
+	forgotten bool // forgotten with the release of the claim
+	line      cachedLine
 
 	class   atomic.Int32  // of the last observation's state, in classes
 	percent atomic.Uint64 // bits of a float64; with shown what Progress reads
 	shown   atomic.Int64  // asked, Unix nanoseconds
 }
 
-// classes gives each class a number that a sight can keep; 0 is that of a job without a state.
+// classes gives each class a number that a cachedJob can hold; 0 is that of a job without a state.
 var classes = [...]job.Class{job.Unknown, job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed}
 
 // finishedClasses are those that a job does not leave.
@@ -45,86 +45,86 @@ func classNumber(class job.Text) int32 {
 	return int32(max(slices.Index(classes[:], job.Class(class)), unknownClass))
 }
 
-// claim keeps two from looking at a job at once: a tick, and who was told to look out of turn. A claimed sight stays
+// claim keeps two goroutines from polling a job at once: a cycle, and an unscheduled poll. A claimed job stays
 // where the next one looks for it until its holder releases it, whatever becomes of the job meanwhile.
 func (p *Poller) claim(j *trackedJob) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sightLocked(j.id)
+	s := p.cachedLocked(j.id)
 	if s.claimed {
 		return false
 	}
-	s.claimed, j.sight, j.changed = true, s, s.line.changed
+	s.claimed, j.cached, j.changed = true, s, s.line.changed
 	return true
 }
 
 func (p *Poller) release(j trackedJob) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	j.sight.claimed = false
-	if j.sight.over {
+	j.cached.claimed = false
+	if j.cached.forgotten {
 		p.forgetLocked(j.id.Number)
 	}
 }
 
-func (p *Poller) sightLocked(id job.ID) *sight {
-	s := p.sights[id.Number]
+func (p *Poller) cachedLocked(id job.ID) *cachedJob {
+	s := p.cached[id.Number]
 	if s == nil {
-		s = &sight{}
-		p.sights[id.Number] = s
+		s = &cachedJob{}
+		p.cached[id.Number] = s
 	}
 	return s
 }
 
-// forgetJob ends what is remembered of a job whose end is told, once its look is over.
+// forgetJob ends what is remembered of a job whose end is told, once its poll is over.
 func (p *Poller) forgetJob(j trackedJob) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	j.sight.over = true
+	j.cached.forgotten = true
 }
 
-// forgetUntracked ends what is remembered of jobs that are followed no more, though no look was their last.
+// forgetUntracked ends what is remembered of jobs that are followed no more, though no poll was their last.
 func (p *Poller) forgetUntracked(tracked []store.Tracked) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	jobs := len(p.sights)
-	if p.sights[p.id.Number] != nil {
+	jobs := len(p.cached)
+	if p.cached[p.id.Number] != nil {
 		jobs--
 	}
-	if jobs <= len(tracked) { // each tracked job has a sight once it was looked at
+	if jobs <= len(tracked) { // each tracked job is cached once it was polled
 		return
 	}
 	followed := make(map[int64]struct{}, len(tracked))
 	for _, j := range tracked {
 		followed[j.Number] = struct{}{}
 	}
-	for number, s := range p.sights {
+	for number, s := range p.cached {
 		if _, is := followed[number]; is || number == p.id.Number {
 			continue
 		}
-		if s.over = true; !s.claimed {
+		if s.forgotten = true; !s.claimed {
 			p.forgetLocked(number)
 		}
 	}
 }
 
 func (p *Poller) forgetLocked(number int64) {
-	delete(p.sights, number)
+	delete(p.cached, number)
 	delete(p.ended, number)
 	p.feed.log.forget(number)
 }
 
-// lookedAt ends the job's failure, and settles what has changed of its line before the look, unless the look has left
+// settle ends the job's failure, and settles what has changed of its line before the poll, unless the poll has left
 // something for the next.
-func (p *Poller) lookedAt(j trackedJob, seen *job.Snapshot, again bool) {
+func (p *Poller) settle(j trackedJob, seen *job.Snapshot, again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := j.sight
+	s := j.cached
 	s.failure = ""
 	if again {
 		s.line.change()
 	} else {
-		s.line.looked(j.changed, seen)
+		s.line.settle(j.changed, seen)
 	}
 }
 
@@ -133,7 +133,7 @@ const olderInARow = 3 // agreeing answers that say a clock was set back
 // newer says whether an answer is no older than the last observation, by when it was asked for and
 // by its own time. Three older ones in a row that agree among themselves are believed: then a clock
 // was set back. The row ends where another watcher tells what is newer meanwhile: it was not.
-func (s *sight) newer(known store.Known, seen *job.Observation) bool {
+func (s *cachedJob) newer(known store.Known, seen *job.Observation) bool {
 	asked, updated := s.asked, s.updated
 	if asked.IsZero() {
 		asked, updated = known.Asked, known.Updated.Unix()
@@ -161,23 +161,23 @@ func (s *sight) newer(known store.Known, seen *job.Observation) bool {
 }
 
 // setBack says whether an answer that was believed is older than what the store goes by.
-func setBack(l *store.Look) bool {
+func clockSetBack(l *store.PollResult) bool {
 	own := l.Seen.Snapshot.Updated()
 	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
 }
 
 // before is when the last observation still known was asked for. After another watcher has spoken
 // it is that watcher's.
-func (s *sight) before(known store.Known) time.Time {
-	if known.Owed || s.asked.IsZero() {
+func (s *cachedJob) notBefore(known store.Known) time.Time {
+	if known.RefreshPending || s.asked.IsZero() {
 		return known.Asked
 	}
 	return s.asked
 }
 
-func (s *sight) saw(seen *job.Observation, pace pace) {
+func (s *cachedJob) observed(seen *job.Observation, progress lastProgress) {
 	s.asked, s.updated, s.misses, s.unseen = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0
-	s.pace = pace
+	s.progress = progress
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
 }

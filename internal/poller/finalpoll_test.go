@@ -17,7 +17,7 @@ func (b *bench) asks(number int64, within time.Duration) int {
 	b.script.requests()
 	for range within / (30 * time.Second) {
 		time.Sleep(30 * time.Second)
-		b.poll()
+		b.cycle()
 	}
 	return len(slices.DeleteFunc(b.script.requests(), func(n int64) bool { return n != number }))
 }
@@ -29,7 +29,7 @@ func (b *bench) isTracked(number int64, want store.Why) {
 	}
 }
 
-func TestClosingLook(t *testing.T) {
+func TestFinalPoll(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		meanwhile func(*bench)
@@ -46,19 +46,19 @@ func TestClosingLook(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, nil)
 				b.script.is(71, state("Running"))
-				b.poll()
+				b.cycle()
 				b.script.is(71, state("Completed"))
-				b.poll()
+				b.cycle()
 				b.hasTold("prod/71 state:  → Running", "prod/71 state: Running → Completed")
-				b.isTracked(71, store.Closing)
+				b.isTracked(71, store.FinalPoll)
 				b.script.is(71, state(row.end))
 				row.meanwhile(b)
-				if n := b.asks(71, closingAfter-30*time.Second); n != 0 {
-					t.Errorf("asked %d times before the closing look", n)
+				if n := b.asks(71, finalPollAfter-30*time.Second); n != 0 {
+					t.Errorf("asked %d times before the final poll", n)
 				}
 				b.hasTold()
 				if n := b.asks(71, time.Hour); n != 1 {
-					t.Errorf("asked %d times, want one closing look", n)
+					t.Errorf("asked %d times, want one final poll", n)
 				}
 				b.hasTold(row.tells...)
 				b.isTracked(71, "")
@@ -67,8 +67,8 @@ func TestClosingLook(t *testing.T) {
 	}
 }
 
-// A job that a closing look finds running is followed as before.
-func TestClosingLookAtAJobThatRuns(t *testing.T) {
+// A job that a final poll finds running is followed as before.
+func TestFinalPollOfAJobThatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover = false })
 		if err := b.store.Track(store.ByHand, job.ID{CommCell: "prod", Number: 71}); err != nil {
@@ -77,7 +77,7 @@ func TestClosingLookAtAJobThatRuns(t *testing.T) {
 		b.script.is(71, state("Completed"))
 		b.tells("prod/71 state:  → Completed")
 		b.script.is(71, state("Running"))
-		b.asks(71, closingAfter)
+		b.asks(71, finalPollAfter)
 		b.hasTold("prod/71 state: Completed → Running")
 		if n := b.asks(71, 5*time.Minute); n != 10 {
 			t.Errorf("asked %d times in 5 minutes, want 10", n)
@@ -89,13 +89,13 @@ func TestClosingLookAtAJobThatRuns(t *testing.T) {
 }
 
 // A finished job that the CommServe has dropped by then is history, not lost, also where the list still names it.
-func TestClosingLookAtAJobThatIsGone(t *testing.T) {
+func TestFinalPollOfAJobThatIsGone(t *testing.T) {
 	for _, listed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
 			b.script.is(5, state("Running"))
 			b.script.is(71, state("Completed"))
-			b.poll()
+			b.cycle()
 			b.drain()
 			if listed {
 				b.script.broken[71] = &commvault.Error{Kind: commvault.UnknownJob, Err: commvault.ErrUnknownJob}
@@ -111,8 +111,8 @@ func TestClosingLookAtAJobThatIsGone(t *testing.T) {
 	}
 }
 
-// A configured job is looked at whatever becomes of it.
-func TestAConfiguredJobHasNoClosingLook(t *testing.T) {
+// A configured job is polled whatever becomes of it.
+func TestAConfiguredJobHasNoFinalPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.script.is(71, state("Completed"))
@@ -125,13 +125,13 @@ func TestAConfiguredJobHasNoClosingLook(t *testing.T) {
 	})
 }
 
-// While it waits for its closing look a job is not among those that the last tick looked at.
-func TestAClosingJobIsInNoClass(t *testing.T) {
+// While it waits for its final poll a job is not among those that the last cycle polled.
+func TestAJobThatWaitsForItsFinalPollIsInNoClass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Completed"))
 		for range 2 {
-			b.poll()
+			b.cycle()
 			if got := b.Counts.Totals().Classes; len(got) != 0 {
 				t.Errorf("classes are %v", got)
 			}

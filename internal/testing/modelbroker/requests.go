@@ -50,8 +50,8 @@ func (c *Conn) Trace(context.Context, string) error {
 	return err
 }
 
-// Takes is Trace, which always tells.
-func (c *Conn) Takes(ctx context.Context, subject string) error { return c.Trace(ctx, subject) }
+// CheckRoute is Trace, which always tells.
+func (c *Conn) CheckRoute(ctx context.Context, subject string) error { return c.Trace(ctx, subject) }
 
 // Info does what stream.Broker's does.
 func (c *Conn) Info(ctx context.Context) (info stream.Info, err error) {
@@ -128,15 +128,15 @@ func (c *Conn) Scan(ctx context.Context, from uint64, yield func(stream.Message)
 	return last, nil
 }
 
-// Heads gives yield every message from a sequence on, those to come included, without its data. It ends with an
+// FollowHeaders gives yield every message from a sequence on, those to come included, without its data. It ends with an
 // error of yield, with ctx's, or with that of a lost connection.
-func (c *Conn) Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error {
+func (c *Conn) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
 	s, err := c.usable()
 	if err != nil {
 		return err
 	}
 	from = max(from, 1)
-	if err := c.look(ctx, Call{Operation: "Heads", Sequence: from}, func() error { return nil }); err != nil {
+	if err := c.look(ctx, Call{Operation: "FollowHeaders", Sequence: from}, func() error { return nil }); err != nil {
 		return err
 	}
 	ctx, land := s.watch(ctx)

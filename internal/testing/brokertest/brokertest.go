@@ -17,13 +17,13 @@ type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
 	Trace(ctx context.Context, subject string) error
-	Takes(ctx context.Context, subject string) error
+	CheckRoute(ctx context.Context, subject string) error
 	Info(ctx context.Context) (stream.Info, error)
 	Last(ctx context.Context, filter string) (stream.Message, error)
 	At(ctx context.Context, sequence uint64) (stream.Message, error)
 	Each(ctx context.Context, filter string, from uint64, yield func(stream.Message) error) error
 	Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (last uint64, err error)
-	Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error
+	FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error
 }
 
 // World is a broker with an empty stream, for subjects jobs.> and commcells.>, and what can befall it. Its methods

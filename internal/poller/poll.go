@@ -10,9 +10,9 @@ import (
 	"jobwatch/internal/store"
 )
 
-// look asks the CommServe about one job, once, and commits what changed.
+// poll asks the CommServe about one job, once, and commits what changed.
 // Everything up to Commit may be repeated or lost without harm; after it the events are owed.
-func (p *Poller) look(ctx context.Context, j trackedJob) error {
+func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 	ask := p.ask
 	if j.once {
 		ask = p.askOnce
@@ -26,7 +26,7 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 		if err != nil {
 			return err // not an observation: no snapshot, no event
 		}
-		if !j.sight.newer(known, &seen) {
+		if !j.cached.newer(known, &seen) {
 			return p.olderAnswer(j, known)
 		}
 		err = p.commit(j, known, seen)
@@ -38,60 +38,60 @@ func (p *Poller) look(ctx context.Context, j trackedJob) error {
 
 // commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
-	look := store.Look{Known: known, Seen: seen, NotBefore: j.sight.before(known)}
-	if anew(known, &seen.Snapshot) {
-		look.Known.Told, look.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
+	result := store.PollResult{Known: known, Seen: seen, NotBefore: j.cached.notBefore(known)}
+	if idReused(known, &seen.Snapshot) {
+		result.Known.Told, result.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
 	}
-	pace, err := p.compare(j, &look)
+	progress, err := p.compare(j, &result)
 	if err != nil {
 		return &storeError{err}
 	}
-	if !p.worthKeeping(&look) {
-		j.sight.saw(&seen, pace)
-		p.lookedAt(j, &seen.Snapshot, p.stateMayCome(&look))
-		p.Counts.poll("unchanged")
+	if !p.worthKeeping(&result) {
+		j.cached.observed(&seen, progress)
+		p.settle(j, &seen.Snapshot, p.stateMayCome(&result))
+		p.Counts.polled("unchanged")
 		return nil
 	}
-	if len(look.Changes) > 0 {
-		look.Log = p.feed.log.until(j.id.Number, seen.Answered)
+	if len(result.Changes) > 0 {
+		result.Log = p.feed.log.until(j.id.Number, seen.Answered)
 	}
-	if err := p.Store.Commit(look); err != nil {
+	if err := p.Store.Commit(result); err != nil {
 		return wrapStore(err)
 	}
-	if len(look.Changes) > 0 {
+	if len(result.Changes) > 0 {
 		p.feed.log.told(j.id.Number, seen.Answered)
 	}
-	p.Counts.poll("ok")
-	p.Counts.events(look.Changes, look.NotBefore, seen.Answered)
-	if look.Finish || look.Leave {
+	p.Counts.polled("ok")
+	p.Counts.events(result.Changes, result.NotBefore, seen.Answered)
+	if result.Ended || result.Untrack {
 		p.forgetJob(j)
 		return nil
 	}
-	j.sight.saw(&seen, pace)
-	p.lookedAt(j, &seen.Snapshot, p.moreToTell(&look))
+	j.cached.observed(&seen, progress)
+	p.settle(j, &seen.Snapshot, p.moreToTell(&result))
 	return nil
 }
 
 // compare fills in what has changed, by the answer and by the clock, and whether that is the end.
-func (p *Poller) compare(j trackedJob, l *store.Look) (pace, error) {
+func (p *Poller) compare(j trackedJob, l *store.PollResult) (lastProgress, error) {
 	seen := &l.Seen.Snapshot
 	l.Changes = diff.Since(l.Known.Told, seen)
-	pace, watch, err := p.keepPace(j.sight, l)
-	l.Still = pace.still(seen)
+	progress, watch, err := p.trackProgress(j.cached, l)
+	l.LastProgress = progress.toKeep(seen)
 	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
-	l.Finish, l.Leave = j.ends(seen.Terminal, p.moreToTell(l))
-	return pace, err
+	l.Ended, l.Untrack = j.ends(seen.Terminal, p.moreToTell(l))
+	return progress, err
 }
 
-func (p *Poller) worthKeeping(l *store.Look) bool {
-	return len(l.Changes) > 0 || l.Finish || l.Leave || l.Known.Owed || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
-		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfStalled(l) || setBack(l)
+func (p *Poller) worthKeeping(l *store.PollResult) bool {
+	return len(l.Changes) > 0 || l.Ended || l.Untrack || l.Known.RefreshPending || l.Known.Told.Lost || l.Known.Misses.Count > 0 ||
+		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfwayToStalled(l) || clockSetBack(l)
 }
 
 // errOlder is an answer older than the last: a cache, or a server behind the others.
 var errOlder = errors.New("an answer older than the last one")
 
-// storeError is a failure of the store, which ends the tick: nothing can be kept.
+// storeError is a failure of the store, which ends the cycle: nothing can be kept.
 type storeError struct{ error }
 
 func (e *storeError) Unwrap() error { return e.error }

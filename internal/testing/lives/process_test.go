@@ -16,7 +16,7 @@ import (
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/modelbroker"
 )
 
 // watcher is a file, and the process that runs on it just now.
@@ -188,7 +188,7 @@ func (p *process) run(ctx context.Context) {
 		c.Source, c.LostAfter = smallSource{source{p}}, 0
 		for !p.dead.Load() && p.store.Configure("prod", c.Jobs) != nil {
 		}
-		p.pollAgainAndAgain(ctx, poller.New(c).Poll)
+		p.pollAgainAndAgain(ctx, poller.New(c).Cycle)
 	}
 	for ctx.Err() == nil { // Run ends where it cannot configure its jobs; whoever runs the watcher starts it again
 		_ = poller.New(c).Run(ctx)
@@ -252,7 +252,7 @@ func (m meter) Polled(result string) {
 	}
 }
 
-func (m meter) TickTook(time.Duration) {
+func (m meter) CycleTook(time.Duration) {
 	m.p.settle(!m.p.broke.Swap(false) && !m.p.dead.Load())
 	m.p.world.ticks.Add(1)
 	if !m.p.asked.Swap(false) {

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/brokertest"
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/brokertest"
+	"jobwatch/internal/testing/modelbroker"
 )
 
 func TestRulesAlone(t *testing.T)           { runRules(t, modelbroker.Config{}) }

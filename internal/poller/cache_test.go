@@ -36,9 +36,9 @@ func TestNewer(t *testing.T) {
 		for name, restarted := range map[string]bool{"": false, ", after a restart": true} {
 			t.Run(row.words+name, func(t *testing.T) {
 				last := row.last.observation()
-				s, known := &sight{asked: last.Asked, updated: last.Snapshot.Updated().Unix()}, store.Known{}
+				s, known := &cachedJob{asked: last.Asked, updated: last.Snapshot.Updated().Unix()}, store.Known{}
 				if restarted {
-					s, known = &sight{}, store.Known{Asked: last.Asked, Updated: last.Snapshot.Updated()}
+					s, known = &cachedJob{}, store.Known{Asked: last.Asked, Updated: last.Snapshot.Updated()}
 				}
 				for i, answer := range row.answers {
 					seen := answer.observation()
@@ -52,13 +52,13 @@ func TestNewer(t *testing.T) {
 }
 
 func TestARowOfOlderAnswersEndsWhereAnotherTellsWhatIsNewer(t *testing.T) {
-	s := &sight{asked: noon, updated: noon.Unix()}
+	s := &cachedJob{asked: noon, updated: noon.Unix()}
 	for i, row := range []struct {
 		told, own int // by another watcher; of the answer: seconds after noon
 		want      bool
 	}{{20, 5, false}, {20, 6, false}, {30, 7, false}, {30, 7, false}, {30, 8, true}} {
 		told, seen := answerAt{0, row.told}.observation(), answerAt{40 + i, row.own}.observation()
-		known := store.Known{Updated: told.Snapshot.Updated(), Owed: true}
+		known := store.Known{Updated: told.Snapshot.Updated(), RefreshPending: true}
 		if got := s.newer(known, &seen); got != row.want {
 			t.Errorf("answer %d is newer: %v, want %v", i, got, row.want)
 		}
@@ -72,12 +72,12 @@ func TestNotBeforeIsTheLastWatchersWhoSpoke(t *testing.T) {
 		known store.Known
 		want  time.Time
 	}{
-		"our own last look":           {ours, store.Known{Asked: theirs}, ours},
+		"our own last poll":           {ours, store.Known{Asked: theirs}, ours},
 		"the last kept, at a start":   {time.Time{}, store.Known{Asked: theirs}, theirs},
-		"the other's, who has spoken": {ours, store.Known{Asked: theirs, Owed: true}, theirs},
+		"the other's, who has spoken": {ours, store.Known{Asked: theirs, RefreshPending: true}, theirs},
 	} {
-		s := &sight{asked: row.asked}
-		if got := s.before(row.known); !got.Equal(row.want) {
+		s := &cachedJob{asked: row.asked}
+		if got := s.notBefore(row.known); !got.Equal(row.want) {
 			t.Errorf("%s: %v, want %v", words, got, row.want)
 		}
 	}

@@ -176,7 +176,7 @@ func TestLives(t *testing.T) {
 	for from := first; from < first+count && !t.Failed(); from += chunk {
 		bad, lived, told := many(t, from, min(chunk, first+count-from), nil, 5)
 		for _, e := range bad {
-			t.Errorf("%s\n  its story: JOBWATCH_SEED=%d go test ./internal/lives -run 'TestLives$' -v", e.String(), e.seed)
+			t.Errorf("%s\n  its story: JOBWATCH_SEED=%d go test ./internal/testing/lives -run 'TestLives$' -v", e.String(), e.seed)
 		}
 		lives, events = lives+lived, events+told
 		t.Logf("seeds %d to %d: %d lives, %d events, %.0f lives a minute",

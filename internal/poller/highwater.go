@@ -3,18 +3,18 @@ package poller
 import "time"
 
 const (
-	bridgeMargin = 5 * time.Minute // a job's end may be in the list so much later: CommServes update jobs in such steps
-	noteEvery    = time.Minute     // a note costs a write
+	listMargin = 5 * time.Minute // a job's end may be in the list so much later: CommServes update jobs in such steps
+	markEvery  = time.Minute     // a note costs a write
 )
 
-// margin is less for who wants to hear only of what ended a moment ago: what the list may name is kept.
-func (p *Poller) margin() time.Duration { return min(bridgeMargin, p.FinishedWithin) }
+// margin is less where only what ended a moment ago is wanted: what the list may name is kept.
+func (p *Poller) margin() time.Duration { return min(listMargin, p.FinishedWithin) }
 
-// bridge remembers when the Job list was last read to its end, as the store does: the next list has to
-// reach back to then, or what ended meanwhile is never heard of.
-type bridge struct {
-	read bool // from the store
-	last time.Time
+// highWaterMark is when the Job list was last read to its end, as the store has it: the next list has to
+// reach back to then, or what ended meanwhile is never seen.
+type highWaterMark struct {
+	loaded bool // from the store
+	at     time.Time
 }
 
 // lookBack is how long ago a job may have ended that the next list names. The CommServe counts it back
@@ -28,37 +28,37 @@ func (p *Poller) lookBack(now time.Time) (time.Duration, error) {
 }
 
 func (p *Poller) lastList() (time.Time, error) {
-	if p.bridge.read {
-		return p.bridge.last, nil
+	if p.highWater.loaded {
+		return p.highWater.at, nil
 	}
 	last, err := p.Store.LastList(p.CommCell)
 	if err == nil {
-		p.bridge.read, p.bridge.last = true, last
+		p.highWater.loaded, p.highWater.at = true, last
 	}
-	return p.bridge.last, err
+	return p.highWater.at, err
 }
 
-// listed notes a list that was read to its end, now and then: one noted too early only makes the next reach further.
-func (p *Poller) listed(asked time.Time) error {
-	if since := asked.Sub(p.bridge.last); since >= 0 && since < p.atMost(noteEvery, p.KeepFinished/4) {
+// raiseHighWaterMark notes a list that was read to its end, but not each one: an old mark only makes the next list reach further.
+func (p *Poller) raiseHighWaterMark(asked time.Time) error {
+	if since := asked.Sub(p.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
 		return nil
 	}
 	err := p.Store.NoteList(p.CommCell, asked)
 	if err == nil {
-		p.bridge.last = asked
+		p.highWater.at = asked
 	}
 	return err
 }
 
-// doNotBridge has a list that is read again some day begin anew: what ended while nobody wanted it is not owed.
-func (p *Poller) doNotBridge() error {
+// dropHighWaterMark is for a list that nobody wants: one that is read again some day need not reach back to this one.
+func (p *Poller) dropHighWaterMark() error {
 	last, err := p.lastList()
 	if err != nil || last.IsZero() {
 		return err
 	}
 	err = p.Store.NoteList(p.CommCell, time.Time{})
 	if err == nil {
-		p.bridge.last = time.Time{}
+		p.highWater.at = time.Time{}
 	}
 	return err
 }

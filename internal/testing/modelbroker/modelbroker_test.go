@@ -198,7 +198,7 @@ func TestReading(t *testing.T) {
 			t.Errorf("last of 72: %q, %v", m.ID, err)
 		}
 		ended := make(chan error)
-		go func() { ended <- c.Heads(t.Context(), 2, note(&heads)) }()
+		go func() { ended <- c.FollowHeaders(t.Context(), 2, note(&heads)) }()
 		synctest.Wait()
 		stored(t, c, of(73, "d", 0))
 		synctest.Wait()

@@ -71,7 +71,7 @@ func each(job string) reading {
 // heads follows the stream, and ends only where it is enough.
 func heads() reading {
 	return reading{what: "heads", read: func(s *stage, ctx context.Context, from uint64, yield func(stream.Message) error) (uint64, error) {
-		return 0, s.one.Heads(ctx, from, func(m stream.Message) error {
+		return 0, s.one.FollowHeaders(ctx, from, func(m stream.Message) error {
 			if len(m.Data) > 0 || m.Subject == "" || m.Sequence != s.sequences[m.ID] {
 				return fmt.Errorf("%+v is not the head of %q (%d)", m, m.ID, s.sequences[m.ID])
 			}

@@ -7,11 +7,11 @@ import (
 	"jobwatch/internal/store"
 )
 
-// anew says whether an answer is of another job than the one known under its number: a restored CommServe database
+// idReused says whether an answer is of another job than the one known under its number: a restored CommServe database
 // hands numbers out again. That job has started after the last that was seen of the old one, by the CommServe's clock.
 // A start that is absent or has shifted tells nothing: one after the answer's own time is a shifted one, and that of a
-// job which waited may be when it left the queue. Without a state there is no event yet that could begin the job anew.
-func anew(known store.Known, seen *job.Snapshot) bool {
+// job which waited may be when it left the queue. Without a state there is no event yet that could begin the new job.
+func idReused(known store.Known, seen *job.Snapshot) bool {
 	waited := !known.Terminal && job.LookUp(known.Told.State, false).Class == job.Queued
 	return seen.State != "" && !waited && seen.BeganAfter(lastSeen(known))
 }

@@ -11,7 +11,7 @@ import (
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/modelbroker"
 )
 
 // Mistakes that somebody might make in the product, made around it: the simulation has to find each of them.

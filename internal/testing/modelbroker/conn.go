@@ -25,10 +25,10 @@ type Conn struct {
 
 // Call is a request, at its begin or its end.
 type Call struct {
-	Operation string // Ready, Publish, Info, Last, At, Each, Scan, Heads
+	Operation string // Ready, Publish, Info, Last, At, Each, Scan, FollowHeaders
 	End       bool
 	Subject   string          // Last, Each: the filter; Publish: the subject
-	Sequence  uint64          // At: the message's; Each, Scan, Heads: the first one's
+	Sequence  uint64          // At: the message's; Each, Scan, FollowHeaders: the first one's
 	Message   stream.Outgoing // Publish
 }
 

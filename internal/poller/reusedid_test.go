@@ -52,7 +52,7 @@ func TestNumberUsedAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 				b.script.is(71, row.before...)
-				b.poll()
+				b.cycle()
 				b.drain()
 				b.script.is(71, row.after...)
 				b.tells(row.tells...)
@@ -96,8 +96,8 @@ func TestForgottenNumberUsedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.script.is(71, state("Failed"), started(minutesAgo(20)), ended(minutesAgo(10)))
-		b.poll()
-		if err := b.store.TakeOver(old.JobID(), fold(t, e)); err != nil {
+		b.cycle()
+		if err := b.store.Adopt(old.JobID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		b.drain()

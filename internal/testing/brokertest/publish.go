@@ -131,7 +131,7 @@ func (s *stage) trace(p publication) (err error) {
 	ctx := s.soon()
 	for {
 		subject := p.message(s).Subject
-		err = errors.Join(s.one.Trace(ctx, subject), s.one.Takes(ctx, subject))
+		err = errors.Join(s.one.Trace(ctx, subject), s.one.CheckRoute(ctx, subject))
 		if s.world.Replicas() == 1 || err == nil || errors.Is(err, stream.ErrNoStream) || ctx.Err() != nil {
 			return err
 		}
