@@ -33,8 +33,8 @@ func newStoreStat() *cobra.Command {
 	}
 	form := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return atDesk(c, false, func(d desk) error {
-			stat, err := d.Stat(c.Context())
+		return withAdmin(c, false, func(a admin) error {
+			stat, err := a.Stat(c.Context())
 			if err != nil {
 				return err
 			}

@@ -21,8 +21,8 @@ func newStoreBackup() *cobra.Command {
 			if err != nil {
 				return fail(err)
 			}
-			return atDesk(c, false, func(d desk) error {
-				bytes, err := d.Backup(c.Context(), file)
+			return withAdmin(c, false, func(a admin) error {
+				bytes, err := a.Backup(c.Context(), file)
 				if err != nil {
 					return err
 				}

@@ -30,13 +30,13 @@ func newStoreVerify() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return atDesk(c, false, func(d desk) error {
+		return withAdmin(c, false, func(a admin) error {
 			v := verification{}
-			if v.Verified, err = d.Verify(c.Context()); err != nil {
+			if v.Verified, err = a.Verify(c.Context()); err != nil {
 				return err
 			}
 			err := atStream(c.Context(), cfg.NATS, "verify", func(ctx context.Context, b *stream.Broker) error {
-				return v.compare(ctx, b, d)
+				return v.compare(ctx, b, a)
 			})
 			if c.Context().Err() != nil {
 				return errors.New("ended before all was read")
@@ -58,8 +58,8 @@ type verification struct {
 
 // compare reads the store before the stream and after it: beside a watcher, what was acknowledged before must be in the
 // stream, and what is in the stream must be known after.
-func (v *verification) compare(ctx context.Context, b *stream.Broker, d desk) error {
-	before, err := sequences(ctx, d, func(l store.Listed) uint64 { return l.Sent })
+func (v *verification) compare(ctx context.Context, b *stream.Broker, a admin) error {
+	before, err := sequences(ctx, a, func(l store.Listed) uint64 { return l.Sent })
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (v *verification) compare(ctx context.Context, b *stream.Broker, d desk) er
 	if err != nil {
 		return err
 	}
-	after, err := sequences(ctx, d, func(l store.Listed) uint64 { return l.Sequence })
+	after, err := sequences(ctx, a, func(l store.Listed) uint64 { return l.Sequence })
 	forgotten, gone := read.forgotten(before)
 	v.Findings = append(v.Findings, read.gaps...)
 	v.Findings = append(v.Findings, forgotten...)
@@ -82,9 +82,9 @@ func (v *verification) compare(ctx context.Context, b *stream.Broker, d desk) er
 }
 
 // sequences reads one of each job.
-func sequences(ctx context.Context, d desk, of func(store.Listed) uint64) (map[job.ID]uint64, error) {
+func sequences(ctx context.Context, a admin, of func(store.Listed) uint64) (map[job.ID]uint64, error) {
 	all := map[job.ID]uint64{}
-	err := eachJob(ctx, d, func(l store.Listed) error {
+	err := eachJob(ctx, a, func(l store.Listed) error {
 		all[l.ID()] = of(l)
 		return nil
 	})

@@ -18,8 +18,8 @@ import (
 	"jobwatch/internal/store"
 )
 
-// desk is where jobs are asked for: that of the running watcher, or one on the store's file itself.
-type desk interface {
+// admin is that of the running watcher, or one on the store's file itself.
+type admin interface {
 	Jobs(ctx context.Context, after job.ID, limit int) ([]store.Listed, error)
 	Job(ctx context.Context, id job.ID) (store.Listed, error)
 	Track(ctx context.Context, id job.ID) error
@@ -29,9 +29,9 @@ type desk interface {
 	Backup(ctx context.Context, file string) (bytes int64, err error)
 }
 
-// atDesk runs do at the desk of the configuration that the command names. A store is made only for
-// what is to be written into it.
-func atDesk(c *cobra.Command, writes bool, do func(desk) error) error {
+// withAdmin runs do for the watcher of the configuration that the command names. A store is made only for what is to be
+// written into it.
+func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 	cfg, err := loadConfig(c)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func atDesk(c *cobra.Command, writes bool, do func(desk) error) error {
 		return fail(err)
 	}
 	cells := func() map[string]control.CommCell { return daemon.CommCells(cfg.CommCells, file, nil) }
-	return fail(errors.Join(do(&control.Desk{Store: st, CommCells: cells}), st.Close()))
+	return fail(errors.Join(do(&control.Admin{Store: st, CommCells: cells}), st.Close()))
 }
 
 func loadConfig(c *cobra.Command) (*config.Config, error) {
