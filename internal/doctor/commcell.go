@@ -119,7 +119,7 @@ func (p *commCellProbe) connection(ctx context.Context) bool {
 
 const soonExpired = 30 * 24 * time.Hour
 
-// handshake looks at the certificate that requests will meet. What is wrong with one the requests themselves say best.
+// handshake checks the certificate that requests will meet. What is wrong with one, the requests themselves say best.
 func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	secure := &tls.Config{}
 	if p.tls != nil {

@@ -1,4 +1,4 @@
-// Package doctor looks at all that a configuration names, as the daemon will meet it, and says what it finds. It makes
+// Package doctor checks all that a configuration names, as the daemon will meet it, and says what it finds. It makes
 // and changes nothing.
 package doctor
 
@@ -11,11 +11,11 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// Finding is one thing that was looked at.
+// Finding is what one check has found.
 type Finding struct {
 	Grade stream.Grade `json:"grade"`
 	What  string       `json:"what"` // "commcell prod: login"
-	Text  string       `json:"text"` // what was found, and the mend where one is needed
+	Text  string       `json:"text"` // what was found, and how to fix it where that is needed
 }
 
 func fine(what, format string, values ...any) Finding {

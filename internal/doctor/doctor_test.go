@@ -16,7 +16,7 @@ import (
 	"jobwatch/internal/testing/disk"
 )
 
-// TestCheck looks before the first start of a watcher. Each row spoils one thing.
+// TestCheck checks before the first start of a watcher. Each row spoils one thing.
 func TestCheck(t *testing.T) {
 	for _, row := range []struct {
 		name  string

@@ -52,7 +52,7 @@ func checkStore(c config.Store, running bool) Finding {
 	return fine("store", "%s is there", c.Path)
 }
 
-// writable looks at the folder, or at the nearest one above it that is there: the others will be made.
+// writable checks the folder, or the nearest one above it that is there: the others will be made.
 func writable(what, key, dir string) Finding {
 	nearest := filepath.Clean(dir)
 	for {

@@ -12,8 +12,8 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// checkNATS looks at the server that the watcher will meet. An embedded one that does not run yet has nothing to
-// look at but its address and its folder.
+// checkNATS checks the server that the watcher will meet. Of an embedded one that does not run yet there is nothing to
+// check but its address and its folder.
 func checkNATS(ctx context.Context, cfg *config.Config, running bool) []Finding {
 	c := cfg.NATS
 	ctx, cancel := context.WithTimeout(ctx, 2*daemon.NATSPatience)
@@ -48,7 +48,7 @@ func probeNATS(ctx context.Context, settings stream.Config) []Finding {
 	return found
 }
 
-// checkEmbedded looks for what keeps the embedded server from starting. A NATS server in its place may be that of a
+// checkEmbedded finds what keeps the embedded server from starting. A NATS server in its place may be that of a
 // watcher that is about to end, or another's.
 func checkEmbedded(c config.NATS, probed func() []Finding) []Finding {
 	var found []Finding
