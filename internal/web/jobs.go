@@ -39,7 +39,7 @@ type progress struct {
 type wholeJob struct {
 	shownJob
 	Machines []job.VM `json:"machines"`
-	Told     job.Told `json:"told"` // by its events
+	Told     job.Told `json:"told"`     // by its events
 	Pending  bool     `json:"lookOwed"` // a refresh
 }
 
