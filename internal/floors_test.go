@@ -21,7 +21,7 @@ var floors = map[string]int{
 	"internal/job":       0,
 	"internal/config":    0,
 	"internal/sim":       0,
-	"internal/crash":     0,
+	"internal/failpoint": 0,
 	"internal/printable": 0,
 	"internal/event":     1,
 	"internal/diff":      1,
@@ -40,6 +40,8 @@ var floors = map[string]int{
 
 	"internal/testing/disk":        0,
 	"internal/testing/terminal":    0,
+	"internal/store/internal/seam": 1, // for storetest
+	"internal/store/storetest":     2, // helps tests
 	"internal/testing/eventtest":   1,
 	"internal/testing/brokertest":  2,
 	"internal/testing/modelbroker": 2,
@@ -59,7 +61,7 @@ var mayImport = map[string][]string{
 	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/store"},
 	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
-	"go.etcd.io/bbolt":                   {"internal/store"},
+	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
@@ -102,6 +104,9 @@ func TestFloorsNameEachViolation(t *testing.T) {
 		{pkg{ImportPath: "jobwatch/internal/poller", TestImports: []string{"jobwatch/internal/testing/eventtest"}}, ""},
 		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/testing/eventtest"}},
 			"internal/poller imports internal/testing/eventtest: only tests may"},
+		{pkg{ImportPath: "jobwatch/internal/store/storetest", Imports: []string{"jobwatch/internal/store"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/store/storetest"}},
+			"internal/poller imports internal/store/storetest: only tests may"},
 		{pkg{ImportPath: "jobwatch/internal/util"},
 			"internal/util has no floor: give it one in floors"},
 		{pkg{ImportPath: "jobwatch/internal/diff", Imports: []string{"go.etcd.io/bbolt"}},
@@ -140,8 +145,12 @@ func violations(packages []pkg) []string {
 
 func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, "jobwatch/") }
 
-// helpsTestsOf says whether the package is the test support of the named one, as testing/eventtest is of event.
-func (p pkg) helpsTestsOf(name string) bool { return p.name() == testSupport+path.Base(name)+"test" }
+// helpsTestsOf says whether the package is the test support of the named one, as testing/eventtest is of event, and
+// store/storetest, which looks inside, of store.
+func (p pkg) helpsTestsOf(name string) bool {
+	test := path.Base(name) + "test"
+	return p.name() == testSupport+test || p.name() == name+"/"+test
+}
 
 func (p pkg) violations() []string {
 	floor, ok := floors[p.name()]
@@ -157,7 +166,7 @@ func (p pkg) violations() []string {
 		}
 	}
 	for _, path := range p.Imports {
-		if name := strings.TrimPrefix(path, "jobwatch/"); strings.HasPrefix(name, testSupport) && !strings.HasPrefix(p.name(), testSupport) {
+		if name := strings.TrimPrefix(path, "jobwatch/"); servesTests(name) && !servesTests(p.name()) {
 			found = append(found, fmt.Sprintf("%s imports %s: only tests may", p.name(), name))
 		}
 		if thirdParty(path) && !slices.Contains(mayImport[module(path)], p.name()) {
@@ -165,6 +174,11 @@ func (p pkg) violations() []string {
 		}
 	}
 	return found
+}
+
+// servesTests says whether a package is for tests alone.
+func servesTests(name string) bool {
+	return strings.HasPrefix(name, testSupport) || strings.HasSuffix(name, "/storetest")
 }
 
 func thirdParty(path string) bool {

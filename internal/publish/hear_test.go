@@ -15,6 +15,7 @@ import (
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -171,7 +172,7 @@ func TestOurOwnAreNoNews(t *testing.T) {
 	for number := int64(11); number <= 30; number++ {
 		x.sees(number, "Pending", "Scan")
 	}
-	own, _, err := x.store.Oldest(job.ID{CommCell: "prod", Number: 30})
+	own, _, err := storetest.Oldest(x.store, job.ID{CommCell: "prod", Number: 30})
 	if err != nil {
 		t.Fatal(err)
 	}

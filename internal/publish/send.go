@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
@@ -181,7 +181,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	}
 	if len(acked) > 0 {
 		err := p.Store.AcknowledgeAll(id, acked)
-		crash.At(crash.AfterAcknowledgement)
+		failpoint.Pass(failpoint.AfterAcknowledgement)
 		if err != nil {
 			return 0, err
 		}
@@ -223,7 +223,7 @@ func (p *Publisher) publishInto(ctx context.Context, m stream.Outgoing) (sequenc
 		p.unacknowledged(m.Subject, err)
 		return 0, err
 	}
-	crash.At(crash.AfterPublish)
+	failpoint.Pass(failpoint.AfterPublish)
 	p.goesWell()
 	return sequence, p.mind(ctx, m.ID, sequence, before)
 }

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/sim"
 )
 
@@ -22,27 +22,27 @@ const crashJobs = 15
 // crashRow crashes the watcher at a point, at the passes given, each counted from the start of the process that
 // recovers from the crash before.
 type crashRow struct {
-	at     crash.Point
+	at     failpoint.Point
 	passes []int
 	before func(*crashWorld) // each of these starts
 	after  func(*crashWorld) // all of them, when the watcher is well again
 }
 
 var crashRows = []crashRow{
-	{at: crash.BeforeCommit, passes: []int{1, 2, 3, 5, 8}},
-	{at: crash.AfterCommit, passes: []int{1, 2, 3, 5, 8}},
-	{at: crash.AfterPublish, passes: []int{1, 1, 7, 2}},
-	{at: crash.AfterAcknowledgement, passes: []int{1, 1, 7, 2}},
-	{at: crash.Discovery, passes: []int{1, 2}},
-	{at: crash.TakeOver, passes: []int{1, 2}, before: (*crashWorld).anotherSpeaks},
-	{at: crash.Renewal, passes: []int{1, 1, 2}, before: (*crashWorld).revoke, after: (*crashWorld).renews},
+	{at: failpoint.BeforeCommit, passes: []int{1, 2, 3, 5, 8}},
+	{at: failpoint.AfterCommit, passes: []int{1, 2, 3, 5, 8}},
+	{at: failpoint.AfterPublish, passes: []int{1, 1, 7, 2}},
+	{at: failpoint.AfterAcknowledgement, passes: []int{1, 1, 7, 2}},
+	{at: failpoint.Discovery, passes: []int{1, 2}},
+	{at: failpoint.Adoption, passes: []int{1, 2}, before: (*crashWorld).anotherSpeaks},
+	{at: failpoint.Renewal, passes: []int{1, 1, 2}, before: (*crashWorld).revoke, after: (*crashWorld).renews},
 }
 
 // TestCrashPoints has the real watcher die at each moment at which a crash matters, goes on from what it left, and
 // holds the stream against what the CommServe had answered.
 func TestCrashPoints(t *testing.T) {
 	var all errgroup.Group
-	for _, point := range crash.Points {
+	for _, point := range failpoint.CrashPoints {
 		all.Go(func() error {
 			t.Run(string(point), func(t *testing.T) {
 				i := slices.IndexFunc(crashRows, func(r crashRow) bool { return r.at == point })
@@ -122,7 +122,7 @@ func (w *crashWorld) ticks(more int) {
 }
 
 // crash starts the watcher and waits until it has killed itself.
-func (w *crashWorld) crash(at crash.Point, pass int) {
+func (w *crashWorld) crash(at failpoint.Point, pass int) {
 	w.t.Helper()
 	w.start(fmt.Sprintf("%s=%s:%d", crashVariable, at, pass))
 	never := time.AfterFunc(time.Minute, func() { _ = w.child.Process.Signal(syscall.SIGQUIT) })

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 )
 
 // crashVariable names the point at which a watcher that the test binary plays kills itself, and at which pass of it:
@@ -23,15 +23,17 @@ func armCrash() {
 	}
 	name, pass, _ := strings.Cut(text, ":")
 	nth, err := strconv.ParseInt(pass, 10, 64)
-	if err != nil || nth < 1 || !slices.Contains(crash.Points, crash.Point(name)) {
-		panic(fmt.Sprintf("%s=%q: want <point>:<pass>, with one of %q", crashVariable, text, crash.Points))
+	if err != nil || nth < 1 || !slices.Contains(failpoint.CrashPoints, failpoint.Point(name)) {
+		panic(fmt.Sprintf("%s=%q: want <point>:<pass>, with one of %q", crashVariable, text, failpoint.CrashPoints))
 	}
 	var passes atomic.Int64
-	crash.Arm(func(at crash.Point) {
-		if at == crash.Point(name) && passes.Add(1) == nth {
+	hook := func(at failpoint.Point, _ any) error {
+		if at == failpoint.Point(name) && passes.Add(1) == nth {
 			killSelf()
 		}
-	})
+		return nil
+	}
+	failpoint.Hook.Store(&hook)
 }
 
 // killSelf is kill -9, with the moment said: nothing is put in order, and nothing comes after it.

@@ -115,7 +115,7 @@ the program holds the whole stream against the record.
 		}
 	}
 	table("How a round ended", "One that did not end so went on into the next, or ended at a crash point.", one.ends, two.ends, keys(one.ends, two.ends))
-	table("Crash points", "The places where a crash matters (`internal/crash`): the watcher kills itself there.", one.crashes, two.crashes, keys(one.crashes, two.crashes))
+	table("Crash points", "The places where a crash matters (`internal/failpoint`): the watcher kills itself there.", one.crashes, two.crashes, keys(one.crashes, two.crashes))
 	var rows []string
 	for _, each := range torments() {
 		rows = append(rows, each.name)

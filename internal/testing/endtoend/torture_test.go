@@ -17,7 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/testing/disk"
 )
@@ -118,7 +118,7 @@ type torture struct {
 
 	pair bool // of tokens, instead of a password
 
-	points  []crash.Point // at which a watcher may crash
+	points  []failpoint.Point // at which a watcher may crash
 	victims []*victim
 	table   []torment
 	bag     []torment // not yet drawn
@@ -143,8 +143,8 @@ func newTorture(t *testing.T, seed int64, watchers int) *torture {
 	}
 	x.feed = []string{"0", "1s"}[x.random.IntN(2)]
 	x.pair = x.random.IntN(2) == 0
-	x.points = slices.DeleteFunc(slices.Clone(crash.Points), func(p crash.Point) bool {
-		return p == crash.TakeOver && watchers == 1 || p == crash.Renewal && !x.pair
+	x.points = slices.DeleteFunc(slices.Clone(failpoint.CrashPoints), func(p failpoint.Point) bool {
+		return p == failpoint.Adoption && watchers == 1 || p == failpoint.Renewal && !x.pair
 	})
 	x.sim = sim.New(sim.Config{
 		Seed: seed, Jobs: tortureJobs, Most: tortureMost, Arrivals: tortureArrivals, Oddities: oddities,

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/sim"
 )
 
@@ -154,7 +154,7 @@ func (x *torture) chooseCrash() []string {
 	}
 	point := x.points[x.random.IntN(len(x.points))]
 	most := 20
-	if point == crash.Discovery || point == crash.Renewal || point == crash.TakeOver {
+	if point == failpoint.Discovery || point == failpoint.Renewal || point == failpoint.Adoption {
 		most = 3
 	}
 	return []string{fmt.Sprintf("%s=%s:%d", crashVariable, point, 1+x.random.IntN(most))}

@@ -215,18 +215,20 @@ func eachMessage(t *testing.T, js jetstream.JetStream, stream, filter string, sh
 	}
 }
 
-// until waits for a condition, and fails after a time that no healthy machine needs.
+// until waits for a condition, and fails after a time that no healthy machine needs. A login whose answer breaks off is
+// tried again a minute later.
 func (w *world) until(what string, holds func() bool, got ...func() string) {
 	w.t.Helper()
-	for left := w.clock.patience(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
+	for left := w.clock.patience(3 * time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if !left() {
 			detail := ""
 			for _, say := range got {
 				detail += say() + "\n"
 			}
+			said := tail(w.said.String())
 			_ = w.child.Process.Signal(syscall.SIGQUIT) // where it hangs
 			_ = w.child.Wait()
-			w.t.Fatalf("%s\nwaited in vain: %s\n%s", tail(w.said.String()), what, detail)
+			w.t.Fatalf("%s\n%s\nwaited in vain: %s\n%s", said, tail(w.said.String()), what, detail)
 		}
 	}
 }

@@ -3,24 +3,30 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/failpoint"
 )
 
 // together runs writes in one transaction, in their order.
 func (f *fixture) together(writes ...func()) {
 	begun, held := make(chan struct{}), make(chan struct{})
 	first := true
-	f.Gather = func() {
+	f.at(failpoint.BeforeTransaction, func() error {
 		if first {
 			first = false
 			close(begun)
 			<-held
 		}
-	}
+		return nil
+	})
 	var all sync.WaitGroup
 	for i, write := range writes {
 		all.Go(write)
@@ -35,7 +41,7 @@ func (f *fixture) together(writes ...func()) {
 	}
 	close(held)
 	all.Wait()
-	f.Gather = nil
+	f.at(failpoint.BeforeTransaction, nil)
 }
 
 // spoil overwrites an unsent event in the file.
@@ -55,12 +61,10 @@ func TestAWriteThatFailsHalfWayChangesNothing(t *testing.T) {
 	f.spoil(t, 71, 2)
 	before := f.content(t)
 	commits := 0
-	f.Fault = func(p Point) error {
-		if p == BeforeCommit {
-			commits++
-		}
+	f.at(failpoint.BeforeCommit, func() error {
+		commits++
 		return nil
-	}
+	})
 	f.together(
 		func() { must(t, f.Track(Discovered, of(72))) },
 		func() {
@@ -117,14 +121,79 @@ func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
 func TestATakeOverThatFailsOwesNoLook(t *testing.T) {
 	f := newStore(t)
 	f.see(t, of(71), "Running", "")
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) || f.RefreshPending(of(71)) {
 		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
 	}
 	must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
 	look := f.sight(t, observed(of(71), "Running", ""))
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) || !f.RefreshPending(of(71)) {
 		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
+	}
+}
+
+// TestWhatTouchesTheOpenFileIsGuarded looks through the sources for what goes to bbolt past view and write.
+func TestWhatTouchesTheOpenFileIsGuarded(t *testing.T) {
+	allowed := map[string]int{
+		"transaction.go": 2, "open.go": 2, // before anybody uses the store
+		"seam.go": 1,
+	}
+	files, err := filepath.Glob("*.go")
+	must(t, err)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		must(t, err)
+		direct := 0
+		for _, call := range []string{"s.db.View(", "s.db.Update(", "s.db.Begin(", "s.db.Batch("} {
+			direct += strings.Count(string(text), call)
+		}
+		if direct != allowed[file] {
+			t.Errorf("%s goes to the file %d times, want %d: a file that somebody overwrites would end the process with a stack", file, direct, allowed[file])
+		}
+	}
+}
+
+// TestAFileIsAtTheTransactionThatWasWrittenLast has it lie where a write that failed may have left it, and elsewhere.
+func TestAFileIsAtTheTransactionThatWasWrittenLast(t *testing.T) {
+	for _, row := range []struct {
+		ahead int64 // of what is known to be written
+		fits  bool
+	}{{0, true}, {1, true}, {2, false}, {-1, false}} {
+		for name, touch := range map[string]func(*fixture) error{
+			"read":  func(f *fixture) error { _, err := f.Recall(of(71)); return err },
+			"write": func(f *fixture) error { return f.SetGUID("prod", "a") }, // and reads nothing
+		} {
+			f := newStore(t)
+			f.see(t, of(71), "Running", "")
+			f.committed.Add(-row.ahead)
+			told := 0
+			f.Broken = func(error) { told++ }
+			err := touch(f)
+			if fits := err == nil && told == 0; fits != row.fits || !fits && (!errors.Is(err, errOverwritten) || told != 1) {
+				t.Errorf("%s, %d ahead: %v, told %d times", name, row.ahead, err, told)
+			}
+		}
+	}
+}
+
+// TestAPanicSaysWhere has ours be told from that of a damaged file.
+func TestAPanicSaysWhere(t *testing.T) {
+	broken := func(*bbolt.Tx) error {
+		var none []byte
+		_ = none[len(none)]
+		return nil
+	}
+	for name, do := range map[string]func(*fixture) error{
+		"read":  func(f *fixture) error { return f.view(broken) },
+		"write": func(f *fixture) error { return f.update(broken) },
+	} {
+		err := do(newStore(t))
+		if !errors.Is(err, errOverwritten) || !strings.Contains(err.Error(), "index out of range") || !strings.Contains(err.Error(), "store.TestAPanicSaysWhere.func1, line ") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

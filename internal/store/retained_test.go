@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 )
 
@@ -66,7 +67,7 @@ func TestWhatIsAcknowledgedIsKept(t *testing.T) {
 
 func TestAnAcknowledgementTakesThoseBeforeIt(t *testing.T) {
 	f := keeping(t)
-	oldest, _, err := f.Oldest(of(71))
+	oldest, _, err := f.oldest(of(71))
 	must(t, err)
 	second := oldest.Event.Numbered(2)
 	must(t, f.Acknowledge(of(71), second, 9))
@@ -179,7 +180,7 @@ func TestPutBack(t *testing.T) {
 	f.sent(t, of(71), 5)
 	f.sent(t, of(72), 6)
 	f.see(t, of(71), "Pending", "Scan")
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	before := f.content(t)
 	if _, err := f.Requeue(all); err == nil || !same(f.content(t), before) {
 		t.Errorf("a failed transaction has changed something (%v)", err)
@@ -189,7 +190,7 @@ func TestPutBack(t *testing.T) {
 	}
 	f.keepsEvents(t)
 	f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan", "prod/71#3 state.pending", "prod/72#1 state.running")
-	if next, _, err := f.Oldest(of(71)); next.Expect != 0 || err != nil {
+	if next, _, err := f.oldest(of(71)); next.Expect != 0 || err != nil {
 		t.Errorf("expects %d (%v)", next.Expect, err)
 	}
 	f.sent(t, of(71), 1)

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"math"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -64,3 +65,45 @@ func (s *Store) SetCursor(c Cursor) error {
 		return meta.Put(readKey, read)
 	})
 }
+
+// GUID is that of the CommServe which a CommCell's jobs are known from; "" is not learned yet.
+func (s *Store) GUID(commCell string) (guid string, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		guid = string(tx.Bucket(metaBucket).Get(guidKey(commCell)))
+		return nil
+	})
+	return guid, err
+}
+
+// SetGUID remembers which CommServe a CommCell is.
+func (s *Store) SetGUID(commCell, guid string) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(metaBucket).Put(guidKey(commCell), []byte(guid))
+	})
+}
+
+func guidKey(commCell string) []byte { return []byte("guid/" + commCell) }
+
+// LastList is when a CommCell's Job list was last read to its end; zero: never, as far as is known.
+func (s *Store) LastList(commCell string) (at time.Time, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		if value := tx.Bucket(metaBucket).Get(listedKey(commCell)); len(value) == 8 {
+			at = fromNanos(int64(binary.BigEndian.Uint64(value)))
+		}
+		return nil
+	})
+	return at, err
+}
+
+// NoteList keeps when a CommCell's Job list was asked for that has been read to its end; the zero time
+// forgets it.
+func (s *Store) NoteList(commCell string, at time.Time) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		if at.IsZero() {
+			return tx.Bucket(metaBucket).Delete(listedKey(commCell))
+		}
+		return tx.Bucket(metaBucket).Put(listedKey(commCell), binary.BigEndian.AppendUint64(nil, uint64(nanos(at))))
+	})
+}
+
+func listedKey(commCell string) []byte { return []byte("listed/" + commCell) }

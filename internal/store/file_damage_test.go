@@ -141,7 +141,7 @@ func TestIllegibleValueThatIsMet(t *testing.T) {
 	}{
 		"its record":       {jobsBucket, jobKey(of(7)), []byte(`{"rev":1,seq":2}`), func() error { _, err := f.Recall(of(7)); return err }},
 		"its snapshot":     {jobsBucket, jobKey(of(8)), []byte("{}\n{state}"), func() error { _, _, err := f.Snapshot(of(8)); return err }},
-		"its unsent event": {outboxBucket, outboxKey(of(9), 1), []byte(`{"specversion" 1.0"}`), func() error { _, _, err := f.Oldest(of(9)); return err }},
+		"its unsent event": {outboxBucket, outboxKey(of(9), 1), []byte(`{"specversion" 1.0"}`), func() error { _, _, err := f.oldest(of(9)); return err }},
 	} {
 		must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
 		err := row.read()
@@ -241,7 +241,7 @@ func use(s *Store) {
 		id := of(number + 1)
 		known, err := s.Recall(id)
 		s.Snapshot(id)
-		s.Oldest(id)
+		s.Due(id)
 		if err == nil && number%8 == 0 {
 			s.Commit(PollResult{Known: known, Seen: observed(id, "Failed", ""), Changes: []job.Change{{Kind: "state", Detail: "failed"}}})
 		}
