@@ -34,15 +34,19 @@ var floors = map[string]int{
 	"internal/metrics":   4,
 	"internal/web":       5,
 	"internal/daemon":    6,
-	"internal/cli":       7,
-	"cmd/watcher":        8,
+	"internal/doctor":    7,
+	"internal/cli":       8,
+	"cmd/watcher":        9,
 
+	"internal/testing/disk":        0,
+	"internal/testing/terminal":    0,
 	"internal/store/internal/seam": 1, // for storetest
 	"internal/store/storetest":     2, // helps tests
 	"internal/testing/eventtest":   1,
 	"internal/testing/brokertest":  2,
 	"internal/testing/modelbroker": 2,
 	"internal/testing/lives":       4, // tests alone
+	"internal/testing/endtoend":    9, // tests alone
 	"contract":                     2, // tests alone
 	"examples/subscribe":           0, // another program's
 }
@@ -63,7 +67,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
-	"golang.org/x/sys":                   {"internal/cli"},
+	"golang.org/x/sys":                   {"internal/doctor"},
 	"github.com/google/jsonschema-go":    {"internal/event"},
 	"github.com/spf13/cobra":             {"internal/cli"},
 	"charm.land/lipgloss/v2":             {"internal/cli"},

@@ -109,7 +109,7 @@ func (p *parts) start(ctx context.Context) error {
 	return group.Wait()
 }
 
-// untilBroken runs until ctx ends, or the store's file turns out to be another under its hands. Then nobody is waited
+// untilBroken runs until ctx ends, or the store's file turns out to be overwritten by somebody else. Then nobody is waited
 // for, and nobody who uses the store gets an answer: what is in the file is neither to be worked with nor reported on.
 func untilBroken(ctx context.Context, st *store.Store, run func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -13,7 +13,7 @@ import (
 	"jobwatch/internal/config"
 )
 
-// TestAnEditBeforeTheStartIsOver edits the configuration after it was read, and before anything looks for edits.
+// TestAnEditBeforeTheStartIsOver edits the configuration after it was read, and before the reloader first reads it.
 func TestAnEditBeforeTheStartIsOver(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "watcher.yaml")
 	write := func(commCell string) {
