@@ -33,14 +33,20 @@ var floors = map[string]int{
 	"internal/control":   3,
 	"internal/metrics":   4,
 	"internal/web":       5,
-	"cmd/watcher":        6,
+	"internal/daemon":    6,
+	"internal/doctor":    7,
+	"internal/cli":       8,
+	"cmd/watcher":        9,
 
+	"internal/testing/disk":        0,
+	"internal/testing/terminal":    0,
 	"internal/store/internal/seam": 1, // for storetest
 	"internal/store/storetest":     2, // helps tests
 	"internal/testing/eventtest":   1,
 	"internal/testing/brokertest":  2,
 	"internal/testing/modelbroker": 2,
 	"internal/testing/lives":       4, // tests alone
+	"internal/testing/endtoend":    9, // tests alone
 	"contract":                     2, // tests alone
 	"examples/subscribe":           0, // another program's
 }
@@ -59,13 +65,13 @@ var mayImport = map[string][]string{
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
-	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
-	"golang.org/x/term":                  {"cmd/watcher"},
-	"golang.org/x/sys":                   {"cmd/watcher"},
+	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
+	"golang.org/x/term":                  {"internal/cli"},
+	"golang.org/x/sys":                   {"internal/doctor"},
 	"github.com/google/jsonschema-go":    {"internal/event"},
-	"github.com/spf13/cobra":             {"cmd/watcher"},
-	"charm.land/lipgloss/v2":             {"cmd/watcher"},
-	"github.com/lmittmann/tint":          {"cmd/watcher"},
+	"github.com/spf13/cobra":             {"internal/cli"},
+	"charm.land/lipgloss/v2":             {"internal/cli"},
+	"github.com/lmittmann/tint":          {"internal/cli"},
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},
 	"github.com/cloudevents/sdk-go/v2":         {"internal/testing/eventtest"},
