@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
 	"golang.org/x/term":                  {"cmd/watcher"},
 	"golang.org/x/sys":                   {"cmd/watcher"},
-	"github.com/google/jsonschema-go":    {"internal/event"},
+	"github.com/google/jsonschema-go":    {"internal/config", "internal/event"},
 	"github.com/spf13/cobra":             {"cmd/watcher"},
 	"charm.land/lipgloss/v2":             {"cmd/watcher"},
 	"github.com/lmittmann/tint":          {"cmd/watcher"},
