@@ -90,7 +90,7 @@ func (c *CommCell) Committed(changes []job.Change, notBefore, observed time.Time
 }
 
 // TickTook notes how long a tick took.
-func (c *CommCell) TickTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }
+func (c *CommCell) CycleTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }
 
 // TickSkipped counts a tick that fell due during another.
 func (c *CommCell) TickSkipped() { c.skipped.Inc() }

@@ -86,8 +86,8 @@ func (f *feeder) List(ctx context.Context, finishedWithin time.Duration, yield f
 	return f.script.List(ctx, finishedWithin, yield)
 }
 
-// fed runs a Poller with a tick each 30 s and a look into the feed each 5 s for as long as the test does. When it
-// returns the first tick is over, and the feed has begun.
+// fed runs a Poller with a cycle each 30 s and a reading of the feed each 5 s for as long as the test does. When it
+// returns the first cycle is over, and the feed has begun.
 func fed(t *testing.T, edit func(*Config)) (*bench, *feeder, *bytes.Buffer) {
 	var said bytes.Buffer
 	f := &feeder{}
@@ -124,7 +124,7 @@ func passes(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestFeedShowsAChangeBetweenTicks(t *testing.T) {
+func TestFeedShowsAChangeBetweenCycles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, f, _ := fed(t, nil)
 		b.script.is(71, state("Suspended"))
@@ -222,8 +222,8 @@ func TestFeedThatNamesManyJobs(t *testing.T) {
 	})
 }
 
-// A look that was asked for before the change does not show it.
-func TestFeedNamesAJobThatIsLookedAt(t *testing.T) {
+// A poll that was asked for before the change does not show it.
+func TestFeedNamesAJobThatIsBeingPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, f, _ := fed(t, nil)
 		b.script.is(71, state("Suspended"))
@@ -238,7 +238,7 @@ func TestFeedNamesAJobThatIsLookedAt(t *testing.T) {
 	})
 }
 
-func TestFeedLeavesTheClosingLookToCome(t *testing.T) {
+func TestFeedLeavesTheFinalPollToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, f, _ := fed(t, nil)
 		b.script.is(71, state("Completed"), ended(time.Now()))
@@ -250,13 +250,13 @@ func TestFeedLeavesTheClosingLookToCome(t *testing.T) {
 		if got := b.script.requests(); !slices.Equal(got, []int64{71, 71}) {
 			t.Errorf("asked for %v, want 71 twice", got)
 		}
-		passes(closingAfter - 30*time.Second)
+		passes(finalPollAfter - 30*time.Second)
 		if got := b.script.requests(); slices.Contains(got, 71) {
-			t.Errorf("the closing look came early: %v", got)
+			t.Errorf("the final poll came early: %v", got)
 		}
 		passes(time.Minute)
 		if got := b.script.requests(); !slices.Contains(got, 71) {
-			t.Errorf("no closing look: %v", got)
+			t.Errorf("no final poll: %v", got)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 // logs gives the texts that the events waiting carry, and takes them from the outbox.
@@ -15,7 +16,7 @@ func (b *bench) logs() []string {
 	b.t.Helper()
 	var logs []string
 	for sequence := uint64(1); ; sequence++ {
-		next, found, err := b.store.Oldest(job71)
+		next, found, err := storetest.Oldest(b.store, job71)
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -50,7 +51,7 @@ func TestEventsCarryWhatTheFeedSaid(t *testing.T) {
 		b, f, _ := fed(t, nil)
 		f.says(71, "19:183", "stop")
 		passes(5 * time.Second)
-		b.hasLogged() // a look without changes: it stays for the next event
+		b.hasLogged() // a poll without changes: it stays for the next event
 		b.script.is(71, state("Suspended"), phase("Backup"))
 		f.says(71, "19:1086", "suspended")
 		f.says(72, "19:1", "another's")
@@ -100,7 +101,7 @@ func TestALogIsDroppedWithItsJob(t *testing.T) {
 		f.says(71, "19:1", "after the end")
 		passes(5 * time.Second)
 		if b.feed.log.size() != 0 {
-			t.Error("the look after the end keeps a log that no event can carry")
+			t.Error("the poll after the end keeps a log that no event can carry")
 		}
 		passes(10 * time.Minute)
 		if n := b.feed.log.size(); n != 0 {

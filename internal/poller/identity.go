@@ -13,7 +13,7 @@ import (
 // identify finds out, at the start and after each outage, whether the CommServe is the one that the store knows the
 // jobs from: job ids of another one name other jobs. Where it is another, it is asked for nothing more. Its error is
 // one of the store's.
-func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
+func (p *Poller) identify(ctx context.Context, c *cycle) (same bool, err error) {
 	if p.Identify == nil || p.identified.Load() {
 		return true, nil
 	}
@@ -22,14 +22,14 @@ func (p *Poller) identify(ctx context.Context, t *tick) (same bool, err error) {
 	case kind == "":
 		err := p.recognize(guid)
 		if stranger, is := err.(*strangerError); is {
-			t.note(stranger)
+			c.note(stranger)
 			p.report(ctx, trackedJob{id: p.id}, stranger)
 			return false, nil
 		}
 		p.identified.Store(err == nil)
 		return err == nil, err
 	case slices.Contains(noAnswer, kind), commvault.LoginRefused(err):
-		t.note(err)
+		c.note(err)
 		p.report(ctx, trackedJob{id: p.id}, err)
 		return false, nil
 	}

@@ -36,7 +36,7 @@ type load struct {
 }
 
 const (
-	firstLimit   = 2 // one that hangs is not to hold up who asks out of turn
+	firstLimit   = 2 // one that hangs is not to hold up an unscheduled poll
 	firstPause   = 500 * time.Millisecond
 	longestPause = 10 * time.Second
 	firstRetry   = 10 * time.Second

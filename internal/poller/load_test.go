@@ -231,13 +231,13 @@ func TestTheLimitSettles(t *testing.T) {
 		w := b.weaken(2)
 		b.script.takes = 200 * time.Millisecond
 		for range 60 {
-			b.poll()
+			b.cycle()
 			time.Sleep(30 * time.Second)
 		}
 		b.script.requests()
 		w.refused = 0
 		for range 60 {
-			b.poll()
+			b.cycle()
 			time.Sleep(30 * time.Second)
 		}
 		if got := len(b.script.requests()); got != 60*40 || w.refused > 20 {
@@ -251,14 +251,14 @@ func TestWorkResumesSpreadOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := loadBench(t, 40, nil)
 		b.script.takes = time.Second
-		b.poll()
+		b.cycle()
 		b.script.takes, b.script.down = 0, errAway
 		for range 3 {
-			b.poll()
+			b.cycle()
 		}
 		b.script.takes, b.script.down = time.Second, nil
 		w := b.weaken(0)
-		b.poll()
+		b.cycle()
 		var each []int
 		for second := range 8 {
 			each = append(each, w.seconds[second])
@@ -331,7 +331,7 @@ func TestAHungCommServeIsGivenUpInTime(t *testing.T) {
 		b := loadBench(t, 40, nil)
 		b.script.takes, b.script.down = 30*time.Second, errTimeout
 		start := time.Now()
-		b.poll()
+		b.cycle()
 		if took, asked := time.Since(start), len(b.script.requests()); took > 2*time.Minute || asked > 4 {
 			t.Errorf("took %v and %d requests", took, asked)
 		}

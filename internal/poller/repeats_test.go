@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/store"
+	"jobwatch/internal/failpoint"
+	"jobwatch/internal/store/storetest"
 )
 
 func TestACauseIsSaidOnceAndCounted(t *testing.T) {
@@ -63,7 +64,7 @@ func saying(t *testing.T, jobs int64) (*bench, *bytes.Buffer) {
 	for number := range jobs {
 		b.script.is(number+1, state("Running"))
 	}
-	b.poll()
+	b.cycle()
 	return b, &said
 }
 
@@ -105,32 +106,32 @@ func TestOneFaultOfManyJobsIsNoFlood(t *testing.T) {
 			for number := range int64(200) {
 				b.script.broken[number+1] = &commvault.Error{Operation: "JobDetails", Job: number + 1, Kind: commvault.NotAnAnswer, Words: "Error 17."}
 			}
-			b.pollEvery(30*time.Second, 1)
+			b.cycleEvery(30*time.Second, 1)
 			b.script.broken = map[int64]error{}
-			b.pollEvery(30*time.Second, 1)
+			b.cycleEvery(30*time.Second, 1)
 		}
 		if n := lines(said, "no observation"); n != failingJobs {
 			t.Errorf("%d lines, want %d", n, failingJobs)
 		}
 		b.script.broken[7] = &commvault.Error{Operation: "JobDetails", Job: 7, Kind: commvault.NotAnAnswer, Words: "The disk is full."}
-		b.poll()
+		b.cycle()
 		if n := lines(said, "The disk is full."); n != 1 {
 			t.Errorf("another cause is said %d times", n)
 		}
 	})
 }
 
-// A store that cannot be written fails each tick in the same words; a tick that is late is late again and again.
-func TestWhatBefallsEachTickIsNoFlood(t *testing.T) {
+// A store that cannot be written fails each cycle in the same words; a cycle that is late is late again and again.
+func TestWhatBefallsEachCycleIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, said := saying(t, 1)
 		full, isFull := errors.New("no space left on device"), true
-		b.store.Fault = func(p store.Point) error {
-			if p == store.BeforeCommit && isFull {
+		storetest.Hook(b.store, func(p failpoint.Point) error {
+			if p == failpoint.BeforeCommit && isFull {
 				return full
 			}
 			return nil
-		}
+		})
 		takes := func(each time.Duration) {
 			b.script.mu.Lock()
 			defer b.script.mu.Unlock()
@@ -138,7 +139,7 @@ func TestWhatBefallsEachTickIsNoFlood(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- b.tickOnSchedule(ctx) }()
+		go func() { ended <- b.cycleOnSchedule(ctx) }()
 		passes(50 * time.Minute)
 		isFull = false
 		for range 20 {
@@ -151,7 +152,7 @@ func TestWhatBefallsEachTickIsNoFlood(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		for _, words := range []string{"tick cut short", "is skipped"} {
+		for _, words := range []string{"cycle cut short", "is skipped"} {
 			if n := lines(said, words); n != 1 {
 				t.Errorf("%q is said %d times, want once:\n%s", words, n, said)
 			}

@@ -20,14 +20,14 @@ import (
 // missing in between is found by the job's next publish. What lies before its first message was aged or purged, and is
 // not lost.
 func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read store.Cursor) (bool, error) {
-	if read.Sequence == store.Distrusted {
+	if read.Sequence == store.Invalidated {
 		return true, nil // the job that noticed has said so
 	}
 	if read.Stream != "" && read.Stream != nameOf(info) || read.Sequence > info.Last {
 		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read.Stream, read.Sequence))
 		return true, nil
 	}
-	eventID, sequence, err := p.Store.HighestKept()
+	eventID, sequence, err := p.Store.HighestRetained()
 	if err != nil {
 		return false, err
 	}
@@ -82,7 +82,7 @@ func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, s
 		return err
 	}
 	l := newLosses(last, same, info.First)
-	if err := p.Store.EachKept(l.survey); err != nil {
+	if err := p.Store.EachRetained(l.survey); err != nil {
 		return err
 	}
 	for id, first := range l.behind {
@@ -95,14 +95,14 @@ func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, s
 			return err
 		}
 	}
-	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(l.fate), Last: l.lastOf})
+	events, err := p.Store.Requeue(store.Loss{Fate: p.resent.counting(l.fate), Last: l.lastOf})
 	if err != nil {
 		return err
 	}
 	if events > 0 {
 		p.Log.Warn("the stream has lost acknowledged events; those kept are sent again"+l.gone(), "count", events)
 	}
-	return p.Store.Trust()
+	return p.Store.ResetHighest()
 }
 
 // sendJobAgain is sendAgain for one job, whose last event in the stream is older than what was acknowledged.
@@ -115,7 +115,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	if err != nil || sent.Sequence == last.Sequence {
 		return err
 	}
-	keeps, err := p.Store.Keeps(id)
+	keeps, err := p.Store.Retains(id)
 	if err != nil || !keeps {
 		return err
 	}
@@ -124,7 +124,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 		return err
 	}
 	l := newLosses(map[job.ID]store.Sent{id: last}, true, info.First)
-	err = p.Store.EachKept(func(k store.Kept) error {
+	err = p.Store.EachRetained(func(k store.Retained) error {
 		if k.Job != id {
 			return nil
 		}
@@ -139,16 +139,16 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 		return nil
 	}
 	twice := p.resent.lostAgain(id, l.behind[id])
-	fate := func(k store.Kept) store.Fate {
+	fate := func(k store.Retained) store.Fate {
 		if k.Job != id || !l.lost(k) {
 			return store.Stays
 		}
-		return store.Again
+		return store.Resend
 	}
 	if err := p.distrust(info); err != nil {
 		return err
 	}
-	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(fate), Last: l.lastOf})
+	events, err := p.Store.Requeue(store.Loss{Fate: p.resent.counting(fate), Last: l.lastOf})
 	if events > 0 {
 		p.Log.Warn("the stream has lost acknowledged events of this job; those kept are sent again"+l.gone(), "job", id.String(), "count", events)
 	}
@@ -161,7 +161,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 // distrust has the whole stream read at the next round, and at the next start. What else it has lost could not be told
 // by our last event's place any more: what is sent again of the job that noticed stands there.
 func (p *Publisher) distrust(info stream.Info) error {
-	return p.Store.SetCursor(store.Cursor{Stream: nameOf(info), Sequence: store.Distrusted})
+	return p.Store.SetCursor(store.Cursor{Stream: nameOf(info), Sequence: store.Invalidated})
 }
 
 // losses judges the events kept by what the stream still holds.
@@ -181,7 +181,7 @@ func newLosses(last map[job.ID]store.Sent, same bool, first uint64) *losses {
 func (l *losses) lastOf(id job.ID) store.Sent { return l.last[id] }
 
 // survey looks for jobs of which the stream tells something else than we have.
-func (l *losses) survey(k store.Kept) error {
+func (l *losses) survey(k store.Retained) error {
 	if l.lost(k) && l.behind[k.Job] == 0 {
 		l.behind[k.Job] = k.Sequence
 	}
@@ -195,22 +195,22 @@ func (l *losses) survey(k store.Kept) error {
 	return err
 }
 
-func (l *losses) lost(k store.Kept) bool {
+func (l *losses) lost(k store.Retained) bool {
 	aged := l.same && k.Stream < l.first
 	return k.Sequence > l.last[k.Job].Sequence && !aged
 }
 
-func (l *losses) fate(k store.Kept) store.Fate {
+func (l *losses) fate(k store.Retained) store.Fate {
 	last := l.last[k.Job]
 	switch {
 	case l.forked[k.Job] && k.Sequence >= last.Sequence:
 		return store.Dropped
 	case l.lost(k):
-		return store.Again
+		return store.Resend
 	case k.Sequence > last.Sequence: // aged
 		return store.Stays
 	case !l.same || k.Stream > last.Stream:
-		return store.Moved
+		return store.Resequenced
 	}
 	return store.Stays
 }

@@ -16,10 +16,10 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/modelbroker"
 )
 
-// These were found by the simulation of internal/lives: a broker forgets while the connection to it lasts.
+// These were found by the simulation of internal/testing/lives: a broker forgets while the connection to it lasts.
 
 // bubble is a model broker, and a watcher beside it that keeps what it sent.
 type bubble struct {

@@ -52,7 +52,7 @@ func (p *Publisher) deafen() {
 // has spoken. Nothing depends on it: what it misses is read at the end of the round.
 func (p *Publisher) hear(ctx context.Context, from uint64, spoken chan<- job.ID, end context.CancelCauseFunc) {
 	for fails := 0; ctx.Err() == nil; fails++ {
-		err := p.Broker.Heads(ctx, from, func(m stream.Message) error {
+		err := p.Broker.FollowHeaders(ctx, from, func(m stream.Message) error {
 			from, fails = m.Sequence+1, 0
 			if p.Store.Minted(m.ID) && !event.IsOurs(p.Prefix, m.Subject) {
 				return p.heardAstray(ctx, m.Sequence, end)

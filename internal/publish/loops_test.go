@@ -37,14 +37,14 @@ func (b *tallying) Publish(ctx context.Context, m stream.Outgoing) (uint64, erro
 	return b.Broker.Publish(ctx, m)
 }
 
-func (b *tallying) Takes(ctx context.Context, subject string) error {
+func (b *tallying) CheckRoute(ctx context.Context, subject string) error {
 	b.looks.Add(1)
-	return b.Broker.Takes(ctx, subject)
+	return b.Broker.CheckRoute(ctx, subject)
 }
 
-func (b *tallying) Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error {
+func (b *tallying) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
 	b.follows.Add(1)
-	return b.Broker.Heads(ctx, from, yield)
+	return b.Broker.FollowHeaders(ctx, from, yield)
 }
 
 func (b *tallying) Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (uint64, error) {

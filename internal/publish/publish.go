@@ -21,8 +21,8 @@ type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
 	Trace(ctx context.Context, subject string) error
-	Takes(ctx context.Context, subject string) error
-	Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error
+	CheckRoute(ctx context.Context, subject string) error
+	FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error
 	reader
 }
 
@@ -124,8 +124,8 @@ func (p *Publisher) Refusal() string { return p.refused.why() }
 // disconnected, sequence, busy, no_stream, unacknowledged, which are tried again at once.
 func (p *Publisher) Errors() map[string]int64 { return p.refused.all() }
 
-// Others counts by CommCell the jobs of which another watcher was found to have told while this one ran.
-func (p *Publisher) Others() map[string]int64 { return p.others.counts() }
+// ForeignWrites counts by CommCell the jobs of which another watcher was found to have told while this one ran.
+func (p *Publisher) ForeignWrites() map[string]int64 { return p.others.counts() }
 
 // Stopped says why nothing can be published now, or why the last try was not acknowledged; nil: nothing is known to be
 // wrong but what Refusals count.

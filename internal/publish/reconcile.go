@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
@@ -130,8 +130,8 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 		p.others.spoke(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
-	err = p.Store.TakeOver(id, fold)
-	crash.At(crash.TakeOver)
+	err = p.Store.Adopt(id, fold)
+	failpoint.Pass(failpoint.Adoption)
 	return err
 }
 

@@ -64,10 +64,10 @@ func (r *resent) stood(id job.ID, sequence uint64) {
 }
 
 // counting remembers what a fate has sent again.
-func (r *resent) counting(fate func(store.Kept) store.Fate) func(store.Kept) store.Fate {
-	return func(k store.Kept) store.Fate {
+func (r *resent) counting(fate func(store.Retained) store.Fate) func(store.Retained) store.Fate {
+	return func(k store.Retained) store.Fate {
 		is := fate(k)
-		if is != store.Again {
+		if is != store.Resend {
 			return is
 		}
 		r.mu.Lock()

@@ -77,7 +77,7 @@ func (p *Publisher) prove(ctx context.Context, id job.ID, subject string) (look 
 	if !is.done.Load() {
 		err = p.Broker.Trace(ctx, subject)
 	}
-	if errors.Is(err, stream.ErrUntold) {
+	if errors.Is(err, stream.ErrNoTrace) {
 		return true, leave, nil
 	}
 	leave(err == nil)
@@ -105,7 +105,7 @@ func (p *Publisher) mended(ctx context.Context) error {
 	if d == nil {
 		return nil
 	}
-	if err := p.Broker.Takes(ctx, d.subject); err != nil {
+	if err := p.Broker.CheckRoute(ctx, d.subject); err != nil {
 		return err
 	}
 	p.doubted.Store(nil)
@@ -132,7 +132,7 @@ func (p *Publisher) displaced(e event.Event, m stream.Message) (want string, is 
 
 // suspect asks where a subject leads whose event was found under another one. nil: to the stream, by now.
 func (p *Publisher) suspect(ctx context.Context, want string) error {
-	return p.doubt(want, p.Broker.Takes(ctx, want))
+	return p.doubt(want, p.Broker.CheckRoute(ctx, want))
 }
 
 // arrived looks where an acknowledged event stands, of whose subject NATS did not tell where it leads.

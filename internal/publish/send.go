@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
@@ -171,7 +171,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	for _, row := range due.Rows {
 		m.Data = row.Event
 		if m.ID, m.Subject, failed = event.Address(p.Prefix, id, row.Event); failed != nil {
-			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Illegible(id, failed).Error()}
+			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Corrupt(id, failed).Error()}
 			break
 		}
 		if m.ExpectLast, failed = p.publish(ctx, id, m); failed != nil {
@@ -181,7 +181,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	}
 	if len(acked) > 0 {
 		err := p.Store.AcknowledgeAll(id, acked)
-		crash.At(crash.AfterAcknowledgement)
+		failpoint.Pass(failpoint.AfterAcknowledgement)
 		if err != nil {
 			return 0, err
 		}
@@ -223,7 +223,7 @@ func (p *Publisher) publishInto(ctx context.Context, m stream.Outgoing) (sequenc
 		p.unacknowledged(m.Subject, err)
 		return 0, err
 	}
-	crash.At(crash.AfterPublish)
+	failpoint.Pass(failpoint.AfterPublish)
 	p.goesWell()
 	return sequence, p.mind(ctx, m.ID, sequence, before)
 }

@@ -133,7 +133,7 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 		if machines == nil {
 			machines = []job.VM{}
 		}
-		answer(w, http.StatusOK, wholeJob{s.show(l), machines, l.Told, l.Owed})
+		answer(w, http.StatusOK, wholeJob{s.show(l), machines, l.Told, l.RefreshPending})
 	}
 }
 

@@ -219,7 +219,7 @@ func TestASecondWatcherIsCounted(t *testing.T) {
 	w.runs(broker.Run)
 	w.runs(publish.New(publish.Config{Store: other, Broker: broker, Log: log}).Run)
 	seen := job.Snapshot{CommCell: "prod", Number: 72, State: "Running"}
-	w.must(other.Commit(store.Look{
+	w.must(other.Commit(store.PollResult{
 		Seen:    job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
 		Changes: diff.Since(job.Told{}, &seen),
 	}))

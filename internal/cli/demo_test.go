@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"jobwatch/internal/testing/eventtest"
+)
+
+// TestDemo runs the README's first command until it has shown an event of each kind, also with NATS's
+// port taken, and ends it with Ctrl-C.
+func TestDemo(t *testing.T) {
+	if listener, err := net.Listen("tcp", "127.0.0.1:4222"); err == nil {
+		defer listener.Close()
+	}
+	temp := t.TempDir()
+	demo := exec.CommandContext(t.Context(), "watcher", "demo", "--speed", "20")
+	demo.Env = append(os.Environ(), "TMPDIR="+temp)
+	var said strings.Builder
+	demo.Stderr = &said
+	out, err := demo.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	missing := []string{"The page is at http://127.0.0.1:", "nats --server nats://127.0.0.1:", "state ", "phase ", "failure.state", "Completed"}
+	lines := bufio.NewScanner(out)
+	address := ""
+	for len(missing) > 0 && lines.Scan() {
+		missing = without(missing, lines.Text())
+		address = cmp.Or(address, regexp.MustCompile(`nats://[0-9.:]+[0-9]`).FindString(lines.Text()))
+	}
+	if len(missing) > 0 {
+		t.Fatalf("ended without having shown %q\n%s", missing, said.String())
+	}
+	events := held(t, address)
+	if err := demo.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	if err := demo.Wait(); err != nil || !strings.Contains(last, "nothing is left behind") {
+		t.Errorf("Ctrl-C ends it with %v and %q\n%s", err, last, said.String())
+	}
+	for _, m := range events {
+		eventtest.Valid(t, m.Subject(), m.Headers(), m.Data())
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if said.Len() > 0 {
+		t.Errorf("logged:\n%s", said.String())
+	}
+}
+
+func without(words []string, line string) []string {
+	var left []string
+	for _, word := range words {
+		if !strings.Contains(line, word) {
+			left = append(left, word)
+		}
+	}
+	return left
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"jobwatch/internal/store"
+)
+
+func newStore() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "store",
+		Short:   "Look after the store's file",
+		Example: "  watcher store stat\n  watcher store backup /var/backups/watcher.db",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newStoreStat(), newStoreVerify(), newStoreBackup(), newStoreRebuild())
+	return c
+}
+
+func newStoreStat() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "stat",
+		Short:   "Say what the store holds, beside a running watcher or without one",
+		Example: "  watcher store stat\n  watcher store stat -o json",
+		Args:    cobra.NoArgs,
+	}
+	form := outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return atDesk(c, false, func(d desk) error {
+			stat, err := d.Stat(c.Context())
+			if err != nil {
+				return err
+			}
+			if *form == asJSON {
+				return printJSON(c.OutOrStdout(), stat)
+			}
+			return printStat(c.OutOrStdout(), stat)
+		})
+	}
+	return c
+}
+
+func printStat(out io.Writer, stat store.Stat) error {
+	t := newTable(out)
+	t.row("file", stat.Path)
+	t.row("size", fmt.Sprintf("%.1f MB, %.1f MB of it free", megabytes(stat.Bytes), megabytes(stat.FreeBytes)))
+	t.row("format", strconv.FormatUint(stat.Format, 10))
+	t.row("jobs known", strconv.Itoa(stat.Jobs))
+	for _, why := range slices.Sorted(maps.Keys(stat.Tracked)) {
+		t.row("jobs "+why, strconv.Itoa(stat.Tracked[why]))
+	}
+	t.row("unsent events", strconv.FormatInt(stat.Unsent, 10))
+	t.row("kept events", fmt.Sprintf("%d, %.1f MB", stat.Retained, megabytes(stat.RetainedBytes)))
+	t.row("oldest unsent", localTime(stat.OldestUnsent))
+	t.row("stream read to", strconv.FormatUint(stat.ReadTo, 10))
+	t.row("stream", stat.Stream)
+	return t.end()
+}
+
+func megabytes(bytes int64) float64 { return float64(bytes) / 1e6 }
