@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/sim":       0,
 	"internal/crash":     0,
 	"internal/printable": 0,
+	"internal/limiter":   0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,
@@ -55,7 +56,7 @@ var mayImport = map[string][]string{
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
-	"golang.org/x/time":                  {"internal/poller"},
+	"golang.org/x/time":                  {"internal/limiter"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
 	"golang.org/x/term":                  {"cmd/watcher"},
