@@ -33,8 +33,9 @@
 //   - internal/store: snapshots and outbox in one file
 //   - internal/publish: loop 2
 //   - internal/poller: loop 1
-//   - internal/control: the desk where jobs are tracked by hand, also through a Unix socket
+//   - internal/control: what an administrator asks of a watcher, also through a Unix socket
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
-//   - cmd/watcher: flags, wiring, signals, exit status; daemon.go ties the packages together
+//   - internal/daemon: the running program; Run and start in daemon.go show the order in which its parts begin
+//   - internal/cli: commands, what they print, and exit statuses
 package main

@@ -12,6 +12,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/store/storetest"
 )
 
 // simulated is a bench whose CommServe is the simulator.
@@ -90,7 +91,7 @@ func (b *bench) hasFailed(told, failed int, before ...string) {
 func (b *bench) takeOf(id job.ID) (told []string) {
 	b.t.Helper()
 	for sequence := uint64(1); ; sequence++ {
-		next, found, err := b.store.Oldest(id)
+		next, found, err := storetest.Oldest(b.store, id)
 		if err != nil || !found {
 			return told
 		}

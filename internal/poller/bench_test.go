@@ -18,10 +18,12 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 // BenchmarkPoll asks for one job after the other, whose every answer differs in its elapsed time, and beside it
@@ -51,7 +53,7 @@ func benchmarkTick(b *testing.B, jobs int64, concurrency int) {
 		b.Fatal(err)
 	}
 	writes := 0
-	st.Fault = func(store.Point) error { writes++; return nil }
+	storetest.Hook(st, func(failpoint.Point) error { writes++; return nil })
 
 	var watcher, bare cost
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: concurrency}}

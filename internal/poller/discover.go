@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
@@ -47,7 +47,7 @@ func (p *Poller) discover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	crash.At(crash.Discovery)
+	failpoint.Pass(failpoint.Discovery)
 	p.warnIfNothingPasses(&filtered)
 	return wrapStore(p.raiseHighWaterMark(asked))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 // logs gives the texts that the events waiting carry, and takes them from the outbox.
@@ -15,7 +16,7 @@ func (b *bench) logs() []string {
 	b.t.Helper()
 	var logs []string
 	for sequence := uint64(1); ; sequence++ {
-		next, found, err := b.store.Oldest(job71)
+		next, found, err := storetest.Oldest(b.store, job71)
 		if err != nil {
 			b.t.Fatal(err)
 		}

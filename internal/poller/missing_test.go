@@ -13,6 +13,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 func bytesWritten(n int64) func(*job.Snapshot) { return func(s *job.Snapshot) { s.DataWritten = &n } }
@@ -163,7 +164,7 @@ func TestLost(t *testing.T) {
 			b.cycleEvery(30*time.Second, 2)
 			time.Sleep(30 * time.Second)
 			b.cycle()
-			lost, found, err := b.store.Oldest(job.ID{CommCell: "prod", Number: 71})
+			lost, found, err := storetest.Oldest(b.store, job.ID{CommCell: "prod", Number: 71})
 			if err != nil || !found {
 				t.Fatal(found, err)
 			}
@@ -208,7 +209,7 @@ func TestLostConfiguredJob(t *testing.T) {
 		b.cycle()
 		time.Sleep(time.Minute)
 		b.cycle()
-		lost, found, err := b.store.Oldest(job.ID{CommCell: "prod", Number: 71})
+		lost, found, err := storetest.Oldest(b.store, job.ID{CommCell: "prod", Number: 71})
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}
@@ -311,7 +312,7 @@ func TestLostByAnother(t *testing.T) {
 		var events []event.Event
 		for range 4 {
 			other.cycle()
-			if next, found, _ := other.store.Oldest(id); found {
+			if next, found, _ := storetest.Oldest(other.store, id); found {
 				events = append(events, next.Event)
 			}
 			other.drain()

@@ -11,8 +11,9 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
-	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 func TestTellsWhatChanges(t *testing.T) {
@@ -421,16 +422,16 @@ func TestDiskErrorEndsTheCycle(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.script.is(71, state("Running"))
 		full := errors.New("no space left on device")
-		b.store.Fault = func(p store.Point) error {
-			if p == store.BeforeCommit {
+		storetest.Hook(b.store, func(p failpoint.Point) error {
+			if p == failpoint.BeforeCommit {
 				return full
 			}
 			return nil
-		}
+		})
 		if err := b.Cycle(t.Context()); !errors.Is(err, full) {
 			t.Fatalf("Poll says %v, want the disk's error", err)
 		}
-		b.store.Fault = nil
+		storetest.Hook(b.store, nil)
 		b.tells("prod/71 state:  → Running")
 	})
 }
@@ -443,16 +444,16 @@ func TestFailedButCommitted(t *testing.T) {
 		b.tells("prod/71 state:  → Waiting")
 		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
 		lost := errors.New("nobody heard of it")
-		b.store.Fault = func(p store.Point) error {
-			if p == store.AfterCommit {
+		storetest.Hook(b.store, func(p failpoint.Point) error {
+			if p == failpoint.AfterCommit {
 				return lost
 			}
 			return nil
-		}
+		})
 		if err := b.Cycle(t.Context()); !errors.Is(err, lost) {
 			t.Fatalf("Poll says %v, want %v", err, lost)
 		}
-		b.store.Fault = nil
+		storetest.Hook(b.store, nil)
 		b.script.is(71, state("Pending"), updated(now.Add(10*time.Second)))
 		b.tells("prod/71 state: Waiting → Running") // once; what an old cache shows is none
 		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
@@ -466,12 +467,12 @@ func TestStartsOnAFullDisk(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Jobs = []int64{71} })
 		b.script.is(71, state("Running"))
 		full := time.Now().Add(10 * time.Second)
-		b.store.Fault = func(store.Point) error {
+		storetest.Hook(b.store, func(failpoint.Point) error {
 			if time.Now().Before(full) {
 				return syscall.ENOSPC
 			}
 			return nil
-		}
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- b.Run(ctx) }()

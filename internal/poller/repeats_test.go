@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/limiter"
-	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 func TestACauseIsLoggedOnceAndCounted(t *testing.T) {
@@ -115,12 +116,12 @@ func TestWhatBefallsEachCycleIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, said := loggingBench(t, 1)
 		full, isFull := errors.New("no space left on device"), true
-		b.store.Fault = func(p store.Point) error {
-			if p == store.BeforeCommit && isFull {
+		storetest.Hook(b.store, func(p failpoint.Point) error {
+			if p == failpoint.BeforeCommit && isFull {
 				return full
 			}
 			return nil
-		}
+		})
 		takes := func(each time.Duration) {
 			b.script.mu.Lock()
 			defer b.script.mu.Unlock()

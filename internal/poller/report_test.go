@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 // TestOneLineForACommCell: what befalls a CommCell as a whole is said once, not once for each of its jobs.
@@ -51,7 +52,7 @@ func TestRefusedLoginIsToldAsSuch(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.down = &commvault.Error{Operation: "Login", Kind: commvault.Auth, Code: 200, Words: "The password is wrong."}
 		b.cycle()
-		next, found, err := b.store.Oldest(job.ID{CommCell: "prod"})
+		next, found, err := storetest.Oldest(b.store, job.ID{CommCell: "prod"})
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}

@@ -15,8 +15,10 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/testing/eventtest"
 )
 
@@ -180,14 +182,14 @@ func newBench(t *testing.T, edit func(*Config)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { st.Close() })
+	t.Cleanup(func() { storetest.Hook(st, nil); st.Close() })
 	b := &bench{t: t, script: newScript(), store: st, tally: &tally{polls: map[string]int{}, told: map[string]int{}}}
-	st.Fault = func(p store.Point) error {
-		if p == store.BeforeCommit {
+	storetest.Hook(st, func(p failpoint.Point) error {
+		if p == failpoint.BeforeCommit {
 			b.writes++
 		}
 		return nil
-	}
+	})
 	schedule, err := cron.ParseStandard("@every 30s")
 	if err != nil {
 		t.Fatal(err)
@@ -248,7 +250,7 @@ func (b *bench) take() []event.Event {
 	var told []event.Event
 	for _, id := range ids {
 		for sequence := uint64(1); ; sequence++ {
-			next, found, err := b.store.Oldest(id)
+			next, found, err := storetest.Oldest(b.store, id)
 			if err != nil {
 				b.t.Fatal(err)
 			}

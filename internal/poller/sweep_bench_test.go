@@ -21,6 +21,7 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 // BenchmarkListSweep runs cycles over active jobs of which one in a hundred has changed, and beside it reads the same pages of
@@ -102,7 +103,7 @@ func drain(b *testing.B, st *store.Store) int {
 	for _, id := range ids {
 		group.Go(func() error {
 			for {
-				next, found, err := st.Oldest(id)
+				next, found, err := storetest.Oldest(st, id)
 				if err != nil || !found {
 					return err
 				}

@@ -17,6 +17,7 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -107,7 +108,7 @@ func fill(b *testing.B, st *store.Store, first int64) []*nats.Msg {
 			if err != nil {
 				return err
 			}
-			unsent, _, err := st.Oldest(seen.JobID())
+			unsent, _, err := storetest.Oldest(st, seen.JobID())
 			if err != nil {
 				return err
 			}
@@ -121,7 +122,7 @@ func fill(b *testing.B, st *store.Store, first int64) []*nats.Msg {
 	return messages
 }
 
-func bareMessage(id job.ID, unsent store.Unsent) (*nats.Msg, error) {
+func bareMessage(id job.ID, unsent storetest.Unsent) (*nats.Msg, error) {
 	_, subject, err := event.Address(barePrefix, id, unsent.Row)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,11 @@
 package store
 
 import (
-	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"hash"
+	"hash/fnv"
 	"math"
 	"time"
 
@@ -15,62 +18,6 @@ import (
 // ErrChanged says that what was told of the job has changed since it was recalled: recall, ask and
 // compare again.
 var ErrChanged = errors.New("what was told of the job has changed meanwhile")
-
-// Known is what the store knows of a job. The zero Known is a job never seen.
-type Known struct {
-	Told           job.Told
-	Asked          time.Time // when the last observation kept was asked for; zero: unknown
-	Updated        time.Time // its own time, by the CommServe's clock
-	LastProgress   time.Time // since when the job shows the progress of the snapshot held; zero: unknown, or not active
-	Misses         Misses    // since then
-	Digest         uint64
-	Terminal       bool
-	RefreshPending bool // another watcher spoke: the next look replaces what is held
-
-	revision, sequence uint64
-}
-
-// Recall reads what is known of a job.
-func (s *Store) Recall(id job.ID) (Known, error) {
-	var k Known
-	err := s.view(func(tx *bbolt.Tx) error {
-		line, _, _ := bytes.Cut(tx.Bucket(jobsBucket).Get(jobKey(id)), newline)
-		held, found := s.memory.recall(id, line)
-		if found {
-			k = held
-			return nil
-		}
-		r, _, err := readRecord(tx, id)
-		k = Known{
-			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated),
-			LastProgress: fromNanos(r.LastProgress), Misses: Misses{r.Misses, fromNanos(r.Missed)}, Digest: r.Digest,
-			Terminal: r.Terminal, RefreshPending: r.RefreshPending, revision: r.Revision, sequence: r.Sequence,
-		}
-		if err == nil {
-			s.memory.keep(id, line, k)
-		}
-		return err
-	})
-	return k, err
-}
-
-// Snapshot reads the newest snapshot held of a job; false if there is none.
-func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
-	var snapshot job.Snapshot
-	found := false
-	err := s.view(func(tx *bbolt.Tx) error {
-		_, line, err := readRecord(tx, id)
-		if err != nil || len(line) == 0 {
-			return err
-		}
-		found = true
-		if snapshot, err = decodeSnapshot(line); err != nil {
-			return illegible(tx, id, "its snapshot", err)
-		}
-		return nil
-	})
-	return snapshot, found, err
-}
 
 // PollResult is what one poll at a job has found.
 type PollResult struct {
@@ -182,4 +129,75 @@ func (s *Store) commit(n step) error {
 	}
 	s.owe(n.id, len(rows), dropped)
 	return nil
+}
+
+// Misses is a row of answers that did not know a job. The zero Misses is none.
+type Misses struct {
+	Count int
+	Since time.Time // the first was answered
+}
+
+// Miss keeps a row of misses, or its end, until a look is committed: a restart is not to begin it anew. The job
+// may never have been seen. It returns ErrChanged when what was told has changed since the job was recalled.
+func (s *Store) Miss(id job.ID, known Known, row Misses) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		r, snapshot, err := readRecord(tx, id)
+		if err != nil {
+			return err
+		}
+		if r.Revision != known.revision {
+			return ErrChanged
+		}
+		r.miss(row)
+		return writeRecord(tx, id, r, snapshot)
+	})
+}
+
+func (r *record) miss(row Misses) { r.Misses, r.Missed = row.Count, nanos(row.Since) }
+
+// endMisses has no row of before count where a job is looked at again.
+func endMisses(tx *bbolt.Tx, id job.ID) error {
+	r, snapshot, err := readRecord(tx, id)
+	if err != nil || r.Misses == 0 {
+		return err
+	}
+	r.miss(Misses{})
+	return writeRecord(tx, id, r, snapshot)
+}
+
+// Digest sums up what is worth keeping of a snapshot. An active job's progress is not, nor are its
+// machines' sizes: they are different in every answer.
+func Digest(s *job.Snapshot) uint64 {
+	sum := fnv.New64a()
+	if s.Terminal {
+		encoder := json.NewEncoder(sum)
+		_ = encoder.Encode(s) // neither can fail
+		_ = encoder.Encode(s.Machines)
+		return sum.Sum64()
+	}
+	addTexts(sum, s.State, s.Phase, s.Client, s.DestinationClient, s.Agent, s.Instance, s.Backupset, s.Subclient,
+		s.StoragePolicy, s.MediaAgent, s.Operation, s.BackupLevel, s.StartedBy, s.StartedFrom, s.SystemState,
+		s.SoftwareCompression, s.Failures, s.Reason, s.ReasonCode)
+	addNumbers(sum, s.Priority, s.ParentJob, s.Attempt)
+	for _, vm := range s.Machines {
+		addTexts(sum, job.Text(vm.Name), vm.Reason)
+		addNumbers(sum, vm.Status)
+	}
+	return sum.Sum64()
+}
+
+func addTexts(sum hash.Hash64, texts ...job.Text) {
+	for _, t := range texts {
+		_, _ = sum.Write(append([]byte(t), 0))
+	}
+}
+
+func addNumbers(sum hash.Hash64, numbers ...*int64) {
+	for _, n := range numbers {
+		if n == nil {
+			_, _ = sum.Write([]byte{0})
+			continue
+		}
+		_, _ = sum.Write(binary.LittleEndian.AppendUint64([]byte{1}, uint64(*n)))
+	}
 }

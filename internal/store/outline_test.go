@@ -97,7 +97,7 @@ func TestOutlineOfMany(t *testing.T) {
 
 func BenchmarkOutline(b *testing.B) {
 	f := newStore(b)
-	f.Unsynced()
+	f.db.NoSync, f.db.NoFreelistSync = true, true
 	const jobs = 100_000
 	for n := range int64(jobs) {
 		o := observed(of(n+1), "Completed", "")

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 )
 
@@ -25,7 +26,7 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 	before := f.content(t)
 
 	look := f.sight(t, observed(of(71), "Failed", ""))
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) {
 		t.Fatalf("Commit says %v, want %v", err, errFault)
 	}
@@ -33,7 +34,7 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 	if !same(before, f.content(t)) {
 		t.Error("a transaction that failed has left something")
 	}
-	f.failAt(AfterCommit)
+	f.failAt(failpoint.AfterCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) {
 		t.Fatalf("Commit says %v, want %v", err, errFault)
 	}
@@ -55,17 +56,14 @@ func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 	}
 	first, held := make(chan struct{}), make(chan struct{})
 	commits := 0
-	f.Fault = func(p Point) error {
-		if p != BeforeCommit {
-			return nil
-		}
+	f.at(failpoint.BeforeCommit, func() error {
 		commits++
 		if commits == 1 {
 			close(first)
 			<-held
 		}
 		return nil
-	}
+	})
 	var group sync.WaitGroup
 	group.Go(func() { must(t, f.Commit(looks[0])) })
 	<-first
@@ -99,8 +97,8 @@ func TestAcknowledge(t *testing.T) {
 	f.holds(t, "prod/71#2 phase.scan")
 	must(t, f.Acknowledge(of(71), first, 10)) // heard twice
 	f.holds(t, "prod/71#2 phase.scan")
-	f.failAt(AfterCommit)
-	oldest, _, err := f.Oldest(of(71))
+	f.failAt(failpoint.AfterCommit)
+	oldest, _, err := f.oldest(of(71))
 	must(t, err)
 	if err := f.Acknowledge(of(71), oldest.Event, 11); !errors.Is(err, errFault) {
 		t.Fatal(err)
@@ -146,7 +144,7 @@ func toldByAnother(t *testing.T, id job.ID, state job.Text) event.Fold {
 }
 
 func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
-	for _, point := range []Point{BeforeCommit, AfterCommit} {
+	for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 		f := newStore(t)
 		f.see(t, of(71), "Running", "")
 		f.sent(t, of(71), 10)
@@ -157,8 +155,8 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		}
 		f.reopen(t)
 		f.holds(t, "prod/71#2 state.pending")
-		if _, found, _ := f.Oldest(of(71)); found == (point == AfterCommit) {
-			t.Errorf("fault %d: sending goes on %v", point, found)
+		if _, found, _ := f.oldest(of(71)); found == (point == failpoint.AfterCommit) {
+			t.Errorf("fault %s: sending goes on %v", point, found)
 		}
 		must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
 		tracked, err := f.Tracked("prod")
@@ -170,7 +168,7 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		look.Untrack = true
 		must(t, f.Commit(look))
 		f.holds(t, "prod/71#3 state.killed", "prod/71#4 failure.state")
-		oldest, _, err := f.Oldest(of(71))
+		oldest, _, err := f.oldest(of(71))
 		must(t, err)
 		if data, _ := oldest.Event.Job(); data.Change.From != "Suspended" || oldest.Expect != 50 {
 			t.Errorf("from %q behind %d, want Suspended behind 50", data.Change.From, oldest.Expect)

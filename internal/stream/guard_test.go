@@ -178,11 +178,11 @@ func TestOneLookWithoutAnAnswerRefutesNothing(t *testing.T) {
 	if err := srv.DisableJetStream(); err != nil {
 		t.Fatal(err)
 	}
-	unanswered := b.lookAgain(t.Context(), s, false)
+	unanswered := b.recheck(t.Context(), s, false)
 	if err := b.Usable(); !unanswered || err != nil {
 		t.Errorf("after one look: unanswered %t, usable: %v", unanswered, err)
 	}
-	b.lookAgain(t.Context(), s, unanswered)
+	b.recheck(t.Context(), s, unanswered)
 	await(t, "the verdict's end", refuted)
 }
 

@@ -128,7 +128,7 @@ func TestServersTellInAnyOrder(t *testing.T) {
 	for _, order := range [][]string{
 		{"client", "subscriber", "stream"}, {"subscriber", "client", "stream"}, {"subscriber", "stream"}, {"stream"},
 	} {
-		w := way{stream: "JOBS", subject: sample, answer: ErrNoStream}
+		w := route{stream: "JOBS", subject: sample, answer: ErrNoStream}
 		left := order
 		err := w.follow(func() (h hop, err error) {
 			if len(left) == 0 {

@@ -21,7 +21,7 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { say(w, http.S
 // cut the last tick short. So at the start it is red until something was asked.
 //
 // A CommCell that does not answer is told in a line and turns nothing red: the watcher does its work,
-// which is to say so (event, metric, the page's light), another replica or a restart would mend
+// which is to say so (event, metric, the page's light), another replica or a restart would fix
 // nothing, and one dead CommServe must not take the watcher of ten others out of service.
 //
 // Whoever has not shown the token learns the names and not the reasons.

@@ -15,6 +15,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 // keeps puts jobs into the store as if they had been seen long ago, and sees to no event.
@@ -133,7 +134,7 @@ func BenchmarkPageOfMany(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer st.Close()
-	st.Unsynced()
+	storetest.NoSync(st)
 	const jobs = 100_000
 	for n := range int64(jobs) {
 		s := ended(n+1, "Completed", time.Now().Add(-time.Duration(n)*time.Second))

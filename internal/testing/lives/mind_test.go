@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 // mind is what a process of the small world remembers beside its store and what waits at the gate. Of its two loops that
@@ -59,7 +60,7 @@ func (p *process) known() string {
 func (p *process) recalls() {
 	p.mind.mu.Lock()
 	defer p.mind.mu.Unlock()
-	p.mind.revision, p.mind.recalled = p.store.Revision(theJob), p.known()
+	p.mind.revision, p.mind.recalled = storetest.Revision(p.store, theJob), p.known()
 }
 
 // looksAt notes that the poller has got an answer.
@@ -129,11 +130,11 @@ func (p *process) publishes(calls []*call) bool {
 func (p *process) rests(calls []*call) {
 	p.mind.mu.Lock()
 	defer p.mind.mu.Unlock()
-	writes := p.store.Gathered()
+	writes := storetest.Waiting(p.store)
 	asks := slices.ContainsFunc(calls, func(c *call) bool { return c.process == p && c.what == "details" })
 	if asks {
 		p.mind.poller.Reset()
-		if p.mind.revision != p.store.Revision(theJob) {
+		if p.mind.revision != storetest.Revision(p.store, theJob) {
 			p.mind.poller.WriteString("asks, knowing " + p.mind.recalled + "\n")
 		}
 	} else {
@@ -194,7 +195,7 @@ func (p *process) hears() string {
 	for _, at := range slices.Sorted(maps.Keys(places)) {
 		fmt.Fprintf(&text, "place %d=%s\n", at, places[at])
 	}
-	current := p.mind.poller.Len() > 0 && p.mind.revision == p.store.Revision(theJob)
+	current := p.mind.poller.Len() > 0 && p.mind.revision == storetest.Revision(p.store, theJob)
 	fmt.Fprintf(&text, "hears %d, current: %v, poller first: %v, cut: %v\n", heard, current, p.mind.pollerFirst, p.mind.cut)
 	return text.String()
 }

@@ -10,6 +10,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 	"jobwatch/internal/testing/modelbroker"
 )
@@ -31,7 +32,7 @@ var mistakes = []struct {
 	}},
 	{"what is published is not on the disk yet", false, func(w *world) {
 		w.lies.onCommit = func(p *process) {
-			all, err := p.store.Content()
+			all, err := storetest.Copy(p.store)
 			if err != nil {
 				panic(err)
 			}

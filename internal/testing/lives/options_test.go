@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"jobwatch/internal/event"
-	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -214,7 +214,7 @@ func (w *world) losesStore(x *watcher) {
 	switch at := w.random.IntN(100); {
 	case at < w.knobs.loseStore/3:
 		w.say("%s  its file is lost", x.name)
-		x.holds(store.Content{})
+		x.holds(storetest.Content{})
 	case at >= w.knobs.loseStore:
 		x.copied = x.content()
 	case x.copied != nil:

@@ -12,10 +12,12 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/testing/modelbroker"
 )
 
@@ -25,9 +27,9 @@ type watcher struct {
 	path    string
 	process *process     // nil: none runs
 	left    *store.Store // of the process that crashed, with the file still open
-	copied  *store.Content
-	before  store.Content // the last transaction, where a mistake wants it back
-	cut     bool          // from the broker
+	copied  *storetest.Content
+	before  storetest.Content // the last transaction, where a mistake wants it back
+	cut     bool              // from the broker
 
 	answers []*answer // in the order in which they were given to it
 	settled int       // so many of them were given before the last start
@@ -70,7 +72,7 @@ func (w *world) start(x *watcher) {
 	st := x.opened()
 	st.KeepSent = keepSent
 	p := &process{world: w, watcher: x, store: st, conn: w.stream.Connect(), ended: make(chan struct{})}
-	st.Gather, st.Fault = p.gather, p.fault
+	storetest.Hook(st, p.moment)
 	p.conn.Gate = p.request
 	if x.cut {
 		p.conn.Cut()
@@ -95,9 +97,9 @@ func (w *world) round() time.Duration {
 func (x *watcher) opened() (st *store.Store) {
 	var err error
 	if x.left != nil {
-		st, err = x.left.Survivor(event.NewMinter(nil))
+		st, err = storetest.Reopen(x.left, event.NewMinter(nil))
 	} else if st, err = store.Open(x.path, event.NewMinter(nil)); err == nil {
-		st.Unsynced()
+		storetest.NoSync(st)
 	}
 	if err != nil {
 		panic(err)
@@ -116,7 +118,7 @@ type files struct {
 func (f *files) fresh(x *watcher) {
 	if before := f.left[x.path]; before != nil {
 		x.left = before
-		x.holds(store.Content{})
+		x.holds(storetest.Content{})
 		return
 	}
 	_ = os.Remove(x.path)
@@ -134,8 +136,8 @@ func (f *files) close() {
 }
 
 // content copies what the file of a watcher that has crashed holds.
-func (x *watcher) content() *store.Content {
-	all, err := x.left.Content()
+func (x *watcher) content() *storetest.Content {
+	all, err := storetest.Copy(x.left)
 	if err != nil {
 		panic(err)
 	}
@@ -143,9 +145,9 @@ func (x *watcher) content() *store.Content {
 }
 
 // holds puts that into the file of a watcher that has crashed.
-func (x *watcher) holds(all store.Content) {
+func (x *watcher) holds(all storetest.Content) {
 	var err error
-	if x.left, err = x.left.Holding(all, event.NewMinter(nil)); err != nil {
+	if x.left, err = storetest.Restore(x.left, all, event.NewMinter(nil)); err != nil {
 		panic(err)
 	}
 }
@@ -215,6 +217,7 @@ func (w *world) stop(p *process) {
 	p.cancel()
 	<-p.ended
 	p.watcher.process, p.watcher.left = nil, p.store
+	storetest.Hook(p.store, nil)
 }
 
 // gather is called by who is about to begin a transaction.
@@ -228,14 +231,18 @@ func (p *process) gather() {
 	p.next, _ = p.world.gate.wait(context.Background(), &call{process: p, what: "store"})
 }
 
-func (p *process) fault(at store.Point) error {
+// moment is called at each of a transaction.
+func (p *process) moment(at failpoint.Point) error {
 	switch {
+	case at == failpoint.BeforeTransaction:
+		p.gather()
+		return nil
 	case p.dead.Load():
 		return errCrashed
-	case at == store.BeforeCommit && p.next == crashBefore, at == store.AfterCommit && p.next == crashAfter:
+	case at == failpoint.BeforeCommit && p.next == crashBefore, at == failpoint.AfterCommit && p.next == crashAfter:
 		p.dead.Store(true)
 		return errCrashed
-	case at == store.BeforeCommit && p.next == fails, at == store.AfterCommit && p.next == lost:
+	case at == failpoint.BeforeCommit && p.next == fails, at == failpoint.AfterCommit && p.next == lost:
 		p.broke.Store(true)
 		return errDisk
 	}

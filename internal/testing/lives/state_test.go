@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 var ackedAt = regexp.MustCompile(`"ackAt":[0-9]+`)
@@ -30,10 +33,10 @@ func (w *world) stateOf(x *watcher) string {
 	}
 	p := x.process
 	if p == nil {
-		return "down\n" + content(x.left.Each)
+		return "down\n" + content(x.left)
 	}
 	fmt.Fprintf(&text, "has seen %d, knows %s%s%s%s%s",
-		p.saw, p.knows(), content(p.store.Each), p.mind.poller.String(), p.mind.publisher.String(), p.hears())
+		p.saw, p.knows(), content(p.store), p.mind.poller.String(), p.mind.publisher.String(), p.hears())
 	return text.String()
 }
 
@@ -60,9 +63,9 @@ func renamed(text string) string {
 	}
 }
 
-func content(each func(func(bucket, key, value []byte)) error) string {
+func content(s *store.Store) string {
 	var all bytes.Buffer
-	err := each(func(bucket, key, value []byte) {
+	err := storetest.Each(s, func(bucket, key, value []byte) {
 		switch string(bucket) {
 		case "sent":
 			value = value[8:] // when it was acknowledged
