@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/sim":       0,
 	"internal/failpoint": 0,
 	"internal/printable": 0,
+	"internal/limiter":   0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
-	"golang.org/x/time":                  {"internal/poller"},
+	"golang.org/x/time":                  {"internal/limiter"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
