@@ -76,7 +76,7 @@ func (c *Client) ask(ctx context.Context, q query) (time.Time, error) {
 		if failed != nil {
 			return time.Time{}, c.explain(q, t, 0, asked, failed)
 		}
-		t, last = next, next.origin == fresh
+		t, last = next, next.origin == asIssued
 	}
 }
 
@@ -115,7 +115,7 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 			buffers.Put(body)
 		}
 	}()
-	c.quota.heed(response)
+	c.quota.observe(response)
 	code = response.StatusCode
 	if code != http.StatusOK && !(q.token && code/100 == 2) {
 		return code, c.refusal(response, body, q)

@@ -65,8 +65,8 @@ func (q *quota) count(now time.Time) {
 	q.spent.Add(1)
 }
 
-// heed takes what an answer names.
-func (q *quota) heed(response *http.Response) {
+// observe notes what an answer says of the quota.
+func (q *quota) observe(response *http.Response) {
 	if limit := positive(response.Header.Get(limitHeader)); limit > 0 {
 		q.limit.Store(limit)
 	}
