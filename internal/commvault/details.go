@@ -53,16 +53,6 @@ func (c *Client) addState(ctx context.Context, snapshot *job.Snapshot) error {
 	return nil
 }
 
-// Decode reads a saved answer to JobDetails, also the inner elements alone of one in XML. Number 0
-// takes any job's; else the answer must be of that job. The errors are those of Client.JobDetails.
-func Decode(commcell string, number int64, body []byte) (job.Snapshot, error) {
-	snapshot, err := decodeDetails(commcell, number, mended(body))
-	if e, ok := err.(*Error); ok {
-		e.Operation, e.Job, e.Code, e.Words = "JobDetails", number, http.StatusOK, oneLine(e.Words)
-	}
-	return snapshot, err
-}
-
 // decodeDetails decides by what is there: an error object beside a job says nothing, and what comes without a job
 // says why there is none.
 func decodeDetails(commcell string, number int64, body []byte) (job.Snapshot, error) {
@@ -70,24 +60,24 @@ func decodeDetails(commcell string, number int64, body []byte) (job.Snapshot, er
 	if err != nil {
 		return job.Snapshot{}, err
 	}
-	reply := &answer.is.reply
-	if answer.is.Old.present() {
-		reply = &answer.is.Old.is
+	reply := &answer.v.reply
+	if answer.v.Old.present() {
+		reply = &answer.v.Old.v
 	}
-	detail := &reply.Job.is.Detail
-	if !detail.present() || detail.is.General.is.JobID.positive() == nil {
+	detail := &reply.Job.v.Detail
+	if !detail.present() || detail.v.General.v.JobID.positive() == nil {
 		return job.Snapshot{}, withoutJob(answer, reply, body)
 	}
-	if err := detail.is.check(number); err != nil {
+	if err := detail.v.check(number); err != nil {
 		return job.Snapshot{}, err
 	}
-	return detail.is.snapshot(commcell), nil
+	return detail.v.snapshot(commcell), nil
 }
 
 // withoutJob is the error of an answer that names no job.
 func withoutJob(answer *section[envelope], reply *reply, body []byte) error {
 	r := remarksIn(body)
-	detail := &reply.Job.is.Detail
+	detail := &reply.Job.v.Detail
 	var e *Error
 	switch {
 	case answer.misshapen():
@@ -106,14 +96,14 @@ func withoutJob(answer *section[envelope], reply *reply, body []byte) error {
 }
 
 func (d *jobDetail) check(number int64) error {
-	id := *d.General.is.JobID.positive()
+	id := *d.General.v.JobID.positive()
 	switch {
 	case number != 0 && id != number:
 		return notAnAnswer("the answer is of job %d", id)
-	case d.Progress.is.State.broken():
-		return brokenByte("state", d.Progress.is.State)
-	case d.Progress.is.Phase.broken():
-		return brokenByte("phase", d.Progress.is.Phase)
+	case d.Progress.v.State.broken():
+		return brokenByte("state", d.Progress.v.State)
+	case d.Progress.v.Phase.broken():
+		return brokenByte("phase", d.Progress.v.Phase)
 	}
 	return nil
 }

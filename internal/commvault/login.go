@@ -62,7 +62,7 @@ func (c *Client) renewLogin(ctx context.Context, stale token) (text string, err 
 		if err != nil {
 			return err
 		}
-		if text = answer.is.tokenText(); text == "" {
+		if text = answer.v.tokenText(); text == "" {
 			return &Error{Kind: Auth, Words: complaintOf(body)}
 		}
 		return nil
@@ -108,13 +108,13 @@ func decodeLogin(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if token := answer.is.tokenText(); token != "" {
+	if token := answer.v.tokenText(); token != "" {
 		return token, nil
 	}
-	refused := &Error{Kind: Auth, Words: complaintOf(body), RetryAfter: answer.is.lock()}
+	refused := &Error{Kind: Auth, Words: complaintOf(body), RetryAfter: answer.v.lock()}
 	if refused.Words == "" {
 		refused.Words = "the answer holds no token"
-		if answer.is.Locked.yes() {
+		if answer.v.Locked.yes() {
 			refused.Words = "the account is locked"
 		}
 	}
@@ -124,13 +124,13 @@ func decodeLogin(body []byte) (string, error) {
 // readLock finds how long the account is locked in a refusal with another status than 200.
 func readLock(e *Error, body []byte) {
 	if answer, err := parse[loginAnswer](body, loginRoot); err == nil {
-		e.RetryAfter = answer.is.lock()
+		e.RetryAfter = answer.v.lock()
 	}
 }
 
 const maxLock = 24 * time.Hour
 
-// lock is for how long the account stays locked; what tells it counts seconds.
+// lock is for how long the account stays locked; the member counts seconds.
 func (a *loginAnswer) lock() time.Duration {
 	if a.RemainingLock.value == nil {
 		return 0

@@ -167,7 +167,7 @@ var tokenMember = regexp.MustCompile(`(?i)"(access|refresh)token"\s*:\s*("(?:[ !
 // lost. It is the empty pair if there is none but the one that was sent.
 func pairIn(body []byte, sent string) pair {
 	var found pair
-	for _, member := range tokenMember.FindAllSubmatch(inPlainJSON(body), -1) {
+	for _, member := range tokenMember.FindAllSubmatch(asJSON(body), -1) {
 		var text string
 		if json.Unmarshal(member[2], &text) != nil {
 			continue
@@ -189,12 +189,12 @@ func pairIn(body []byte, sent string) pair {
 	return pair{}
 }
 
-func inPlainJSON(body []byte) []byte {
-	body = bare(body)
+func asJSON(body []byte) []byte {
+	body = trim(body)
 	if bytes.HasPrefix(body, []byte("<")) {
 		body, _, _ = fromXML(body)
 	}
-	return plain(body)
+	return normalizeJSON(body)
 }
 
 // noPairIn is a refusal only where the answer says so, and holds neither token.
@@ -203,7 +203,7 @@ func noPairIn(body []byte) error {
 	if e, ours := err.(*Error); ours && e.page {
 		return e
 	}
-	if words := complaintOf(body); words != "" && !tokenMember.Match(inPlainJSON(body)) {
+	if words := complaintOf(body); words != "" && !tokenMember.Match(asJSON(body)) {
 		return &Error{Kind: Auth, Words: words}
 	}
 	if err != nil {
