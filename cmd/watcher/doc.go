@@ -33,7 +33,7 @@
 //   - internal/store: snapshots and outbox in one file
 //   - internal/publish: loop 2
 //   - internal/poller: loop 1
-//   - internal/control: what an administrator asks of a watcher, also through a Unix socket
+//   - internal/control: what an administrator asks of a watcher, also through a Unix socket (debug, too)
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
 //   - internal/daemon: the running program; Run and start in daemon.go show the order in which its parts begin

@@ -33,7 +33,8 @@ func newStoreRebuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			read, aside, err := rebuild(c.Context(), cfg, newLog(c.ErrOrStderr(), cfg.Log))
+			log, _ := newLog(c.ErrOrStderr(), cfg.Log)
+			read, aside, err := rebuild(c.Context(), cfg, log)
 			if err != nil {
 				return fail(err)
 			}

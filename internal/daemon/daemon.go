@@ -28,6 +28,7 @@ type Daemon struct {
 	Config  *config.Config
 	Version string // that it shows
 	Log     *slog.Logger
+	Level   *slog.LevelVar // of Log; nil: it stays as it is
 
 	File    string           // the configuration's; "": it has none, and is never reloaded
 	Hangups <-chan os.Signal // each reloads it
@@ -173,7 +174,7 @@ func (p *parts) reload(ctx context.Context) error {
 	if p.File == "" {
 		return nil
 	}
-	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.pollers.Apply, log: p.Log}
+	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.pollers.Apply, log: p.Log, level: p.Level}
 	return r.Run(ctx)
 }
 
