@@ -87,7 +87,7 @@ func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observatio
 // repeat tries again after a passing failure. One that took its whole time-out is left to the next cycle.
 func (p *Poller) repeat(ctx context.Context, try func() error) error {
 	err := try()
-	if !p.passing(err) {
+	if !p.transient(err) {
 		return err
 	}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(firstWait), backoff.WithMultiplier(2))
@@ -98,14 +98,14 @@ func (p *Poller) repeat(ctx context.Context, try func() error) error {
 			return first
 		}
 		again := try()
-		if again != nil && !p.passing(again) {
+		if again != nil && !p.transient(again) {
 			return backoff.Permanent(again)
 		}
 		return again
 	}, more)
 }
 
-func (p *Poller) passing(err error) bool {
+func (p *Poller) transient(err error) bool {
 	return err != nil && commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long()
 }
 

@@ -66,7 +66,7 @@ func (p *Poller) note(c *cycle, err error) error {
 	if !c.note(err) || c.unscheduled {
 		return nil
 	}
-	return p.tellWhetherItAnswers(true, nil)
+	return p.commitReachability(true, nil)
 }
 
 // hopeless says that the CommCell as a whole has stopped answering: the rest of its jobs need not be asked for.
@@ -129,18 +129,18 @@ func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
 	return p.note(c, err)
 }
 
-// sayWhetherItAnswers commits unreachable or reachable, once each. A cycle that asked nothing says nothing.
-func (p *Poller) sayWhetherItAnswers(c *cycle) error {
+// concludeReachability commits unreachable or reachable, once each. A cycle that asked nothing says nothing.
+func (p *Poller) concludeReachability(c *cycle) error {
 	if c.asked == 0 {
 		return nil
 	}
 	if c.err == nil {
 		p.clearFailure()
 	}
-	return p.tellWhetherItAnswers(c.answers > 0, c.err)
+	return p.commitReachability(c.answers > 0, c.err)
 }
 
-func (p *Poller) tellWhetherItAnswers(up bool, why error) error {
+func (p *Poller) commitReachability(up bool, why error) error {
 	p.Counts.answers(up, why)
 	for {
 		known, err := p.Store.Recall(p.id)

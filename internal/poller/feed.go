@@ -25,14 +25,14 @@ type feed struct {
 	refusal string    // as last logged; "": there is none
 	again   time.Time // no sooner, after a refusal
 
-	named   named
-	leftOut bounded // jobs that are not to be followed
+	named   namedJobs
+	leftOut jobSet // jobs that are not to be followed
 	log     feedLog
 }
 
 const (
 	feedSoon   = time.Second      // until the first request: what changes before it is left to the cycles
-	feedRest   = 10 * time.Minute // after a refusal: rights are granted, and releases brought up to date
+	feedRetry  = 10 * time.Minute // after a refusal: rights are granted, and releases brought up to date
 	feedDoubts = 3                // answers in a row that were none, and a refusal is not an accident
 )
 
@@ -52,7 +52,7 @@ func (p *Poller) followFeed(ctx context.Context) error {
 			return nil
 		}
 		if err := p.readFeed(ctx); err != nil && ctx.Err() == nil {
-			p.say(slog.LevelError, "polls that the feed asked for were cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+			p.logSparingly(slog.LevelError, "polls that the feed asked for were cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (p *Poller) judgeFeed(err error) {
 	if !refused && !(doubtful && f.doubts >= feedDoubts) {
 		return
 	}
-	f.again = time.Now().Add(feedRest)
+	f.again = time.Now().Add(feedRetry)
 	if words := err.Error(); words != f.refusal {
 		f.refusal = words
 		p.Log.Warn("the CommServe's own events cannot be read: changes are seen in the next cycle only; give the user the right to see them, or set feed_every: 0",

@@ -59,7 +59,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		return wrapStore(err)
 	}
 	if len(result.Changes) > 0 {
-		p.feed.log.told(j.id.Number, seen.Answered)
+		p.feed.log.carried(j.id.Number, seen.Answered)
 	}
 	p.Counts.polled("ok")
 	p.Counts.events(result.Changes, result.NotBefore, seen.Answered)

@@ -73,8 +73,8 @@ type Poller struct {
 	probed       int       // which job was last asked as a probe
 	lines        int       // lines of the Job list in this cycle
 	tracked      int       // jobs in the last cycle
-	badLists     int       // in a row that failed
-	blank        bool      // the last cycle found that the CommServe has forgotten everything
+	failedLists  int       // in a row that failed
+	allUnknown   bool      // the last cycle found that the CommServe has forgotten everything
 	repeats      repeats
 	requested    chan job.ID
 	feed         feed
@@ -133,7 +133,7 @@ func (p *Poller) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-const storeRest = time.Second // before a store that could not be written is tried again
+const storeRetry = time.Second // before a store that could not be written is tried again
 
 // configure has the store know which jobs are configured. A disk that is full is waited for.
 func (p *Poller) configure(ctx context.Context) {
@@ -147,7 +147,7 @@ func (p *Poller) configure(ctx context.Context) {
 			said = err.Error()
 			p.Log.Error("not polled until the store can be written", "commcell", p.CommCell, "err", err)
 		}
-		_ = sleepUntil(ctx, time.Now().Add(storeRest))
+		_ = sleepUntil(ctx, time.Now().Add(storeRetry))
 	}
 }
 
@@ -175,7 +175,7 @@ func (p *Poller) Cycle(ctx context.Context) (err error) {
 	if err := p.forget(); err != nil {
 		return err
 	}
-	return p.sayWhetherItAnswers(c)
+	return p.concludeReachability(c)
 }
 
 // probe asks a CommCell that did not answer once, before it is asked for all its jobs again.

@@ -61,7 +61,7 @@ func TestACycleInAHoldAsksNothingAndSaysNothing(t *testing.T) {
 
 func TestARestThatTheFeedIsToldHoldsForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		f.mu.Lock()
 		f.code, f.header = 429, http.Header{"X-Ratelimit-Period": {"3600"}}
 		f.mu.Unlock()
@@ -85,7 +85,7 @@ func TestWhatWasNotSentWasNotAsked(t *testing.T) {
 		if err := b.sweep(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.sayWhetherItAnswers(c); err != nil || c.asked != 0 || len(b.script.requests()) != 0 {
+		if err := b.concludeReachability(c); err != nil || c.asked != 0 || len(b.script.requests()) != 0 {
 			t.Errorf("%v after %d requests", err, c.asked)
 		}
 		b.hasTold()

@@ -17,7 +17,7 @@ func (p *Poller) cycleOnSchedule(ctx context.Context) error {
 	for {
 		due := p.Schedule.Next(time.Now())
 		if err := p.Cycle(ctx); err != nil && ctx.Err() == nil {
-			p.say(slog.LevelError, "cycle cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+			p.logSparingly(slog.LevelError, "cycle cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 		due = p.skipMissed(due)
 		p.Counts.due(due)

@@ -176,7 +176,7 @@ func TestOurOwnAreNoNews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, news := p.news(stream.Message{Subject: "jobs.prod.30.fall.state.pending", ID: own.Event.ID}); news {
+	if _, news := p.foreignJob(stream.Message{Subject: "jobs.prod.30.fall.state.pending", ID: own.Event.ID}); news {
 		t.Error("our own event is news")
 	}
 	close(b.hold)
@@ -217,7 +217,7 @@ func TestARoundHearsAnew(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.second("b.db")
 	p := New(Config{Store: x.store, Broker: w.broker(), Round: time.Hour})
-	p.heard.add(job.ID{CommCell: "prod", Number: 71}, 1)
+	p.named.add(job.ID{CommCell: "prod", Number: 71}, 1)
 	run(t, p.Run)
 	<-p.CaughtUp()
 	y.sees(71, "Running", "")

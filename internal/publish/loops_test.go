@@ -227,7 +227,7 @@ func TestAnEventThatIsLostTwiceIsSentLater(t *testing.T) {
 			x.w.until("another job's event is sent", func() bool { return len(a.own(72)) == 1 })
 			if later == "after an hour" {
 				p.resent.mu.Lock()
-				p.resent.since = time.Now().Add(-forgiveAfter)
+				p.resent.since = time.Now().Add(-unblockAfter)
 				p.resent.mu.Unlock()
 			} else {
 				stop()
