@@ -10,7 +10,7 @@ type Point string
 const (
 	BeforeTransaction    Point = "before transaction"    // of the store: other writes may still join it
 	BeforeCommit         Point = "before commit"         // of a transaction of the store: none of it has happened
-	AfterCommit          Point = "after commit"          // all of it has, and nobody has heard
+	AfterCommit          Point = "after commit"          // all of it has, and no caller knows
 	AfterPublish         Point = "after publish"         // the broker holds the event, and the store does not know
 	AfterAcknowledgement Point = "after acknowledgement" // the store knows
 	Discovery            Point = "discovery"             // the jobs that the list names are tracked, and it is not noted as read
