@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"math"
 	"regexp"
 	"time"
 
@@ -39,18 +40,24 @@ func listSchema(items *jsonschema.Schema) *jsonschema.Schema {
 
 func mapSchema(keys *regexp.Regexp, values *jsonschema.Schema) *jsonschema.Schema {
 	return &jsonschema.Schema{
-		Types: []string{"object", "null"}, PropertyNames: &jsonschema.Schema{Pattern: keys.String()}, AdditionalProperties: values, Default: marshal(map[string]any{}),
+		Types:                []string{"object", "null"},
+		PropertyNames:        &jsonschema.Schema{Pattern: keys.String()},
+		AdditionalProperties: values,
+		Default:              marshal(map[string]any{}),
 	}
 }
 
 // typedSchema is for values that are no text in YAML; a text is only one that names a variable.
-func typedSchema(name string) *jsonschema.Schema {
-	return &jsonschema.Schema{Types: []string{name, "string"}, Pattern: reference.String()}
+func typedSchema(name, wanted string) *jsonschema.Schema {
+	return matching(&jsonschema.Schema{Types: []string{name, "string"}}, reference.String(), wanted)
 }
 
 func wholeSchema(least, most float64) *jsonschema.Schema {
-	s := typedSchema("integer")
-	s.Minimum, s.Maximum = &least, &most
+	s := typedSchema("integer", "wants a whole number")
+	s.Minimum = &least
+	if most < math.MaxInt64 {
+		s.Maximum = &most
+	}
 	return s
 }
 
@@ -60,8 +67,7 @@ func durationSchema(least time.Duration) *jsonschema.Schema {
 	if least != positive {
 		s = wholeSchema(0, 0)
 	}
-	s.Pattern = orReference(`^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
-	return s
+	return matching(s, `^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`, "wants a duration; write it like 30s, 10m, 168h")
 }
 
 func wordSchema(words []string) *jsonschema.Schema {
@@ -72,7 +78,14 @@ func wordSchema(words []string) *jsonschema.Schema {
 	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{enum, {Type: "string", Pattern: reference.String()}}}
 }
 
-func orReference(pattern string) string { return "(" + pattern + ")|" + reference.String() }
+// matching lets pass texts of this pattern, and those that name a variable; editors say what is wanted.
+func matching(s *jsonschema.Schema, pattern, wanted string) *jsonschema.Schema {
+	if s.Pattern = pattern; pattern != reference.String() {
+		s.Pattern = "(" + pattern + ")|" + reference.String()
+	}
+	s.Extra = map[string]any{"patternErrorMessage": wanted}
+	return s
+}
 
 // marshal writes a default as the file has it.
 func marshal(v any) json.RawMessage {

@@ -105,7 +105,13 @@ func like(pattern, wanted string) kind[string] {
 		}
 		return nil
 	})
-	k.schema.Pattern = orReference(pattern)
+	matching(k.schema, pattern, wanted)
+	return k
+}
+
+// hint tells editors what can be seen of a text without its check.
+func (k kind[T]) hint(pattern, wanted string) kind[T] {
+	matching(k.schema, pattern, wanted)
 	return k
 }
 
@@ -123,7 +129,7 @@ func word(words ...string) kind[string] {
 }
 
 func boolean() kind[bool] {
-	return kind[bool]{schema: typedSchema("boolean"), parse: func(s scalar) (bool, error) {
+	return kind[bool]{schema: typedSchema("boolean", "wants true or false, without quotes"), parse: func(s scalar) (bool, error) {
 		if s.quoted || s.text != "true" && s.text != "false" {
 			return false, errors.New("wants true or false, without quotes")
 		}
@@ -151,7 +157,7 @@ func whole[T int | int64](least, most T) kind[T] {
 
 // rate is a number that is not below 0.
 func rate() kind[float64] {
-	k := kind[float64]{schema: typedSchema("number"), parse: func(s scalar) (float64, error) {
+	k := kind[float64]{schema: typedSchema("number", "wants a number, without quotes"), parse: func(s scalar) (float64, error) {
 		v, err := strconv.ParseFloat(s.text, 64)
 		switch {
 		case s.quoted || err != nil:
@@ -266,7 +272,11 @@ func commCells(dst *[]CommCell) value {
 	commCell := func(c *CommCell) value { return sectionOf(c.keys(), c.rules) }
 	declared := commCell(new(CommCell))
 	declared.schema.Required = []string{"name", "url", "auth"}
-	return value{keys: declared.keys, schema: listSchema(declared.schema), read: func(r *reader, n node) {
+	for _, name := range declared.schema.Required {
+		declared.schema.Properties[name].Default = nil
+	}
+	schema := &jsonschema.Schema{Type: "array", MinItems: new(1), Items: declared.schema}
+	return value{keys: declared.keys, schema: schema, read: func(r *reader, n node) {
 		before, lines := len(r.errs), map[string]int{}
 		for _, item := range r.items(n) {
 			var c CommCell
