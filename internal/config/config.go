@@ -7,6 +7,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -190,6 +192,7 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
+	slices.SortFunc(r.later, func(a, b node) int { return cmp.Or(a.line-b.line, strings.Compare(a.key, b.key)) })
 	c.Text, c.file, c.lines, c.later, c.warnings = data, name, r.lines, r.later, r.warnings
 	return c, nil
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -84,17 +83,14 @@ func glob(s string) error {
 	return nil
 }
 
-// A rule here is about several keys of one section. It is asked only where each of them is right.
+// Each rule here is about several keys of one section.
 
-func (c *CommCell) rules(r *reader, n node, right bool) {
+func (c *CommCell) rules(r *reader, n node) {
 	c.URL = strings.TrimRight(c.URL, "/")
-	if !right {
-		return
-	}
 	r.failIf(c.Name == "", r.member(n, "name"), `missing; name the CommCell, as "prod"`)
 	r.failIf(c.URL == "", r.member(n, "url"), "missing; write it like https://cs.example.com/webconsole/api")
 	if auth := r.member(n, "auth"); r.lines[auth.key] == 0 {
-		c.Auth.rules(r, auth, true)
+		c.Auth.rules(r, auth)
 	}
 	// Else the Job list would bring back a job that was forgotten.
 	if kept, found := c.KeepFinished, c.Discover.FinishedWithin; kept < found {
@@ -106,10 +102,7 @@ func (c *CommCell) rules(r *reader, n node, right bool) {
 }
 
 // rules want exactly one way to log in, and that whole.
-func (a *Auth) rules(r *reader, n node, right bool) {
-	if !right {
-		return
-	}
+func (a *Auth) rules(r *reader, n node) {
 	ways := named(
 		"token", a.Token,
 		"token_file", a.TokenFile,
@@ -149,9 +142,9 @@ func named(namesAndValues ...string) []string {
 	return names
 }
 
-func (t *TLS) rules(r *reader, n node, _ bool) { r.certWithKey(n, t.CertFile, t.KeyFile) }
+func (t *TLS) rules(r *reader, n node) { r.certWithKey(n, t.CertFile, t.KeyFile) }
 
-func (t *HTTPTLS) rules(r *reader, n node, _ bool) {
+func (t *HTTPTLS) rules(r *reader, n node) {
 	r.certWithKey(n, t.CertFile, t.KeyFile)
 	r.failIf(t.ClientCAFile != "" && t.CertFile == "", n,
 		"client_ca_file without cert_file: clients are checked over TLS alone; set cert_file and key_file")
@@ -161,10 +154,7 @@ func (r *reader) certWithKey(n node, cert, key string) {
 	r.failIf((cert == "") != (key == ""), n, "cert_file and key_file go together; set both or neither")
 }
 
-func (c *NATS) rules(r *reader, n node, right bool) {
-	if !right {
-		return
-	}
+func (c *NATS) rules(r *reader, n node) {
 	ways := named("creds_file", c.CredsFile, "nkey_file", c.NKeyFile, "user", c.User+c.PasswordFile, "token_file", c.TokenFile)
 	r.failIf(len(ways) > 1, n, "%s: more than one way to log in; keep one", strings.Join(ways, ", "))
 	r.failIf((c.User == "") != (c.PasswordFile == ""), n, "user and password_file go together; set both or neither")
@@ -186,7 +176,6 @@ func (c *NATS) rules(r *reader, n node, right bool) {
 // version does not act on: "cluster.enabled", in the order of the file.
 func (c *Config) NotYetInForce() []string {
 	var keys []string
-	slices.SortFunc(c.later, func(a, b node) int { return cmp.Or(a.line-b.line, strings.Compare(a.key, b.key)) })
 	for _, n := range c.later {
 		keys = append(keys, n.key)
 	}

@@ -2,8 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"math"
-	"regexp"
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -38,50 +36,15 @@ func listSchema(items *jsonschema.Schema) *jsonschema.Schema {
 	return &jsonschema.Schema{Types: []string{"array", "null"}, Items: items, Default: marshal([]any{})}
 }
 
-func mapSchema(keys *regexp.Regexp, values *jsonschema.Schema) *jsonschema.Schema {
-	return &jsonschema.Schema{
-		Types:                []string{"object", "null"},
-		PropertyNames:        &jsonschema.Schema{Pattern: keys.String()},
-		AdditionalProperties: values,
-		Default:              marshal(map[string]any{}),
-	}
-}
-
-// typedSchema is for values that are no text in YAML; a text is only one that names a variable.
-func typedSchema(name, wanted string) *jsonschema.Schema {
-	return matching(&jsonschema.Schema{Types: []string{name, "string"}}, reference.String(), wanted)
-}
-
-func wholeSchema(least, most float64) *jsonschema.Schema {
-	s := typedSchema("integer", "wants a whole number")
-	s.Minimum = &least
-	if most < math.MaxInt64 {
-		s.Maximum = &most
-	}
-	return s
-}
-
-// durationSchema takes a 0 without unit where the duration may be 0.
-func durationSchema(least time.Duration) *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "string"}
-	if least != positive {
-		s = wholeSchema(0, 0)
-	}
-	return matching(s, `^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`, "wants a duration; write it like 30s, 10m, 168h")
-}
-
-func wordSchema(words []string) *jsonschema.Schema {
-	enum := &jsonschema.Schema{}
-	for _, word := range words {
-		enum.Enum = append(enum.Enum, word)
-	}
-	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{enum, {Type: "string", Pattern: reference.String()}}}
+// typed is for values that are no text in YAML; a text is only one that names a variable.
+func typed(name, wanted string) *jsonschema.Schema {
+	return matching(&jsonschema.Schema{Types: []string{name, "string"}}, "", wanted)
 }
 
 // matching lets pass texts of this pattern, and those that name a variable; editors say what is wanted.
 func matching(s *jsonschema.Schema, pattern, wanted string) *jsonschema.Schema {
-	if s.Pattern = pattern; pattern != reference.String() {
-		s.Pattern = "(" + pattern + ")|" + reference.String()
+	if s.Pattern = reference.String(); pattern != "" {
+		s.Pattern = "(" + pattern + ")|" + s.Pattern
 	}
 	s.Extra = map[string]any{"patternErrorMessage": wanted}
 	return s
