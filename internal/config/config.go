@@ -1,5 +1,5 @@
 // Package config reads and checks the configuration: a YAML file in which every key but three has a
-// default, and every mistake an error that names file, line, key and the mend.
+// default, and every mistake an error that names file, line, key and what to write instead.
 //
 // keys.go declares each key once: name, type, default, check, and the sentence that documents it. From there come the
 // reading (document.go: bytes to YAML; reader.go: YAML to the values of value.go; rules.go: what holds between keys), the
@@ -152,7 +152,7 @@ func (n NATS) UsesEmbedded() bool { return n.URL == embedded }
 const maxSize = 1 << 20
 
 // Load reads and checks the file; a ${NAME} in it is looked up in the process's environment.
-// The error names file, line, key and mend of everything that is wrong, one a line: each an *Error.
+// The error names file, line, key and fix of everything that is wrong, one a line: each an *Error.
 func Load(path string) (*Config, error) {
 	data, err := readAtMost(maxSize, path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -164,8 +164,8 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data, os.LookupEnv)
 }
 
-// Parse is Load of data already read; name is the file in errors, from whose folder the names of files are looked for,
-// getenv looks a ${NAME} up; nil: none is set.
+// Parse is Load of data already read. name is the file that errors name, and in whose folder names of files begin;
+// getenv gives what a ${NAME} stands for, and nil that none is set.
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
 	if getenv == nil {
 		getenv = func(string) (string, bool) { return "", false }
@@ -180,15 +180,7 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 		return nil, err
 	}
 	c := new(Config)
-	r.mapping(root, c.keys())
-	if r.lines["commcells"] == 0 && len(r.errs) == 0 {
-		r.fail(node{key: "commcells", line: root.line}, "missing; name at least one CommServe, as configs/minimal.yaml does")
-	}
-	if len(r.errs) == 0 {
-		r.placeDefault(storePath, &c.Store.Path)
-		r.placeDefault(embeddedDir, &c.NATS.Embedded.Dir)
-		r.findLeftBehind(c)
-	}
+	sectionOf(c.keys(), c.rules, c.findLeftBehind).read(r, root)
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
@@ -221,7 +213,7 @@ type Error struct {
 	File    string
 	Line    int    // from 1; 0 where no line is to blame
 	Key     string // "commcells[0].schedule"; empty where no key is to blame
-	Problem string // what is wrong and what mends it; never holds a secret
+	Problem string // what is wrong and what to do; never holds a secret
 }
 
 func (e *Error) Error() string {

@@ -112,17 +112,17 @@ func (r *reader) syntax(err error) error {
 		return r.at(0, "%v", err)
 	}
 	message := unshield(at.GetMessage())
-	for _, known := range mends {
+	for _, known := range fixes {
 		if strings.Contains(message, known.words) {
-			message += "; " + known.mend
+			message += "; " + known.fix
 			break
 		}
 	}
 	return r.at(at.GetToken().Position.Line, "%s", message)
 }
 
-// mends are for the mistakes that people make in YAML: words of the parser, and what to do.
-var mends = []struct{ words, mend string }{
+// fixes are for the mistakes that people make in YAML: words of the parser, and what to do.
+var fixes = []struct{ words, fix string }{
 	{"'\t'", "indent with spaces"},
 	{"tab character", "indent with spaces"},
 	{"mapping value is not", `put a value that holds ": " in quotes`},

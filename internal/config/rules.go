@@ -21,19 +21,19 @@ func schedule(s string) error {
 
 // serviceURL never repeats what url.Parse says, which quotes a password out of a broken URL.
 func serviceURL(s string) error {
-	const mend = "; write it like https://cs.example.com/webconsole/api"
+	const fix = "; write it like https://cs.example.com/webconsole/api"
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return errors.New("no URL" + mend)
+		return errors.New("no URL" + fix)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("wants http:// or https:// in front" + mend)
+		return errors.New("wants http:// or https:// in front" + fix)
 	case u.Hostname() == "" || !portInRange(u.Port()):
-		return errors.New("wants a host, and a port up to 65535 if any" + mend)
+		return errors.New("wants a host, and a port up to 65535 if any" + fix)
 	case u.User != nil:
 		return errors.New("wants no user in it; name them under auth")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
-		return errors.New("wants no ? and # in it" + mend)
+		return errors.New("wants no ? and # in it" + fix)
 	}
 	return nil
 }
@@ -44,17 +44,16 @@ func brokers(s string) error {
 	}
 	for server := range strings.SplitSeq(s, ",") {
 		u, err := url.Parse(strings.TrimSpace(server))
-		if err == nil && u.Hostname() != "" && u.User != nil && portInRange(u.Port()) {
+		isURL := err == nil && u.Hostname() != "" && portInRange(u.Port())
+		switch {
+		case isURL && u.User != nil:
 			return errors.New("wants no user in it; set nats.user and nats.password_file, or nats.token_file")
-		}
-		if err != nil || u.Hostname() == "" || !portInRange(u.Port()) || !slices.Contains(schemes, u.Scheme) {
+		case !isURL || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
 			return errors.New(`wants "embedded", or nats://host:4222 (tls://, ws://, wss:// too), more of them with commas between`)
 		}
 	}
 	return nil
 }
-
-var schemes = []string{"nats", "tls", "ws", "wss"}
 
 func hostPort(s string) error {
 	if _, port, err := net.SplitHostPort(s); err != nil || port == "" || !portInRange(port) {
@@ -85,6 +84,11 @@ func glob(s string) error {
 
 // Each rule here is about several keys of one section.
 
+func (c *Config) rules(r *reader, n node) {
+	missing := node{key: "commcells", line: n.line}
+	r.failIf(r.lines[missing.key] == 0, missing, "missing; name at least one CommServe, as configs/minimal.yaml does")
+}
+
 func (c *CommCell) rules(r *reader, n node) {
 	c.URL = strings.TrimRight(c.URL, "/")
 	r.failIf(c.Name == "", r.member(n, "name"), `missing; name the CommCell, as "prod"`)
@@ -103,28 +107,21 @@ func (c *CommCell) rules(r *reader, n node) {
 
 // rules want exactly one way to log in, and that whole.
 func (a *Auth) rules(r *reader, n node) {
-	ways := named(
-		"token", a.Token,
-		"token_file", a.TokenFile,
-		"username", a.Username+a.Password+a.PasswordFile+a.Domain,
-		"access_token_file", a.AccessTokenFile+a.RefreshTokenFile,
-	)
-	if len(ways) == 0 {
+	user := a.Username + a.Password + a.PasswordFile + a.Domain
+	ways := named("token", a.Token, "token_file", a.TokenFile, "username", user, "access_token_file", a.AccessTokenFile+a.RefreshTokenFile)
+	passwords := named("password", a.Password, "password_file", a.PasswordFile)
+	switch {
+	case len(ways) == 0:
 		r.fail(n, "no way to log in; set token_file, or username and password_file")
-		return
-	}
-	if len(ways) > 1 {
+	case len(ways) > 1:
 		set := named("token", a.Token, "token_file", a.TokenFile, "username", a.Username, "password", a.Password,
 			"password_file", a.PasswordFile, "domain", a.Domain, "access_token_file", a.AccessTokenFile, "refresh_token_file", a.RefreshTokenFile)
 		r.fail(n, "%s: more than one way to log in; keep one", strings.Join(set, ", "))
-		return
-	}
-	switch password := named("password", a.Password, "password_file", a.PasswordFile); {
-	case ways[0] == "username" && a.Username == "":
-		r.fail(n, "%s without username; set it too", append(password, "domain")[0])
-	case ways[0] == "username" && len(password) == 0:
+	case user != "" && a.Username == "":
+		r.fail(n, "%s without username; set it too", append(passwords, "domain")[0])
+	case user != "" && len(passwords) == 0:
 		r.fail(n, "username without a password; set password_file")
-	case len(password) > 1:
+	case len(passwords) > 1:
 		r.fail(n, "password and password_file: keep one")
 	case (a.AccessTokenFile == "") != (a.RefreshTokenFile == ""):
 		r.fail(n, "access_token_file and refresh_token_file go together; set both")
@@ -182,7 +179,7 @@ func (c *Config) NotYetInForce() []string {
 	return keys
 }
 
-// Warnings gives what is allowed and hardly meant, one sentence each, with file, line and mend.
+// Warnings gives what is allowed and hardly meant, one sentence each, with file, line and what to do.
 func (c *Config) Warnings() []string {
 	warnings := slices.Clone(c.warnings)
 	if n := c.NATS; n.UsesEmbedded() && n.User == "" && n.TokenFile == "" && !loopback(n.Embedded.Listen) {

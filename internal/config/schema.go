@@ -10,14 +10,14 @@ import (
 // Schema is the JSON Schema of the configuration file, by which editors complete and check it. It lets pass what only the
 // program can tell (rules between keys, what a ${NAME} holds), and refuses nothing that the program takes.
 func Schema() *jsonschema.Schema {
-	s := sectionSchema(new(Config).keys())
+	s := sectionOf(new(Config).keys()).schema
 	s.Schema = "http://json-schema.org/draft-07/schema#"
 	s.Title = "Configuration of jobwatch"
 	s.Required = []string{"commcells"}
 	return s
 }
 
-// sectionSchema takes a section without keys, too: it keeps the defaults.
+// sectionSchema lets a section stand without keys, too: it keeps the defaults.
 func sectionSchema(keys []key) *jsonschema.Schema {
 	s := &jsonschema.Schema{
 		Types:                []string{"object", "null"},
@@ -55,9 +55,6 @@ func marshal(v any) json.RawMessage {
 	if d, ok := v.(time.Duration); ok {
 		v = short(d)
 	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
+	raw, _ := json.Marshal(v) // texts, numbers, lists and maps: it cannot fail
 	return raw
 }

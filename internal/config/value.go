@@ -253,13 +253,13 @@ func filter(dst *map[string][]string) value {
 func severities(dst *map[string]string) value {
 	*dst = map[string]string{}
 	severity := word("info", "warning", "error")
+	slug := like(`^[a-z0-9_]+$`, "no slug of a state; write it like completed_with_errors")
 	return value{schema: &jsonschema.Schema{
-		Types: []string{"object", "null"}, Default: marshal(*dst),
-		PropertyNames: &jsonschema.Schema{Pattern: slug.String()}, AdditionalProperties: severity.schema,
+		Types: []string{"object", "null"}, Default: marshal(*dst), PropertyNames: slug.schema, AdditionalProperties: severity.schema,
 	}, read: func(r *reader, n node) {
 		for _, n := range r.pairs(n) {
-			if !slug.MatchString(n.name) {
-				r.fail(n, "no slug of a state; write it like completed_with_errors")
+			if _, err := slug.parse(scalar{text: n.name}); err != nil {
+				r.fail(n, "%v", err)
 				continue
 			}
 			(*dst)[n.name], _ = severity.read(r, n)
