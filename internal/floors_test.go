@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/sim":       0,
 	"internal/failpoint": 0,
 	"internal/printable": 0,
+	"internal/limiter":   0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,
@@ -34,15 +35,19 @@ var floors = map[string]int{
 	"internal/metrics":   4,
 	"internal/web":       5,
 	"internal/daemon":    6,
-	"internal/cli":       7,
-	"cmd/watcher":        8,
+	"internal/doctor":    7,
+	"internal/cli":       8,
+	"cmd/watcher":        9,
 
+	"internal/testing/disk":        0,
+	"internal/testing/terminal":    0,
 	"internal/store/internal/seam": 1, // for storetest
 	"internal/store/storetest":     2, // helps tests
 	"internal/testing/eventtest":   1,
 	"internal/testing/brokertest":  2,
 	"internal/testing/modelbroker": 2,
 	"internal/testing/lives":       4, // tests alone
+	"internal/testing/endtoend":    9, // tests alone
 	"contract":                     2, // tests alone
 	"examples/subscribe":           0, // another program's
 }
@@ -59,11 +64,11 @@ var mayImport = map[string][]string{
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
-	"golang.org/x/time":                  {"internal/poller"},
+	"golang.org/x/time":                  {"internal/limiter"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
-	"golang.org/x/sys":                   {"internal/cli"},
+	"golang.org/x/sys":                   {"internal/doctor"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event"},
 	"github.com/spf13/cobra":             {"internal/cli"},
 	"charm.land/lipgloss/v2":             {"internal/cli"},

@@ -1,13 +1,14 @@
 package cli
 
 import (
-	"context"
 	"fmt"
+	"io"
 
+	"charm.land/lipgloss/v2"
 	"github.com/spf13/cobra"
 
-	"jobwatch/internal/config"
-	"jobwatch/internal/daemon"
+	"jobwatch/internal/doctor"
+	"jobwatch/internal/printable"
 	"jobwatch/internal/stream"
 )
 
@@ -28,9 +29,9 @@ func newCheck() *cobra.Command {
 			return err
 		}
 		file, _ := c.Flags().GetString("config")
-		all := []finding{}
+		all := []doctor.Finding{}
 		var unsaid error
-		check(c.Context(), cfg, file, func(f finding) {
+		doctor.Check(c.Context(), cfg, file, func(f doctor.Finding) {
 			all = append(all, f)
 			if *form == asTable && unsaid == nil {
 				unsaid = printFinding(c.OutOrStdout(), f)
@@ -50,29 +51,24 @@ func newCheck() *cobra.Command {
 	return c
 }
 
-// check tells what it finds, in the order of the configuration. The CommCells are asked at the same time: one that
-// does not answer takes its whole time-out.
-func check(ctx context.Context, cfg *config.Config, file string, tell func(finding)) {
-	tell(fine("configuration", "%s is valid", file))
-	for _, notice := range daemon.Notices(cfg) {
-		tell(doubtful("configuration", "%s", notice))
-	}
-	cells := make([]chan []finding, len(cfg.CommCells))
-	for i, cell := range cfg.CommCells {
-		cells[i] = make(chan []finding, 1)
-		go func() { cells[i] <- checkCommCell(ctx, cell) }()
-	}
-	for _, found := range cells {
-		for _, f := range <-found {
-			tell(f)
+var gradeStyles = map[stream.Grade]lipgloss.Style{
+	stream.OK:      lipgloss.NewStyle().Foreground(lipgloss.Green),
+	stream.Warning: lipgloss.NewStyle().Foreground(lipgloss.Yellow),
+	stream.Failed:  lipgloss.NewStyle().Foreground(lipgloss.Red).Bold(true),
+}
+
+func printFinding(out io.Writer, f doctor.Finding) error {
+	grade := gradeStyles[f.Grade].Render(fmt.Sprintf("%-7s", f.Grade))
+	_, err := lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, printable.Line(f.What), printable.Line(f.Text)))
+	return err
+}
+
+func count(findings []doctor.Finding, grade stream.Grade) int {
+	n := 0
+	for _, f := range findings {
+		if f.Grade == grade {
+			n++
 		}
 	}
-	running := isRunning(cfg.Store)
-	for _, f := range checkNATS(ctx, cfg, running) {
-		tell(f)
-	}
-	tell(checkStore(cfg.Store, running))
-	if cfg.HTTP.Listen != "" {
-		tell(checkHTTP(cfg.HTTP.Listen, running))
-	}
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -22,6 +23,13 @@ const (
 	failed = 1
 	wrong  = 2 // usage or configuration, a missing file included
 )
+
+// Main is the program: Execute with the arguments, streams and signals of the process.
+func Main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(Execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // Execute runs one command line and gives its exit status.
 func Execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
@@ -71,6 +79,6 @@ func newRoot() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringP("config", "c", "watcher.yaml", "the configuration `file`")
-	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newStore(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
+	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newStore(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
 	return root
 }

@@ -14,8 +14,8 @@ import (
 // being typed is no place for errors.
 func completeJobs(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	var names []string
-	_ = atDesk(c, false, func(d desk) error {
-		return eachJob(c.Context(), d, func(l store.Listed) error {
+	_ = withAdmin(c, false, func(a admin) error {
+		return eachJob(c.Context(), a, func(l store.Listed) error {
 			name := l.ID().String()
 			if !strings.HasPrefix(name, begun) {
 				return nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,8 +25,8 @@ func newJobs() *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	jobs.AddCommand(newJobsList(), newJobsShow(), newJobsHistory(),
-		newJobsEdit("track", "Have a job looked at now, and until its end is told", desk.Track, "tracked"),
-		newJobsEdit("untrack", "Have a job looked at no more, also if the CommServe lists it", desk.Untrack, "untracked"))
+		newJobsEdit("track", "Have a job looked at now, and until its end is told", admin.Track, "tracked"),
+		newJobsEdit("untrack", "Have a job looked at no more, also if the CommServe lists it", admin.Untrack, "untracked"))
 	return jobs
 }
 
@@ -44,8 +45,8 @@ func newJobsShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return atDesk(c, false, func(d desk) error {
-			l, err := d.Job(c.Context(), id)
+		return withAdmin(c, false, func(a admin) error {
+			l, err := a.Job(c.Context(), id)
 			if err != nil {
 				return err
 			}
@@ -58,7 +59,7 @@ func newJobsShow() *cobra.Command {
 	return c
 }
 
-func newJobsEdit(verb, short string, edit func(desk, context.Context, job.ID) error, past string) *cobra.Command {
+func newJobsEdit(verb, short string, edit func(admin, context.Context, job.ID) error, past string) *cobra.Command {
 	return &cobra.Command{
 		Use:     verb + " JOB…",
 		Short:   short,
@@ -76,9 +77,9 @@ func newJobsEdit(verb, short string, edit func(desk, context.Context, job.ID) er
 				}
 				ids = append(ids, id)
 			}
-			return atDesk(c, true, func(d desk) error {
+			return withAdmin(c, true, func(a admin) error {
 				for _, id := range ids {
-					if err := edit(d, c.Context(), id); err != nil {
+					if err := edit(a, c.Context(), id); err != nil {
 						return err
 					}
 					fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", id, past)
@@ -112,4 +113,36 @@ func showJob(out io.Writer, l store.Listed) error {
 		t.row(vm.Name, own, strings.TrimSpace(string(vm.Reason)), string(vm.Agent), localTime(vm.StartTime), localTime(vm.EndTime))
 	}
 	return t.end()
+}
+
+// member is one line of what is shown of an object.
+type member struct{ name, value string }
+
+// members gives the members of a JSON object that have a plain value, in their order.
+func members(object []byte) []member {
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	decoder.UseNumber()
+	if _, err := decoder.Token(); err != nil {
+		return nil
+	}
+	var all []member
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return all
+		}
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			return all
+		}
+		switch value := value.(type) {
+		case nil, []any:
+		case map[string]any:
+			text, _ := json.Marshal(value)
+			all = append(all, member{fmt.Sprint(name), string(text)})
+		default:
+			all = append(all, member{fmt.Sprint(name), fmt.Sprint(value)})
+		}
+	}
+	return all
 }

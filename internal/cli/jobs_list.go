@@ -61,12 +61,12 @@ func newJobsList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return atDesk(c, false, func(d desk) error {
+		return withAdmin(c, false, func(a admin) error {
 			list := newJobTable(c.OutOrStdout())
 			if *form == asJSON {
 				list = &jobArray{array{out: c.OutOrStdout()}}
 			}
-			return listJobs(c.Context(), d, filter, list)
+			return listJobs(c.Context(), a, filter, list)
 		})
 	}
 	return c
@@ -80,8 +80,8 @@ type jobList interface {
 
 const jobsAtOnce = 1000
 
-func listJobs(ctx context.Context, d desk, filter jobFilter, list jobList) error {
-	err := eachJob(ctx, d, func(l store.Listed) error {
+func listJobs(ctx context.Context, a admin, filter jobFilter, list jobList) error {
+	err := eachJob(ctx, a, func(l store.Listed) error {
 		if !filter.takes(l) {
 			return nil
 		}
@@ -94,9 +94,9 @@ func listJobs(ctx context.Context, d desk, filter jobFilter, list jobList) error
 }
 
 // eachJob yields all jobs that are known, until yield has an error.
-func eachJob(ctx context.Context, d desk, yield func(store.Listed) error) error {
+func eachJob(ctx context.Context, a admin, yield func(store.Listed) error) error {
 	for after := (job.ID{}); ; {
-		page, err := d.Jobs(ctx, after, jobsAtOnce)
+		page, err := a.Jobs(ctx, after, jobsAtOnce)
 		if err != nil {
 			return err
 		}

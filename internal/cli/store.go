@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -33,8 +34,8 @@ func newStoreStat() *cobra.Command {
 	}
 	form := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return atDesk(c, false, func(d desk) error {
-			stat, err := d.Stat(c.Context())
+		return withAdmin(c, false, func(a admin) error {
+			stat, err := a.Stat(c.Context())
 			if err != nil {
 				return err
 			}
@@ -65,3 +66,29 @@ func printStat(out io.Writer, stat store.Stat) error {
 }
 
 func megabytes(bytes int64) float64 { return float64(bytes) / 1e6 }
+
+func newStoreBackup() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the store to a new file, beside a running watcher or without one",
+		Long: "backup copies the store as it is at one moment; a running watcher writes the copy itself, and goes on\n" +
+			"meanwhile. FILE must not be there yet. To go back to a copy, stop the watcher and put it in the place\n" +
+			"of store.path: what was told since is read from the stream at the start.",
+		Example: "  watcher store backup /var/backups/watcher.db",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			file, err := filepath.Abs(args[0])
+			if err != nil {
+				return fail(err)
+			}
+			return withAdmin(c, false, func(a admin) error {
+				bytes, err := a.Backup(c.Context(), file)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %.1f MB, checked\n", file, megabytes(bytes))
+				return err
+			})
+		},
+	}
+}

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/daemon"
+	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/printable"
 	"jobwatch/internal/store"
@@ -30,13 +34,13 @@ func newStoreVerify() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return atDesk(c, false, func(d desk) error {
+		return withAdmin(c, false, func(a admin) error {
 			v := verification{}
-			if v.Verified, err = d.Verify(c.Context()); err != nil {
+			if v.Verified, err = a.Verify(c.Context()); err != nil {
 				return err
 			}
-			err := atStream(c.Context(), cfg.NATS, "verify", func(ctx context.Context, b *stream.Broker) error {
-				return v.compare(ctx, b, d)
+			err := daemon.AtStream(c.Context(), cfg.NATS, "verify", func(ctx context.Context, b *stream.Broker) error {
+				return v.compare(ctx, b, a)
 			})
 			if c.Context().Err() != nil {
 				return errors.New("ended before all was read")
@@ -58,8 +62,8 @@ type verification struct {
 
 // compare reads the store before the stream and after it: beside a watcher, what was acknowledged before must be in the
 // stream, and what is in the stream must be known after.
-func (v *verification) compare(ctx context.Context, b *stream.Broker, d desk) error {
-	before, err := sequences(ctx, d, func(l store.Listed) uint64 { return l.Sent })
+func (v *verification) compare(ctx context.Context, b *stream.Broker, a admin) error {
+	before, err := sequences(ctx, a, func(l store.Listed) uint64 { return l.Sent })
 	if err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func (v *verification) compare(ctx context.Context, b *stream.Broker, d desk) er
 	if err != nil {
 		return err
 	}
-	after, err := sequences(ctx, d, func(l store.Listed) uint64 { return l.Sequence })
+	after, err := sequences(ctx, a, func(l store.Listed) uint64 { return l.Sequence })
 	forgotten, gone := read.forgotten(before)
 	v.Findings = append(v.Findings, read.gaps...)
 	v.Findings = append(v.Findings, forgotten...)
@@ -82,9 +86,9 @@ func (v *verification) compare(ctx context.Context, b *stream.Broker, d desk) er
 }
 
 // sequences reads one of each job.
-func sequences(ctx context.Context, d desk, of func(store.Listed) uint64) (map[job.ID]uint64, error) {
+func sequences(ctx context.Context, a admin, of func(store.Listed) uint64) (map[job.ID]uint64, error) {
 	all := map[job.ID]uint64{}
-	err := eachJob(ctx, d, func(l store.Listed) error {
+	err := eachJob(ctx, a, func(l store.Listed) error {
 		all[l.ID()] = of(l)
 		return nil
 	})
@@ -116,4 +120,78 @@ func (v *verification) printLines(out io.Writer) {
 		fmt.Fprintf(out, "ok: %s: %d jobs, %d unsent events\n", v.Path, v.Jobs, v.Unsent)
 	}
 	fmt.Fprintf(out, "stream: %s\n", printable.Line(v.Stream))
+}
+
+// tails is how far each job's events reach in the stream, and where one follows another that is not the one before it.
+type tails struct {
+	last   map[job.ID]uint64
+	events int
+	gaps   []string
+}
+
+func readTails(ctx context.Context, b *stream.Broker) (tails, error) {
+	read := tails{last: map[job.ID]uint64{}}
+	_, err := b.Scan(ctx, 1, func(m stream.Message) error {
+		read.add(m)
+		return nil
+	})
+	return read, err
+}
+
+const mostGaps = 100
+
+// add passes over what is no event. The first that is left of a job may have any number: streams forget.
+func (r *tails) add(m stream.Message) {
+	e, err := event.Parse(m.Data)
+	if err != nil {
+		return
+	}
+	id, err := e.JobID()
+	if err != nil {
+		return
+	}
+	r.events++
+	last, seen := r.last[id]
+	if seen && e.Number() != last+1 && len(r.gaps) < mostGaps {
+		r.gaps = append(r.gaps, fmt.Sprintf("%s: event %d is followed by %d in the stream (at %d); how the job stands says: watcher jobs show %s",
+			id, last, e.Number(), m.Sequence, id))
+	}
+	r.last[id] = e.Number()
+}
+
+func (r *tails) jobs() int {
+	n := 0
+	for id := range r.last {
+		if !id.IsCommCell() {
+			n++
+		}
+	}
+	return n
+}
+
+// forgotten are the jobs whose events end before the one that was acknowledged; gone counts those of which no event is
+// left, which may have aged.
+func (r *tails) forgotten(acknowledged map[job.ID]uint64) (findings []string, gone int) {
+	for _, id := range slices.SortedFunc(maps.Keys(acknowledged), job.Compare) {
+		last, held := r.last[id]
+		switch {
+		case acknowledged[id] == 0 || held && last >= acknowledged[id]:
+		case !held:
+			gone++
+		case len(findings) < mostGaps:
+			findings = append(findings, fmt.Sprintf("%s: the stream ends at event %d, and event %d was acknowledged; restart the watcher, which sends again what it has kept",
+				id, last, acknowledged[id]))
+		}
+	}
+	return findings, gone
+}
+
+// beyond counts the jobs of which the stream tells more than is known.
+func (r *tails) beyond(known map[job.ID]uint64) (jobs int) {
+	for id, last := range r.last {
+		if !id.IsCommCell() && known[id] < last {
+			jobs++
+		}
+	}
+	return jobs
 }

@@ -14,7 +14,7 @@ func (p *parts) serveSocket(ctx context.Context) error {
 	known := func() map[string]control.CommCell {
 		return CommCells(p.pollers.Cells(), p.File, p.pollers.Pollers())
 	}
-	server := control.Server{Store: p.Config.Store.Path, Desk: &control.Desk{Store: p.store, CommCells: known}}
+	server := control.Server{Store: p.Config.Store.Path, Admin: &control.Admin{Store: p.store, CommCells: known}, Debug: p.debug()}
 	if err := server.Run(ctx); err != nil {
 		p.Log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
 	}
@@ -33,7 +33,7 @@ func CommCells(cells []config.CommCell, file string, pollers []*poller.Poller) m
 	}
 	for _, p := range pollers {
 		if cell, found := known[p.CommCell]; found {
-			cell.LookNow = p.PollNow
+			cell.PollNow = p.PollNow
 			known[p.CommCell] = cell
 		}
 	}

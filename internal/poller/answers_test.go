@@ -92,7 +92,7 @@ func TestWhetherACommCellAnswersIsForTheCyclesToSay(t *testing.T) {
 	})
 }
 
-func TestHowACommServeFailsIsSaid(t *testing.T) {
+func TestHowACommServeFailsIsLogged(t *testing.T) {
 	for want, err := range map[commvault.Failure]error{
 		commvault.NoAnswer: errAway,
 		commvault.Refused:  &commvault.Error{Operation: "JobDetails", Kind: commvault.Auth, Code: 401},

@@ -114,7 +114,7 @@ func (p *Poller) forgetLocked(number int64) {
 	p.feed.log.forget(number)
 }
 
-// settle ends the job's failure, and settles what has changed of its line before the poll, unless the poll has left
+// settle ends the job's failure, and marks as seen what has changed of its line before the poll, unless the poll has left
 // something for the next.
 func (p *Poller) settle(j trackedJob, seen *job.Snapshot, again bool) {
 	p.mu.Lock()
@@ -160,14 +160,14 @@ func (s *cachedJob) newer(known store.Known, seen *job.Observation) bool {
 	return true
 }
 
-// setBack says whether an answer that was believed is older than what the store goes by.
+// clockSetBack says whether an answer that was believed is older than what the store goes by.
 func clockSetBack(l *store.PollResult) bool {
 	own := l.Seen.Snapshot.Updated()
 	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
 }
 
-// before is when the last observation still known was asked for. After another watcher has spoken
-// it is that watcher's.
+// notBefore is when the last observation still known was asked for. After a foreign event
+// it is that of the watcher which wrote it.
 func (s *cachedJob) notBefore(known store.Known) time.Time {
 	if known.RefreshPending || s.asked.IsZero() {
 		return known.Asked

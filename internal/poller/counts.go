@@ -153,15 +153,15 @@ func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
 	if commvault.SourceDown(err) {
 		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
 	}
-	if p.isNews(j.id, kind) {
-		p.say(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
+	if p.failureIsNews(j.id, kind) {
+		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
 	}
 }
 
 const failingJobs = 5 // that are named for one cause
 
-// isNews says whether the last failure was another one.
-func (p *Poller) isNews(id job.ID, kind string) bool {
+// failureIsNews says whether the last failure was another one.
+func (p *Poller) failureIsNews(id job.ID, kind string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	cached := p.cachedLocked(id)
@@ -170,7 +170,7 @@ func (p *Poller) isNews(id job.ID, kind string) bool {
 	return news
 }
 
-// isWell has the CommCell's next failure logged, whichever it is.
+// clearFailure has the CommCell's next failure logged, whichever it is.
 func (p *Poller) clearFailure() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -36,7 +36,7 @@ func TestOnlyWhatPassesIsFollowed(t *testing.T) {
 	})
 }
 
-func TestAFilterThatLeavesOutAllIsSaidOnce(t *testing.T) {
+func TestAFilterThatLeavesOutAllIsLoggedOnce(t *testing.T) {
 	for _, row := range []struct {
 		filter Filter
 		says   string

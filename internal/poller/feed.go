@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/limiter"
 )
 
 // Feed is what tells which jobs have just changed: a commvault.Client.
@@ -25,14 +26,14 @@ type feed struct {
 	refusal string    // as last logged; "": there is none
 	again   time.Time // no sooner, after a refusal
 
-	named   named
-	leftOut bounded // jobs that are not to be followed
+	named   namedJobs
+	leftOut jobSet // jobs that are not to be followed
 	log     feedLog
 }
 
 const (
 	feedSoon   = time.Second      // until the first request: what changes before it is left to the cycles
-	feedRest   = 10 * time.Minute // after a refusal: rights are granted, and releases brought up to date
+	feedRetry  = 10 * time.Minute // after a refusal: rights are granted, and releases brought up to date
 	feedDoubts = 3                // answers in a row that were none, and a refusal is not an accident
 )
 
@@ -52,7 +53,7 @@ func (p *Poller) followFeed(ctx context.Context) error {
 			return nil
 		}
 		if err := p.readFeed(ctx); err != nil && ctx.Err() == nil {
-			p.say(slog.LevelError, "polls that the feed asked for were cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+			p.logSparingly(slog.LevelError, "polls that the feed asked for were cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 	}
 }
@@ -86,17 +87,18 @@ func (p *Poller) feedIsDue() (bool, error) {
 
 func (p *Poller) askFeed(ctx context.Context) (entries []commvault.FeedEntry, err error) {
 	p.feed.tried = true
-	turn, err := p.admit(ctx)
+	permit, err := p.limiter.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	entries, p.feed.mark, err = p.Feed.Feed(ctx, p.feed.mark)
-	if err != nil { // a feed that fails alone is not to slow the rest down
-		p.heed(err)
-		p.load.release()
+	if err != nil { // a feed that fails alone is not to slow the rest down; what it says of hold and quota is for all
+		o := outcomeOf(err)
+		o.Result = limiter.Unused
+		permit.Release(o)
 		return entries, err
 	}
-	p.done(turn, false, nil)
+	p.returnPermit(permit, false, nil)
 	return entries, nil
 }
 
@@ -118,7 +120,7 @@ func (p *Poller) judgeFeed(err error) {
 	if !refused && !(doubtful && f.doubts >= feedDoubts) {
 		return
 	}
-	f.again = time.Now().Add(feedRest)
+	f.again = time.Now().Add(feedRetry)
 	if words := err.Error(); words != f.refusal {
 		f.refusal = words
 		p.Log.Warn("the CommServe's own events cannot be read: changes are seen in the next cycle only; give the user the right to see them, or set feed_every: 0",

@@ -58,7 +58,7 @@ func wordMark(words job.Text) uint16 {
 	return max(1, uint16(maphash.String(lineSeed, text)))
 }
 
-// speaks says whether the list names the job and its state. A line without one says nothing of what may have changed.
+// namesState says whether the list names the job and its state. A line without one says nothing of what may have changed.
 func (s *cachedLine) namesState(round uint32) bool { return s.round == round && s.status != 0 }
 
 func (s *cachedLine) read(l *commvault.Line, round uint32) (changed bool) {
@@ -121,7 +121,7 @@ func (p *Poller) addListedState(s *job.Snapshot) bool {
 	return s.State != ""
 }
 
-// expect has the lines of jobs noted that were not polled yet.
+// cacheFound has the lines of jobs noted that were not polled yet.
 func (p *Poller) cacheFound(found []job.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -21,7 +21,7 @@ type miss struct {
 	err error
 }
 
-// noteJob notes whether a poll has shown the job; a miss is minded when the cycle has asked for all.
+// noteJob notes whether a poll has shown the job; a miss is counted when the cycle has asked for all.
 func (c *cycle) noteJob(j trackedJob, err error) (missed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,33 +35,33 @@ func (c *cycle) noteJob(j trackedJob, err error) (missed bool) {
 	return false
 }
 
-// forgetful says whether the CommServe seems to have forgotten all of its jobs, which is its own fault and
+// allUnknown says whether the CommServe seems to have forgotten all of its jobs, which is its own fault and
 // loses none of them: it has shown no job, be it in details or in the Job list. One job alone may be
 // all that it had, if else it answers.
-func (c *cycle) forgetful(listed int) bool {
+func (c *cycle) allUnknown(listed int) bool {
 	return c.shown == 0 && listed == 0 && (len(c.missing) > 1 || len(c.missing) == 1 && c.err != nil)
 }
 
-// missing minds the jobs that a cycle asked for and the CommServe did not know.
-func (p *Poller) missing(ctx context.Context, c *cycle) error {
-	blank := c.forgetful(p.lines)
+// countMisses sees to the jobs that a cycle asked for and the CommServe did not know.
+func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
+	allUnknown := c.allUnknown(p.lines)
 	const words = "no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost"
-	if blank && !p.blank && p.repeats.news(words, 1, 1) > 0 {
+	if allUnknown && !p.allUnknown && p.repeats.news(words, 1, 1) > 0 {
 		p.Log.Warn(words, "commcell", p.CommCell, "count", len(c.missing))
 	}
-	p.blank = blank
+	p.allUnknown = allUnknown
 	group, counting := errgroup.WithContext(ctx)
 	group.SetLimit(missesAtOnce)
 	for _, m := range c.missing {
 		if counting.Err() != nil {
 			break
 		}
-		if blank {
+		if allUnknown {
 			p.Counts.polled(string(commvault.UnknownJob))
 		} else {
 			p.report(ctx, m.trackedJob, m.err)
 		}
-		group.Go(func() error { return p.missed(m, blank || p.listedIn(c, &m.trackedJob)) })
+		group.Go(func() error { return p.countMiss(m, allUnknown || p.listedIn(c, &m.trackedJob)) })
 	}
 	return group.Wait()
 }
@@ -80,10 +80,10 @@ const (
 	missesAtOnce = 64 // that share a transaction
 )
 
-// missed counts a miss; one of a blank cycle ends the row, as does one of a job that is listed. A job that was missed
-// long enough is lost; and if another watcher has spoken of a job, no poll will ever tell more than the newest snapshot
+// countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A job
+// that was missed long enough is lost; and if there is a foreign event of a job, no poll will ever tell more than the newest snapshot
 // that is held.
-func (p *Poller) missed(m miss, endsRow bool) error {
+func (p *Poller) countMiss(m miss, endsRow bool) error {
 	if !p.claim(&m.trackedJob) {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
 	}
 	if m.cached.unseen++; m.cached.unseen == missesInARow {
 		p.Counts.unseenEnd()
-		p.say(slog.LevelWarn, "the Job list names a job's end, and its details are not known: the end cannot be told", "", failingJobs,
+		p.logSparingly(slog.LevelWarn, "the Job list names a job's end, and its details are not known: the end cannot be told", "", failingJobs,
 			"job", m.id.String(), "state", string(end))
 	}
 }

@@ -365,7 +365,7 @@ func TestSeenByAnUnscheduledPollIsNotLost(t *testing.T) {
 		b.drain()
 		for range 4 {
 			m.at = m.at.Add(time.Millisecond)
-			if err := b.missed(m, false); err != nil {
+			if err := b.countMiss(m, false); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -13,28 +13,28 @@ import (
 	"jobwatch/internal/store"
 )
 
-const namedJobs = 4000 // that wait for a poll; what the feed names beyond them is left to the next cycle
+const maxNamed = 4000 // that wait for a poll; what the feed names beyond them is left to the next cycle
 
-// named are the jobs that the feed has named and that were not polled since, and what it said of them. The
-// zero named is ready.
-type named struct {
+// namedJobs are the jobs that the feed has named and that were not polled since, and what it said of them. The
+// zero namedJobs is ready.
+type namedJobs struct {
 	mu   sync.Mutex
 	jobs map[int64][]job.FeedEntry // guarded by mu
 }
 
-func (n *named) add(number int64, said ...job.FeedEntry) {
+func (n *namedJobs) add(number int64, said ...job.FeedEntry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.jobs == nil {
 		n.jobs = map[int64][]job.FeedEntry{}
 	}
 	before, known := n.jobs[number]
-	if known || len(n.jobs) < namedJobs {
+	if known || len(n.jobs) < maxNamed {
 		n.jobs[number] = newest(append(before, said...))
 	}
 }
 
-func (n *named) take() map[int64][]job.FeedEntry {
+func (n *namedJobs) take() map[int64][]job.FeedEntry {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	jobs := n.jobs
@@ -121,12 +121,10 @@ func (p *Poller) longOver(line *commvault.Line, said []job.FeedEntry) bool {
 }
 
 func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line, err error) {
-	turn, err := p.admit(ctx)
-	if err != nil {
-		return line, err
-	}
-	line, err = p.Feed.Summary(ctx, number)
-	p.done(turn, false, err)
+	err = p.request(ctx, func() error {
+		line, err = p.Feed.Summary(ctx, number)
+		return err
+	})
 	return line, err
 }
 
@@ -138,24 +136,24 @@ func (p *Poller) claimed(id job.ID) bool {
 	return s != nil && s.claimed
 }
 
-// bounded is a set of jobs that is emptied when it is full. The zero bounded is ready.
-type bounded struct {
+// jobSet is a set of jobs that is emptied when it is full. The zero jobSet is ready.
+type jobSet struct {
 	mu   sync.Mutex
 	jobs map[int64]struct{} // guarded by mu
 }
 
-const boundedJobs = 10_000
+const maxJobSet = 10_000
 
-func (b *bounded) add(number int64) {
+func (b *jobSet) add(number int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.jobs == nil || len(b.jobs) >= boundedJobs {
+	if b.jobs == nil || len(b.jobs) >= maxJobSet {
 		b.jobs = map[int64]struct{}{}
 	}
 	b.jobs[number] = struct{}{}
 }
 
-func (b *bounded) has(number int64) bool {
+func (b *jobSet) has(number int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	_, has := b.jobs[number]

@@ -13,10 +13,11 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/failpoint"
+	"jobwatch/internal/limiter"
 	"jobwatch/internal/store/storetest"
 )
 
-func TestACauseIsSaidOnceAndCounted(t *testing.T) {
+func TestACauseIsLoggedOnceAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r repeats
 		for _, row := range []struct {
@@ -35,7 +36,7 @@ func TestACauseIsSaidOnceAndCounted(t *testing.T) {
 			{9 * time.Minute, "slow", 0},
 			{9 * time.Minute, "slow", 8}, // after an hour
 			{9 * time.Minute, "slow", 0},
-			{calm, "slow", 2}, // it had ended
+			{quietFor, "slow", 2}, // it had ended
 		} {
 			time.Sleep(row.after)
 			if got := r.news(row.words, 1, 1); got != row.want {
@@ -48,17 +49,17 @@ func TestACauseIsSaidOnceAndCounted(t *testing.T) {
 		if len(r.causes) > mostCauses+1 {
 			t.Errorf("%d causes are told apart", len(r.causes))
 		}
-		time.Sleep(calm)
+		time.Sleep(quietFor)
 		for n := range 2 {
 			if got := r.news(fmt.Sprint("new ", n), 1, 1); got != 1 {
-				t.Errorf("after %v without any of them, a new cause came %d times, want 1", calm, got)
+				t.Errorf("after %v without any of them, a new cause came %d times, want 1", quietFor, got)
 			}
 		}
 	})
 }
 
-// saying is a bench of a list of jobs, and what it logs.
-func saying(t *testing.T, jobs int64) (*bench, *bytes.Buffer) {
+// loggingBench is a bench of a list of jobs, and what it logs.
+func loggingBench(t *testing.T, jobs int64) (*bench, *bytes.Buffer) {
 	var said bytes.Buffer
 	b := newBench(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
 	for number := range jobs {
@@ -74,23 +75,12 @@ func lines(said *bytes.Buffer, words string) int { return strings.Count(said.Str
 func TestALimitThatFallsAndRisesIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
-		b := loadBench(t, 1, func(c *Config) { c.Log, c.Concurrency = slog.New(slog.NewTextHandler(&said, nil)), 64 })
-		b.rounds(30, time.Second, nil)
-		fall := func(took time.Duration) {
-			b.load.mu.Lock()
-			before := b.load.limit
-			b.load.slow, b.load.delay.recent, b.load.delay.usual = slowInARow, took, took/5
-			cause := b.load.lower(time.Now())
-			b.sayLimit(before, cause)
-			b.load.slow, b.load.delay = 0, delay{}
-			b.load.mu.Unlock()
-		}
+		b := limiterBench(t, 1, func(c *Config) { c.Log, c.Concurrency = slog.New(slog.NewTextHandler(&said, nil)), 64 })
 		for i := range 25 {
-			fall(time.Duration(i+1) * 431 * time.Millisecond)
-			b.rounds(30, 5*time.Second, nil) // 150 s
-			if b.Limit() != 64 {
-				t.Fatalf("the limit is %d after 30 good answers", b.Limit())
-			}
+			cause := fmt.Errorf("answers take %d ms, and took %d ms", (i+1)*431, (i+1)*431/5)
+			b.limitChanged(limiter.Change{Kind: limiter.Lowered, From: 64, To: 63, Cause: cause})
+			time.Sleep(150 * time.Second)
+			b.limitChanged(limiter.Change{Kind: limiter.Restored, From: 63, To: 64})
 		}
 		if less, again := lines(&said, "asks less"), lines(&said, "asks as much"); less != 2 || again != 2 || lines(&said, "count=24") != 1 {
 			t.Errorf("in an hour %d lines say that less is asked, %d that as much is again; want 2:\n%s", less, again, &said)
@@ -101,7 +91,7 @@ func TestALimitThatFallsAndRisesIsNoFlood(t *testing.T) {
 // Where many jobs meet one fault, now and then or all the time, some are named.
 func TestOneFaultOfManyJobsIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, said := saying(t, 200)
+		b, said := loggingBench(t, 200)
 		for range 20 {
 			for number := range int64(200) {
 				b.script.broken[number+1] = &commvault.Error{Operation: "JobDetails", Job: number + 1, Kind: commvault.NotAnAnswer, Words: "Error 17."}
@@ -124,7 +114,7 @@ func TestOneFaultOfManyJobsIsNoFlood(t *testing.T) {
 // A store that cannot be written fails each cycle in the same words; a cycle that is late is late again and again.
 func TestWhatBefallsEachCycleIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, said := saying(t, 1)
+		b, said := loggingBench(t, 1)
 		full, isFull := errors.New("no space left on device"), true
 		storetest.Hook(b.store, func(p failpoint.Point) error {
 			if p == failpoint.BeforeCommit && isFull {

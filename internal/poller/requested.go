@@ -22,7 +22,7 @@ func (p *Poller) pollOnRequest(ctx context.Context) error {
 		select {
 		case id := <-p.requested:
 			if err := p.pollUnscheduled(ctx, id); err != nil && ctx.Err() == nil {
-				p.say(slog.LevelError, "poll cut short", causeOf(err), 1, "job", id.String(), "err", err)
+				p.logSparingly(slog.LevelError, "poll cut short", causeOf(err), 1, "job", id.String(), "err", err)
 			}
 		case <-ctx.Done():
 			return nil

@@ -17,7 +17,7 @@ func (p *Poller) cycleOnSchedule(ctx context.Context) error {
 	for {
 		due := p.Schedule.Next(time.Now())
 		if err := p.Cycle(ctx); err != nil && ctx.Err() == nil {
-			p.say(slog.LevelError, "cycle cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+			p.logSparingly(slog.LevelError, "cycle cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 		due = p.skipMissed(due)
 		p.Counts.due(due)
@@ -67,5 +67,15 @@ func (p *Poller) waitForTick(ctx context.Context, due time.Time) error {
 		if err := sleepUntil(ctx, now.Add(min(due.Sub(now), clockEvery))); err != nil {
 			return err
 		}
+	}
+}
+
+// sleepUntil sleeps, or leaves with ctx's error.
+func sleepUntil(ctx context.Context, at time.Time) error {
+	select {
+	case <-time.After(time.Until(at)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -22,9 +22,9 @@ const (
 )
 
 const (
-	autoFrom           = 50
-	defaultFullRefresh = 10 * time.Minute
-	patienceWithLists  = 3 // lists that fail in a row, until each job is asked for instead
+	autoFrom             = 50
+	defaultFullRefresh   = 10 * time.Minute
+	failedListsTolerated = 3 // lists that fail in a row, until each job is asked for instead
 )
 
 func (p *Poller) sweepsByList(tracked int) bool { return SweepsByList(p.Sweep, tracked) }
@@ -47,12 +47,12 @@ func (p *Poller) sweep(ctx context.Context, c *cycle) error {
 	p.tracked = len(tracked)
 	p.forgetUntracked(tracked)
 	polls := tracked
-	if p.sweepsByList(len(tracked)) && !p.listIsNoGood() {
+	if p.sweepsByList(len(tracked)) && !p.listFails() {
 		polls = p.worthPolling(tracked, listed)
 	}
 	err = p.pollAll(ctx, c, polls)
 	if err == nil && ctx.Err() == nil {
-		err = p.missing(ctx, c)
+		err = p.countMisses(ctx, c)
 	}
 	p.countClasses(tracked, !c.hopeless())
 	return err
@@ -76,28 +76,28 @@ func (p *Poller) readList(ctx context.Context, c *cycle) (whole bool, err error)
 	}
 	p.report(ctx, trackedJob{id: p.id}, err)
 	if ctx.Err() == nil {
-		p.noteList(err)
+		p.countListFailure(err)
 	}
 	return err == nil, p.note(c, err)
 }
 
-// noteList counts the lists that fail. One that is refused, or whose server is too old, is none to wait for.
-func (p *Poller) noteList(err error) {
-	before := p.listIsNoGood()
+// countListFailure counts the lists that fail in a row. One that is refused, or whose server is too old, is none to wait for.
+func (p *Poller) countListFailure(err error) {
+	before := p.listFails()
 	switch {
 	case err == nil:
-		p.badLists = 0
+		p.failedLists = 0
 	case commvault.SourceDown(err):
-		p.badLists++
+		p.failedLists++
 	default:
-		p.badLists = patienceWithLists
+		p.failedLists = failedListsTolerated
 	}
-	if p.listIsNoGood() && !before && p.sweepsByList(p.tracked) {
-		p.say(slog.LevelWarn, "the Job list cannot be read: each tracked job is asked for instead", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+	if p.listFails() && !before && p.sweepsByList(p.tracked) {
+		p.logSparingly(slog.LevelWarn, "the Job list cannot be read: each tracked job is asked for instead", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 	}
 }
 
-func (p *Poller) listIsNoGood() bool { return p.badLists >= patienceWithLists }
+func (p *Poller) listFails() bool { return p.failedLists >= failedListsTolerated }
 
 // worthALook gives the jobs whose details may hold news, and always one: whether a CommCell answers is not for its
 // list alone to say.

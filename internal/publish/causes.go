@@ -9,28 +9,28 @@ import (
 	"jobwatch/internal/job"
 )
 
-// causes are what keeps us from publishing or reading. Each is named once, however often it is met, and again at the
-// tenth time, the hundredth and so on, with the count; and when it comes back after things went well.
+// causes are what keeps us from publishing or reading. Each is logged once, however often it is met, and again at the
+// tenth time, the hundredth and so on, with the count; and when it comes back after a success.
 type causes struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	known map[string]*cause // by what is done about it and its words, without numbers; guarded by mu
+	known map[string]*cause // by the message and the error without its numbers; guarded by mu
 }
 
 type cause struct {
-	times int
-	named time.Time
-	over  bool // something has gone well since
+	times     int
+	named     time.Time
+	recovered bool // something has succeeded since
 }
 
 const (
-	mostCauses  = 100             // a cause whose words are new each time must not take all memory
-	seldomNamed = 3 * time.Second // a cause that comes and goes
+	mostCauses      = 100             // a cause with another text each time must not take all memory
+	namedAgainAfter = 3 * time.Second // a cause that comes and goes
 )
 
-// met names a cause, if that is news.
-func (c *causes) met(level slog.Level, what string, err error, args ...any) {
+// report logs a cause, if it is due.
+func (c *causes) report(level slog.Level, what string, err error, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil || len(c.known) >= mostCauses {
@@ -39,13 +39,13 @@ func (c *causes) met(level slog.Level, what string, err error, args ...any) {
 	key := what + string(job.Text(err.Error()).WithoutNumbers())
 	is := c.known[key]
 	if is == nil {
-		is = &cause{over: true}
+		is = &cause{recovered: true}
 		c.known[key] = is
 	}
-	if is.over && time.Since(is.named) >= seldomNamed {
+	if is.recovered && time.Since(is.named) >= namedAgainAfter {
 		is.times = 0
 	}
-	is.over = false
+	is.recovered = false
 	is.times++
 	if !powerOfTen(is.times) {
 		return
@@ -58,12 +58,12 @@ func (c *causes) met(level slog.Level, what string, err error, args ...any) {
 	c.log.Log(context.Background(), level, what, args...)
 }
 
-// over notes that things go well.
-func (c *causes) over() {
+// recovered notes a success.
+func (c *causes) recovered() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, is := range c.known {
-		is.over = true
+		is.recovered = true
 	}
 }
 

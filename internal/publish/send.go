@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,22 +15,22 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// illegible is the reason of an event that cannot be read from the store, and so not be sent.
-const illegible = "illegible"
+// undecodable is the reason of an event that cannot be read from the store, and so not be sent.
+const undecodable = "illegible"
 
-// jobsPerPlace is how many jobs are at work for each event in flight: the others read what is due, or wait for the disk.
-const jobsPerPlace = 8
+// jobsPerSlot is how many jobs are at work for each event in flight: the others read what is due, or wait for the disk.
+const jobsPerSlot = 8
 
 // sendRound publishes what waits and what comes, until the round is over or ctx ends. It returns
 // when nothing is in flight any more. end ends the session when the stream turns out to be gone.
 func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) {
 	var group errgroup.Group
-	group.SetLimit(jobsPerPlace * p.InFlight)
+	group.SetLimit(jobsPerSlot * p.InFlight)
 	defer group.Wait()
 	round, over := context.WithTimeout(ctx, p.Round)
 	defer over()
 
-	spoken := p.listen(ctx, end)
+	named := p.startTail(ctx, end)
 	ids, err := p.Store.Waiting()
 	for {
 		if err != nil {
@@ -45,7 +46,7 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 		select {
 		case <-p.Store.Wake():
 			ids = p.Store.TakeFresh()
-		case id := <-spoken:
+		case id := <-named:
 			ids = []job.ID{id}
 		case <-round.Done():
 			return
@@ -53,14 +54,14 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 	}
 }
 
-// drain sends a job's events, oldest first, one in flight. A job that another goroutine drains is
-// left to it. One that gets nowhere is left to the next round when this one is over: all others wait for its end.
+// drain sends a job's events, oldest first, one in flight. A job that another goroutine is sending is skipped. One that
+// gets nowhere is left to the next round when this one is over: the end of a round waits for all its jobs.
 func (p *Publisher) drain(ctx, round context.Context, id job.ID, end context.CancelCauseFunc) {
 	if !p.claims.take(id) {
 		return
 	}
 	for before := (tries{}); ; {
-		p.attend(ctx, id, end)
+		p.reconcileNamed(ctx, id, end)
 		switch p.sendNext(ctx, round, id, &before, end) {
 		case acknowledged:
 			before = tries{}
@@ -79,7 +80,7 @@ func (p *Publisher) drain(ctx, round context.Context, id job.ID, end context.Can
 	}
 }
 
-// tries are those in a row in which nothing of a job was acknowledged.
+// tries counts those in a row in which nothing of a job was acknowledged.
 type tries struct {
 	all     int
 	refused int // of them, those whose expected sequence was refused
@@ -102,7 +103,7 @@ const mostRefused = 5
 func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *tries, end context.CancelCauseFunc) outcome {
 	due, err := p.Store.Due(id)
 	if err == nil && len(due.Rows) == 0 {
-		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
+		p.refused.cleared(id) // adopting a foreign event may have dropped the one that was refused
 		return done
 	}
 	if err == nil && ctx.Err() != nil {
@@ -127,10 +128,10 @@ func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *trie
 	if err == nil {
 		return acknowledged
 	}
-	return p.failed(ctx, round, id, before.all, err, end)
+	return p.handleFailure(ctx, round, id, before.all, err, end)
 }
 
-// settleRefusal mends what we expect of a job whose event was not stored.
+// settleRefusal reconciles a job whose event was not stored.
 func (p *Publisher) settleRefusal(ctx, round context.Context, id job.ID, before *tries, refusal error) error {
 	switch {
 	case errors.Is(refusal, stream.ErrBusy):
@@ -144,8 +145,8 @@ func (p *Publisher) settleRefusal(ctx, round context.Context, id job.ID, before 
 	return p.reconcile(ctx, id)
 }
 
-// failed does what an error calls for. One that says nothing of the event's fate is followed by a wait.
-func (p *Publisher) failed(ctx, round context.Context, id job.ID, tries int, err error, end context.CancelCauseFunc) outcome {
+// handleFailure does what an error calls for. One that says nothing of the event's fate is followed by a wait.
+func (p *Publisher) handleFailure(ctx, round context.Context, id job.ID, tries int, err error, end context.CancelCauseFunc) outcome {
 	var refused *stream.RefusedError
 	var misfit *stream.MisfitError
 	switch {
@@ -158,7 +159,7 @@ func (p *Publisher) failed(ctx, round context.Context, id job.ID, tries int, err
 	case ctx.Err() != nil:
 		return done
 	}
-	p.causes.met(slog.LevelWarn, "not acknowledged; trying again", err, "job", id.String())
+	p.causes.report(slog.LevelWarn, "not acknowledged; trying again", err, "job", id.String())
 	pause(round, p.backoff(tries))
 	return again
 }
@@ -171,7 +172,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	for _, row := range due.Rows {
 		m.Data = row.Event
 		if m.ID, m.Subject, failed = event.Address(p.Prefix, id, row.Event); failed != nil {
-			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Corrupt(id, failed).Error()}
+			failed = &stream.RefusedError{Reason: undecodable, Text: p.Store.Corrupt(id, failed).Error()}
 			break
 		}
 		if m.ExpectLast, failed = p.publish(ctx, id, m); failed != nil {
@@ -189,24 +190,24 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	return len(acked), failed
 }
 
-// publish publishes an event when there is a place in flight, and when it is known where its subject leads.
+// publish publishes an event once a slot in flight is free and it is known where its subject leads.
 func (p *Publisher) publish(ctx context.Context, id job.ID, m stream.Outgoing) (sequence uint64, err error) {
-	look, leave, err := p.prove(ctx, id, m.Subject)
+	untraced, release, err := p.verifyRoute(ctx, id, m.Subject)
 	if err != nil {
-		if ctx.Err() == nil { // else nothing was asked
-			p.unacknowledged(m.Subject, err)
+		if ctx.Err() == nil { // else nothing was sent
+			p.countFailure(m.Subject, err)
 		}
 		return 0, err
 	}
-	if !look {
+	if !untraced {
 		return p.publishInto(ctx, m)
 	}
-	proved := false
-	defer func() { leave(proved) }()
+	verified := false
+	defer func() { release(verified) }()
 	if sequence, err = p.publishInto(ctx, m); err == nil {
-		err = p.arrived(ctx, m, sequence)
+		err = p.verifyStored(ctx, m, sequence)
 	}
-	proved = err == nil
+	verified = err == nil
 	return sequence, err
 }
 
@@ -216,37 +217,74 @@ func (p *Publisher) publishInto(ctx context.Context, m stream.Outgoing) (sequenc
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	before := p.places.highest()
+	before := p.positions.highest()
 	sequence, err = p.Broker.Publish(ctx, m)
 	<-p.slots
 	if err != nil {
-		p.unacknowledged(m.Subject, err)
+		p.countFailure(m.Subject, err)
 		return 0, err
 	}
 	failpoint.Pass(failpoint.AfterPublish)
-	p.goesWell()
-	return sequence, p.mind(ctx, m.ID, sequence, before)
+	p.succeeded()
+	return sequence, p.detectRollback(ctx, m.ID, sequence, before)
 }
 
-// unacknowledged counts a publish that failed, and lets the light show it where nobody knows what became of the event.
-func (p *Publisher) unacknowledged(subject string, err error) {
+// countFailure counts a publish that failed, and shows it in Stopped where nobody knows what became of the event.
+func (p *Publisher) countFailure(subject string, err error) {
 	var refused *stream.RefusedError
 	var misfit *stream.MisfitError
-	_ = p.doubt(subject, err)
+	_ = p.noteMisrouted(subject, err)
 	if errors.As(err, &refused) || errors.As(err, &misfit) {
 		return // counted where a job, or everything, is stopped
 	}
-	p.refused.passed(err)
-	if passingReason(err) == unknownOutcome {
+	p.refused.retried(err)
+	if retryReason(err) == unknownOutcome {
 		p.failing.Store(&err)
 	}
 }
 
-// goesWell notes an event that has reached the stream.
-func (p *Publisher) goesWell() {
+// succeeded counts an event that has reached the stream.
+func (p *Publisher) succeeded() {
 	if p.failing.Load() != nil {
 		p.failing.Store(nil)
-		p.causes.over()
+		p.causes.recovered()
 	}
 	p.Counts.Published.Add(1)
+}
+
+// claims ensure that one goroutine at a time sends a job's events.
+type claims struct {
+	mu    sync.Mutex
+	taken map[job.ID]bool // true: asked for again meanwhile; guarded by mu
+}
+
+// take claims a job; false if another goroutine has it, which will then try once more before it releases the job.
+func (c *claims) take(id job.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken == nil {
+		c.taken = map[job.ID]bool{}
+	}
+	_, busy := c.taken[id]
+	c.taken[id] = busy
+	return !busy
+}
+
+// release gives a job up; false if it was asked for meanwhile, and stays claimed.
+func (c *claims) release(id job.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken[id] {
+		c.taken[id] = false
+		return false
+	}
+	delete(c.taken, id)
+	return true
+}
+
+// drop gives a job up, asked for or not: the next round finds it, since events of it wait.
+func (c *claims) drop(id job.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.taken, id)
 }

@@ -21,7 +21,7 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { say(w, http.S
 // cut the last tick short. So at the start it is red until something was asked.
 //
 // A CommCell that does not answer is told in a line and turns nothing red: the watcher does its work,
-// which is to say so (event, metric, the page's light), another replica or a restart would mend
+// which is to say so (event, metric, the page's light), another replica or a restart would fix
 // nothing, and one dead CommServe must not take the watcher of ten others out of service.
 //
 // Whoever has not shown the token learns the names and not the reasons.
@@ -129,7 +129,7 @@ func checkPoller(p *poller.Poller, now time.Time) check {
 	case !t.Since.IsZero() && !t.Up:
 		return check{name, note, fmt.Sprintf("the CommServe %s, since %s: %s", t.Failure.Says(), t.Since.UTC().Format(time.RFC3339), t.Reason)}
 	}
-	if until, cause := p.Rests(); cause != nil {
+	if until, cause := p.Hold(); cause != nil {
 		return check{name, note, fmt.Sprintf("asks nothing until %s: %v", until.UTC().Format(time.RFC3339), cause)}
 	}
 	return check{name, ok, ""}
