@@ -76,7 +76,7 @@ func sectionText(path, first, indent string, keys []key) string {
 			first = indent
 		}
 		comment := sentence(k)
-		line := first + k.name + ":" + standardText(path+k.name, k.value)
+		line := first + k.name + ":" + defaultText(path+k.name, k.value)
 		behind := fmt.Sprintf("%-31s # %s", line, comment)
 		above := len([]rune(behind)) > 121
 		if path == "" || above && i > 0 {
@@ -131,16 +131,16 @@ var examples = map[string]string{
 
 var needsNoQuotes = regexp.MustCompile(`^"[A-Za-z0-9][A-Za-z0-9./:]*"$`)
 
-// standardText is the default as YAML, behind a space.
-func standardText(key string, v value) string {
+// defaultText is the default as YAML, behind a space.
+func defaultText(key string, v value) string {
 	if example, ok := examples[key]; ok {
 		return " " + example
 	}
-	switch standard := string(v.schema.Default); {
-	case needsNoQuotes.MatchString(standard):
-		return " " + strings.Trim(standard, `"`)
-	case standard != "":
-		return " " + standard
+	switch def := string(v.schema.Default); {
+	case needsNoQuotes.MatchString(def):
+		return " " + strings.Trim(def, `"`)
+	case def != "":
+		return " " + def
 	case strings.HasPrefix(key, "commcells.discover.") && v.keys != nil:
 		return " {}"
 	}
@@ -204,17 +204,17 @@ func sectionDocs(path string, keys []key) string {
 		if k.name == "commcells" {
 			name += "[]"
 		}
-		takes, standard := takes(k), ""
+		takes, def := takes(k), ""
 		switch {
 		case k.value.keys != nil:
 			takes += " [" + name + "](#" + strings.NewReplacer(".", "", "[]", "").Replace(name) + ")"
 			below.WriteString("\n" + sectionDocs(name+".", k.value.keys))
 		case len(k.value.schema.Default) > 0:
-			standard = "`" + strings.TrimSpace(standardText("", k.value)) + "`"
+			def = "`" + strings.TrimSpace(defaultText("", k.value)) + "`"
 		default:
-			standard = "none"
+			def = "none"
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", k.name, takes, standard, strings.NewReplacer("|", `\|`, "*", `\*`).Replace(k.doc))
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", k.name, takes, def, strings.NewReplacer("|", `\|`, "*", `\*`).Replace(k.doc))
 	}
 	return table.String() + below.String()
 }

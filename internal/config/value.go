@@ -20,16 +20,16 @@ type value struct {
 	keys   []key // of a section, or of each section of a list
 }
 
-// kind is a kind of scalar. parse takes it from what the file holds; its error says what is wanted.
+// kind is a kind of scalar: how it is parsed, with errors that say what is wanted, and its schema.
 type kind[T any] struct {
 	parse  func(scalar) (T, error)
 	schema *jsonschema.Schema
 }
 
 // one is a scalar that goes to dst, where the default is put at once.
-func one[T comparable](dst *T, standard T, k kind[T]) value {
-	*dst = standard
-	k.schema.Default = marshal(standard)
+func one[T comparable](dst *T, def T, k kind[T]) value {
+	*dst = def
+	k.schema.Default = marshal(def)
 	return value{schema: k.schema, read: func(r *reader, n node) {
 		v, ok := k.read(r, n)
 		if !ok {
@@ -67,21 +67,21 @@ func secret(dst *string) value {
 }
 
 // file is the name of a file or folder; one that has a default is never empty.
-func file(dst *string, standard string) value {
-	return one(dst, standard, text(func(s string) error {
-		if s == "" && standard != "" {
+func file(dst *string, def string) value {
+	return one(dst, def, text(func(s string) error {
+		if s == "" && def != "" {
 			return errors.New("wants a value; leave the key out for the default")
 		}
 		return nil
 	})).then(func(r *reader, n node) { *dst = r.placed(n, *dst) })
 }
 
-// then has something done behind the reading, also where that has failed.
-func (v value) then(do func(*reader, node)) value {
+// then adds a step after the reading, which runs even where reading failed.
+func (v value) then(step func(*reader, node)) value {
 	read := v.read
 	v.read = func(r *reader, n node) {
 		read(r, n)
-		do(r, n)
+		step(r, n)
 	}
 	return v
 }
@@ -113,7 +113,7 @@ func like(pattern, wanted string) kind[string] {
 	return k
 }
 
-// hint tells editors what can be seen of a text without its check.
+// hint is a pattern for editors, which cannot ask the check.
 func (k kind[T]) hint(pattern, wanted string) kind[T] {
 	matching(k.schema, pattern, wanted)
 	return k
