@@ -36,7 +36,7 @@ type Config struct {
 
 	file     string
 	lines    map[string]int // key path => line, of each key that the file holds
-	later    []node         // keys that do nothing yet, set to something else than the default
+	later    []string       // keys that do nothing yet, set to something else than the default
 	warnings []string
 }
 
@@ -185,7 +185,10 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 		return nil, join(r.errs)
 	}
 	slices.SortFunc(r.later, func(a, b node) int { return cmp.Or(a.line-b.line, strings.Compare(a.key, b.key)) })
-	c.Text, c.file, c.lines, c.later, c.warnings = data, name, r.lines, r.later, r.warnings
+	for _, n := range r.later {
+		c.later = append(c.later, n.key)
+	}
+	c.Text, c.file, c.lines, c.warnings = data, name, r.lines, r.warnings
 	return c, nil
 }
 

@@ -171,13 +171,7 @@ func (c *NATS) rules(r *reader, n node) {
 
 // NotYetInForce gives the keys that the file sets, to something else than the default, and that this
 // version does not act on: "cluster.enabled", in the order of the file.
-func (c *Config) NotYetInForce() []string {
-	var keys []string
-	for _, n := range c.later {
-		keys = append(keys, n.key)
-	}
-	return keys
-}
+func (c *Config) NotYetInForce() []string { return c.later }
 
 // Warnings gives what is allowed and hardly meant, one sentence each, with file, line and what to do.
 func (c *Config) Warnings() []string {
