@@ -78,7 +78,7 @@ func sectionText(path, first, indent string, keys []key) string {
 		comment := sentence(k)
 		line := first + k.name + ":" + defaultText(path+k.name, k.value)
 		behind := fmt.Sprintf("%-31s # %s", line, comment)
-		above := len([]rune(behind)) > 121
+		above := len([]rune(behind)) > 121 || strings.Contains(comment, "\n")
 		if path == "" || above && i > 0 {
 			b.WriteString("\n")
 		}
@@ -102,7 +102,7 @@ func sentence(k key) string {
 	words := words(k.value)
 	for _, word := range words {
 		if !strings.Contains(k.doc, word) {
-			return strings.Join(words, ", ") + ": " + k.doc
+			return strings.Join(words, ", ") + "; " + k.doc
 		}
 	}
 	return k.doc
@@ -149,14 +149,17 @@ func defaultText(key string, v value) string {
 
 func wrap(text string, width int) []string {
 	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && len([]rune(line+" "+word)) > width {
-			lines, line = append(lines, line), ""
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for word := range strings.FieldsSeq(paragraph) {
+			if line != "" && len([]rune(line+" "+word)) > width {
+				lines, line = append(lines, line), ""
+			}
+			line = strings.TrimSpace(line + " " + word)
 		}
-		line = strings.TrimSpace(line + " " + word)
+		lines = append(lines, line)
 	}
-	return append(lines, line)
+	return lines
 }
 
 // docsText is docs/configuration.md.
@@ -214,7 +217,7 @@ func sectionDocs(path string, keys []key) string {
 		default:
 			def = "none"
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", k.name, takes, def, strings.NewReplacer("|", `\|`, "*", `\*`).Replace(k.doc))
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", k.name, takes, def, strings.NewReplacer("|", `\|`, "*", `\*`, "\n", "<br>").Replace(k.doc))
 	}
 	return table.String() + below.String()
 }

@@ -9,7 +9,7 @@ import (
 type key struct {
 	name  string
 	value value  // its type, default and check, and where it goes
-	doc   string // the sentence that documents it: for editors, configs/watcher.yaml and docs/configuration.md
+	doc   string // documents it: for editors, configs/watcher.yaml and docs/configuration.md
 }
 
 // later begins the doc of a key that is read and checked but does nothing yet; nor does what stands under it.
@@ -55,9 +55,9 @@ func (c *CommCell) keys() []key {
 			`the time zone before them if it matters: "CRON_TZ=Europe/Berlin */30 * 6-22 * * *". The first time is at the start.`},
 		{"jobs", jobs(c), "job ids to follow in any case: [71, 1248]"},
 		{"discover", sectionOf(c.Discover.keys()), "Follow what the CommServe's Job list names."},
-		{"sweep", one(&c.Sweep, "auto", word("auto", "list", "details")), "details: ask for the details of every job in every cycle. " +
-			"list: only of those whose line in the Job list changed, and of each one every full_refresh; states, phases and ends are told as " +
-			"soon, what no line says (a machine that failed, a job that stalls) within full_refresh. " +
+		{"sweep", one(&c.Sweep, "auto", word("auto", "list", "details")), "details: ask for the details of every job in every cycle.\n" +
+			"list: only of those whose line in the Job list changed, and of each one every full_refresh. States, phases and ends " +
+			"are told as soon; what no line says (a machine that failed, a job that stalls) within full_refresh.\n" +
 			"auto: list from 50 jobs up, where the CommServe allows it."},
 		{"full_refresh", one(&c.FullRefresh, 10*time.Minute, duration(positive)), "where sweep is list: the details of every unfinished job at least this often"},
 		{"feed_every", one(&c.FeedEvery, 5*time.Second, duration(time.Second)),
@@ -80,7 +80,7 @@ func (a *Auth) keys() []key {
 		{"password", secret(&a.Password), "instead of password_file: ${CV_PASSWORD}"},
 		{"password_file", file(&a.PasswordFile, ""), "of the user"},
 		{"domain", one(&a.Domain, "", text()), "of the user"},
-		{"access_token_file", file(&a.AccessTokenFile, ""), "one of a pair, in a folder where the watcher may write: both files are written at each renewal"},
+		{"access_token_file", file(&a.AccessTokenFile, ""), "one of a pair, where the watcher may write: both files are written at each renewal"},
 		{"refresh_token_file", file(&a.RefreshTokenFile, ""), "the other of the pair"},
 		{"scheme", one(&a.Scheme, "authtoken", word("authtoken", "bearer")), "the header that carries the token"},
 	}
@@ -111,7 +111,7 @@ func (d *Discover) keys() []key {
 func (c *NATS) keys() []key {
 	return []key{
 		{"url", one(&c.URL, embedded, text(brokers).hint(`^embedded$|://`, "wants embedded, or nats://host:4222")),
-			"embedded, or servers of your own: nats://a:4222,nats://b:4222 (tls://, ws://, wss:// too)"},
+			"embedded, or servers: nats://a:4222,nats://b:4222 (tls://, ws://, wss:// too)"},
 		{"embedded", sectionOf([]key{
 			{"listen", one(&c.Embedded.Listen, "127.0.0.1:4222", text(hostPort).hint(`:[0-9]+$`, "wants host:port")), "where clients reach it"},
 			{"dir", file(&c.Embedded.Dir, "data/nats"), "where it keeps the stream"},
@@ -135,8 +135,8 @@ func (c *NATS) keys() []key {
 		{"subject_prefix", one(&c.SubjectPrefix, "", like(`^([^.*>\p{Z}\p{Cc}]+(\.[^.*>\p{Z}\p{Cc}]+)*)?$`,
 			`wants words with a . between, without * > and spaces; write it like "acme" or "acme.backup"`)),
 			"acme: the subjects begin with acme.jobs. and acme.commcells."},
-		{"on_new_stream", one(&c.OnNewStream, "resend", word("resend", "continue")), "The stream is another than before, or has lost something. " +
-			"resend: tell it what store.keep_sent has kept; continue: go on with what is new, keep nothing."},
+		{"on_new_stream", one(&c.OnNewStream, "resend", word("resend", "continue")), "Where the stream is another than before, or has lost something:\n" +
+			"resend: tell it what store.keep_sent has kept.\ncontinue: go on with what is new, keep nothing."},
 	}
 }
 
@@ -144,7 +144,7 @@ func (h *HTTP) keys() []key {
 	return []key{
 		{"listen", one(&h.Listen, "127.0.0.1:9480", text(hostPortOrOff).hint(`^$|:[0-9]+$`, `wants host:port, or "" for none`)),
 			`"": off. Beyond 127.0.0.1 wants token_file or client_ca_file`},
-		{"token_file", file(&h.TokenFile, ""), "a token to show as a bearer, or as a password (any user); /healthz and /readyz do without"},
+		{"token_file", file(&h.TokenFile, ""), "a token to show as a bearer or password (any user); /healthz and /readyz do without"},
 		{"tls", sectionOf([]key{
 			{"cert_file", file(&h.TLS.CertFile, ""), "the server's certificate, with key_file"},
 			{"key_file", file(&h.TLS.KeyFile, ""), "of the certificate"},
