@@ -162,19 +162,6 @@ func (p *Poller) Limit() int { return p.limiter.Limit() }
 // quota's period. The zero time is: it is asked.
 func (p *Poller) Hold() (until time.Time, cause error) { return p.limiter.Hold() }
 
-// held says whether nothing is asked, and logs it once for each hold.
-func (p *Poller) held() bool {
-	until, cause := p.Hold()
-	if until.IsZero() {
-		return false
-	}
-	if !until.Equal(p.holdLogged) {
-		p.holdLogged = until
-		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
-	}
-	return true
-}
-
 // limitChanged logs that less is asked than was configured, and then that as much is asked again: not each time that
 // the limit falls and rises for the same cause. The limiter calls it, once at a time.
 func (p *Poller) limitChanged(c limiter.Change) {

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,14 @@ func (p *Poller) release(j trackedJob) {
 	}
 }
 
+// claimed says whether a goroutine is polling the job now.
+func (p *Poller) claimed(id job.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.cached[id.Number]
+	return s != nil && s.claimed
+}
+
 func (p *Poller) cachedLocked(id job.ID) *cachedJob {
 	s := p.cached[id.Number]
 	if s == nil {
@@ -128,56 +137,48 @@ func (p *Poller) settle(j trackedJob, seen *job.Snapshot, again bool) {
 	}
 }
 
-const olderInARow = 3 // agreeing answers that say a clock was set back
-
-// newer says whether an answer is no older than the last observation, by when it was asked for and
-// by its own time. Three older ones in a row that agree among themselves are believed: then a clock
-// was set back. The row ends where another watcher tells what is newer meanwhile: it was not.
-func (s *cachedJob) newer(known store.Known, seen *job.Observation) bool {
-	asked, updated := s.asked, s.updated
-	if asked.IsZero() {
-		asked, updated = known.Asked, known.Updated.Unix()
-	}
-	updated = max(updated, known.Updated.Unix()) // another watcher's answer, or one whose commit seemed to fail
-	clock := seen.Snapshot.Updated()
-	own := clock.Unix()
-	behind := !clock.IsZero() && own < updated
-	if !behind && !seen.Asked.Before(asked) {
-		s.older = 0
-		return true
-	}
-	than := uint32(known.Updated.Unix())
-	if s.older > 0 && (own < s.olderClock || than != s.olderThan) {
-		s.older = 0
-	}
-	s.olderThan = than
-	s.older++
-	s.olderClock = own
-	if s.older < olderInARow {
-		return false
-	}
-	s.older = 0
-	return true
-}
-
-// clockSetBack says whether an answer that was believed is older than what the store goes by.
-func clockSetBack(l *store.PollResult) bool {
-	own := l.Seen.Snapshot.Updated()
-	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
-}
-
-// notBefore is when the last observation still known was asked for. After a foreign event
-// it is that of the watcher which wrote it.
-func (s *cachedJob) notBefore(known store.Known) time.Time {
-	if known.RefreshPending || s.asked.IsZero() {
-		return known.Asked
-	}
-	return s.asked
-}
-
 func (s *cachedJob) observed(seen *job.Observation, progress lastProgress) {
 	s.asked, s.updated, s.misses, s.unseen = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0
 	s.progress = progress
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
+}
+
+// Progress is what the last answer about a job said of how far it is. It is in no event, and the
+// store does not keep it.
+type Progress struct {
+	Percent *float64 // nil: it said nothing of it
+	Asked   time.Time
+}
+
+// Progress reads a job's; false if this process has had no answer about it.
+func (p *Poller) Progress(number int64) (Progress, bool) {
+	p.mu.Lock()
+	s := p.cached[number]
+	p.mu.Unlock()
+	if s == nil || s.shown.Load() == 0 {
+		return Progress{}, false
+	}
+	progress := Progress{Asked: time.Unix(0, s.shown.Load()).UTC()}
+	if percent := math.Float64frombits(s.percent.Load()); !math.IsNaN(percent) {
+		progress.Percent = &percent
+	}
+	return progress, true
+}
+
+// show lets others read the answer's progress while the Poller goes on.
+func (s *cachedJob) show(percent *float64, asked time.Time) {
+	said := math.NaN()
+	if percent != nil {
+		said = *percent
+	}
+	s.percent.Store(math.Float64bits(said))
+	s.shown.Store(asked.UnixNano())
+}
+
+// showLine goes by what the list says of a job that was polled; not every list tells percents.
+func (s *cachedJob) showLine(percent *float64, read time.Time) {
+	if percent != nil && s.shown.Load() != 0 {
+		s.show(percent, read)
+	}
 }

@@ -10,11 +10,100 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
 	"jobwatch/internal/limiter"
 	"jobwatch/internal/store"
 )
+
+// Cycle is one round over the CommCell's jobs. Its error is one of the store's: what the CommServe does is told, not returned.
+func (p *Poller) Cycle(ctx context.Context) (err error) {
+	c := newCycle(p.Limit())
+	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
+	if p.held() {
+		return nil // nothing is asked, so that nothing is said
+	}
+	up, err := p.identify(ctx, c)
+	if err == nil && up {
+		up, err = p.probe(ctx, c)
+	}
+	if err == nil && up {
+		err = p.sweep(ctx, c)
+	}
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if c.asked > 0 && c.answers == 0 {
+		p.identified.Store(false) // who answers next may be another
+		p.limiter.SlowStart()
+	}
+	if err := p.forget(); err != nil {
+		return err
+	}
+	return p.concludeReachability(c)
+}
+
+// held says whether nothing is asked, and logs it once for each hold.
+func (p *Poller) held() bool {
+	until, cause := p.Hold()
+	if until.IsZero() {
+		return false
+	}
+	if !until.Equal(p.holdLogged) {
+		p.holdLogged = until
+		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
+	}
+	return true
+}
+
+// probe asks a CommCell that did not answer once, before it is asked for all its jobs again.
+func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
+	known, err := p.Store.Recall(p.id)
+	if err != nil || !known.Told.Unreachable {
+		return true, err
+	}
+	tracked, err := p.jobsToPoll()
+	if err != nil {
+		return false, err
+	}
+	p.countClasses(tracked, false)
+	if len(tracked) == 0 {
+		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
+		return err == nil, p.note(c, err)
+	}
+	p.probed++
+	return p.probeWith(ctx, c, tracked[p.probed%len(tracked)])
+}
+
+// probeWith polls the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
+// the sweep to say, which polls again.
+func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up bool, err error) {
+	probe := unscheduled(1)
+	err = p.pollJob(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
+	switch {
+	case err != nil || ctx.Err() != nil:
+		return false, err
+	case probe.asked == 0: // another goroutine is polling it
+		return true, nil
+	case probe.answers > 0:
+		return true, p.note(c, nil)
+	}
+	c.note(probe.err)
+	return false, nil
+}
+
+// forget drops, now and then, the snapshots of jobs that ended long ago.
+func (p *Poller) forget() error {
+	if p.KeepFinished <= 0 || time.Since(p.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
+		return nil
+	}
+	p.forgot = time.Now()
+	before, err := p.forgettable(p.forgot)
+	if err != nil {
+		return err
+	}
+	_, err = p.Store.Forget(p.CommCell, before)
+	return err
+}
 
 // cycle is what has come of one cycle's requests so far.
 type cycle struct {
@@ -131,45 +220,19 @@ func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
 	return p.note(c, err)
 }
 
-// concludeReachability commits unreachable or reachable, once each. A cycle that asked nothing says nothing.
-func (p *Poller) concludeReachability(c *cycle) error {
-	if c.asked == 0 {
-		return nil
-	}
-	if c.err == nil {
-		p.clearFailure()
-	}
-	return p.commitReachability(c.answers > 0, c.err)
+// trackedJob is a job to poll, and why.
+type trackedJob struct {
+	id      job.ID
+	why     store.Why
+	cached  *cachedJob // claimed for the poll
+	changed uint16     // its line.changed when the poll began
+	once    bool       // a failure is not repeated
+
+	inFlight context.Context // of its request, which lives longer than the wait for a permit; nil: the poll's own
 }
 
-func (p *Poller) commitReachability(up bool, why error) error {
-	p.Counts.answers(up, why)
-	for {
-		known, err := p.Store.Recall(p.id)
-		if err != nil {
-			return err
-		}
-		changes := diff.CommCell(known.Told, up)
-		if len(changes) == 0 && !known.RefreshPending {
-			return nil
-		}
-		reason := ""
-		if !up {
-			reason = commvault.Reason(why)
-		}
-		now := time.Now()
-		err = p.Store.CommitCommCell(p.id, known, changes, now, reason)
-		if errors.Is(err, store.ErrChanged) {
-			continue
-		}
-		if err == nil {
-			p.Counts.events(changes, time.Time{}, now)
-		}
-		if err == nil && up {
-			p.Log.Info("answers again", "commcell", p.CommCell)
-		} else if err == nil {
-			p.Log.Warn(commvault.FailureOf(why).Says(), "commcell", p.CommCell, "err", reason)
-		}
-		return err
-	}
+// answered says whether an error still means that the CommServe answers for its jobs: an old answer is no observation,
+// and no silence either.
+func answered(err error) bool {
+	return err == nil || err == errOlder || errors.Is(err, commvault.ErrUnknownJob)
 }

@@ -135,16 +135,6 @@ func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
 	}
 }
 
-// olderAnswer is no observation, but it knows the job: that ends a row of misses.
-func (p *Poller) olderAnswer(j trackedJob, known store.Known) error {
-	err := p.keepMisses(j.id, known, store.Misses{})
-	if err != nil && !errors.Is(err, store.ErrChanged) {
-		return &storeError{err}
-	}
-	j.cached.misses = 0
-	return errOlder
-}
-
 func (p *Poller) keepMisses(id job.ID, known store.Known, row store.Misses) error {
 	if row == known.Misses {
 		return nil

@@ -4,7 +4,6 @@ package poller
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -144,87 +143,4 @@ func (p *Poller) configure(ctx context.Context) {
 		}
 		_ = sleepUntil(ctx, time.Now().Add(storeRetry))
 	}
-}
-
-// Cycle is one round over the CommCell's jobs. Its error is one of the store's: what the CommServe does is told, not returned.
-func (p *Poller) Cycle(ctx context.Context) (err error) {
-	c := newCycle(p.Limit())
-	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
-	if p.held() {
-		return nil // nothing is asked, so that nothing is said
-	}
-	up, err := p.identify(ctx, c)
-	if err == nil && up {
-		up, err = p.probe(ctx, c)
-	}
-	if err == nil && up {
-		err = p.sweep(ctx, c)
-	}
-	if err != nil || ctx.Err() != nil {
-		return err
-	}
-	if c.asked > 0 && c.answers == 0 {
-		p.identified.Store(false) // who answers next may be another
-		p.limiter.SlowStart()
-	}
-	if err := p.forget(); err != nil {
-		return err
-	}
-	return p.concludeReachability(c)
-}
-
-// probe asks a CommCell that did not answer once, before it is asked for all its jobs again.
-func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
-	known, err := p.Store.Recall(p.id)
-	if err != nil || !known.Told.Unreachable {
-		return true, err
-	}
-	tracked, err := p.jobsToPoll()
-	if err != nil {
-		return false, err
-	}
-	p.countClasses(tracked, false)
-	if len(tracked) == 0 {
-		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
-		return err == nil, p.note(c, err)
-	}
-	p.probed++
-	return p.probeWith(ctx, c, tracked[p.probed%len(tracked)])
-}
-
-// probeWith polls the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
-// the sweep to say, which polls again.
-func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up bool, err error) {
-	probe := unscheduled(1)
-	err = p.pollJob(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
-	switch {
-	case err != nil || ctx.Err() != nil:
-		return false, err
-	case probe.asked == 0: // another goroutine is polling it
-		return true, nil
-	case probe.answers > 0:
-		return true, p.note(c, nil)
-	}
-	c.note(probe.err)
-	return false, nil
-}
-
-// forget drops, now and then, the snapshots of jobs that ended long ago.
-func (p *Poller) forget() error {
-	if p.KeepFinished <= 0 || time.Since(p.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
-		return nil
-	}
-	p.forgot = time.Now()
-	before, err := p.forgettable(p.forgot)
-	if err != nil {
-		return err
-	}
-	_, err = p.Store.Forget(p.CommCell, before)
-	return err
-}
-
-// answered says whether an error still means that the CommServe answers for its jobs: an old answer is no observation,
-// and no silence either.
-func answered(err error) bool {
-	return err == nil || err == errOlder || errors.Is(err, commvault.ErrUnknownJob)
 }

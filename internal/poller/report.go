@@ -7,8 +7,59 @@ import (
 	"sync"
 	"time"
 
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 )
+
+// report logs what went wrong with a job, or with the CommCell's list, when it is news.
+func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
+	if ctx.Err() != nil || err == nil {
+		return
+	}
+	kind := resultOf(err)
+	if !j.id.IsCommCell() {
+		p.Counts.polled(kind)
+	}
+	if commvault.SourceDown(err) {
+		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
+	}
+	if p.failureIsNews(j.id, kind) {
+		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
+	}
+}
+
+const failingJobs = 5 // that are named for one cause
+
+// failureIsNews says whether the last failure was another one.
+func (p *Poller) failureIsNews(id job.ID, kind string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cached := p.cachedLocked(id)
+	news := kind != cached.failure
+	cached.failure = kind
+	return news
+}
+
+// clearFailure has the CommCell's next failure logged, whichever it is.
+func (p *Poller) clearFailure() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cachedLocked(p.id).failure = ""
+}
+
+func keyOf(id job.ID) string {
+	if id.IsCommCell() {
+		return "commcell"
+	}
+	return "job"
+}
+
+func resultOf(err error) string {
+	if err == errOlder {
+		return "older"
+	}
+	return string(commvault.KindOf(err))
+}
 
 // logSparingly logs what may come again and again: of the same cause so many lines, and how often it came. It says whether it
 // has logged.

@@ -2,12 +2,16 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/diff"
+	"jobwatch/internal/store"
 )
 
 // identify finds out, at the start and after each outage, whether the CommServe is the one that the store knows the
@@ -75,4 +79,47 @@ type otherCommServeError struct{ want, is string }
 func (e *otherCommServeError) Error() string {
 	return fmt.Sprintf("the CommServe at url: has the GUID %s and not %s, so its job ids name other jobs; point url: back, or accept it with guid: %s",
 		e.is, e.want, e.is)
+}
+
+// concludeReachability commits unreachable or reachable, once each. A cycle that asked nothing says nothing.
+func (p *Poller) concludeReachability(c *cycle) error {
+	if c.asked == 0 {
+		return nil
+	}
+	if c.err == nil {
+		p.clearFailure()
+	}
+	return p.commitReachability(c.answers > 0, c.err)
+}
+
+func (p *Poller) commitReachability(up bool, why error) error {
+	p.Counts.answers(up, why)
+	for {
+		known, err := p.Store.Recall(p.id)
+		if err != nil {
+			return err
+		}
+		changes := diff.CommCell(known.Told, up)
+		if len(changes) == 0 && !known.RefreshPending {
+			return nil
+		}
+		reason := ""
+		if !up {
+			reason = commvault.Reason(why)
+		}
+		now := time.Now()
+		err = p.Store.CommitCommCell(p.id, known, changes, now, reason)
+		if errors.Is(err, store.ErrChanged) {
+			continue
+		}
+		if err == nil {
+			p.Counts.events(changes, time.Time{}, now)
+		}
+		if err == nil && up {
+			p.Log.Info("answers again", "commcell", p.CommCell)
+		} else if err == nil {
+			p.Log.Warn(commvault.FailureOf(why).Says(), "commcell", p.CommCell, "err", reason)
+		}
+		return err
+	}
 }
