@@ -87,7 +87,7 @@ func (p *Poller) concludeReachability(c *cycle) error {
 		return nil
 	}
 	if c.err == nil {
-		p.clearFailure()
+		p.cache.clearFailure(theCommCell)
 	}
 	return p.commitReachability(c.answers > 0, c.err)
 }

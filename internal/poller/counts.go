@@ -120,16 +120,16 @@ func (c *Counts) answers(up bool, reason error) {
 // countClasses counts the jobs of a cycle. One that is not cached was either not asked for, or has left.
 func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
 	var counts [len(classes)]int
-	p.mu.Lock()
+	p.cache.mu.Lock()
 	for _, j := range jobs {
-		switch s := p.cached[j.Number]; {
+		switch s := p.cache.jobs[j.Number]; {
 		case s != nil:
 			counts[s.class.Load()]++
 		case !askedAll:
 			counts[unknownClass]++
 		}
 	}
-	p.mu.Unlock()
+	p.cache.mu.Unlock()
 	byName := map[string]int{}
 	for i, n := range counts {
 		if n > 0 {

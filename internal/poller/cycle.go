@@ -48,8 +48,8 @@ func (p *Poller) held() bool {
 	if until.IsZero() {
 		return false
 	}
-	if !until.Equal(p.holdLogged) {
-		p.holdLogged = until
+	if !until.Equal(p.loop.holdLogged) {
+		p.loop.holdLogged = until
 		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
 	}
 	return true
@@ -70,8 +70,8 @@ func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
 		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
 		return err == nil, p.note(c, err)
 	}
-	p.probed++
-	return p.probeWith(ctx, c, tracked[p.probed%len(tracked)])
+	p.loop.probed++
+	return p.probeWith(ctx, c, tracked[p.loop.probed%len(tracked)])
 }
 
 // probeWith polls the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
@@ -93,11 +93,11 @@ func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up b
 
 // forget drops, now and then, the snapshots of jobs that ended long ago.
 func (p *Poller) forget() error {
-	if p.KeepFinished <= 0 || time.Since(p.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
+	if p.KeepFinished <= 0 || time.Since(p.loop.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
 		return nil
 	}
-	p.forgot = time.Now()
-	before, err := p.forgettable(p.forgot)
+	p.loop.forgot = time.Now()
+	before, err := p.forgettable(p.loop.forgot)
 	if err != nil {
 		return err
 	}
@@ -200,10 +200,10 @@ func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) er
 // pollJob counts what comes of a poll. Its error is one of the store's. A job that another
 // goroutine is polling is skipped.
 func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
-	if !p.claim(&j) {
+	if !p.cache.claim(&j) {
 		return nil
 	}
-	defer p.release(j)
+	defer p.cache.release(j)
 	start := time.Now()
 	err := p.poll(ctx, j)
 	p.Counts.pollEnded(start)

@@ -15,7 +15,7 @@ import (
 func (p *Poller) discover(ctx context.Context) error {
 	if !p.Discover {
 		return p.list(ctx, p.FinishedWithin, func(lines []commvault.Line) error {
-			p.readLines(lines)
+			p.cache.readLines(lines)
 			return nil
 		})
 	}
@@ -27,7 +27,7 @@ func (p *Poller) discover(ctx context.Context) error {
 	var filtered filterResult
 	err = p.list(ctx, within, func(lines []commvault.Line) error {
 		err := p.track(filtered.pass(p.Filter, lines))
-		p.readLines(lines)
+		p.cache.readLines(lines)
 		return err
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func (p *Poller) track(lines []commvault.Line) error {
 	}
 	err := wrapStore(p.Store.Track(store.Discovered, found...))
 	if err == nil {
-		p.cacheFound(found)
+		p.cache.addFound(found)
 	}
 	return err
 }
@@ -92,24 +92,24 @@ func (p *Poller) lookBack(now time.Time) (time.Duration, error) {
 }
 
 func (p *Poller) lastList() (time.Time, error) {
-	if p.highWater.loaded {
-		return p.highWater.at, nil
+	if p.loop.highWater.loaded {
+		return p.loop.highWater.at, nil
 	}
 	last, err := p.Store.LastList(p.CommCell)
 	if err == nil {
-		p.highWater.loaded, p.highWater.at = true, last
+		p.loop.highWater.loaded, p.loop.highWater.at = true, last
 	}
-	return p.highWater.at, err
+	return p.loop.highWater.at, err
 }
 
 // raiseHighWaterMark notes a list that was read to its end, but not each one: an old mark only makes the next list reach further.
 func (p *Poller) raiseHighWaterMark(asked time.Time) error {
-	if since := asked.Sub(p.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
+	if since := asked.Sub(p.loop.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
 		return nil
 	}
 	err := p.Store.NoteList(p.CommCell, asked)
 	if err == nil {
-		p.highWater.at = asked
+		p.loop.highWater.at = asked
 	}
 	return err
 }
@@ -122,7 +122,7 @@ func (p *Poller) dropHighWaterMark() error {
 	}
 	err = p.Store.NoteList(p.CommCell, time.Time{})
 	if err == nil {
-		p.highWater.at = time.Time{}
+		p.loop.highWater.at = time.Time{}
 	}
 	return err
 }

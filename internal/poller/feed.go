@@ -35,7 +35,6 @@ type feed struct {
 
 	named   namedJobs
 	leftOut jobSet // jobs that are not to be followed
-	log     feedLog
 }
 
 const (
@@ -197,8 +196,8 @@ func (p *Poller) pollNamedJob(ctx context.Context, c *cycle, id job.ID, said []j
 	if err != nil || why == "" {
 		return err
 	}
-	p.feed.log.add(id.Number, said)
-	if p.claimed(id) {
+	p.cache.log.add(id.Number, said)
+	if p.cache.claimed(id.Number) {
 		p.feed.named.add(id.Number) // that poll may have been sent before the change
 		return nil
 	}

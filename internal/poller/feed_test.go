@@ -229,10 +229,10 @@ func TestFeedNamesAJobThatIsBeingPolled(t *testing.T) {
 		b.script.is(71, state("Suspended"))
 		f.says(71, "19:1086", "Job suspended.")
 		held := trackedJob{id: job71}
-		b.claim(&held)
+		b.cache.claim(&held)
 		passes(5 * time.Second)
 		b.hasTold()
-		b.release(held)
+		b.cache.release(held)
 		passes(5 * time.Second)
 		b.hasTold("prod/71 state: Running → Suspended")
 	})

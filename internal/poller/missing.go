@@ -44,12 +44,12 @@ func (c *cycle) allUnknown(listed int) bool {
 
 // countMisses sees to the jobs that a cycle asked for and the CommServe did not know.
 func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
-	allUnknown := c.allUnknown(p.lines)
+	allUnknown := c.allUnknown(p.loop.lines)
 	const words = "no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost"
-	if allUnknown && !p.allUnknown && p.repeats.news(words, 1, 1) > 0 {
+	if allUnknown && !p.loop.allUnknown && p.repeats.news(words, 1, 1) > 0 {
 		p.Log.Warn(words, "commcell", p.CommCell, "count", len(c.missing))
 	}
-	p.allUnknown = allUnknown
+	p.loop.allUnknown = allUnknown
 	group, counting := errgroup.WithContext(ctx)
 	group.SetLimit(missesAtOnce)
 	for _, m := range c.missing {
@@ -69,10 +69,10 @@ func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
 // listedIn says whether the cycle's own Job list has a line of the job: then the CommServe knows it, whatever its details
 // say. A final poll is given up all the same: the job's end is told, and a list may name it for days.
 func (p *Poller) listedIn(c *cycle, j *trackedJob) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.cached[j.id.Number]
-	return s != nil && c.list != 0 && s.line.round == c.list && j.why != store.FinalPoll
+	p.cache.mu.Lock()
+	defer p.cache.mu.Unlock()
+	s := p.cache.jobs[j.id.Number]
+	return s != nil && c.list != 0 && s.line.list == c.list && j.why != store.FinalPoll
 }
 
 const (
@@ -84,10 +84,10 @@ const (
 // that was missed long enough is lost; and if there is a foreign event of a job, no poll will ever tell more than the newest snapshot
 // that is held.
 func (p *Poller) countMiss(m miss, endsRow bool) error {
-	if !p.claim(&m.trackedJob) {
+	if !p.cache.claim(&m.trackedJob) {
 		return nil
 	}
-	defer p.release(m.trackedJob)
+	defer p.cache.release(m.trackedJob)
 	if m.cached.asked.After(m.at) {
 		return nil // seen by an unscheduled poll meanwhile
 	}
@@ -123,7 +123,7 @@ func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
 	if known.Terminal || m.cached.unseen == missesInARow {
 		return
 	}
-	end := p.listedEnd(m.id.Number)
+	end := p.cache.listedEnd(m.id.Number)
 	if end == "" {
 		m.cached.unseen = 0
 		return
@@ -180,7 +180,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 	}
 	p.Counts.events(result.Changes, result.NotBefore, m.at)
 	if result.Untrack {
-		p.forgetJob(m.trackedJob)
+		p.cache.forget(m.trackedJob)
 	}
 	return nil
 }

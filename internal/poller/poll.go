@@ -44,27 +44,27 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	if !p.worthKeeping(&result) {
 		j.cached.observed(&seen, progress)
-		p.settle(j, &seen.Snapshot, p.stateMayCome(&result))
+		p.cache.settle(j, &seen.Snapshot, p.stateMayCome(&result))
 		p.Counts.polled("unchanged")
 		return nil
 	}
 	if len(result.Changes) > 0 {
-		result.Log = p.feed.log.until(j.id.Number, seen.Answered)
+		result.Log = p.cache.log.until(j.id.Number, seen.Answered)
 	}
 	if err := p.Store.Commit(result); err != nil {
 		return wrapStore(err)
 	}
 	if len(result.Changes) > 0 {
-		p.feed.log.carried(j.id.Number, seen.Answered)
+		p.cache.log.carried(j.id.Number, seen.Answered)
 	}
 	p.Counts.polled("ok")
 	p.Counts.events(result.Changes, result.NotBefore, seen.Answered)
 	if result.Ended || result.Untrack {
-		p.forgetJob(j)
+		p.cache.forget(j)
 		return nil
 	}
 	j.cached.observed(&seen, progress)
-	p.settle(j, &seen.Snapshot, p.moreToTell(&result))
+	p.cache.settle(j, &seen.Snapshot, p.moreToTell(&result))
 	return nil
 }
 

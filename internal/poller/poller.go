@@ -5,7 +5,6 @@ package poller
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,38 +56,42 @@ type Config struct {
 
 // Poller follows one CommCell.
 type Poller struct {
-	Config
+	Config // does not change
 	Counts Counts
 
-	id           job.ID // of the CommCell itself
-	began        time.Time
-	beganAt      int64 // the same by our clock as it was then, in Unix nanoseconds
-	limiter      *limiter.Limiter
-	lessLogged   bool      // the log says that less is asked; limitChanged's alone
-	holdLogged   time.Time // the hold that was last logged
-	highWater    highWaterMark
-	filterJudged bool      // the filter has been judged
-	forgot       time.Time // when finished jobs were last forgotten
-	probed       int       // which job was last asked as a probe
-	lines        int       // lines of the Job list in this cycle
-	tracked      int       // jobs in the last cycle
-	failedLists  int       // in a row that failed
-	allUnknown   bool      // the last cycle found that the CommServe has forgotten everything
-	repeats      repeats
-	requested    chan job.ID
-	feed         feed
+	id      job.ID // of the CommCell itself; does not change, as the next two do not
+	began   time.Time
+	beganAt int64 // the same by our clock as it was then, in Unix nanoseconds
 
+	loop loop // of the goroutine that runs Cycle alone
+	feed feed // of the goroutine that runs followFeed alone, but for what has a lock
+
+	// What all goroutines share. Each has its own lock, but lessLogged: limitChanged alone uses it, which the limiter
+	// calls once at a time.
+	limiter    *limiter.Limiter
+	lessLogged bool // the log says that less is asked
+	cache      jobCache
+	repeats    repeats
+	requested  chan job.ID
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
+}
 
-	mu     sync.Mutex
-	cached map[int64]*cachedJob // guarded by mu; an entry itself by the goroutine that polls the job
-	ended  map[int64]job.Text   // the finished states that lines name, of the jobs above; guarded by mu
-	round  uint32               // counts the lists, see cachedLine; guarded by mu
+// loop is what one cycle leaves for the next. It belongs to the goroutine that runs Cycle: no other reads or writes it.
+type loop struct {
+	tracked      int           // jobs, in the last cycle
+	lines        int           // of the Job list, in this cycle
+	highWater    highWaterMark // of the list
+	failedLists  int           // in a row
+	filterJudged bool          // the filter has met a list that names jobs
+	allUnknown   bool          // the last cycle found that the CommServe has forgotten all jobs
+	probed       int           // which job was last asked as a probe
+	forgot       time.Time     // when finished jobs were last forgotten
+	holdLogged   time.Time     // the hold that was last logged
 }
 
 const defaultConcurrency = 8
 
-// New returns a Poller that does nothing until Run or Poll is called.
+// New returns a Poller that does nothing until Run or Cycle is called.
 func New(c Config) *Poller {
 	if c.Concurrency <= 0 {
 		c.Concurrency = defaultConcurrency
@@ -105,18 +108,14 @@ func New(c Config) *Poller {
 		began:     time.Now(),
 		beganAt:   time.Now().UnixNano(),
 		requested: make(chan job.ID, maxRequested),
-		cached:    map[int64]*cachedJob{},
-		ended:     map[int64]job.Text{},
 	}
-	for _, number := range c.Jobs {
-		p.cached[number] = &cachedJob{} // their first line is to be known at their first poll
-	}
+	p.cache.init(c.Jobs)
 	p.limiter = limiter.New(limiter.Config{Concurrency: c.Concurrency, RateLimit: c.RateLimit, Changed: p.limitChanged})
 	p.Counts.meter = c.Meter
 	return p
 }
 
-// Run polls at once, and then on schedule until ctx ends; meanwhile it polls at once what PollNow
+// Run begins with a cycle at once, and then runs one on schedule until ctx ends; meanwhile it polls at once what PollNow
 // and the feed name.
 func (p *Poller) Run(ctx context.Context) error {
 	p.configure(ctx)

@@ -23,7 +23,7 @@ func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
 	if commvault.SourceDown(err) {
 		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
 	}
-	if p.failureIsNews(j.id, kind) {
+	if p.cache.failureIsNews(j.id.Number, kind) {
 		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
 	}
 }
@@ -31,20 +31,20 @@ func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
 const failingJobs = 5 // that are named for one cause
 
 // failureIsNews says whether the last failure was another one.
-func (p *Poller) failureIsNews(id job.ID, kind string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	cached := p.cachedLocked(id)
+func (c *jobCache) failureIsNews(number int64, kind string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached := c.entryLocked(number)
 	news := kind != cached.failure
 	cached.failure = kind
 	return news
 }
 
-// clearFailure has the CommCell's next failure logged, whichever it is.
-func (p *Poller) clearFailure() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cachedLocked(p.id).failure = ""
+// clearFailure has the next failure logged, whichever it is.
+func (c *jobCache) clearFailure(number int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entryLocked(number).failure = ""
 }
 
 func keyOf(id job.ID) string {

@@ -46,8 +46,8 @@ func (p *Poller) sweep(ctx context.Context, c *cycle) error {
 	if err != nil {
 		return err
 	}
-	p.tracked = len(tracked)
-	p.forgetUntracked(tracked)
+	p.loop.tracked = len(tracked)
+	p.cache.forgetUntracked(tracked)
 	polls := tracked
 	if p.sweepsByList(len(tracked)) && !p.listFails() {
 		polls = p.worthPolling(tracked, listed)
@@ -63,14 +63,13 @@ func (p *Poller) sweep(ctx context.Context, c *cycle) error {
 // readList reads the Job list if anything is made of it: the jobs to discover, and the lines that say which jobs have
 // changed. It says whether it was read to its end.
 func (p *Poller) readList(ctx context.Context, c *cycle) (whole bool, err error) {
-	p.lines = 0
+	p.loop.lines = 0
 	if !p.Discover {
-		if err := p.dropHighWaterMark(); err != nil || !p.sweepsByList(p.tracked) {
+		if err := p.dropHighWaterMark(); err != nil || !p.sweepsByList(p.loop.tracked) {
 			return false, err
 		}
 	}
-	p.beginList()
-	c.list = p.round
+	c.list = p.cache.beginList()
 	err = p.discover(ctx)
 	var broken *storeError
 	if errors.As(err, &broken) {
@@ -88,18 +87,18 @@ func (p *Poller) countListFailure(err error) {
 	before := p.listFails()
 	switch {
 	case err == nil:
-		p.failedLists = 0
+		p.loop.failedLists = 0
 	case commvault.SourceDown(err):
-		p.failedLists++
+		p.loop.failedLists++
 	default:
-		p.failedLists = failedListsTolerated
+		p.loop.failedLists = failedListsTolerated
 	}
-	if p.listFails() && !before && p.sweepsByList(p.tracked) {
+	if p.listFails() && !before && p.sweepsByList(p.loop.tracked) {
 		p.logSparingly(slog.LevelWarn, "the Job list cannot be read: each tracked job is asked for instead", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 	}
 }
 
-func (p *Poller) listFails() bool { return p.failedLists >= failedListsTolerated }
+func (p *Poller) listFails() bool { return p.loop.failedLists >= failedListsTolerated }
 
 // worthALook gives the jobs whose details may hold news, and always one: whether a CommCell answers is not for its
 // list alone to say.
@@ -107,25 +106,25 @@ func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Trac
 	now := time.Now()
 	every := p.FullRefresh - p.Schedule.Next(now).Sub(now) // or some would be late by a cycle
 	var polls []store.Tracked
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.cache.mu.Lock()
+	defer p.cache.mu.Unlock()
 	for _, j := range tracked {
-		s := p.cached[j.Number]
-		if s == nil || !s.claimed && (j.Why == store.FinalPoll || s.newsFor(p.round, listed) || refreshDue(j.Number, s.asked, now, every)) ||
+		s := p.cache.jobs[j.Number]
+		if s == nil || !s.claimed && (j.Why == store.FinalPoll || s.newsFor(p.cache.lists, listed) || refreshDue(j.Number, s.asked, now, every)) ||
 			p.Store.RefreshPending(job.ID{CommCell: p.CommCell, Number: j.Number}) {
 			polls = append(polls, j)
 		}
 	}
 	if len(polls) == 0 && len(tracked) > 0 && !listed {
-		p.probed++
-		polls = append(polls, tracked[p.probed%len(tracked)])
+		p.loop.probed++
+		polls = append(polls, tracked[p.loop.probed%len(tracked)])
 	}
 	return polls
 }
 
 // newsFor says whether there is something to ask of a job that nobody polls right now.
-func (s *cachedJob) newsFor(round uint32, listed bool) bool {
-	unlisted := listed && !s.line.namesState(round)
+func (s *cachedJob) newsFor(list uint32, listed bool) bool {
+	unlisted := listed && !s.line.namesState(list)
 	switch {
 	case s.asked.IsZero(), s.line.changed > 0, s.misses > 0, s.older > 0:
 		return true
@@ -150,7 +149,7 @@ func refreshDue(number int64, asked, now time.Time, every time.Duration) bool {
 // guarded by the Poller's mu.
 type cachedLine struct {
 	sum     uint64 // of what an event may be about; 0: never listed
-	round   uint32 // the list that last named the job
+	list    uint32 // the list that last named the job
 	changed uint16 // how often it changed since the poll that settled it; 0: settled
 	status  uint16 // marks of the words, to see whether details agree with them
 	phase   uint16 // 0: it says none
@@ -196,10 +195,10 @@ func wordMark(words job.Text) uint16 {
 }
 
 // namesState says whether the list names the job and its state. A line without one says nothing of what may have changed.
-func (s *cachedLine) namesState(round uint32) bool { return s.round == round && s.status != 0 }
+func (s *cachedLine) namesState(list uint32) bool { return s.list == list && s.status != 0 }
 
-func (s *cachedLine) read(l *commvault.Line, round uint32) (changed bool) {
-	s.round = round
+func (s *cachedLine) read(l *commvault.Line, list uint32) (changed bool) {
+	s.list = list
 	sum := lineSum(l)
 	if sum == s.sum {
 		return false
@@ -227,56 +226,57 @@ func (s *cachedLine) settle(changed uint16, seen *job.Snapshot) {
 }
 
 // readLines takes note of a page of the list.
-func (p *Poller) readLines(lines []commvault.Line) {
+func (c *jobCache) readLines(lines []commvault.Line) {
 	now := time.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for i := range lines {
-		if s := p.cached[lines[i].Number]; s != nil {
-			if s.line.read(&lines[i], p.round) {
-				p.noteEnd(&lines[i])
+		if s := c.jobs[lines[i].Number]; s != nil {
+			if s.line.read(&lines[i], c.lists) {
+				c.noteEnd(&lines[i])
 			}
 			s.showLine(lines[i].Percent, now)
 		}
 	}
 }
 
-func (p *Poller) beginList() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.round++
+func (c *jobCache) beginList() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lists++
+	return c.lists
 }
 
-// cacheFound has the lines of jobs noted that were not polled yet.
-func (p *Poller) cacheFound(found []job.ID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// addFound has the lines of jobs noted that were not polled yet.
+func (c *jobCache) addFound(found []job.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, id := range found {
-		p.cachedLocked(id)
+		c.entryLocked(id.Number)
 	}
 }
 
-func (p *Poller) noteEnd(l *commvault.Line) {
+func (c *jobCache) noteEnd(l *commvault.Line) {
 	if job.LookUp(l.Status, false).Finished {
-		p.ended[l.Number] = l.Status
+		c.ended[l.Number] = l.Status
 	} else {
-		delete(p.ended, l.Number)
+		delete(c.ended, l.Number)
 	}
 }
 
 // listedEnd is the finished state that the last list names of a job; "": none.
-func (p *Poller) listedEnd(number int64) job.Text {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s := p.cached[number]; s == nil || !s.line.namesState(p.round) {
+func (c *jobCache) listedEnd(number int64) job.Text {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.jobs[number]; s == nil || !s.line.namesState(c.lists) {
 		return ""
 	}
-	return p.ended[number]
+	return c.ended[number]
 }
 
 // addListedState gives a finished job the state of its line, where neither its details nor its summary tells one.
 func (p *Poller) addListedState(s *job.Snapshot) bool {
-	s.State = p.listedEnd(s.Number)
+	s.State = p.cache.listedEnd(s.Number)
 	s.Settle()
 	return s.State != ""
 }
