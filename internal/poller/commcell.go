@@ -25,16 +25,16 @@ func (p *Poller) identify(ctx context.Context, c *cycle) (same bool, err error) 
 	switch kind := commvault.KindOf(err); {
 	case kind == "":
 		err := p.verifyGUID(guid)
-		if stranger, is := err.(*otherCommServeError); is {
-			c.note(stranger)
-			p.report(ctx, trackedJob{id: p.id}, stranger)
+		if other, is := err.(*otherCommServeError); is {
+			c.note(other)
+			p.report(ctx, p.id, other)
 			return false, nil
 		}
 		p.identified.Store(err == nil)
 		return err == nil, err
 	case slices.Contains(noAnswer, kind), commvault.LoginRefused(err):
 		c.note(err)
-		p.report(ctx, trackedJob{id: p.id}, err)
+		p.report(ctx, p.id, err)
 		return false, nil
 	}
 	p.identified.Store(true) // as far as it can be: some releases, and some users' rights, do not tell
@@ -73,7 +73,7 @@ func (p *Poller) verifyGUID(guid string) error {
 	return p.Store.SetGUID(p.CommCell, guid)
 }
 
-// strangerError is another CommServe than the one wanted.
+// otherCommServeError is another CommServe than the one wanted.
 type otherCommServeError struct{ want, is string }
 
 func (e *otherCommServeError) Error() string {
@@ -81,7 +81,7 @@ func (e *otherCommServeError) Error() string {
 		e.is, e.want, e.is)
 }
 
-// concludeReachability commits unreachable or reachable, once each. A cycle that asked nothing says nothing.
+// concludeReachability commits what a whole cycle says of whether the CommCell answers. One that asked nothing says nothing.
 func (p *Poller) concludeReachability(c *cycle) error {
 	if c.asked == 0 {
 		return nil
@@ -92,6 +92,7 @@ func (p *Poller) concludeReachability(c *cycle) error {
 	return p.commitReachability(c.answers > 0, c.err)
 }
 
+// commitReachability commits unreachable or reachable, where that is news. Its error is one of the store's.
 func (p *Poller) commitReachability(up bool, why error) error {
 	p.Counts.answers(up, why)
 	for {

@@ -20,7 +20,7 @@ func (p *Poller) Cycle(ctx context.Context) (err error) {
 	c := newCycle(p.Limit())
 	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
 	if p.held() {
-		return nil // nothing is asked, so that nothing is said
+		return nil // nothing is asked, so there is nothing to conclude
 	}
 	up, err := p.identify(ctx, c)
 	if err == nil && up {
@@ -33,7 +33,7 @@ func (p *Poller) Cycle(ctx context.Context) (err error) {
 		return err
 	}
 	if c.asked > 0 && c.answers == 0 {
-		p.identified.Store(false) // who answers next may be another
+		p.identified.Store(false) // the server that answers next may be another
 		p.limiter.SlowStart()
 	}
 	if err := p.forget(); err != nil {
@@ -55,7 +55,7 @@ func (p *Poller) held() bool {
 	return true
 }
 
-// probe asks a CommCell that did not answer once, before it is asked for all its jobs again.
+// probe asks a CommCell that does not answer for one job, before it is asked for all of them again.
 func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
 	known, err := p.Store.Recall(p.id)
 	if err != nil || !known.Told.Unreachable {
@@ -68,7 +68,7 @@ func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
 	p.countClasses(tracked, false)
 	if len(tracked) == 0 {
 		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
-		return err == nil, p.note(c, err)
+		return err == nil, p.noteOutcome(c, err)
 	}
 	p.loop.probed++
 	return p.probeWith(ctx, c, tracked[p.loop.probed%len(tracked)])
@@ -85,13 +85,13 @@ func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up b
 	case probe.asked == 0: // another goroutine is polling it
 		return true, nil
 	case probe.answers > 0:
-		return true, p.note(c, nil)
+		return true, p.noteOutcome(c, nil)
 	}
 	c.note(probe.err)
 	return false, nil
 }
 
-// forget drops, now and then, the snapshots of jobs that ended long ago.
+// forget drops, once an hour or so, the snapshots of jobs that ended long ago.
 func (p *Poller) forget() error {
 	if p.KeepFinished <= 0 || time.Since(p.loop.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
 		return nil
@@ -108,7 +108,7 @@ func (p *Poller) forget() error {
 // cycle is what has come of one cycle's requests so far.
 type cycle struct {
 	patience int    // failures of the CommCell as a whole, without an answer, after which it is given up
-	list     uint32 // the round of the Job list that was read in this cycle; 0: none was
+	list     uint32 // number of the Job list that was read in this cycle; 0: none was
 
 	unscheduled bool
 
@@ -150,9 +150,9 @@ func (c *cycle) note(err error) (first bool) {
 	return false
 }
 
-// note has a cycle's first answer tell that the CommCell answers: the rest of the cycle may take long. Its error is one of
-// the store's.
-func (p *Poller) note(c *cycle, err error) error {
+// noteOutcome counts the outcome of a request, and commits at a cycle's first answer that the CommCell answers: the rest of
+// the cycle may take long. Its error is one of the store's.
+func (p *Poller) noteOutcome(c *cycle, err error) error {
 	if !c.note(err) || c.unscheduled {
 		return nil
 	}
@@ -167,7 +167,7 @@ func (c *cycle) hopeless() bool {
 }
 
 // pollAll polls the jobs, several at once. Few goroutines that stay are cheaper than one a job,
-// each of which would grow its stack anew. Where the CommCell is given up, a poll that still waits for a permit
+// each of which would have to grow its stack. Where the CommCell is given up, a poll that still waits for a permit
 // ends; a request that is in flight may yet bring an answer.
 func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) error {
 	var next atomic.Int64
@@ -197,8 +197,8 @@ func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) er
 	return group.Wait()
 }
 
-// pollJob counts what comes of a poll. Its error is one of the store's. A job that another
-// goroutine is polling is skipped.
+// pollJob polls a job and counts what comes of it. Its error is one of the store's. A job that another goroutine is
+// polling is skipped.
 func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
 	if !p.cache.claim(&j) {
 		return nil
@@ -215,9 +215,9 @@ func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
 		return nil // given up, not failed
 	}
 	if !c.noteJob(j, err) {
-		p.report(ctx, j, err)
+		p.report(ctx, j.id, err)
 	}
-	return p.note(c, err)
+	return p.noteOutcome(c, err)
 }
 
 // trackedJob is a job to poll, and why.

@@ -25,7 +25,8 @@ type Feed interface {
 }
 
 // feed is how far the CommServe's own events have been read, and what came of it. It is a nudge: what an entry
-// says is never believed, only that the job which it names is worth a poll.
+// says is never believed, only that the job which it names is worth a poll. It belongs to the goroutine that runs
+// followFeed, but for what has a lock.
 type feed struct {
 	tried   bool
 	mark    commvault.FeedMark
@@ -33,8 +34,8 @@ type feed struct {
 	refusal string    // as last logged; "": there is none
 	again   time.Time // no sooner, after a refusal
 
-	named   namedJobs
-	leftOut jobSet // jobs that are not to be followed
+	named   namedJobs // has a lock
+	leftOut jobSet    // jobs that are not to be tracked; has a lock
 }
 
 const (
@@ -183,7 +184,7 @@ func (p *Poller) pollNamed(ctx context.Context) error {
 	}
 	err := group.Wait()
 	for _, m := range c.missing {
-		p.report(ctx, m.trackedJob, m.err)
+		p.report(ctx, m.id, m.err)
 	}
 	return err
 }
@@ -257,18 +258,18 @@ type jobSet struct {
 
 const maxJobSet = 10_000
 
-func (b *jobSet) add(number int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.jobs == nil || len(b.jobs) >= maxJobSet {
-		b.jobs = map[int64]struct{}{}
+func (s *jobSet) add(number int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.jobs == nil || len(s.jobs) >= maxJobSet {
+		s.jobs = map[int64]struct{}{}
 	}
-	b.jobs[number] = struct{}{}
+	s.jobs[number] = struct{}{}
 }
 
-func (b *jobSet) has(number int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	_, has := b.jobs[number]
+func (s *jobSet) has(number int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, has := s.jobs[number]
 	return has
 }

@@ -59,7 +59,7 @@ func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
 		if allUnknown {
 			p.Counts.polled(string(commvault.UnknownJob))
 		} else {
-			p.report(ctx, m.trackedJob, m.err)
+			p.report(ctx, m.id, m.err)
 		}
 		group.Go(func() error { return p.countMiss(m, allUnknown || p.listedIn(c, &m.trackedJob)) })
 	}
@@ -81,8 +81,8 @@ const (
 )
 
 // countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A job
-// that was missed long enough is lost; and if there is a foreign event of a job, no poll will ever tell more than the newest snapshot
-// that is held.
+// that was missed long enough is lost; and if a refresh is pending, no poll will ever tell more than the newest snapshot
+// stored.
 func (p *Poller) countMiss(m miss, endsRow bool) error {
 	if !p.cache.claim(&m.trackedJob) {
 		return nil
@@ -101,7 +101,7 @@ func (p *Poller) countMiss(m miss, endsRow bool) error {
 		row = oneMore(known.Misses, m.at)
 	}
 	if err := p.keepMisses(m.id, known, row); errors.Is(err, store.ErrChanged) {
-		return nil // the next cycle sees to it
+		return nil // left to the next cycle
 	} else if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 	}
 	err = p.Store.Commit(result)
 	if errors.Is(err, store.ErrChanged) {
-		return nil // the next cycle sees to it
+		return nil // left to the next cycle
 	}
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ const olderInARow = 3 // agreeing answers that say a clock was set back
 
 // newer says whether an answer is no older than the last observation, by when it was asked for and
 // by its own time. Three older ones in a row that agree among themselves are believed: then a clock
-// was set back. The row ends where another watcher tells what is newer meanwhile: it was not.
+// was set back. The row ends where a foreign event tells what is newer meanwhile: it was not.
 func (s *cachedJob) newer(known store.Known, seen *job.Observation) bool {
 	asked, updated := s.asked, s.updated
 	if asked.IsZero() {

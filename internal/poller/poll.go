@@ -11,10 +11,10 @@ import (
 )
 
 // poll asks the CommServe about one job, once, and commits what changed.
-// Everything up to Commit may be repeated or lost without harm; after it the events are owed.
+// Everything up to Commit may be repeated or lost without harm; after it the events are in the outbox.
 func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 	for {
-		known, err := p.Store.Recall(j.id) // first: if another watcher speaks meanwhile, the answer may be older than that
+		known, err := p.Store.Recall(j.id) // first: if a foreign event comes meanwhile, the answer may be older than that
 		if err != nil {
 			return &storeError{err}
 		}
@@ -32,7 +32,7 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 	}
 }
 
-// commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
+// commit compares an answer with what was told and stores what is new in it; nothing is written where nothing is.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
 	result := store.PollResult{Known: known, Seen: seen, NotBefore: j.cached.notBefore(known)}
 	if idReused(known, &seen.Snapshot) {

@@ -43,7 +43,7 @@ type Config struct {
 	Sweep          Sweep         // which of them a cycle polls
 	FullRefresh    time.Duration // with SweepList: each unfinished job is polled so often at least; default 10m
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
-	Concurrency    int           // requests under way at once, at most; default 8
+	Concurrency    int           // requests in flight at once, at most; default 8
 	RateLimit      float64       // requests a second; 0: none
 	Timeout        time.Duration // that the Source gives one request, for FreshUntil to judge by
 	StallAfter     time.Duration // an active job without progress for so long is stalled; 0: none is

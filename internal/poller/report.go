@@ -12,19 +12,19 @@ import (
 )
 
 // report logs what went wrong with a job, or with the CommCell's list, when it is news.
-func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
+func (p *Poller) report(ctx context.Context, id job.ID, err error) {
 	if ctx.Err() != nil || err == nil {
 		return
 	}
 	kind := resultOf(err)
-	if !j.id.IsCommCell() {
+	if !id.IsCommCell() {
 		p.Counts.polled(kind)
 	}
 	if commvault.SourceDown(err) {
-		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
+		id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
 	}
-	if p.cache.failureIsNews(j.id.Number, kind) {
-		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
+	if p.cache.failureIsNews(id.Number, kind) {
+		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(id), id.String(), "err", err)
 	}
 }
 

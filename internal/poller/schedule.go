@@ -117,7 +117,7 @@ func (p *Poller) pollUnscheduled(ctx context.Context, id job.ID) error {
 	c := unscheduled(1)
 	err = p.pollJob(ctx, c, trackedJob{id: id, why: why})
 	for _, m := range c.missing {
-		p.report(ctx, m.trackedJob, m.err)
+		p.report(ctx, m.id, m.err)
 	}
 	return err
 }

@@ -75,14 +75,15 @@ func (p *Poller) readList(ctx context.Context, c *cycle) (whole bool, err error)
 	if errors.As(err, &broken) {
 		return false, err
 	}
-	p.report(ctx, trackedJob{id: p.id}, err)
+	p.report(ctx, p.id, err)
 	if ctx.Err() == nil {
 		p.countListFailure(err)
 	}
-	return err == nil, p.note(c, err)
+	return err == nil, p.noteOutcome(c, err)
 }
 
-// countListFailure counts the lists that fail in a row. One that is refused, or whose server is too old, is none to wait for.
+// countListFailure counts the lists that fail in a row. One that is refused, or whose server is too old, will not be read the
+// next time either.
 func (p *Poller) countListFailure(err error) {
 	before := p.listFails()
 	switch {
@@ -100,8 +101,8 @@ func (p *Poller) countListFailure(err error) {
 
 func (p *Poller) listFails() bool { return p.loop.failedLists >= failedListsTolerated }
 
-// worthALook gives the jobs whose details may hold news, and always one: whether a CommCell answers is not for its
-// list alone to say.
+// worthPolling gives the jobs whose details may hold news; the others are skipped. Where the list was not read it gives one
+// at least: whether a CommCell answers is not for its list alone to say.
 func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Tracked {
 	now := time.Now()
 	every := p.FullRefresh - p.Schedule.Next(now).Sub(now) // or some would be late by a cycle
@@ -146,7 +147,7 @@ func refreshDue(number int64, asked, now time.Time, every time.Duration) bool {
 }
 
 // cachedLine is what was last read of a job in the Job list, for a list sweep to see whether that changes. It is
-// guarded by the Poller's mu.
+// guarded by the jobCache's mu.
 type cachedLine struct {
 	sum     uint64 // of what an event may be about; 0: never listed
 	list    uint32 // the list that last named the job
@@ -214,7 +215,7 @@ func (s *cachedLine) change() { s.changed++ }
 const pollsToAgree = 3 // after so many, the list has its own words for what the details say
 
 // settle takes note of an answer that was asked for when the line had changed so often. One that does not say what
-// the line does is older than the line, whoever holds it back: another poll has to follow.
+// the line does is older than the line, whatever holds it back: another poll has to follow.
 func (s *cachedLine) settle(changed uint16, seen *job.Snapshot) {
 	if s.changed == 0 || s.changed != changed {
 		return
