@@ -9,11 +9,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Config says how much is asked at most. The zero Config is one request at a time, however fast.
+// Config says how much is asked at most.
 type Config struct {
-	Concurrency int          // requests in flight
+	Concurrency int          // requests in flight; at least 1
 	RateLimit   float64      // requests a second; 0: any
-	Changed     func(Change) // told what the limiter changes, in order; it may not use the limiter; may be nil
+	Changed     func(Change) // told what the limiter changes, one after the other; may not use the limiter
 }
 
 // Limiter lets requests through, first come, first served. Its methods may be called from many goroutines.
@@ -88,15 +88,11 @@ func New(c Config) *Limiter {
 	if c.RateLimit > 0 {
 		limit = rate.Limit(c.RateLimit)
 	}
-	if c.Changed == nil {
-		c.Changed = func(Change) {}
-	}
-	most := max(c.Concurrency, 1)
 	return &Limiter{
 		changed:       c.Changed,
 		rate:          rate.NewLimiter(limit, 1),
-		most:          most,
-		semaphore:     semaphore{limit: min(firstLimit, most)},
+		most:          c.Concurrency,
+		semaphore:     semaphore{limit: min(firstLimit, c.Concurrency)},
 		adaptiveLimit: adaptiveLimit{slowStart: true},
 	}
 }
