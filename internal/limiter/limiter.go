@@ -131,10 +131,11 @@ func (l *Limiter) waitForServer(ctx context.Context) error {
 
 // Release gives the permit back, and learns from what came of its request.
 func (p Permit) Release(o Outcome) {
-	l, now := p.limiter, time.Now()
+	l := p.limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.releaseLocked() // after whatever is changed for it: the next request goes by that
+	now := time.Now()       // under the lock: what was sent before the limit falls is of the same batch
 	if o.HoldFor > 0 {
 		l.hold.extend(now.Add(o.HoldFor), o.HoldCause)
 	}
