@@ -191,7 +191,7 @@ func (l *Limiter) Interval() time.Duration {
 func (l *Limiter) Hold() (until time.Time, cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.hold.left() > longestWait {
+	if time.Until(l.hold.until) > longestWait {
 		return l.hold.until, l.hold.cause
 	}
 	return time.Time{}, nil
@@ -209,16 +209,9 @@ func (h *hold) extend(until time.Time, cause error) {
 	}
 }
 
-func (h *hold) left() time.Duration {
-	if h.until.IsZero() {
-		return 0
-	}
-	return time.Until(h.until)
-}
-
 // wait waits until a short hold ends. A long one is an error at once, with the cause of the hold.
 func (h *hold) wait(ctx context.Context) error {
-	if h.left() > longestWait {
+	if time.Until(h.until) > longestWait {
 		return &HeldError{h.cause}
 	}
 	return sleepUntil(ctx, h.until)
