@@ -100,11 +100,11 @@ func TestALogIsDroppedWithItsJob(t *testing.T) {
 		passes(30 * time.Second)
 		f.says(71, "19:1", "after the end")
 		passes(5 * time.Second)
-		if b.feed.log.size() != 0 {
+		if b.cache.log.size() != 0 {
 			t.Error("the poll after the end keeps a log that no event can carry")
 		}
 		passes(10 * time.Minute)
-		if n := b.feed.log.size(); n != 0 {
+		if n := b.cache.log.size(); n != 0 {
 			t.Errorf("keeps what was said of %d jobs", n)
 		}
 	})

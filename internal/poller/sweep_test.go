@@ -356,7 +356,7 @@ func TestAListThatCannotBeReadIsDoneWithout(t *testing.T) {
 	}
 }
 
-// Another watcher's word is followed by a poll in the next cycle, though no line has changed.
+// A foreign event is followed by a poll in the next cycle, though no line has changed.
 func TestARefreshPendingIsDoneInTheNextCycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := sweepBench(t, 9, nil)
@@ -378,7 +378,7 @@ func TestARefreshPendingIsDoneInTheNextCycle(t *testing.T) {
 	})
 }
 
-// An unscheduled poll may have been under way while the list was read.
+// An unscheduled poll may have been in flight while the list was read.
 func TestALineThatChangesDuringAPollIsNotSettledByIt(t *testing.T) {
 	var s cachedLine
 	running := job.Snapshot{State: "Running"}
