@@ -135,7 +135,7 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
-func TestADeletedStreamIsMadeAnew(t *testing.T) {
+func TestADeletedStreamIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{})
 		c := ready(t, s.Connect())
