@@ -139,9 +139,9 @@ func TestAForeignEventIsNoticedAtOnce(t *testing.T) {
 
 	y.sees(71, "Pending", "")
 	x.knows(71, "Pending")
-	if id := (job.ID{CommCell: "prod", Number: 71}); !x.store.RefreshPending(id) {
-		t.Error("no look is owed")
-	}
+	w.until("a refresh is pending", func() bool { // which is noted when the transaction is over
+		return x.store.RefreshPending(job.ID{CommCell: "prod", Number: 71})
+	})
 	y.sees(71, "Running", "")
 	x.knows(71, "Running")
 	y.sees(72, "Running", "") // of which we know nothing
