@@ -92,7 +92,7 @@ func (h *settledBroker) Ready(ctx context.Context) (lost <-chan struct{}, err er
 
 func (w *world) host() string { return strings.TrimPrefix(w.url(), "nats://") }
 
-func (w *world) Unheard(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
+func (w *world) PublishUnacknowledged(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
 	wire := w.wires[through]
 	wire.down.swallow()
 	return w.publishAndCut(t, through, m, func() bool {

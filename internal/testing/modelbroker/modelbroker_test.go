@@ -143,7 +143,7 @@ func TestADeletedStreamIsMadeAgain(t *testing.T) {
 		s.Delete()
 		after, err := ready(t, c).Info(t.Context())
 		if err != nil || after.Created.Equal(before.Created) {
-			t.Errorf("made anew at %v, and before at %v (%v)", after.Created, before.Created, err)
+			t.Errorf("made again at %v, and before at %v (%v)", after.Created, before.Created, err)
 		}
 	})
 }
