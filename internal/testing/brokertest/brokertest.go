@@ -35,8 +35,8 @@ type World interface {
 	// Connect makes a connection, which is made again where it is lost, until the test ends.
 	Connect(t *testing.T) Broker
 
-	// PublishUnacknowledged publishes through a connection. The message is stored, its acknowledgement is lost; the error is what
-	// the publisher gets to know.
+	// PublishUnacknowledged publishes through a connection. The message is stored, its acknowledgement is lost; the
+	// error is what the publisher gets to know.
 	PublishUnacknowledged(t *testing.T, through Broker, m stream.Outgoing) error
 
 	// Unsent publishes through a connection that is lost before the message has reached the broker.
