@@ -161,7 +161,7 @@ func (s *session) prove(t token) {
 	}
 }
 
-// stillRefused is the last refusal, until the next try is due or something else is configured. A locked account stays locked.
+// stillRefused is the last refusal, until the next try is due or something else is configured; a locked account stays.
 func (s *session) stillRefused(configured string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

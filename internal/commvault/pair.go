@@ -163,8 +163,8 @@ func isSpent(err error) bool {
 
 var tokenMember = regexp.MustCompile(`(?i)"(access|refresh)token"\s*:\s*("(?:[ !#-\[\]-~]|\\.)+")`)
 
-// pairIn finds the pair wherever it stands in an answer, nested or beside members that are damaged: what is not found is
-// lost. It is the empty pair if there is none but the one that was sent.
+// pairIn finds the pair wherever it stands in an answer, nested or beside members that are damaged: what is not found
+// is lost. It is the empty pair if there is none but the one that was sent.
 func pairIn(body []byte, sent string) pair {
 	var found pair
 	for _, member := range tokenMember.FindAllSubmatch(asJSON(body), -1) {

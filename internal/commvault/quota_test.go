@@ -53,7 +53,7 @@ func TestA429SaysHowLongToWait(t *testing.T) {
 	}
 }
 
-// What is refused at once counts as one refusal; an answer begins the row anew.
+// What is refused at once counts as one refusal; an answer resets the wait.
 func TestTheWaitAfterABare429Grows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &limited{code: 429}

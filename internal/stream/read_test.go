@@ -199,7 +199,7 @@ func TestScanEndsWithItsErrors(t *testing.T) {
 }
 
 // A reader that rests ends with its connection, though nobody asks for it again.
-func TestARestingReaderEndsWithItsConnection(t *testing.T) {
+func TestAnIdleReaderEndsWithItsConnection(t *testing.T) {
 	running := func() int {
 		stacks := make([]byte, 4<<20)
 		return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), ").pullMessages(")
@@ -306,7 +306,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestHeads(t *testing.T) {
+func TestFollowHeaders(t *testing.T) {
 	b := use(t, startServer(t))
 	fill(t, b, 3)
 	type head struct {

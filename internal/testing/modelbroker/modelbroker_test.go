@@ -135,7 +135,7 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
-func TestADeletedStreamIsMadeAnew(t *testing.T) {
+func TestADeletedStreamIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{})
 		c := ready(t, s.Connect())
@@ -143,7 +143,7 @@ func TestADeletedStreamIsMadeAnew(t *testing.T) {
 		s.Delete()
 		after, err := ready(t, c).Info(t.Context())
 		if err != nil || after.Created.Equal(before.Created) {
-			t.Errorf("made anew at %v, and before at %v (%v)", after.Created, before.Created, err)
+			t.Errorf("made again at %v, and before at %v (%v)", after.Created, before.Created, err)
 		}
 	})
 }

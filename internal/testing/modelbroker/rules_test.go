@@ -41,7 +41,7 @@ func (w *world) Connect(*testing.T) brokertest.Broker {
 	return c
 }
 
-func (w *world) Unheard(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
+func (w *world) PublishUnacknowledged(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
 	return w.lose(t, through, m, true)
 }
 
