@@ -41,11 +41,11 @@ func newStoreRebuild() *cobra.Command {
 
 // whatIsLeft says what the new store does not hold of the old one.
 func whatIsLeft(aside string) string {
-	left, err := store.LeftIn(aside)
+	left, err := store.CountUnrecoverable(aside)
 	switch {
 	case err != nil:
 		return "which cannot be read"
-	case left == store.Left{}:
+	case left == store.Unrecoverable{}:
 		return "which holds nothing that the new one does not"
 	}
 	return fmt.Sprintf("which alone holds %d unsent events, and %d jobs tracked or untracked by hand", left.Unsent, left.ByHand)

@@ -117,7 +117,7 @@ func merged(a, b job.VM, clip *clipper) job.VM {
 		return a
 	case more > 0:
 		return b
-	case a.Reason.StandsIn():
+	case a.Reason.IsPlaceholder():
 		a.Reason = min(a.Reason, b.Reason)
 		return a
 	}
@@ -133,7 +133,7 @@ func weight(reason job.Text) int {
 		return 0
 	case reason == job.Unexplained:
 		return 1
-	case reason.StandsIn():
+	case reason.IsPlaceholder():
 		return 2
 	}
 	return 3

@@ -18,11 +18,11 @@ import (
 // Rebuild makes the store anew from the stream, and gives the old file's new name, or "" where there was none. No
 // watcher may be running.
 func Rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger) (read ReadBack, aside string, err error) {
-	claim, err := store.Replacing(cfg.Store.Path)
+	claim, err := store.ClaimFile(cfg.Store.Path)
 	if err != nil {
 		return read, "", err
 	}
-	defer func() { err = errors.Join(err, claim.End()) }()
+	defer func() { err = errors.Join(err, claim.Release()) }()
 	if err := nobodyRuns(cfg.Store.Path); err != nil {
 		return read, "", err
 	}
@@ -38,7 +38,7 @@ func Rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger) (read Re
 	if err != nil {
 		return read, "", fmt.Errorf("%s: not rebuilt, and left as it is: %w", cfg.Store.Path, err)
 	}
-	aside, err = claim.By(fresh)
+	aside, err = claim.ReplaceBy(fresh)
 	return read, aside, err
 }
 

@@ -101,7 +101,7 @@ func (p *Publisher) foreignJob(m stream.Message) (job.ID, bool) {
 	if p.Store.Minted(m.ID) || event.Epoch(m.ID) == "" {
 		return job.ID{}, false
 	}
-	id, ours := event.OfJob(p.Prefix, m.Subject)
+	id, ours := event.ParseSubject(p.Prefix, m.Subject)
 	if !ours || !p.Follows(id.CommCell) {
 		return job.ID{}, false
 	}

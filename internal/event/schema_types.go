@@ -19,7 +19,7 @@ var types = map[reflect.Type]*jsonschema.Schema{
 	reflect.TypeFor[json.RawMessage](): {},
 }
 
-// schemaOf is the schema of a Go type with what notes says of its members.
+// schemaOf is the schema of a Go type with the descriptions of its members.
 func schemaOf[T any](name string) *jsonschema.Schema {
 	s, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: types})
 	if err != nil {
@@ -34,8 +34,8 @@ func annotate(s *jsonschema.Schema, name string) {
 		if !slices.Contains(s.Required, member) { // left out where it is empty, so never null
 			notNull(p)
 		}
-		if n, noted := notes[name+"."+member]; noted {
-			n.write(p)
+		if d, described := descriptions[name+"."+member]; described {
+			d.write(p)
 		}
 	}
 }

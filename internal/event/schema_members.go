@@ -2,23 +2,23 @@ package event
 
 import "github.com/google/jsonschema-go/jsonschema"
 
-// note is what the schema says of a member besides its Go type.
-type note struct {
+// description is what the schema says of a member besides its Go type.
+type description struct {
 	text    string
 	pattern string
 	enum    []any
 	least   *float64
 }
 
-func (n note) write(s *jsonschema.Schema) {
-	s.Description = n.text
-	if n.pattern != "" {
-		s.Pattern = n.pattern
+func (d description) write(s *jsonschema.Schema) {
+	s.Description = d.text
+	if d.pattern != "" {
+		s.Pattern = d.pattern
 	}
-	if n.enum != nil {
-		s.Enum = n.enum
+	if d.enum != nil {
+		s.Enum = d.enum
 	}
-	s.Minimum = n.least
+	s.Minimum = d.least
 }
 
 // The patterns keep to what all engines of regular expressions understand alike.
@@ -36,8 +36,8 @@ const (
 var (
 	zero, one = 0.0, 1.0
 
-	// notes are by the Go type's name in the schema and the member's in JSON.
-	notes = map[string]note{
+	// descriptions are by the Go type's name in the schema and the member's in JSON.
+	descriptions = map[string]description{
 		"event.id":              {text: "Unique for ever, and opaque. Also the Nats-Msg-Id.", pattern: `^[0-9a-z]{16,}-[0-9]{12,}$`},
 		"event.source":          {text: "The CommCell that the event comes from.", pattern: `^/commcells/` + commCellPattern + `$`},
 		"event.time":            {text: "When the answer that showed the change was complete."},

@@ -4,18 +4,18 @@ package job
 // each, VMGUIDs the GUID of those that were told with one. Of two machines with one name the second has its GUID in the
 // key, too.
 
-// ToldOf gives the reason told of a machine; false where none was. One that is in VMs under its name and has no GUID
-// there was told by its name alone, which is what a machine with a GUID is not.
-func (t *Told) ToldOf(vm *VM) (reason Text, told bool) {
-	key, told := t.keyOf(vm.Name, vm.GUID)
+// VMReason gives the reason told of a machine; false where none was. One that is in VMs under its name and has no GUID
+// there was told by its name alone, which a machine with a GUID is not.
+func (t *Told) VMReason(vm *VM) (reason Text, told bool) {
+	key, told := t.vmKey(vm.Name, vm.GUID)
 	if !told {
 		return "", false
 	}
 	return t.VMs[key], true
 }
 
-// keyOf finds the machine in VMs.
-func (t *Told) keyOf(name string, guid Text) (key string, told bool) {
+// vmKey finds the machine in VMs.
+func (t *Told) vmKey(name string, guid Text) (key string, told bool) {
 	switch {
 	case guid == "":
 		_, told = t.VMs[name]
@@ -36,9 +36,9 @@ func (t *Told) tellVM(c *Change) {
 	if t.VMs == nil {
 		t.VMs = map[string]Text{}
 	}
-	key, told := t.keyOf(c.VM, Text(c.VMGUID))
+	key, told := t.vmKey(c.VM, Text(c.VMGUID))
 	if !told {
-		key = t.newKey(c)
+		key = t.newVMKey(c)
 	}
 	t.VMs[key] = c.To
 	if c.VMGUID == "" {
@@ -50,8 +50,8 @@ func (t *Told) tellVM(c *Change) {
 	t.VMGUIDs[key] = Text(c.VMGUID)
 }
 
-// newKey is the machine's name, unless that is another's.
-func (t *Told) newKey(c *Change) string {
+// newVMKey is the machine's name, unless that is another's.
+func (t *Told) newVMKey(c *Change) string {
 	reason, taken := t.VMs[c.VM]
 	owner := t.VMGUIDs[c.VM]
 	switch {
@@ -60,31 +60,31 @@ func (t *Told) newKey(c *Change) string {
 	case c.VMGUID != "" && owner == "" && c.From == reason: // told by its name alone before
 		return c.VM
 	case c.VMGUID != "":
-		return t.secondKey(c.VM, Text(c.VMGUID))
+		return t.secondVMKey(c.VM, Text(c.VMGUID))
 	case c.From == reason && !t.isShared(c.VM): // told by its name alone now, by an older watcher
 		return c.VM
 	}
-	second := t.secondKey(c.VM, owner)
+	second := t.secondVMKey(c.VM, owner)
 	t.VMs[second], t.VMGUIDs[second] = reason, owner
 	delete(t.VMGUIDs, c.VM)
 	return c.VM
 }
 
-// secondKey is one that no machine has.
-func (t *Told) secondKey(name string, guid Text) string {
-	key := keyWith(name, guid)
+// secondVMKey is one that no machine has.
+func (t *Told) secondVMKey(name string, guid Text) string {
+	key := vmKeyWith(name, guid)
 	for _, taken := t.VMs[key]; taken; _, taken = t.VMs[key] {
 		key += "+"
 	}
 	return key
 }
 
-func keyWith(name string, guid Text) string { return name + " (" + string(guid) + ")" }
+func vmKeyWith(name string, guid Text) string { return name + " (" + string(guid) + ")" }
 
 // isShared says whether several machines were told of that have the name.
 func (t *Told) isShared(name string) bool {
 	for key, guid := range t.VMGUIDs {
-		if key == keyWith(name, guid) {
+		if key == vmKeyWith(name, guid) {
 			return true
 		}
 	}
