@@ -42,7 +42,7 @@ func (s *supervisor) states() []object {
 	var states []object
 	for _, w := range s.workers {
 		t := w.poller.Counts.Totals()
-		heldUntil, heldBy := w.poller.Rests()
+		heldUntil, heldBy := w.poller.Hold()
 		states = append(states, object{
 			"name": w.cell.Name, "started": w.stop != nil, "up": t.Up, "since": t.Since, "reason": t.Reason, "tracked": t.Classes,
 			"requestLimit": w.poller.Limit(), "heldUntil": heldUntil, "heldBy": text(heldBy),

@@ -8,8 +8,9 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// positions are where the last events stand that the broker has acknowledged, or that were found there. A stream that gives a
-// place a second time has gone back, and the connection may have lasted: only this tells, once something else stands there.
+// positions detect a rollback: they are the stream sequences of the last events that the broker has acknowledged, or that
+// were read. A stream that gives out a sequence a second time has gone back, be it on the same connection: nothing else
+// shows it, once another message stands there.
 type positions struct {
 	mu     sync.Mutex
 	recent [1 << 10]position // by sequence; guarded by mu
@@ -27,14 +28,14 @@ func (p *positions) highest() position {
 	return p.recent[p.last%uint64(len(p.recent))]
 }
 
-// note notes a place; false if another event is known to stand there, which then goes on standing there.
+// note notes an event's position; false if another event is known to stand there, which is then left as it is.
 func (p *positions) note(s position) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := &p.recent[s.sequence%uint64(len(p.recent))]
 	switch {
 	case before.sequence > s.sequence:
-		return true // of that long ago nothing is known
+		return true // too long ago: nothing is known of it
 	case before.sequence == s.sequence && before.id != s.id:
 		return false
 	}
@@ -43,15 +44,15 @@ func (p *positions) note(s position) bool {
 	return true
 }
 
-// clear forgets all places, once it is sure that the whole stream will be read.
+// clear forgets all positions, once it is certain that the whole stream will be read.
 func (p *positions) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.recent, p.last = [1 << 10]position{}, 0
 }
 
-// noteEnd notes what stands at the end of what was read, as if it had been acknowledged: a stream that goes back from now
-// on gives that place again. Its error says that it has gone back already.
+// noteEnd notes the last message read, as if it had been acknowledged: a stream that goes back from now on gives out its
+// sequence again. The error says that it has gone back already.
 func (p *Publisher) noteEnd(ctx context.Context, r *reading, last uint64) error {
 	if r.last != nil { // all of it was read
 		p.positions.clear()
@@ -69,12 +70,12 @@ func (p *Publisher) noteEnd(ctx context.Context, r *reading, last uint64) error 
 	return nil
 }
 
-// detectRollback has the whole stream read where an acknowledgement shows that the stream has gone back, or an event that is
-// found without one. before is the highest place when the event was sent, or found. After an error the event is to be
-// found once more: until the store knows that all is to be read, the place stays that of the other.
+// detectRollback invalidates what was read of the stream where an event's position shows that the stream has gone back;
+// the event was acknowledged, or found without that. before is the highest position when it was sent, or found. After an
+// error the event is to be found once more: until the store knows that all is to be read, the position stays the other's.
 func (p *Publisher) detectRollback(ctx context.Context, eventID string, sequence uint64, before position) error {
 	same := p.positions.note(position{sequence, eventID})
-	if same && sequence <= before.sequence && eventID != before.id { // a known id's place, or the stream has gone back
+	if same && sequence <= before.sequence && eventID != before.id { // the broker knew the id already, or the stream has gone back
 		var err error
 		if same, _, err = p.stillHolds(ctx, before); err != nil {
 			return err

@@ -11,13 +11,13 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// tail hears what the stream stores, from its connection's first round to its end: one consumer for all of it.
+// tail follows what the stream stores, from a connection's first round to its end: one consumer for all of it.
 type tail struct {
 	named chan job.ID
 	stop  func() // and wait for the end
 }
 
-// startTail hears, from where the stream was just read. Where that is is asked before anything is sent: a job that finds
+// startTail follows the stream from where it was just read. The cursor is read before anything is sent: a job that finds
 // something lost sets it back.
 func (p *Publisher) startTail(ctx context.Context, end context.CancelCauseFunc) (named <-chan job.ID) {
 	p.misplacedChecked.Store(false)
@@ -40,7 +40,7 @@ func (p *Publisher) startTail(ctx context.Context, end context.CancelCauseFunc) 
 	return ids
 }
 
-// stopTail ends the listening: the connection is over, or all of the stream is read anew.
+// stopTail ends it: the connection is over, or the whole stream is to be read again.
 func (p *Publisher) stopTail() {
 	if p.tail != nil {
 		p.tail.stop()
@@ -48,8 +48,8 @@ func (p *Publisher) stopTail() {
 	}
 }
 
-// followTail follows the stream as a subscriber does, from a sequence on until ctx ends, and gives the jobs of which another
-// has spoken. Nothing depends on it: what it misses is read at the end of the round.
+// followTail follows the stream as a subscriber does, from a sequence on until ctx ends, and names the jobs that foreign
+// events are of. Nothing depends on it: what it misses is read at the end of the round.
 func (p *Publisher) followTail(ctx context.Context, from uint64, named chan<- job.ID, end context.CancelCauseFunc) {
 	for fails := 0; ctx.Err() == nil; fails++ {
 		err := p.Broker.FollowHeaders(ctx, from, func(m stream.Message) error {
@@ -75,9 +75,9 @@ func (p *Publisher) followTail(ctx context.Context, from uint64, named chan<- jo
 	}
 }
 
-// checkMisplacedAtTail looks at an event of ours that was heard under a subject of nobody's: is what we publish still stored there?
+// checkMisplacedAtTail reads an event of ours that came under a subject of nobody's: does what we publish still end there?
 func (p *Publisher) checkMisplacedAtTail(ctx context.Context, sequence uint64, end context.CancelCauseFunc) error {
-	if p.misplacedChecked.Swap(true) { // once a round: the mend may be done, and what was stored before it is heard still
+	if p.misplacedChecked.Swap(true) { // once a round: it may be fixed, and what was stored before that still comes
 		return nil
 	}
 	m, err := p.Broker.At(ctx, sequence)
@@ -95,8 +95,8 @@ func (p *Publisher) checkMisplacedAtTail(ctx context.Context, sequence uint64, e
 	return nil
 }
 
-// foreignJob says whether a message may tell what we do not know, of which job, and whether nobody was told so yet. Nearly
-// all that is heard are our own events.
+// foreignJob gives the job that a message is of, if it may tell what we do not know and the job is not named already.
+// Nearly all messages are our own events.
 func (p *Publisher) foreignJob(m stream.Message) (job.ID, bool) {
 	if p.Store.Minted(m.ID) || event.Epoch(m.ID) == "" {
 		return job.ID{}, false
@@ -108,15 +108,15 @@ func (p *Publisher) foreignJob(m stream.Message) (job.ID, bool) {
 	return id, p.named.add(id, m.Sequence)
 }
 
-// logTailLost says why nothing is heard.
+// logTailLost says why the tail is not followed.
 func (p *Publisher) logTailLost(err error) {
 	if !errors.Is(err, stream.ErrDisconnected) {
-		p.causes.report(slog.LevelWarn, "the stream cannot be followed; what another watcher tells is noticed later", err)
+		p.causes.report(slog.LevelWarn, "the stream cannot be followed; events of another watcher are noticed later", err)
 	}
 }
 
-// reconcileNamed settles a job of which another has spoken, if it is not known yet what was said: an event of ours, from
-// before a restart, is.
+// reconcileNamed reconciles a job that the tail has named, if the event is not known yet: one of ours from before a
+// restart is.
 func (p *Publisher) reconcileNamed(ctx context.Context, id job.ID, end context.CancelCauseFunc) {
 	sequence, named := p.named.take(id)
 	if !named {
@@ -131,11 +131,11 @@ func (p *Publisher) reconcileNamed(ctx context.Context, id job.ID, end context.C
 		end(err)
 	}
 	if err != nil && ctx.Err() == nil {
-		p.causes.report(slog.LevelWarn, "what another watcher has told of this job is read later", err, "job", id.String())
+		p.causes.report(slog.LevelWarn, "the events of another watcher on this job are read later", err, "job", id.String())
 	}
 }
 
-// namedJobs are the jobs of which another has spoken since somebody last attended to them, and where in the stream.
+// namedJobs are the jobs with a foreign event that nobody has reconciled yet, and its sequence in the stream.
 type namedJobs struct {
 	mu   sync.Mutex
 	last map[job.ID]uint64 // guarded by mu

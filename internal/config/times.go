@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -81,3 +82,30 @@ func cronReason(err error) string {
 	}
 	return reason
 }
+
+// parseDuration reads a Go duration; the error says how text would be one, with before in front.
+func parseDuration(before, text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err == nil {
+		return d, nil
+	}
+	// An error shows the value in front already.
+	problem := strings.TrimSuffix(err.Error(), " "+strconv.Quote(text))
+	better := []string{text + "s"}
+	if count, found := strings.CutSuffix(text, "d"); found { // Go knows no days
+		if days, err := strconv.Atoi(count); err == nil {
+			better = append(better, fmt.Sprintf("%dh", 24*days))
+		}
+	}
+	for _, better := range better {
+		if _, err := time.ParseDuration(better); err == nil {
+			return 0, fmt.Errorf("%s; try %q", problem, before+better)
+		}
+	}
+	return 0, fmt.Errorf("%s; write it like %q", problem, before+"30s")
+}
+
+var zeros = regexp.MustCompile(`(h)0m0s$|(m)0s$`)
+
+// short writes 168h, where Go has 168h0m0s.
+func short(d time.Duration) string { return zeros.ReplaceAllString(d.String(), "$1$2") }

@@ -42,8 +42,8 @@ func TestAServerTooOldForAttempts(t *testing.T) {
 		var log bytes.Buffer
 		old := &tooOld{code: row.code, body: row.body}
 		c := newClient(t, Config{Format: row.format, Transport: commserve(old.serve), Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if c.RefusedForm() != "" {
-			t.Errorf("%s: refused before it was asked: %s", name, c.RefusedForm())
+		if c.AttemptsRefused() != "" {
+			t.Errorf("%s: refused before it was asked: %s", name, c.AttemptsRefused())
 		}
 		for range 5 {
 			if seen, err := c.JobDetails(t.Context(), 71); err != nil || seen.Snapshot.State != "Running" || seen.Snapshot.Attempt != nil {
@@ -56,8 +56,8 @@ func TestAServerTooOldForAttempts(t *testing.T) {
 		if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "showAttempt") {
 			t.Errorf("%s: logged %s", name, &log)
 		}
-		if !strings.HasPrefix(c.RefusedForm(), "JobDetails of job 71") {
-			t.Errorf("%s: refused with %q", name, c.RefusedForm())
+		if !strings.HasPrefix(c.AttemptsRefused(), "JobDetails of job 71") {
+			t.Errorf("%s: refused with %q", name, c.AttemptsRefused())
 		}
 	}
 }
@@ -80,8 +80,8 @@ func TestOtherFailuresDoNotMakeAServerTooOld(t *testing.T) {
 				t.Errorf("%s: no error", name)
 			}
 		}
-		if got, want := fmt.Sprint(old.sent), "[attempts attempts attempts attempts]"; got != want || c.RefusedForm() != "" {
-			t.Errorf("%s: sent %s, want %s; %s", name, got, want, c.RefusedForm())
+		if got, want := fmt.Sprint(old.sent), "[attempts attempts attempts attempts]"; got != want || c.AttemptsRefused() != "" {
+			t.Errorf("%s: sent %s, want %s; %s", name, got, want, c.AttemptsRefused())
 		}
 	}
 }
@@ -98,8 +98,8 @@ func TestAServerThatToldAttemptsIsNotTooOld(t *testing.T) {
 	if err := ask(500, passingFailure); err != nil || fmt.Sprint(told.sent) != "[attempts plain]" {
 		t.Errorf("a first failure: sent %v, %v", told.sent, err)
 	}
-	if err := ask(200, answer("", "", "")); err != nil || c.RefusedForm() != "" {
-		t.Errorf("an answer: %v, refused with %q", err, c.RefusedForm())
+	if err := ask(200, answer("", "", "")); err != nil || c.AttemptsRefused() != "" {
+		t.Errorf("an answer: %v, refused with %q", err, c.AttemptsRefused())
 	}
 	for range 5 {
 		if err := ask(500, passingFailure); KindOf(err) != HTTP || fmt.Sprint(told.sent) != "[attempts]" {
@@ -107,8 +107,8 @@ func TestAServerThatToldAttemptsIsNotTooOld(t *testing.T) {
 		}
 	}
 	for range 5 { // of a job whose attempts cannot be told
-		if err := ask(400, ``); err != nil || fmt.Sprint(told.sent) != "[attempts plain]" || c.RefusedForm() != "" {
-			t.Errorf("a refusal: sent %v, %v, refused with %q", told.sent, err, c.RefusedForm())
+		if err := ask(400, ``); err != nil || fmt.Sprint(told.sent) != "[attempts plain]" || c.AttemptsRefused() != "" {
+			t.Errorf("a refusal: sent %v, %v, refused with %q", told.sent, err, c.AttemptsRefused())
 		}
 	}
 }
@@ -125,8 +125,8 @@ func TestWhatFailsWithoutTheFormTooIsItsError(t *testing.T) {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
-		if c.RefusedForm() != "" || asked != 10 {
-			t.Errorf("%s: refused with %q after %d requests", body, c.RefusedForm(), asked)
+		if c.AttemptsRefused() != "" || asked != 10 {
+			t.Errorf("%s: refused with %q after %d requests", body, c.AttemptsRefused(), asked)
 		}
 	}
 }

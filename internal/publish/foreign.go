@@ -10,24 +10,24 @@ import (
 	"jobwatch/internal/job"
 )
 
-// foreignWriters are the watchers that tell of the same CommCells as this one, which nobody wants: they take from each other
-// what the other has told, look again, and find the same.
+// foreignWriters are other watchers that write of the same CommCells as this one. Nobody wants that: each adopts what the
+// other has told, polls again, and finds the same.
 type foreignWriters struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
-	writes map[string]int64    // CommCell => jobs taken over; guarded by mu
+	writes map[string]int64    // CommCell => jobs adopted; guarded by mu
 	epochs map[string][]string // CommCell => their epochs; guarded by mu
 }
 
-// mostNamed bounds what is remembered and logged of others that start again and again.
+// mostNamed bounds what is remembered and logged of foreign writers that start again and again.
 const mostNamed = 20
 
 func newForeignWriters(log *slog.Logger) foreignWriters {
 	return foreignWriters{log: log, writes: map[string]int64{}, epochs: map[string][]string{}}
 }
 
-// note counts that another has told of a job, and names it when it is first met.
+// note counts a foreign event of a job, and logs its writer when it is first met.
 func (o *foreignWriters) note(id job.ID, last event.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
