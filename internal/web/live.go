@@ -37,8 +37,8 @@ type live struct {
 
 	mu      sync.Mutex
 	ring    []streamed // guarded by mu, as the rest is
-	from    uint64 // every event of the stream from this sequence to next is in the ring
-	next    uint64 // the next sequence to come; 0: the stream was not reached yet
+	from    uint64     // every event of the stream from this sequence to next is in the ring
+	next    uint64     // the next sequence to come; 0: the stream was not reached yet
 	clients map[*follower]bool
 }
 
