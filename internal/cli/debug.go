@@ -17,7 +17,7 @@ func newDebug() *cobra.Command {
 		Use:   "debug",
 		Short: "Look into a running watcher: profiles, a dump of its state, the level of its log",
 		Long: "debug asks the running watcher through its socket, as the user that runs it. Nothing that it prints holds\n" +
-			"a password, a token or anything else of the configuration.",
+			"a password, a token or another secret.",
 		Example: "  watcher debug dump\n  watcher debug log-level debug",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
