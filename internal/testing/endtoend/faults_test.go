@@ -312,7 +312,7 @@ func (p *patient) restartIfRefused() {
 	}
 }
 
-func (p *patient) read() []told { return readStream(p.t, p.js, p.stream, p.prefix) }
+func (p *patient) read() []received { return readStream(p.t, p.js, p.stream, p.prefix) }
 
 func (p *patient) until(what string, holds func() bool, got func() string) {
 	p.t.Helper()
