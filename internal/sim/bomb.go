@@ -42,6 +42,7 @@ func (s *strike) spoil(req *request, a *answer) {
 		a.header = map[string]string{"Content-Encoding": "gzip"}
 	case Deep:
 		a.body = deep(a.body, req.xml)
+	default: // the others spoil something else
 	}
 }
 

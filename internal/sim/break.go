@@ -40,8 +40,9 @@ func (s *strike) instead(req *request) (answer, bool) {
 		return plain(http.StatusOK, xmlContent, entityBomb), true
 	case Redirect:
 		return s.elsewhere(req), true
+	default:
+		return answer{}, false
 	}
-	return answer{}, false
 }
 
 // later asks the client to come again.

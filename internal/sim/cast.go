@@ -50,8 +50,9 @@ func client(rng *rand.Rand, kind Kind) string {
 		return ""
 	case VirtualServer:
 		return hypervisors[n%len(hypervisors)]
+	default:
+		return clients[n]
 	}
-	return clients[n]
 }
 
 func machine(rng *rand.Rand, i int) string {

@@ -117,8 +117,9 @@ func (s *Sim) operate(req *request, broken *strike) answer {
 		return s.commServ()
 	case OpEvents:
 		return s.feed(readFeedQuery(req.Request))
+	default:
+		return noSuchOperation
 	}
-	return noSuchOperation
 }
 
 var noSuchOperation = refused(http.StatusNotFound, nested("There is no such operation.", 404))

@@ -71,8 +71,9 @@ func category(k Kind) string {
 		return "Restore"
 	case Verification:
 		return "Admin"
+	default:
+		return "Backup"
 	}
-	return "Backup"
 }
 
 // jobsPost reads POST Jobs; an empty object is a request for everything.
