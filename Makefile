@@ -56,19 +56,19 @@ race: ## run all tests under the race detector; TESTFLAGS are passed on
 	go test -race -timeout 25m $(TESTFLAGS) ./...
 
 soak: ## have 20,000 jobs begin, end and be forgotten in ten minutes, and judge what was told and what it took
-	JOBWATCH_SOAK=10m go test -count 1 -timeout 30m -run '^TestSoak$$' -v ./cmd/watcher
+	JOBWATCH_SOAK=10m go test -count 1 -timeout 30m -run '^TestSoak$$' -v ./internal/testing/endtoend
 
 TORTURE ?= 1000
 
 torture: ## kill the watcher TORTURE times (or for so long) while all around it fails, judge, and write docs/torture.md
 	JOBWATCH_TORTURE=$(TORTURE) JOBWATCH_TORTURE_REPORT=$(CURDIR)/docs/torture.md \
-		go test -count 1 -timeout 5h -run '^TestTorture$$' -v ./cmd/watcher
+		go test -count 1 -timeout 5h -run '^TestTorture$$' -v ./internal/testing/endtoend
 
 lives: ## simulate 100,000 whole lives with crashes and a broker that fails, and judge what was told
-	JOBWATCH_LIVES=100000 go test -count 1 -timeout 12h -run '^TestLives$$' -v ./internal/lives
+	JOBWATCH_LIVES=100000 go test -count 1 -timeout 12h -run '^TestLives$$' -v ./internal/testing/lives
 
 explore: ## explore a small world whole: every order of steps, with at most two faults
-	JOBWATCH_EXPLORE=whole go test -count 1 -timeout 24h -run '^TestSmallWorld$$' -v ./internal/lives
+	JOBWATCH_EXPLORE=whole go test -count 1 -timeout 24h -run '^TestSmallWorld$$' -v ./internal/testing/lives
 
 bench: ## run all benchmarks, one after the other; BENCHFLAGS are passed on
 	go test -p 1 -timeout 1h -run '^$$' -bench . $(BENCHFLAGS) ./...

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/eventtest"
 )
 
 var update = flag.Bool("update", false, "write the example of the documentation anew, with the members an event has now")

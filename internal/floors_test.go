@@ -21,7 +21,7 @@ var floors = map[string]int{
 	"internal/job":       0,
 	"internal/config":    0,
 	"internal/sim":       0,
-	"internal/crash":     0,
+	"internal/failpoint": 0,
 	"internal/printable": 0,
 	"internal/event":     1,
 	"internal/diff":      1,
@@ -32,16 +32,27 @@ var floors = map[string]int{
 	"internal/poller":    3,
 	"internal/control":   3,
 	"internal/metrics":   4,
-	"internal/lives":     4, // tests alone
 	"internal/web":       5,
-	"cmd/watcher":        6,
+	"internal/daemon":    6,
+	"internal/doctor":    7,
+	"internal/cli":       8,
+	"cmd/watcher":        9,
 
-	"internal/event/eventtest":    1, // helps tests
-	"internal/stream/brokertest":  2, // helps tests
-	"internal/stream/modelbroker": 2, // helps tests
-	"contract":                    2, // tests alone
-	"examples/subscribe":          0, // another program's
+	"internal/testing/disk":        0,
+	"internal/testing/terminal":    0,
+	"internal/store/internal/seam": 1, // for storetest
+	"internal/store/storetest":     2, // helps tests
+	"internal/testing/eventtest":   1,
+	"internal/testing/brokertest":  2,
+	"internal/testing/modelbroker": 2,
+	"internal/testing/lives":       4, // tests alone
+	"internal/testing/endtoend":    9, // tests alone
+	"contract":                     2, // tests alone
+	"examples/subscribe":           0, // another program's
 }
+
+// testSupport is where packages lie that serve tests alone.
+const testSupport = "internal/testing/"
 
 // mayImport names the packages that may import a third-party module; tests may import any.
 var mayImport = map[string][]string{
@@ -50,20 +61,20 @@ var mayImport = map[string][]string{
 	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/store"},
 	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
-	"go.etcd.io/bbolt":                   {"internal/store"},
+	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/poller"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
-	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "cmd/watcher"},
-	"golang.org/x/term":                  {"cmd/watcher"},
-	"golang.org/x/sys":                   {"cmd/watcher"},
+	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
+	"golang.org/x/term":                  {"internal/cli"},
+	"golang.org/x/sys":                   {"internal/doctor"},
 	"github.com/google/jsonschema-go":    {"internal/event"},
-	"github.com/spf13/cobra":             {"cmd/watcher"},
-	"charm.land/lipgloss/v2":             {"cmd/watcher"},
-	"github.com/lmittmann/tint":          {"cmd/watcher"},
+	"github.com/spf13/cobra":             {"internal/cli"},
+	"charm.land/lipgloss/v2":             {"internal/cli"},
+	"github.com/lmittmann/tint":          {"internal/cli"},
 
-	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/event/eventtest"},
-	"github.com/cloudevents/sdk-go/v2":         {"internal/event/eventtest"},
+	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},
+	"github.com/cloudevents/sdk-go/v2":         {"internal/testing/eventtest"},
 	"github.com/prometheus/client_golang":      {"internal/metrics"},
 }
 
@@ -87,9 +98,15 @@ func TestFloorsNameEachViolation(t *testing.T) {
 			"internal/job (floor 0) imports internal/diff (floor 1): only what lies on a lower floor may be imported"},
 		{pkg{ImportPath: "jobwatch/internal/poller", TestImports: []string{"jobwatch/internal/publish"}},
 			"internal/poller (floor 3) imports internal/publish (floor 3): only what lies on a lower floor may be imported"},
-		{pkg{ImportPath: "jobwatch/internal/event/eventtest", Imports: []string{"jobwatch/internal/event"}}, ""},
-		{pkg{ImportPath: "jobwatch/internal/event/eventtest", Imports: []string{"jobwatch/internal/diff"}},
-			"internal/event/eventtest (floor 1) imports internal/diff (floor 1): only what lies on a lower floor may be imported"},
+		{pkg{ImportPath: "jobwatch/internal/testing/eventtest", Imports: []string{"jobwatch/internal/event"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/testing/eventtest", Imports: []string{"jobwatch/internal/diff"}},
+			"internal/testing/eventtest (floor 1) imports internal/diff (floor 1): only what lies on a lower floor may be imported"},
+		{pkg{ImportPath: "jobwatch/internal/poller", TestImports: []string{"jobwatch/internal/testing/eventtest"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/testing/eventtest"}},
+			"internal/poller imports internal/testing/eventtest: only tests may"},
+		{pkg{ImportPath: "jobwatch/internal/store/storetest", Imports: []string{"jobwatch/internal/store"}}, ""},
+		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/store/storetest"}},
+			"internal/poller imports internal/store/storetest: only tests may"},
 		{pkg{ImportPath: "jobwatch/internal/util"},
 			"internal/util has no floor: give it one in floors"},
 		{pkg{ImportPath: "jobwatch/internal/diff", Imports: []string{"go.etcd.io/bbolt"}},
@@ -128,8 +145,12 @@ func violations(packages []pkg) []string {
 
 func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, "jobwatch/") }
 
-// helpsTestsOf says whether the package is the test support of the one in whose folder it lies.
-func (p pkg) helpsTestsOf(name string) bool { return p.name() == name+"/"+path.Base(name)+"test" }
+// helpsTestsOf says whether the package is the test support of the named one, as testing/eventtest is of event, and
+// store/storetest, which looks inside, of store.
+func (p pkg) helpsTestsOf(name string) bool {
+	test := path.Base(name) + "test"
+	return p.name() == testSupport+test || p.name() == name+"/"+test
+}
 
 func (p pkg) violations() []string {
 	floor, ok := floors[p.name()]
@@ -145,11 +166,19 @@ func (p pkg) violations() []string {
 		}
 	}
 	for _, path := range p.Imports {
+		if name := strings.TrimPrefix(path, "jobwatch/"); servesTests(name) && !servesTests(p.name()) {
+			found = append(found, fmt.Sprintf("%s imports %s: only tests may", p.name(), name))
+		}
 		if thirdParty(path) && !slices.Contains(mayImport[module(path)], p.name()) {
 			found = append(found, fmt.Sprintf("%s imports %s: mayImport does not allow it", p.name(), path))
 		}
 	}
 	return found
+}
+
+// servesTests says whether a package is for tests alone.
+func servesTests(name string) bool {
+	return strings.HasPrefix(name, testSupport) || strings.HasSuffix(name, "/storetest")
 }
 
 func thirdParty(path string) bool {

@@ -15,7 +15,7 @@
 //
 // # The life of one poll
 //
-// Read internal/poller/look.go: look asks, compares and commits. Then internal/store/commit.go: the
+// Read internal/poller/poll.go: poll asks, compares and commits. Then internal/store/commit.go: the
 // commit point, where a snapshot and the events it owes reach the disk together. Then
 // internal/publish/send.go: an event goes to the stream and leaves the outbox on the broker's
 // acknowledgement; reconcile.go beside it says what a refusal means.
@@ -33,8 +33,9 @@
 //   - internal/store: snapshots and outbox in one file
 //   - internal/publish: loop 2
 //   - internal/poller: loop 1
-//   - internal/control: the desk where jobs are tracked by hand, also through a Unix socket
+//   - internal/control: what an administrator asks of a watcher, also through a Unix socket
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
-//   - cmd/watcher: flags, wiring, signals, exit status; daemon.go ties the packages together
+//   - internal/daemon: the running program; Run and start in daemon.go show the order in which its parts begin
+//   - internal/cli: commands, what they print, and exit statuses
 package main

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 )
 
 // pairFiles keep a pair in two files, each holding one token. Two files cannot be replaced at once, so
@@ -78,7 +78,7 @@ func (f *pairFiles) save(e exchange) error {
 	if err := f.put(f.pendingName(), text); err != nil {
 		return err
 	}
-	crash.At(crash.Renewal)
+	failpoint.Pass(failpoint.Renewal)
 	return nil
 }
 
@@ -116,7 +116,7 @@ func (f *pairFiles) carryOut(e *exchange, held pair) error {
 	if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {
 		return err
 	}
-	crash.At(crash.Renewal)
+	failpoint.Pass(failpoint.Renewal)
 	return f.put(f.refresh, []byte(e.Is.Refresh+"\n"))
 }
 

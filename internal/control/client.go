@@ -19,7 +19,7 @@ import (
 // ErrNobody says that no watcher serves the store.
 var ErrNobody = errors.New("no watcher is running")
 
-// Client uses the Desk of the watcher that serves a store. Its methods are the Desk's.
+// Client uses the Admin of the watcher that serves a store. Its methods are the Admin's.
 type Client struct {
 	http *http.Client
 	path string
@@ -53,7 +53,7 @@ func Dial(storePath string) (*Client, error) {
 	return c, conn.Close()
 }
 
-// Jobs is Desk.Jobs.
+// Jobs is Admin.Jobs.
 func (c *Client) Jobs(ctx context.Context, after job.ID, limit int) ([]store.Listed, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if after != (job.ID{}) {
@@ -64,38 +64,38 @@ func (c *Client) Jobs(ctx context.Context, after job.ID, limit int) ([]store.Lis
 	return page.Jobs, err
 }
 
-// Job is Desk.Job.
+// Job is Admin.Job.
 func (c *Client) Job(ctx context.Context, id job.ID) (store.Listed, error) {
 	var l store.Listed
 	err := c.do(ctx, http.MethodGet, "/jobs/"+id.String(), &l)
 	return l, err
 }
 
-// Track is Desk.Track.
+// Track is Admin.Track.
 func (c *Client) Track(ctx context.Context, id job.ID) error {
 	return c.do(ctx, http.MethodPut, "/jobs/"+id.String(), nil)
 }
 
-// Untrack is Desk.Untrack.
+// Untrack is Admin.Untrack.
 func (c *Client) Untrack(ctx context.Context, id job.ID) error {
 	return c.do(ctx, http.MethodDelete, "/jobs/"+id.String(), nil)
 }
 
-// Stat is Desk.Stat.
+// Stat is Admin.Stat.
 func (c *Client) Stat(ctx context.Context) (store.Stat, error) {
 	var stat store.Stat
 	err := c.do(ctx, http.MethodGet, "/store", &stat)
 	return stat, err
 }
 
-// Backup is Desk.Backup; the running watcher writes the file.
+// Backup is Admin.Backup; the running watcher writes the file.
 func (c *Client) Backup(ctx context.Context, file string) (int64, error) {
 	var made backup
 	err := c.do(ctx, http.MethodPost, "/store/backup?"+url.Values{"file": {file}}.Encode(), &made)
 	return made.Bytes, err
 }
 
-// Verify is Desk.Verify.
+// Verify is Admin.Verify.
 func (c *Client) Verify(ctx context.Context) (store.Verified, error) {
 	var verified store.Verified
 	err := c.do(ctx, http.MethodGet, "/store/verify", &verified)

@@ -17,41 +17,41 @@ import (
 
 func of(number int64) job.ID { return job.ID{CommCell: "prod", Number: number} }
 
-// office is a desk on a real store, and its server.
-type office struct {
-	*Desk
+// watcher is an Admin on a real store, and its server.
+type watcher struct {
+	*Admin
 	path   string
-	looked []job.ID
+	polled []job.ID
 	end    func() error
 }
 
-func newOffice(t *testing.T, path string) *office {
+func newWatcher(t *testing.T, path string) *watcher {
 	t.Helper()
-	o := &office{path: path}
+	w := &watcher{path: path}
 	st, err := store.Open(path, event.NewMinter(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	o.Desk = &Desk{Store: st, CommCells: func() map[string]CommCell {
+	w.Admin = &Admin{Store: st, CommCells: func() map[string]CommCell {
 		return map[string]CommCell{"prod": {
 			Jobs:    map[int64]string{71: "watcher.yaml:9"},
-			LookNow: func(id job.ID) { o.looked = append(o.looked, id) },
+			PollNow: func(id job.ID) { w.polled = append(w.polled, id) },
 		}}
 	}}
-	return o
+	return w
 }
 
 // open serves until the test ends, or end is called.
-func (o *office) open(t *testing.T) *Client {
+func (w *watcher) open(t *testing.T) *Client {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- (&Server{Store: o.path, Desk: o.Desk}).Run(ctx) }()
-	o.end = func() error { cancel(); return <-ended }
+	go func() { ended <- (&Server{Store: w.path, Admin: w.Admin}).Run(ctx) }()
+	w.end = func() error { cancel(); return <-ended }
 	t.Cleanup(cancel)
 	for {
-		client, err := Dial(o.path)
+		client, err := Dial(w.path)
 		if err == nil {
 			return client
 		}
@@ -73,9 +73,9 @@ func refuses(t *testing.T, err error, want string) {
 	}
 }
 
-// TestDesk is the same at the desk and through the socket.
-func TestDesk(t *testing.T) {
-	type desk interface {
+// TestAdmin is the same in the process and through the socket.
+func TestAdmin(t *testing.T) {
+	type admin interface {
 		Jobs(context.Context, job.ID, int) ([]store.Listed, error)
 		Job(context.Context, job.ID) (store.Listed, error)
 		Track(context.Context, job.ID) error
@@ -84,21 +84,21 @@ func TestDesk(t *testing.T) {
 		Backup(context.Context, string) (int64, error)
 		Verify(context.Context) (store.Verified, error)
 	}
-	for name, at := range map[string]func(*testing.T, *office) desk{
-		"itself":             func(_ *testing.T, o *office) desk { return o.Desk },
-		"through the socket": func(t *testing.T, o *office) desk { return o.open(t) },
+	for name, at := range map[string]func(*testing.T, *watcher) admin{
+		"itself":             func(_ *testing.T, w *watcher) admin { return w.Admin },
+		"through the socket": func(t *testing.T, w *watcher) admin { return w.open(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
-			d := at(t, o)
+			w := newWatcher(t, filepath.Join(t.TempDir(), "watcher.db"))
+			d := at(t, w)
 			ctx := t.Context()
 			for _, number := range []int64{5, 6, 7} {
 				if err := d.Track(ctx, of(number)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if !slices.Equal(o.looked, []job.ID{of(5), of(6), of(7)}) {
-				t.Errorf("looked at once at %v", o.looked)
+			if !slices.Equal(w.polled, []job.ID{of(5), of(6), of(7)}) {
+				t.Errorf("polled at once are %v", w.polled)
 			}
 			if err := d.Untrack(ctx, of(6)); err != nil {
 				t.Fatal(err)
@@ -116,7 +116,7 @@ func TestDesk(t *testing.T) {
 			if stat, err := d.Stat(ctx); err != nil || stat.Tracked["by hand"] != 2 || stat.Tracked["untracked"] != 1 || stat.Bytes == 0 {
 				t.Errorf("stat is %+v (%v)", stat, err)
 			}
-			if v, err := d.Verify(ctx); err != nil || v.Path != o.path || len(v.Findings) > 0 {
+			if v, err := d.Verify(ctx); err != nil || v.Path != w.path || len(v.Findings) > 0 {
 				t.Errorf("verified is %+v (%v)", v, err)
 			}
 			copied := filepath.Join(t.TempDir(), "copy & all.db")
@@ -140,37 +140,37 @@ func TestDesk(t *testing.T) {
 
 func TestSocket(t *testing.T) {
 	t.Run("lies beside the store, for its owner alone, and goes with the server", func(t *testing.T) {
-		o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
-		o.open(t)
-		info, err := os.Stat(o.path + ".sock")
+		w := newWatcher(t, filepath.Join(t.TempDir(), "watcher.db"))
+		w.open(t)
+		info, err := os.Stat(w.path + ".sock")
 		if err != nil || info.Mode() != fs.ModeSocket|0o600 {
 			t.Errorf("the socket is %v (%v)", info, err)
 		}
-		if err := o.end(); err != nil {
+		if err := w.end(); err != nil {
 			t.Error(err)
 		}
-		if _, err := Dial(o.path); !errors.Is(err, ErrNobody) {
+		if _, err := Dial(w.path); !errors.Is(err, ErrNobody) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
 	t.Run("takes the place of one that a killed watcher has left", func(t *testing.T) {
-		o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
-		left, err := listenUnix(o.path + ".sock")
+		w := newWatcher(t, filepath.Join(t.TempDir(), "watcher.db"))
+		left, err := listenUnix(w.path + ".sock")
 		if err != nil {
 			t.Fatal(err)
 		}
 		left.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
 		left.Close()
-		if _, err := Dial(o.path); !errors.Is(err, ErrNobody) {
+		if _, err := Dial(w.path); !errors.Is(err, ErrNobody) {
 			t.Fatalf("nobody serves, and: %v", err)
 		}
-		o.open(t)
+		w.open(t)
 	})
 	t.Run("is a short one where the path is too long", func(t *testing.T) {
 		t.Setenv("TMPDIR", "/tmp")
 		dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
-		o := newOffice(t, filepath.Join(dir, "watcher.db"))
-		client := o.open(t)
+		w := newWatcher(t, filepath.Join(dir, "watcher.db"))
+		client := w.open(t)
 		if _, err := client.Stat(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -178,29 +178,29 @@ func TestSocket(t *testing.T) {
 			t.Errorf("the socket is %v (%v)", info, err)
 		}
 		killed := client.path // its file stays, as after kill -9
-		note, err := os.ReadFile(o.path + ".sock")
+		note, err := os.ReadFile(w.path + ".sock")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := o.end(); err != nil {
+		if err := w.end(); err != nil {
 			t.Error(err)
 		}
 		if _, err := os.Stat(killed); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the short socket stays: %v", err)
 		}
-		if err := os.WriteFile(o.path+".sock", note, 0o600); err != nil {
+		if err := os.WriteFile(w.path+".sock", note, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o.open(t)
+		w.open(t)
 	})
 	t.Run("leaves a file alone that is none of ours", func(t *testing.T) {
-		o := newOffice(t, filepath.Join(t.TempDir(), "watcher.db"))
+		w := newWatcher(t, filepath.Join(t.TempDir(), "watcher.db"))
 		for _, text := range []string{"somebody's", "/etc/passwd\n", ""} {
-			if err := os.WriteFile(o.path+".sock", []byte(text), 0o600); err != nil {
+			if err := os.WriteFile(w.path+".sock", []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			refuses(t, (&Server{Store: o.path, Desk: o.Desk}).Run(t.Context()), "in the place of the watcher's socket")
-			if got, err := os.ReadFile(o.path + ".sock"); err != nil || string(got) != text {
+			refuses(t, (&Server{Store: w.path, Admin: w.Admin}).Run(t.Context()), "in the place of the watcher's socket")
+			if got, err := os.ReadFile(w.path + ".sock"); err != nil || string(got) != text {
 				t.Errorf("the file holds %q now (%v)", got, err)
 			}
 		}

@@ -17,18 +17,18 @@ func TestDialWithoutTheRight(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	o := newOffice(t, filepath.Join(dir, "watcher.db"))
-	o.open(t)
-	if err := os.Chmod(o.path+".sock", 0); err != nil {
+	w := newWatcher(t, filepath.Join(dir, "watcher.db"))
+	w.open(t)
+	if err := os.Chmod(w.path+".sock", 0); err != nil {
 		t.Fatal(err)
 	}
-	err = asNobody(t, func() error { _, err := Dial(o.path); return err })
+	err = asNobody(t, func() error { _, err := Dial(w.path); return err })
 	refuses(t, err, "no right to use the running watcher's socket; run this as the user that runs the watcher")
 
-	if err := os.Chmod(filepath.Dir(o.path), 0); err != nil {
+	if err := os.Chmod(filepath.Dir(w.path), 0); err != nil {
 		t.Fatal(err)
 	}
-	err = asNobody(t, func() error { _, err := Dial(o.path); return err })
+	err = asNobody(t, func() error { _, err := Dial(w.path); return err })
 	refuses(t, err, "no right to use the running watcher's socket")
 }
 

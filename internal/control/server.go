@@ -13,7 +13,7 @@ import (
 	"jobwatch/internal/store"
 )
 
-// Server lets other processes of the same user use a Desk.
+// Server lets other processes of the same user use an Admin.
 //
 //	GET    /jobs?after=prod/71&limit=500    => {"jobs": […]}
 //	GET    /jobs/{commcell}/{id}            => one of them
@@ -26,7 +26,7 @@ import (
 // A refusal is {"error": "a sentence"} with the status 409.
 type Server struct {
 	Store string // the store's file; whoever holds that may take the socket's place
-	Desk  *Desk
+	Admin *Admin
 }
 
 // Run serves until ctx ends. Its error says why there can be no socket.
@@ -36,7 +36,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	server := &http.Server{Handler: s.Desk.handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: s.Admin.handler(), ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -45,7 +45,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-func (d *Desk) handler() http.Handler {
+func (a *Admin) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /jobs", func(w http.ResponseWriter, r *http.Request) {
 		after, limit, err := page(r)
@@ -53,22 +53,22 @@ func (d *Desk) handler() http.Handler {
 			answer(w, nil, err)
 			return
 		}
-		jobs, err := d.Jobs(r.Context(), after, limit)
+		jobs, err := a.Jobs(r.Context(), after, limit)
 		answer(w, jobPage{jobs}, err)
 	})
-	mux.HandleFunc("GET /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return d.Job(ctx, id) }))
-	mux.HandleFunc("PUT /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, d.Track(ctx, id) }))
-	mux.HandleFunc("DELETE /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, d.Untrack(ctx, id) }))
+	mux.HandleFunc("GET /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return a.Job(ctx, id) }))
+	mux.HandleFunc("PUT /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, a.Track(ctx, id) }))
+	mux.HandleFunc("DELETE /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, a.Untrack(ctx, id) }))
 	mux.HandleFunc("GET /store", func(w http.ResponseWriter, r *http.Request) {
-		stat, err := d.Stat(r.Context())
+		stat, err := a.Stat(r.Context())
 		answer(w, stat, err)
 	})
 	mux.HandleFunc("GET /store/verify", func(w http.ResponseWriter, r *http.Request) {
-		verified, err := d.Verify(r.Context())
+		verified, err := a.Verify(r.Context())
 		answer(w, verified, err)
 	})
 	mux.HandleFunc("POST /store/backup", func(w http.ResponseWriter, r *http.Request) {
-		bytes, err := d.Backup(r.Context(), r.FormValue("file"))
+		bytes, err := a.Backup(r.Context(), r.FormValue("file"))
 		answer(w, backup{bytes}, err)
 	})
 	return mux

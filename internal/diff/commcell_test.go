@@ -27,7 +27,7 @@ func TestCommCell(t *testing.T) {
 			got = append(got, c.Kind+"."+c.Detail)
 		}
 		if strings.Join(got, " ") != step.want {
-			t.Errorf("look %d, answers %t: tells %q, want %q", i, step.answers, got, step.want)
+			t.Errorf("poll %d, answers %t: tells %q, want %q", i, step.answers, got, step.want)
 		}
 		told = told.TellAll(changes, &job.Snapshot{})
 	}

@@ -13,7 +13,7 @@ import (
 //
 // Telling them (job.Told.Tell) leaves nothing to tell of the same snapshot, with one exception: a
 // new attempt begins its counts and machines anew, and comes last; what it counts is told at the
-// next look.
+// next poll.
 func Since(told job.Told, seen *job.Snapshot) []job.Change {
 	var changes []job.Change
 	tell := func(c job.Change) {

@@ -11,7 +11,7 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Few words each, so that looks often agree in one thing and differ in another, and things that
+// Few words each, so that polls often agree in one thing and differ in another, and things that
 // vanished come back.
 var (
 	states = rapid.SampledFrom([]job.Text{
@@ -83,9 +83,9 @@ func drawMachines(t *rapid.T) []job.VM {
 // own are the jobs of machines that have one.
 var own = map[string]*int64{"db": new(int64(7002))}
 
-// looks is what is seen of one job, look by look; a look often shows what the one before showed.
-var looks = rapid.Custom(func(t *rapid.T) []job.Snapshot {
-	seen := rapid.SliceOfN(snapshots, 1, 10).Draw(t, "looks")
+// polls is what is seen of one job, poll by poll; a poll often shows what the one before showed.
+var polls = rapid.Custom(func(t *rapid.T) []job.Snapshot {
+	seen := rapid.SliceOfN(snapshots, 1, 10).Draw(t, "polls")
 	for i := 1; i < len(seen); i++ {
 		if rapid.Bool().Draw(t, "as before") {
 			keepMost(t, &seen[i], seen[i-1])
@@ -94,7 +94,7 @@ var looks = rapid.Custom(func(t *rapid.T) []job.Snapshot {
 	return seen
 })
 
-// keepMost leaves of a look only one thing that is new.
+// keepMost leaves of a poll only one thing that is new.
 func keepMost(t *rapid.T, s *job.Snapshot, before job.Snapshot) {
 	drawn := *s
 	*s = before
@@ -115,10 +115,10 @@ func keepMost(t *rapid.T, s *job.Snapshot, before job.Snapshot) {
 	s.Settle()
 }
 
-// watches is what the clock says of a look.
+// watches is what the clock says of a poll.
 var watches = rapid.SampledFrom([]diff.Watch{{}, {}, {Stalled: true}, {Moved: true}, {Lost: true}})
 
-// changes is what a look tells. One that found the job lost has seen nothing of it.
+// changes is what a poll tells. One that found the job lost has seen nothing of it.
 func changes(told job.Told, seen *job.Snapshot, w diff.Watch) []job.Change {
 	var all []job.Change
 	if !w.Lost {

@@ -13,11 +13,11 @@ import (
 )
 
 // What was just told is no change; only behind a new attempt, whose counts begin anew, is there
-// something left for a second look.
+// something left for a second poll.
 func TestToldIsNoChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var told job.Told
-		for _, seen := range looks.Draw(t, "job") {
+		for _, seen := range polls.Draw(t, "job") {
 			w := watches.Draw(t, "watch")
 			found := changes(told, &seen, w)
 			told = told.TellAll(found, &seen)
@@ -42,7 +42,7 @@ func TestChangesComeInOrder(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		var told job.Told
-		for _, seen := range looks.Draw(t, "job") {
+		for _, seen := range polls.Draw(t, "job") {
 			found := changes(told, &seen, watches.Draw(t, "watch"))
 			told = told.TellAll(found, &seen)
 			if !slices.IsSortedFunc(found, func(a, b job.Change) int { return cmp.Compare(rank(a), rank(b)) }) {
@@ -57,7 +57,7 @@ func TestStreamGivesWhatWasTold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var told job.Told
 		s := newStream(t)
-		for _, seen := range looks.Draw(t, "job") {
+		for _, seen := range polls.Draw(t, "job") {
 			found := changes(told, &seen, watches.Draw(t, "watch"))
 			told = told.TellAll(found, &seen)
 			s.publish(found, seen)
@@ -73,7 +73,7 @@ func TestStreamGivesWhatWasTold(t *testing.T) {
 func TestStreamGoesOnAfterEveryCrash(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStream(t)
-		for _, seen := range looks.Draw(t, "job") {
+		for _, seen := range polls.Draw(t, "job") {
 			w := watches.Draw(t, "watch")
 			found := changes(s.fold().Told, &seen, w)
 			told := rapid.IntRange(0, len(found)).Draw(t, "told before the crash")
@@ -90,11 +90,11 @@ func TestStreamGoesOnAfterEveryCrash(t *testing.T) {
 	})
 }
 
-// After the last look the stream says what the job is, whatever was torn before.
+// After the last poll the stream says what the job is, whatever was torn before.
 func TestStreamEndsAtTheTruth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStream(t)
-		seen := looks.Draw(t, "job")
+		seen := polls.Draw(t, "job")
 		for i := range seen {
 			found := changes(s.fold().Told, &seen[i], watches.Draw(t, "watch"))
 			s.publish(found[:rapid.IntRange(0, len(found)).Draw(t, "told")], seen[i])

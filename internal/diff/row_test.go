@@ -11,7 +11,7 @@ import (
 	"jobwatch/internal/job"
 )
 
-// row is one line of a table: what was seen of a job, look by look, and what the last look tells.
+// row is one line of a table: what was seen of a job, poll by poll, and what the last poll tells.
 type row struct {
 	words   string
 	told    job.Told
@@ -22,25 +22,25 @@ type row struct {
 
 // first is a job that nothing was told of.
 func first(marks ...mark) row {
-	return row{words: "first"}.look(marks)
+	return row{words: "first"}.poll(marks)
 }
 
-// from is a job of which everything was told; behind a new attempt it takes a second look to find it all.
+// from is a job of which everything was told; behind a new attempt it takes a second poll to find it all.
 func from(marks ...mark) row {
-	r := row{words: "from"}.look(marks).tell()
+	r := row{words: "from"}.poll(marks).tell()
 	r.changes = diff.Since(r.told, &r.last)
 	return r.tell()
 }
 
-// to is the next look, with all that was seen before told: it shows the marks, and else what the last showed.
+// to is the next poll, with all that was seen before told: it shows the marks, and else what the last showed.
 func (r row) to(marks ...mark) row {
 	r = r.tell()
 	r.words += " to"
-	return r.look(marks)
+	return r.poll(marks)
 }
 
-// toldOnly tells the first of what the last look found, as a watcher does that dies over it. The
-// next again looks at the same job.
+// toldOnly tells the first of what the last poll found, as a watcher does that dies over it. The
+// next again polls the same job.
 func (r row) toldOnly(number int) row {
 	r.words += fmt.Sprintf(" of which %d told", number)
 	r.told = r.told.TellAll(r.changes[:number], &r.last)
@@ -50,7 +50,7 @@ func (r row) toldOnly(number int) row {
 
 func (r row) again(marks ...mark) row {
 	r.words += " again"
-	return r.look(marks)
+	return r.poll(marks)
 }
 
 func (r row) tells(want ...string) row {
@@ -58,7 +58,7 @@ func (r row) tells(want ...string) row {
 	return r
 }
 
-func (r row) look(marks []mark) row {
+func (r row) poll(marks []mark) row {
 	var words []string
 	next := job.Snapshot{
 		CommCell: "prod", Number: 1248, State: r.last.State, Phase: r.last.Phase, EndTime: r.last.EndTime,
@@ -114,7 +114,7 @@ func orNull(words job.Text) string {
 	return string(words)
 }
 
-// mark is one thing that a look shows.
+// mark is one thing that a poll shows.
 type mark struct {
 	words string
 	edit  func(*job.Snapshot)

@@ -10,8 +10,8 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // stream is one job's events as the broker keeps them.

@@ -5,7 +5,7 @@ import "jobwatch/internal/job"
 // Watch is what only time tells of a job, and so whoever has a clock.
 type Watch struct {
 	Stalled bool // the job is active and shows no progress, for long enough
-	Moved   bool // it shows progress since the look before
+	Moved   bool // it shows progress since the poll before
 	Lost    bool // the CommServe does not know it, for long enough
 }
 

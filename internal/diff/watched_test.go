@@ -6,7 +6,7 @@ import (
 	"jobwatch/internal/diff"
 )
 
-// watched adds to a look what the clock says of it.
+// watched adds to a poll what the clock says of it.
 func (r row) watched(w diff.Watch) row {
 	r.words += " watched"
 	r.changes = append(r.changes, diff.Watched(r.told.TellAll(r.changes, &r.last), &r.last, w)...)

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // document is the AsyncAPI document as it is printed.

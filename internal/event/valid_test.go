@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // eventtest imports event, so the tests inside of event reach it from here.

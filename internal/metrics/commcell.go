@@ -12,7 +12,7 @@ import (
 )
 
 // CommCell counts what is done with one CommCell: a poller.Meter, and what commvault.Config.Observe
-// wants. What nearly every poll counts is resolved once: at 20,000 polls a second a look-up shows.
+// wants. What nearly every poll counts is resolved once: at 20,000 polls a second a map access shows.
 type CommCell struct {
 	name string
 	of   *Metrics
@@ -67,7 +67,7 @@ func (c *CommCell) Request(operation string, code int, _ time.Duration, _ error)
 	c.of.requests.WithLabelValues(c.name, operation, strconv.Itoa(code)).Inc()
 }
 
-// Polled counts a look by its result.
+// Polled counts a poll by its result.
 func (c *CommCell) Polled(result string) {
 	if result == unchanged {
 		c.unchanged.Inc()
@@ -76,7 +76,7 @@ func (c *CommCell) Polled(result string) {
 	c.of.polls.WithLabelValues(c.name, result).Inc()
 }
 
-// PollTook notes how long a look took.
+// PollTook records how long a poll took.
 func (c *CommCell) PollTook(took time.Duration) { c.polled.Observe(took.Seconds()) }
 
 // Committed counts events, and for those of a state how late they may be.
@@ -90,7 +90,7 @@ func (c *CommCell) Committed(changes []job.Change, notBefore, observed time.Time
 }
 
 // TickTook notes how long a tick took.
-func (c *CommCell) TickTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }
+func (c *CommCell) CycleTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }
 
 // TickSkipped counts a tick that fell due during another.
 func (c *CommCell) TickSkipped() { c.skipped.Inc() }

@@ -82,7 +82,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	if oldest, err := c.Store.OldestUnsent(); err == nil {
 		gauge(outboxOldest, age(oldest))
 	}
-	others := c.Publisher.Others()
+	others := c.Publisher.ForeignWrites()
 	for _, p := range c.Pollers() {
 		count(takenOver, float64(others[p.CommCell]), p.CommCell)
 		t := p.Counts.Totals()

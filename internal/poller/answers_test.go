@@ -12,7 +12,7 @@ import (
 	"jobwatch/internal/commvault"
 )
 
-// A tick may take long, above all the first one after an outage: that the CommCell answers shows with the first answer.
+// A cycle may take long, above all the first one after an outage: that the CommCell answers shows with the first answer.
 func TestACommCellAnswersWithTheFirstAnswer(t *testing.T) {
 	for _, row := range []struct {
 		name     string
@@ -35,7 +35,7 @@ func TestACommCellAnswersWithTheFirstAnswer(t *testing.T) {
 				for number := range int64(5) {
 					b.script.is(number+1, state("Running"))
 				}
-				b.poll()
+				b.cycle()
 				b.drain()
 				b.script.down = errAway
 				b.tells("prod unreachable")
@@ -44,11 +44,11 @@ func TestACommCellAnswersWithTheFirstAnswer(t *testing.T) {
 				}
 				b.script.down, b.script.takes = nil, 20*time.Second
 				ended := make(chan error)
-				go func() { ended <- b.Poll(t.Context()) }()
+				go func() { ended <- b.Cycle(t.Context()) }()
 				passes(21 * time.Second)
 				b.hasTold(row.want)
 				if got := b.Counts.Totals(); !got.Up || got.Failure != "" || got.Reason != "" || got.Answered.IsZero() {
-					t.Errorf("up %v (%s %s), last answer %v; want it up before the tick ends", got.Up, got.Failure, got.Reason, got.Answered)
+					t.Errorf("up %v (%s %s), last answer %v; want it up before the cycle ends", got.Up, got.Failure, got.Reason, got.Answered)
 				}
 				if err := <-ended; err != nil {
 					t.Fatal(err)
@@ -68,8 +68,8 @@ func TestACommCellIsUpWithTheFirstAnswerOfAll(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- b.Run(ctx) }()
 		passes(21 * time.Second)
-		if got := b.Counts.Totals(); !got.Up || got.Since.IsZero() || got.Ticks != 0 {
-			t.Errorf("after one answer: up %v since %v, %d ticks", got.Up, got.Since, got.Ticks)
+		if got := b.Counts.Totals(); !got.Up || got.Since.IsZero() || got.Cycles != 0 {
+			t.Errorf("after one answer: up %v since %v, %d cycles", got.Up, got.Since, got.Cycles)
 		}
 		cancel()
 		if err := <-ended; err != nil {
@@ -78,21 +78,21 @@ func TestACommCellIsUpWithTheFirstAnswerOfAll(t *testing.T) {
 	})
 }
 
-// Beside a tick that ends without an answer, a look out of turn with one would have it told both ways in turn.
-func TestWhetherACommCellAnswersIsForTheTicksToSay(t *testing.T) {
+// Beside a cycle that ends without an answer, an unscheduled poll with one would have it told both ways in turn.
+func TestWhetherACommCellAnswersIsForTheCyclesToSay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Jobs = []int64{71} })
 		b.script.is(71, state("Running"))
 		b.script.down = errAway
 		b.tells("prod unreachable")
 		b.script.down = nil
-		b.mustStore(b.lookOutOfTurn(t.Context(), job71))
+		b.mustStore(b.pollUnscheduled(t.Context(), job71))
 		b.hasTold("prod/71 state:  → Running")
 		b.tells("prod reachable")
 	})
 }
 
-func TestHowACommServeFailsIsSaid(t *testing.T) {
+func TestHowACommServeFailsIsLogged(t *testing.T) {
 	for want, err := range map[commvault.Failure]error{
 		commvault.NoAnswer: errAway,
 		commvault.Refused:  &commvault.Error{Operation: "JobDetails", Kind: commvault.Auth, Code: 401},

@@ -16,7 +16,7 @@ import (
 const (
 	triesMore   = 2                      // after the first; the schedule is what tries for ever
 	firstWait   = 500 * time.Millisecond // before the second try, doubled before the third, each ± half
-	longestRest = 10 * time.Second       // that a tick waits for; a longer one ends it
+	longestRest = 10 * time.Second       // that a cycle waits for; a longer one ends it
 )
 
 // ask asks for one job, and asks again after a passing failure.
@@ -84,10 +84,10 @@ func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observatio
 	return seen, err
 }
 
-// repeat tries again after a passing failure. One that took its whole time-out is left to the next tick.
+// repeat tries again after a passing failure. One that took its whole time-out is left to the next cycle.
 func (p *Poller) repeat(ctx context.Context, try func() error) error {
 	err := try()
-	if !p.passing(err) {
+	if !p.transient(err) {
 		return err
 	}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(firstWait), backoff.WithMultiplier(2))
@@ -98,14 +98,14 @@ func (p *Poller) repeat(ctx context.Context, try func() error) error {
 			return first
 		}
 		again := try()
-		if again != nil && !p.passing(again) {
+		if again != nil && !p.transient(again) {
 			return backoff.Permanent(again)
 		}
 		return again
 	}, more)
 }
 
-func (p *Poller) passing(err error) bool {
+func (p *Poller) transient(err error) bool {
 	return err != nil && commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long()
 }
 
@@ -171,7 +171,7 @@ func (p *Poller) Rests() (until time.Time, cause error) {
 	return time.Time{}, nil
 }
 
-// rests says so once in the log for each rest that no tick waits for.
+// rests says so once in the log for each rest that no cycle waits for.
 func (p *Poller) rests() bool {
 	until, cause := p.Rests()
 	if until.IsZero() {

@@ -12,6 +12,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/store/storetest"
 )
 
 // simulated is a bench whose CommServe is the simulator.
@@ -54,14 +55,14 @@ func TestHundredsOfMachinesInTwoAttempts(t *testing.T) {
 			}})
 			b.tells("prod/71 state:  → Running", "prod/71 phase:  → Backup", "prod/71 watch:  → 1")
 			time.Sleep(time.Minute)
-			b.poll()
+			b.cycle()
 			b.hasFailed(50, 50)
 			b.tells()
 			time.Sleep(time.Minute)
 			b.tells("prod/71 watch: 1 → 2") // those that succeed now are told no more
 			b.hasFailed(0, 0)
 			time.Sleep(time.Minute)
-			b.poll()
+			b.cycle()
 			b.hasFailed(5, 5, "prod/71 state: Running → Completed w/ one or more errors", "prod/71 failure: Running → Completed w/ one or more errors")
 			b.tells()
 		})
@@ -90,7 +91,7 @@ func (b *bench) hasFailed(told, failed int, before ...string) {
 func (b *bench) takeOf(id job.ID) (told []string) {
 	b.t.Helper()
 	for sequence := uint64(1); ; sequence++ {
-		next, found, err := b.store.Oldest(id)
+		next, found, err := storetest.Oldest(b.store, id)
 		if err != nil || !found {
 			return told
 		}

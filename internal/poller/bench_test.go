@@ -18,10 +18,12 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 // BenchmarkPoll asks for one job after the other, whose every answer differs in its elapsed time, and beside it
@@ -46,12 +48,12 @@ func benchmarkTick(b *testing.B, jobs int64, concurrency int) {
 	defer st.Close()
 	meter := metrics.New("bench").CommCell("prod")
 	p := newSweeper(b, server.URL, st, meter, jobs, concurrency)
-	poll := func() error { return p.Poll(b.Context()) }
+	poll := func() error { return p.Cycle(b.Context()) }
 	if err := poll(); err != nil { // the first tells each job's state
 		b.Fatal(err)
 	}
 	writes := 0
-	st.Fault = func(store.Point) error { writes++; return nil }
+	storetest.Hook(st, func(failpoint.Point) error { writes++; return nil })
 
 	var watcher, bare cost
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: concurrency}}

@@ -10,7 +10,7 @@ import (
 	"jobwatch/internal/store"
 )
 
-// slowMeter keeps a look from ending: what it has seen is committed, and its claim is not released yet.
+// slowMeter keeps a poll from ending: what it has seen is committed, and its claim is not released yet.
 type slowMeter struct {
 	*tally
 	takes time.Duration
@@ -21,11 +21,11 @@ func (m *slowMeter) PollTook(took time.Duration) {
 	m.tally.PollTook(took)
 }
 
-// A job that ends, or is untracked, is forgotten in the middle of a look: whose claim it is, is for its holder to say.
+// A job that ends, or is untracked, is forgotten in the middle of a poll: whose claim it is, is for its holder to say.
 func TestAClaimIsReleasedByItsHolderAlone(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		ends func(b *bench) // in the middle of the first look
+		ends func(b *bench) // in the middle of the first poll
 	}{
 		{"an end is told", func(b *bench) {}},
 		{"untracked", func(b *bench) {
@@ -44,22 +44,22 @@ func TestAClaimIsReleasedByItsHolderAlone(t *testing.T) {
 				b.script.is(71, state("Completed"), ended(time.Now()))
 				b.mustStore(b.store.Track(store.Discovered, job71))
 				b.script.takes = 30 * time.Second
-				var looks sync.WaitGroup
-				look := func(wait time.Duration) {
-					looks.Go(func() { b.mustStore(b.lookOutOfTurn(t.Context(), job71)) })
+				var polls sync.WaitGroup
+				poll := func(wait time.Duration) {
+					polls.Go(func() { b.mustStore(b.pollUnscheduled(t.Context(), job71)) })
 					passes(wait)
 				}
-				look(35 * time.Second)
+				poll(35 * time.Second)
 				row.ends(b)
 				b.script.requests()
-				look(6 * time.Second)
-				look(6 * time.Second)
+				poll(6 * time.Second)
+				poll(6 * time.Second)
 				if asked := b.script.requests(); len(asked) != 0 {
-					t.Errorf("asked %d times in the middle of the look", len(asked))
+					t.Errorf("asked %d times in the middle of the poll", len(asked))
 				}
 				passes(6 * time.Second) // and it is over
-				look(0)
-				looks.Wait()
+				poll(0)
+				polls.Wait()
 				if asked := b.script.requests(); len(asked) != 1 || b.script.most > 1 {
 					t.Errorf("asked %d times after it, %d at once; want once", len(asked), b.script.most)
 				}
@@ -76,19 +76,19 @@ func TestWhatIsRememberedOfAJobEndsWithIt(t *testing.T) {
 			b.script.is(1000+number, state("Running"))
 			b.mustStore(b.store.Track(store.ByHand, job.ID{CommCell: "prod", Number: 1000 + number}))
 		}
-		b.script.broken[1007] = errAway // of the CommCell as a whole: it has a sight as well
-		b.poll()
+		b.script.broken[1007] = errAway // of the CommCell as a whole: it has an entry in the cache as well
+		b.cycle()
 		b.feed.log.add(1003, []job.FeedEntry{{Time: time.Now()}})
 		for number := range int64(98) {
 			b.mustStore(b.store.Untrack(job.ID{CommCell: "prod", Number: 1000 + number}))
 		}
 		b.script.is(1098, state("Completed"), ended(time.Now()))
 		b.script.forgets(1099)
-		b.poll()
-		b.pollEvery(30*time.Second, 4)
-		delete(b.sights, b.id.Number)
-		if len(b.sights) != 1 || b.feed.log.size() != 0 {
-			t.Errorf("remembers %d jobs and what the feed said of %d; one is followed", len(b.sights), b.feed.log.size())
+		b.cycle()
+		b.cycleEvery(30*time.Second, 4)
+		delete(b.cached, b.id.Number)
+		if len(b.cached) != 1 || b.feed.log.size() != 0 {
+			t.Errorf("remembers %d jobs and what the feed said of %d; one is followed", len(b.cached), b.feed.log.size())
 		}
 	})
 }

@@ -16,17 +16,17 @@ import (
 // Meter counts what a Poller does. Its methods are called from many goroutines, the first two at
 // each poll: they must be cheap.
 type Meter interface {
-	Polled(result string)        // a look ended: ok, unchanged, older, or the kind of the error
-	PollTook(took time.Duration) // a look, its repetitions included
+	Polled(result string)        // a poll ended: ok, unchanged, older, or the kind of the error
+	PollTook(took time.Duration) // a poll, its repetitions included
 	Committed(changes []job.Change, notBefore, observed time.Time)
-	TickTook(took time.Duration)
+	CycleTook(took time.Duration)
 	TickSkipped()
 }
 
 // Counts are what the page and readiness show of a Poller. The zero Counts is ready.
 type Counts struct {
 	meter Meter        // may be nil
-	alive atomic.Int64 // when a request, a look or a tick last ended, Unix nanoseconds; 0: none yet
+	alive atomic.Int64 // when a request, a poll or a cycle last ended, Unix nanoseconds; 0: none yet
 
 	mu    sync.Mutex
 	state Totals // guarded by mu
@@ -34,19 +34,19 @@ type Counts struct {
 
 // Totals are the counts since the start.
 type Totals struct {
-	Ticks   int64
-	Skipped int64         // ticks that fell due during a tick
+	Cycles  int64
+	Skipped int64         // ticks that fell due during a cycle
 	Unseen  int64         // jobs whose end the Job list named, and whose details were not known
-	Took    time.Duration // the last tick
-	Due     time.Time     // the next tick; zero while the first runs
-	Broken  error         // what cut the last tick short: an error of the store
+	Took    time.Duration // the last cycle
+	Due     time.Time     // the next tick; zero while the first cycle runs
+	Broken  error         // what cut the last cycle short: an error of the store
 
-	Up       bool              // the tick under way has got an answer, or else the last one that asked
-	Since    time.Time         // that holds; zero: no tick has asked yet
-	Answered time.Time         // when a tick last told of an answer: of its first, and at its end
+	Up       bool              // the cycle under way has got an answer, or else the last one that asked
+	Since    time.Time         // that holds; zero: no cycle has asked yet
+	Answered time.Time         // when a cycle last told of an answer: of its first, and at its end
 	Failure  commvault.Failure // how there is none; "": there is one
 	Reason   string            // why
-	Classes  map[string]int    // jobs looked at, by the class of the last answer
+	Classes  map[string]int    // jobs polled, by the class of the last answer
 }
 
 // Totals reads the counts.
@@ -64,13 +64,13 @@ func (c *Counts) count(edit func(*Totals)) {
 	edit(&c.state)
 }
 
-func (c *Counts) poll(result string) {
+func (c *Counts) polled(result string) {
 	if c.meter != nil {
 		c.meter.Polled(result)
 	}
 }
 
-func (c *Counts) looked(start time.Time) {
+func (c *Counts) pollEnded(start time.Time) {
 	end := time.Now()
 	c.alive.Store(end.UnixNano())
 	if c.meter != nil {
@@ -84,7 +84,7 @@ func (c *Counts) events(changes []job.Change, notBefore, observed time.Time) {
 	}
 }
 
-func (c *Counts) skippedTick() {
+func (c *Counts) tickSkipped() {
 	c.count(func(t *Totals) { t.Skipped++ })
 	if c.meter != nil {
 		c.meter.TickSkipped()
@@ -93,12 +93,12 @@ func (c *Counts) skippedTick() {
 
 func (c *Counts) unseenEnd() { c.count(func(t *Totals) { t.Unseen++ }) }
 
-func (c *Counts) tick(start time.Time, broken error) {
+func (c *Counts) cycleEnded(start time.Time, broken error) {
 	took := time.Since(start)
 	c.alive.Store(start.Add(took).UnixNano())
-	c.count(func(t *Totals) { t.Ticks++; t.Took, t.Broken = took, broken })
+	c.count(func(t *Totals) { t.Cycles++; t.Took, t.Broken = took, broken })
 	if c.meter != nil {
-		c.meter.TickTook(took)
+		c.meter.CycleTook(took)
 	}
 }
 
@@ -119,12 +119,12 @@ func (c *Counts) answers(up bool, reason error) {
 	})
 }
 
-// countClasses counts the jobs of a tick. One without a sight was either not asked for, or has left.
+// countClasses counts the jobs of a cycle. One that is not cached was either not asked for, or has left.
 func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
 	var counts [len(classes)]int
 	p.mu.Lock()
 	for _, j := range jobs {
-		switch s := p.sights[j.Number]; {
+		switch s := p.cached[j.Number]; {
 		case s != nil:
 			counts[s.class.Load()]++
 		case !askedAll:
@@ -148,33 +148,33 @@ func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
 	}
 	kind := resultOf(err)
 	if !j.id.IsCommCell() {
-		p.Counts.poll(kind)
+		p.Counts.polled(kind)
 	}
 	if commvault.SourceDown(err) {
 		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
 	}
-	if p.isNews(j.id, kind) {
-		p.say(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
+	if p.failureIsNews(j.id, kind) {
+		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
 	}
 }
 
 const failingJobs = 5 // that are named for one cause
 
-// isNews says whether the last failure was another one.
-func (p *Poller) isNews(id job.ID, kind string) bool {
+// failureIsNews says whether the last failure was another one.
+func (p *Poller) failureIsNews(id job.ID, kind string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sight := p.sightLocked(id)
-	news := kind != sight.failure
-	sight.failure = kind
+	cached := p.cachedLocked(id)
+	news := kind != cached.failure
+	cached.failure = kind
 	return news
 }
 
-// isWell has the CommCell's next failure logged, whichever it is.
-func (p *Poller) isWell() {
+// clearFailure has the CommCell's next failure logged, whichever it is.
+func (p *Poller) clearFailure() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sightLocked(p.id).failure = ""
+	p.cachedLocked(p.id).failure = ""
 }
 
 func keyOf(id job.ID) string {

@@ -8,18 +8,18 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/crash"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
 
-// trackedJob is a job to look at, and why.
+// trackedJob is a job to poll, and why.
 type trackedJob struct {
 	id      job.ID
 	why     store.Why
-	sight   *sight // claimed for the look
-	changed uint16 // its line.changed when the look began
-	once    bool   // a failure is not repeated
+	cached  *cachedJob // claimed for the poll
+	changed uint16     // its line.changed when the poll began
+	once    bool       // a failure is not repeated
 }
 
 // discover reads the Job list and tracks what it names, the filter takes, and is not told to its end. What is tracked
@@ -36,18 +36,18 @@ func (p *Poller) discover(ctx context.Context) error {
 	if err != nil {
 		return &storeError{err}
 	}
-	var sifted sieve
+	var filtered filterResult
 	err = p.list(ctx, within, func(lines []commvault.Line) error {
-		err := p.track(sifted.takes(p.Filter, lines))
+		err := p.track(filtered.pass(p.Filter, lines))
 		p.readLines(lines)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	crash.At(crash.Discovery)
-	p.sayIfNothingPasses(&sifted)
-	return wrapStore(p.listed(asked))
+	failpoint.Pass(failpoint.Discovery)
+	p.warnIfNothingPasses(&filtered)
+	return wrapStore(p.raiseHighWaterMark(asked))
 }
 
 func (p *Poller) track(lines []commvault.Line) error {
@@ -64,28 +64,28 @@ func (p *Poller) track(lines []commvault.Line) error {
 	}
 	err := wrapStore(p.Store.Track(store.Discovered, found...))
 	if err == nil {
-		p.expect(found)
+		p.cacheFound(found)
 	}
 	return err
 }
 
-// toldToTheEnd says whether a finished job of the list needs no look any more.
+// toldToTheEnd says whether a finished job of the list needs no poll any more.
 func (p *Poller) toldToTheEnd(id job.ID, line commvault.Line) (bool, error) {
 	if line.Status != "" && !job.LookUp(line.Status, line.EndTime != nil).Finished {
 		return false, nil
 	}
 	known, err := p.Store.Recall(id)
-	return known.Terminal && !known.Owed && !startedAfter(known, line.StartTime), err
+	return known.Terminal && !known.RefreshPending && !startedAfter(known, line.StartTime), err
 }
 
-// sieve is what a filter makes of a list. The zero sieve is ready.
-type sieve struct {
-	taken   bool
+// filterResult is what a filter makes of a list. The zero filterResult is ready.
+type filterResult struct {
+	passed  bool
 	leftOut map[string]bool // the rules that left some out
 }
 
-// takes gives the lines that pass.
-func (s *sieve) takes(f Filter, lines []commvault.Line) []commvault.Line {
+// pass gives the lines that pass the filter.
+func (s *filterResult) pass(f Filter, lines []commvault.Line) []commvault.Line {
 	var passing []commvault.Line
 	for _, line := range lines {
 		rule := f.LeftOutBy(&line)
@@ -98,17 +98,17 @@ func (s *sieve) takes(f Filter, lines []commvault.Line) []commvault.Line {
 		}
 		s.leftOut[rule] = true
 	}
-	s.taken = s.taken || len(passing) > 0
+	s.passed = s.passed || len(passing) > 0
 	return passing
 }
 
-// sayIfNothingPasses judges the first list that has jobs.
-func (p *Poller) sayIfNothingPasses(s *sieve) {
-	if p.sifted || !s.taken && len(s.leftOut) == 0 {
+// warnIfNothingPasses judges the first list that has jobs.
+func (p *Poller) warnIfNothingPasses(s *filterResult) {
+	if p.filterJudged || !s.passed && len(s.leftOut) == 0 {
 		return
 	}
-	p.sifted = true
-	if !s.taken {
+	p.filterJudged = true
+	if !s.passed {
 		rules := strings.Join(slices.Sorted(maps.Keys(s.leftOut)), ", discover.")
 		p.Log.Warn("the Job list names jobs, and none passes discover."+rules, "commcell", p.CommCell)
 	}

@@ -36,7 +36,7 @@ func TestOnlyWhatPassesIsFollowed(t *testing.T) {
 	})
 }
 
-func TestAFilterThatLeavesOutAllIsSaidOnce(t *testing.T) {
+func TestAFilterThatLeavesOutAllIsLoggedOnce(t *testing.T) {
 	for _, row := range []struct {
 		filter Filter
 		says   string
@@ -49,14 +49,14 @@ func TestAFilterThatLeavesOutAllIsSaidOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var said bytes.Buffer
 			b := newBench(t, func(c *Config) { c.Filter, c.Log = row.filter, slog.New(slog.NewTextHandler(&said, nil)) })
-			b.poll() // an empty list says nothing about a filter
+			b.cycle() // an empty list says nothing about a filter
 			if said.Len() > 0 {
 				t.Errorf("of an empty list: %s", said.String())
 			}
 			b.script.is(71, state("Running"))
 			b.script.is(72, state("Running"), client("summer"))
-			b.poll()
-			b.poll()
+			b.cycle()
+			b.cycle()
 			if got := strings.Count(said.String(), "none passes"); got != min(len(row.says), 1) || !strings.Contains(said.String(), row.says) {
 				t.Errorf("said %q, want once %q", said.String(), row.says)
 			}
@@ -64,9 +64,9 @@ func TestAFilterThatLeavesOutAllIsSaidOnce(t *testing.T) {
 	}
 }
 
-// What began and ended while nobody looked is told, however long that was; on a first start what is older than
+// What began and ended while nobody polled is told, however long that was; on a first start what is older than
 // finished_within is not.
-func TestOutagesAreBridged(t *testing.T) {
+func TestTheListReachesBackOverAnOutage(t *testing.T) {
 	stopped := func(b *bench) {
 		time.Sleep(9 * time.Hour)
 		b.Poller = New(b.Config)
@@ -75,7 +75,7 @@ func TestOutagesAreBridged(t *testing.T) {
 		b.script.down = errAway
 		for range 18 {
 			time.Sleep(30 * time.Minute)
-			b.poll()
+			b.cycle()
 		}
 		b.script.down = nil
 		b.drain()
@@ -101,7 +101,7 @@ func TestOutagesAreBridged(t *testing.T) {
 				b.tells("prod/2 state:  → Completed")
 				row.away(b)
 				b.script.is(3, state("Completed"), ended(start.Add(time.Minute)))
-				b.poll()
+				b.cycle()
 				told := b.drain()
 				told = slices.DeleteFunc(told, func(event string) bool { return event == "prod reachable" })
 				if !slices.Equal(told, []string{"prod/3 state:  → Completed"}) { // 2 is not told again
@@ -120,7 +120,7 @@ func TestAListThatFailsIsNotNoted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.FinishedWithin, c.Jobs = time.Minute, []int64{5} })
 		b.script.is(5, state("Running"))
-		b.poll()
+		b.cycle()
 		b.drain()
 		time.Sleep(time.Hour)
 		b.script.is(71, state("Completed"), ended(time.Now().Add(-50*time.Minute)))
@@ -135,10 +135,10 @@ func TestAListThatFailsIsNotNoted(t *testing.T) {
 func TestDiscoveryThatWasOffBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.FinishedWithin = time.Hour })
-		b.poll()
+		b.cycle()
 		b.Discover = false
 		b.Poller = New(b.Config)
-		b.poll()
+		b.cycle()
 		time.Sleep(9 * time.Hour)
 		b.script.is(71, state("Completed"), ended(time.Now().Add(-2*time.Hour)))
 		b.Discover = true
@@ -151,11 +151,11 @@ func TestTheLastListIsNotedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Running"))
-		b.poll()
+		b.cycle()
 		b.writes = 0
 		for range 60 {
 			time.Sleep(10 * time.Second)
-			b.poll()
+			b.cycle()
 		}
 		if b.writes != 10 {
 			t.Errorf("%d transactions in ten quiet minutes, want 10", b.writes)

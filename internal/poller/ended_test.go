@@ -56,7 +56,7 @@ func TestAFinishedJobWhoseSummaryHasABadMoment(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		server statelessServer
-		want   string // of the ticks after the end, each 5 s
+		want   string // of the cycles after the end, each 5 s
 	}{
 		{"none", statelessServer{after: completed}, told + " - -"},
 		{"not found for 10 s", statelessServer{summary: none, bad: 10 * time.Second, after: completed}, "- - " + told},
@@ -76,10 +76,10 @@ func TestAFinishedJobWhoseSummaryHasABadMoment(t *testing.T) {
 					b := newBench(t, func(c *Config) {
 						c.Source, c.Sweep, c.FullRefresh = clientOf(t, &server), sweep, time.Hour
 					})
-					b.poll()
+					b.cycle()
 					b.drain()
-					b.wants(row.name, b.pollEvery(5*time.Second, 3), row.want)
-					b.wants("it goes on for good", b.pollEvery(time.Minute, 12), strings.TrimSpace(strings.Repeat("- ", 12)))
+					b.wants(row.name, b.cycleEvery(5*time.Second, 3), row.want)
+					b.wants("it goes on for good", b.cycleEvery(time.Minute, 12), strings.TrimSpace(strings.Repeat("- ", 12)))
 					if tracked, err := b.store.Tracked("prod"); err != nil || len(tracked) != 0 {
 						t.Errorf("still followed: %v, %v", tracked, err)
 					}
@@ -94,9 +94,9 @@ func TestAFinishedJobThatNothingTellsAStateOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statelessServer{over: time.Now().Add(time.Second), after: "", bad: 0}
 		b := newBench(t, func(c *Config) { c.Source = clientOf(t, server) })
-		b.poll()
+		b.cycle()
 		b.drain()
-		b.wants("the end", b.pollEvery(time.Minute, 12), strings.TrimSpace(strings.Repeat("- ", 12)))
+		b.wants("the end", b.cycleEvery(time.Minute, 12), strings.TrimSpace(strings.Repeat("- ", 12)))
 		if tracked, err := b.store.Tracked("prod"); err != nil || len(tracked) != 0 {
 			t.Errorf("still followed: %v, %v", tracked, err)
 		}
@@ -112,17 +112,17 @@ func TestAFinishedJobWhoseStateComesLateIsAskedForAgain(t *testing.T) {
 			after: `{"jobSummary":{"jobId":71,"status":"Completed"}}`,
 		}
 		b := newBench(t, func(c *Config) { c.Source, c.Sweep, c.FullRefresh = clientOf(t, server), SweepList, time.Hour })
-		b.poll()
+		b.cycle()
 		b.drain()
-		b.wants("nothing", b.pollEvery(5*time.Second, 8), "- - - - - - - -")
-		b.wants("the state", b.pollEvery(5*time.Second, 1), "prod/71 state: Running → Completed")
+		b.wants("nothing", b.cycleEvery(5*time.Second, 8), "- - - - - - - -")
+		b.wants("the state", b.cycleEvery(5*time.Second, 1), "prod/71 state: Running → Completed")
 	})
 }
 
 // What an earlier list said may be of an earlier job.
 func TestTheLastListAloneNamesAnEnd(t *testing.T) {
 	b := newBench(t, nil)
-	b.expect([]job.ID{job71})
+	b.cacheFound([]job.ID{job71})
 	read := func(lines ...commvault.Line) {
 		b.beginList()
 		b.readLines(lines)

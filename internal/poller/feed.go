@@ -17,7 +17,7 @@ type Feed interface {
 }
 
 // feed is how far the CommServe's own events have been read, and what came of it. It is a nudge: what an entry
-// says is never believed, only that the job which it names is worth a look.
+// says is never believed, only that the job which it names is worth a poll.
 type feed struct {
 	tried   bool
 	mark    commvault.FeedMark
@@ -25,18 +25,18 @@ type feed struct {
 	refusal string    // as last logged; "": there is none
 	again   time.Time // no sooner, after a refusal
 
-	named   named
-	leftOut bounded // jobs that are not to be followed
+	named   namedJobs
+	leftOut jobSet // jobs that are not to be followed
 	log     feedLog
 }
 
 const (
-	feedSoon   = time.Second      // until the first request: what changes before it is left to the ticks
-	feedRest   = 10 * time.Minute // after a refusal: rights are granted, and releases brought up to date
+	feedSoon   = time.Second      // until the first request: what changes before it is left to the cycles
+	feedRetry  = 10 * time.Minute // after a refusal: rights are granted, and releases brought up to date
 	feedDoubts = 3                // answers in a row that were none, and a refusal is not an accident
 )
 
-// followFeed reads the feed until ctx ends, and looks at the jobs that it names.
+// followFeed reads the feed until ctx ends, and polls the jobs that it names.
 func (p *Poller) followFeed(ctx context.Context) error {
 	if p.FeedEvery <= 0 || p.Feed == nil {
 		return nil
@@ -52,12 +52,12 @@ func (p *Poller) followFeed(ctx context.Context) error {
 			return nil
 		}
 		if err := p.readFeed(ctx); err != nil && ctx.Err() == nil {
-			p.say(slog.LevelError, "looks that the feed asked for were cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+			p.logSparingly(slog.LevelError, "polls that the feed asked for were cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 	}
 }
 
-// readFeed is one request, and the looks that follow from it. Its error is one of the store's.
+// readFeed is one request, and the polls that follow from it. Its error is one of the store's.
 func (p *Poller) readFeed(ctx context.Context) error {
 	if due, err := p.feedIsDue(); !due {
 		return err
@@ -72,7 +72,7 @@ func (p *Poller) readFeed(ctx context.Context) error {
 			p.feed.named.add(entries[i].Job, entries[i].FeedEntry)
 		}
 	}
-	return p.lookAtNamed(ctx)
+	return p.pollNamed(ctx)
 }
 
 // feedIsDue leaves alone a CommServe that refused, that does not answer, or that may be another than the one wanted.
@@ -101,7 +101,7 @@ func (p *Poller) askFeed(ctx context.Context) (entries []commvault.FeedEntry, er
 }
 
 // judgeFeed says once that the feed is refused, and once that it can be read again. What passes, or befalls all
-// requests alike, is for the ticks to tell.
+// requests alike, is for the cycles to tell.
 func (p *Poller) judgeFeed(err error) {
 	f := &p.feed
 	if err == nil {
@@ -118,10 +118,10 @@ func (p *Poller) judgeFeed(err error) {
 	if !refused && !(doubtful && f.doubts >= feedDoubts) {
 		return
 	}
-	f.again = time.Now().Add(feedRest)
+	f.again = time.Now().Add(feedRetry)
 	if words := err.Error(); words != f.refusal {
 		f.refusal = words
-		p.Log.Warn("the CommServe's own events cannot be read: changes are seen at the next tick only; give the user the right to see them, or set feed_every: 0",
+		p.Log.Warn("the CommServe's own events cannot be read: changes are seen in the next cycle only; give the user the right to see them, or set feed_every: 0",
 			"commcell", p.CommCell, "err", err)
 	}
 }

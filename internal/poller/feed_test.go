@@ -86,9 +86,9 @@ func (f *feeder) List(ctx context.Context, finishedWithin time.Duration, yield f
 	return f.script.List(ctx, finishedWithin, yield)
 }
 
-// fed runs a Poller with a tick each 30 s and a look into the feed each 5 s for as long as the test does. When it
-// returns the first tick is over, and the feed has begun.
-func fed(t *testing.T, edit func(*Config)) (*bench, *feeder, *bytes.Buffer) {
+// fed runs a Poller with a cycle each 30 s and a reading of the feed each 5 s for as long as the test does. When it
+// returns the first cycle is over, and the feed has begun.
+func feedBench(t *testing.T, edit func(*Config)) (*bench, *feeder, *bytes.Buffer) {
 	var said bytes.Buffer
 	f := &feeder{}
 	b := newBench(t, func(c *Config) {
@@ -124,9 +124,9 @@ func passes(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestFeedShowsAChangeBetweenTicks(t *testing.T) {
+func TestFeedShowsAChangeBetweenCycles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		b.script.is(71, state("Suspended"))
 		f.says(71, "19:1086", "Job suspended.")
 		f.says(71, "19:1", "And more of it.")
@@ -145,7 +145,7 @@ func TestFeedShowsAChangeBetweenTicks(t *testing.T) {
 // What the feed says is never believed.
 func TestFeedMakesNoTransition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		f.says(71, "19:1081", "Job [71] has been killed.")
 		f.says(99, "19:1081", "Job [99], which nobody knows, has been killed.")
 		passes(5 * time.Second)
@@ -181,7 +181,7 @@ func TestFeedNamesJobsBeforeTheList(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, f, _ := fed(t, row.edit)
+				b, f, _ := feedBench(t, row.edit)
 				row.is(b.script)
 				f.says(72, "19:1", "Request received.")
 				passes(5 * time.Second)
@@ -204,7 +204,7 @@ func TestFeedNamesJobsBeforeTheList(t *testing.T) {
 
 func TestFeedThatNamesManyJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, func(c *Config) { c.Concurrency = 4 })
+		b, f, _ := feedBench(t, func(c *Config) { c.Concurrency = 4 })
 		b.script.takes = 10 * time.Millisecond
 		for number := range int64(1000) {
 			b.script.is(1001+number, state("Running"))
@@ -222,10 +222,10 @@ func TestFeedThatNamesManyJobs(t *testing.T) {
 	})
 }
 
-// A look that was asked for before the change does not show it.
-func TestFeedNamesAJobThatIsLookedAt(t *testing.T) {
+// A poll that was asked for before the change does not show it.
+func TestFeedNamesAJobThatIsBeingPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		b.script.is(71, state("Suspended"))
 		f.says(71, "19:1086", "Job suspended.")
 		held := trackedJob{id: job71}
@@ -238,9 +238,9 @@ func TestFeedNamesAJobThatIsLookedAt(t *testing.T) {
 	})
 }
 
-func TestFeedLeavesTheClosingLookToCome(t *testing.T) {
+func TestFeedLeavesTheFinalPollToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		b.script.is(71, state("Completed"), ended(time.Now()))
 		f.says(71, "19:1", "Completed.")
 		passes(5 * time.Second)
@@ -250,13 +250,13 @@ func TestFeedLeavesTheClosingLookToCome(t *testing.T) {
 		if got := b.script.requests(); !slices.Equal(got, []int64{71, 71}) {
 			t.Errorf("asked for %v, want 71 twice", got)
 		}
-		passes(closingAfter - 30*time.Second)
+		passes(finalPollAfter - 30*time.Second)
 		if got := b.script.requests(); slices.Contains(got, 71) {
-			t.Errorf("the closing look came early: %v", got)
+			t.Errorf("the final poll came early: %v", got)
 		}
 		passes(time.Minute)
 		if got := b.script.requests(); !slices.Contains(got, 71) {
-			t.Errorf("no closing look: %v", got)
+			t.Errorf("no final poll: %v", got)
 		}
 	})
 }
@@ -274,7 +274,7 @@ func TestFeedRefusedIsNamedOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, f, said := fed(t, nil)
+				b, f, said := feedBench(t, nil)
 				f.answers(row.code, row.body)
 				passes(time.Minute)
 				if got := said.String(); strings.Count(got, "feed_every: 0") != 1 || !strings.Contains(got, row.says) {
@@ -312,7 +312,7 @@ func TestFeedFailuresThatPassAreSilent(t *testing.T) {
 		rest time.Duration
 	}{{500, "", 0}, {503, "", 0}, {429, "", 4 * time.Second}, {502, "<html><title>Bad Gateway</title></html>", 0}} {
 		synctest.Test(t, func(t *testing.T) {
-			b, f, said := fed(t, nil)
+			b, f, said := feedBench(t, nil)
 			f.answers(row.code, row.body)
 			b.script.is(71, state("Suspended"))
 			f.says(71, "19:1086", "Job suspended.")
@@ -342,7 +342,7 @@ func TestFeedIsNotReadOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, f, _ := fed(t, row.edit)
+				b, f, _ := feedBench(t, row.edit)
 				b.script.mu.Lock()
 				b.script.down = row.down
 				b.script.mu.Unlock()
@@ -362,7 +362,7 @@ func TestFeedIsNotReadOf(t *testing.T) {
 // What the feed showed before a start is no news; what it shows afterwards is.
 func TestFeedAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		f.says(71, "19:1", "Read by the first.")
 		passes(5 * time.Second)
 		b.script.requests()

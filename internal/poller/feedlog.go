@@ -12,30 +12,30 @@ import (
 // has just named. The zero feedLog is ready.
 type feedLog struct {
 	mu   sync.Mutex
-	jobs map[int64][]logged // guarded by mu
+	jobs map[int64][]loggedEntry // guarded by mu
 }
 
-// logged is an entry, and when we saw it.
-type logged struct {
+// loggedEntry is an entry, and when we saw it.
+type loggedEntry struct {
 	job.FeedEntry
-	shown time.Time
+	at time.Time
 }
 
-const loggedJobs = 10_000 // with entries; of one more none are kept
+const maxLogged = 10_000 // with entries; of one more none are kept
 
 func (l *feedLog) add(number int64, said []job.FeedEntry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.jobs == nil {
-		l.jobs = map[int64][]logged{}
+		l.jobs = map[int64][]loggedEntry{}
 	}
 	entries, known := l.jobs[number]
-	if !known && len(l.jobs) >= loggedJobs {
+	if !known && len(l.jobs) >= maxLogged {
 		return
 	}
 	for _, e := range said {
 		if !e.Time.IsZero() {
-			entries = append(entries, logged{e, time.Now()})
+			entries = append(entries, loggedEntry{e, time.Now()})
 		}
 	}
 	if len(entries) > 0 {
@@ -50,7 +50,7 @@ func (l *feedLog) until(number int64, answered time.Time) []job.FeedEntry {
 	defer l.mu.Unlock()
 	var said []job.FeedEntry
 	for _, e := range l.jobs[number] {
-		if !e.shown.After(answered) {
+		if !e.at.After(answered) {
 			said = append(said, e.FeedEntry)
 		}
 	}
@@ -58,10 +58,10 @@ func (l *feedLog) until(number int64, answered time.Time) []job.FeedEntry {
 }
 
 // told drops the entries that an event has carried.
-func (l *feedLog) told(number int64, answered time.Time) {
+func (l *feedLog) carried(number int64, answered time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	left := slices.DeleteFunc(l.jobs[number], func(e logged) bool { return !e.shown.After(answered) })
+	left := slices.DeleteFunc(l.jobs[number], func(e loggedEntry) bool { return !e.at.After(answered) })
 	if len(left) == 0 {
 		delete(l.jobs, number)
 		return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 // logs gives the texts that the events waiting carry, and takes them from the outbox.
@@ -15,7 +16,7 @@ func (b *bench) logs() []string {
 	b.t.Helper()
 	var logs []string
 	for sequence := uint64(1); ; sequence++ {
-		next, found, err := b.store.Oldest(job71)
+		next, found, err := storetest.Oldest(b.store, job71)
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -47,10 +48,10 @@ func (b *bench) hasLogged(want ...string) {
 
 func TestEventsCarryWhatTheFeedSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		f.says(71, "19:183", "stop")
 		passes(5 * time.Second)
-		b.hasLogged() // a look without changes: it stays for the next event
+		b.hasLogged() // a poll without changes: it stays for the next event
 		b.script.is(71, state("Suspended"), phase("Backup"))
 		f.says(71, "19:1086", "suspended")
 		f.says(72, "19:1", "another's")
@@ -81,11 +82,11 @@ func TestALogEndsWithTheAnswer(t *testing.T) {
 		if got := l.until(71, answered); len(got) != 1 || got[0].Text != "before" {
 			t.Errorf("got %v, want what came before", got)
 		}
-		l.told(71, answered)
+		l.carried(71, answered)
 		if got := l.until(71, time.Now()); len(got) != 1 || got[0].Text != "after" {
 			t.Errorf("then %v, want what came after", got)
 		}
-		l.told(71, time.Now())
+		l.carried(71, time.Now())
 		if len(l.jobs) != 0 {
 			t.Errorf("keeps %v of a job whose entries are told", l.jobs)
 		}
@@ -94,13 +95,13 @@ func TestALogEndsWithTheAnswer(t *testing.T) {
 
 func TestALogIsDroppedWithItsJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		b.script.is(71, state("Completed"), ended(time.Now()))
 		passes(30 * time.Second)
 		f.says(71, "19:1", "after the end")
 		passes(5 * time.Second)
 		if b.feed.log.size() != 0 {
-			t.Error("the look after the end keeps a log that no event can carry")
+			t.Error("the poll after the end keeps a log that no event can carry")
 		}
 		passes(10 * time.Minute)
 		if n := b.feed.log.size(); n != 0 {
@@ -117,12 +118,12 @@ func (l *feedLog) size() int {
 
 func TestLogsAreBounded(t *testing.T) {
 	var l feedLog
-	var n named
-	for number := range int64(2 * loggedJobs) {
+	var n namedJobs
+	for number := range int64(2 * maxLogged) {
 		l.add(number, []job.FeedEntry{{Time: time.Now()}})
 		n.add(number, job.FeedEntry{})
 	}
-	if len(l.jobs) != loggedJobs || len(n.take()) != namedJobs {
-		t.Errorf("%d jobs in the log, want %d", len(l.jobs), loggedJobs)
+	if len(l.jobs) != maxLogged || len(n.take()) != maxNamed {
+		t.Errorf("%d jobs in the log, want %d", len(l.jobs), maxLogged)
 	}
 }

@@ -26,7 +26,7 @@ func TestAForeignErrorHidesNothing(t *testing.T) {
 			b := newBench(t, func(c *Config) {
 				c.Source, c.LostAfter, c.FinishedWithin, c.Jobs = client, time.Minute, 2*time.Minute, []int64{71}
 			})
-			b.poll()
+			b.cycle()
 			b.drain()
 			play.Fault(sim.Fault{Kind: sim.ErrorForeign, Op: sim.OpJobDetails, Job: 71, Rate: 1})
 			play.Fault(sim.Fault{Kind: sim.ErrorForeign, Op: sim.OpList, Rate: 1})

@@ -14,7 +14,7 @@ const (
 )
 
 // FreshUntil is when a Poller that gives no sign of life any more is to be taken for dead. A sign is
-// a request, a look or a tick that ends, whatever its outcome; a tick that takes long lives as long as its requests
+// a request, a poll or a cycle that ends, whatever its outcome; a cycle that takes long lives as long as its requests
 // end, however few a rate allows. The zero time is: no sign yet.
 func (p *Poller) FreshUntil() time.Time {
 	alive := p.Counts.alive.Load()
@@ -43,7 +43,7 @@ type Progress struct {
 // Progress reads a job's; false if this process has had no answer about it.
 func (p *Poller) Progress(number int64) (Progress, bool) {
 	p.mu.Lock()
-	s := p.sights[number]
+	s := p.cached[number]
 	p.mu.Unlock()
 	if s == nil || s.shown.Load() == 0 {
 		return Progress{}, false
@@ -56,7 +56,7 @@ func (p *Poller) Progress(number int64) (Progress, bool) {
 }
 
 // show lets others read the answer's progress while the Poller goes on.
-func (s *sight) show(percent *float64, asked time.Time) {
+func (s *cachedJob) show(percent *float64, asked time.Time) {
 	said := math.NaN()
 	if percent != nil {
 		said = *percent
@@ -65,8 +65,8 @@ func (s *sight) show(percent *float64, asked time.Time) {
 	s.shown.Store(asked.UnixNano())
 }
 
-// showLine goes by what the list says of a job that was looked at; not every list tells percents.
-func (s *sight) showLine(percent *float64, read time.Time) {
+// showLine goes by what the list says of a job that was polled; not every list tells percents.
+func (s *cachedJob) showLine(percent *float64, read time.Time) {
 	if percent != nil && s.shown.Load() != 0 {
 		s.show(percent, read)
 	}

@@ -31,7 +31,7 @@ func TestFreshUntil(t *testing.T) {
 			if !b.FreshUntil().IsZero() {
 				t.Errorf("%s: fresh until %v before anything was asked", row.schedule, b.FreshUntil())
 			}
-			b.poll()
+			b.cycle()
 			if got := time.Until(b.FreshUntil()); got != row.want {
 				t.Errorf("%s: fresh for %v, want %v", row.schedule, got, row.want)
 			}
@@ -39,15 +39,15 @@ func TestFreshUntil(t *testing.T) {
 	}
 }
 
-// A tick that takes long lives as long as its looks end.
-func TestLongTickIsAlive(t *testing.T) {
+// A cycle that takes long lives as long as its polls end.
+func TestLongCycleIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs, c.Concurrency = false, []int64{1, 2, 3}, 1 })
 		b.script.takes = time.Hour
-		go b.Poll(t.Context())
+		go b.Cycle(t.Context())
 		time.Sleep(2*time.Hour + time.Minute)
 		if !b.FreshUntil().After(time.Now()) {
-			t.Errorf("the second look ended a minute ago, and the tick is taken for dead since %v", b.FreshUntil())
+			t.Errorf("the second poll ended a minute ago, and the cycle is taken for dead since %v", b.FreshUntil())
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -55,11 +55,11 @@ func TestLongTickIsAlive(t *testing.T) {
 }
 
 // As rare as a rate or a quota has them, requests are signs of life.
-func TestATickWithFewRequestsIsAlive(t *testing.T) {
+func TestACycleWithFewRequestsIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Jobs, c.RateLimit = []int64{1, 2, 3}, 1.0/600 })
-		b.poll()
-		go b.Poll(t.Context())
+		b.cycle()
+		go b.Cycle(t.Context())
 		for minute := range 39 {
 			time.Sleep(time.Minute)
 			if until := b.FreshUntil(); !until.After(time.Now()) {
@@ -79,10 +79,10 @@ func TestProgress(t *testing.T) {
 		if _, known := b.Progress(71); known {
 			t.Error("progress before the first poll")
 		}
-		b.poll()
+		b.cycle()
 		time.Sleep(30 * time.Second)
 		b.script.is(71, state("Running"), percent(60))
-		b.poll()
+		b.cycle()
 		if p, known := b.Progress(71); !known || p.Percent == nil || *p.Percent != 60 || !p.Asked.Equal(time.Now()) {
 			t.Errorf("got %+v, %v", p, known)
 		}
@@ -109,7 +109,7 @@ func TestStanding(t *testing.T) {
 				}
 			}
 		}
-		b.poll()
+		b.cycle()
 		classes(map[string]int{"active": 1, "queued": 1, "unknown": 1}) // 80 was never seen
 		start := time.Now()
 		if got := b.Counts.Totals(); !got.Up || !got.Since.Equal(start) || !got.Answered.Equal(start) || got.Broken != nil {
@@ -117,22 +117,22 @@ func TestStanding(t *testing.T) {
 		}
 		b.script.is(72, state("Completed"))
 		time.Sleep(30 * time.Second)
-		b.poll()
+		b.cycle()
 		classes(map[string]int{"active": 1, "unknown": 1}) // 72 is told to its end
 		b.script.down = errAway
-		b.poll()
+		b.cycle()
 		down := time.Now()
 		time.Sleep(30 * time.Second)
-		b.poll()
+		b.cycle()
 		classes(map[string]int{"active": 1, "unknown": 1})
 		if got := b.Counts.Totals(); got.Up || !got.Since.Equal(down) || got.Answered.After(down) || got.Reason != errAway.Error() {
 			t.Errorf("while it is away: %+v", got)
 		}
-		if b.tally.told["commcell"] != 1 || b.tally.told["state"] != 3 || b.tally.ticks != 4 {
+		if b.tally.told["commcell"] != 1 || b.tally.told["state"] != 3 || b.tally.cycles != 4 {
 			t.Errorf("counted %+v", b.tally)
 		}
 		if got := b.tally.polls; got["ok"] != 3 || got["unchanged"] != 1 || got["unknown_job"] != 2 || got["unreachable"] != 3 || b.tally.took != 9 {
-			t.Errorf("counted %v, %d looks", got, b.tally.took)
+			t.Errorf("counted %v, %d polls", got, b.tally.took)
 		}
 	})
 }
@@ -142,12 +142,12 @@ func TestDetectionDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Waiting"))
-		b.poll()
+		b.cycle()
 		time.Sleep(30 * time.Second)
-		b.poll()
+		b.cycle()
 		time.Sleep(30 * time.Second)
 		b.script.is(71, state("Running"))
-		b.poll()
+		b.cycle()
 		if len(b.tally.delays) != 1 || b.tally.delays[0] != 30*time.Second {
 			t.Errorf("delays are %v, want 30s", b.tally.delays)
 		}

@@ -83,7 +83,7 @@ func TestIdentity(t *testing.T) {
 					}
 				}
 				b.script.is(71, state("Running"))
-				b.poll()
+				b.cycle()
 				told := b.drain()
 				if polls := slices.Contains(told, "prod/71 state:  → Running"); polls != row.polls {
 					t.Errorf("told %q, polls %v, want %v", told, polls, row.polls)

@@ -8,22 +8,22 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Who keeps finished jobs for a minute has them looked at once more before it is over, and forgotten soon after it.
+// Who keeps finished jobs for a minute has them polled once more before it is over, and forgotten soon after it.
 func TestKeepingForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.FinishedWithin, c.KeepFinished = time.Minute, time.Minute })
 		b.script.is(5, state("Running"))
 		b.script.is(71, state("Running"))
-		b.poll()
+		b.cycle()
 		b.script.is(71, state("Completed"), ended(time.Now()))
-		b.poll()
+		b.cycle()
 		b.hasTold("prod/5 state:  → Running", "prod/71 state:  → Running", "prod/71 state: Running → Completed")
 		if n := b.asks(71, time.Minute); n != 1 {
-			t.Errorf("asked %d times within the minute, want one closing look", n)
+			t.Errorf("asked %d times within the minute, want one final poll", n)
 		}
 		b.keeps(71, true)
 		if n := b.asks(71, 2*time.Minute); n != 0 {
-			t.Errorf("asked %d times after the closing look", n)
+			t.Errorf("asked %d times after the final poll", n)
 		}
 		b.keeps(71, false)
 		b.keeps(5, true)
@@ -37,12 +37,12 @@ func TestWhatTheNextListMayNameIsNotForgotten(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.FinishedWithin, c.KeepFinished = time.Hour, time.Hour })
 		b.script.is(71, state("Completed"), ended(time.Now()))
 		b.tells("prod/71 state:  → Completed")
-		time.Sleep(closingAfter)
-		b.tells() // the closing look
+		time.Sleep(finalPollAfter)
+		b.tells() // the final poll
 		b.script.down = errAway
 		for range 18 {
 			time.Sleep(30 * time.Minute)
-			b.poll()
+			b.cycle()
 		}
 		b.hasTold("prod unreachable")
 		b.script.down = nil

@@ -9,15 +9,15 @@ import (
 	"jobwatch/internal/job"
 )
 
-// lineSight is what was last read of a job in the Job list, for a list sweep to see whether that changes. It is
+// cachedLine is what was last read of a job in the Job list, for a list sweep to see whether that changes. It is
 // guarded by the Poller's mu.
-type lineSight struct {
+type cachedLine struct {
 	sum     uint64 // of what an event may be about; 0: never listed
 	round   uint32 // the list that last named the job
-	changed uint16 // how often it changed since the look that settled it; 0: settled
+	changed uint16 // how often it changed since the poll that settled it; 0: settled
 	status  uint16 // marks of the words, to see whether details agree with them
 	phase   uint16 // 0: it says none
-	looks   uint8  // in a row whose answers did not agree with the line
+	polls   uint8  // in a row whose answers did not agree with the line
 }
 
 var lineSeed = maphash.MakeSeed()
@@ -58,22 +58,22 @@ func wordMark(words job.Text) uint16 {
 	return max(1, uint16(maphash.String(lineSeed, text)))
 }
 
-// speaks says whether the list names the job and its state. A line without one says nothing of what may have changed.
-func (s *lineSight) speaks(round uint32) bool { return s.round == round && s.status != 0 }
+// namesState says whether the list names the job and its state. A line without one says nothing of what may have changed.
+func (s *cachedLine) namesState(round uint32) bool { return s.round == round && s.status != 0 }
 
-func (s *lineSight) read(l *commvault.Line, round uint32) (changed bool) {
+func (s *cachedLine) read(l *commvault.Line, round uint32) (changed bool) {
 	s.round = round
 	sum := lineSum(l)
 	if sum == s.sum {
 		return false
 	}
-	s.sum, s.looks = sum, 0
+	s.sum, s.polls = sum, 0
 	s.status, s.phase = wordMark(l.Status), wordMark(l.Phase)
 	s.change()
 	return true
 }
 
-func (s *lineSight) change() { s.changed++ }
+func (s *cachedLine) change() { s.changed++ }
 
 // readLines takes note of a page of the list.
 func (p *Poller) readLines(lines []commvault.Line) {
@@ -81,7 +81,7 @@ func (p *Poller) readLines(lines []commvault.Line) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range lines {
-		if s := p.sights[lines[i].Number]; s != nil {
+		if s := p.cached[lines[i].Number]; s != nil {
 			if s.line.read(&lines[i], p.round) {
 				p.noteEnd(&lines[i])
 			}
@@ -108,7 +108,7 @@ func (p *Poller) noteEnd(l *commvault.Line) {
 func (p *Poller) listedEnd(number int64) job.Text {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.sights[number]; s == nil || !s.line.speaks(p.round) {
+	if s := p.cached[number]; s == nil || !s.line.namesState(p.round) {
 		return ""
 	}
 	return p.ended[number]
@@ -121,25 +121,25 @@ func (p *Poller) addListedState(s *job.Snapshot) bool {
 	return s.State != ""
 }
 
-// expect has the lines of jobs noted that were not looked at yet.
-func (p *Poller) expect(found []job.ID) {
+// cacheFound has the lines of jobs noted that were not polled yet.
+func (p *Poller) cacheFound(found []job.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, id := range found {
-		p.sightLocked(id)
+		p.cachedLocked(id)
 	}
 }
 
-const looksToAgree = 3 // after so many, the list has its own words for what the details say
+const pollsToAgree = 3 // after so many, the list has its own words for what the details say
 
-// looked takes note of an answer that was asked for when the line had changed so often. One that does not say what
-// the line does is older than the line, whoever holds it back: another look has to follow.
-func (s *lineSight) looked(changed uint16, seen *job.Snapshot) {
+// settle takes note of an answer that was asked for when the line had changed so often. One that does not say what
+// the line does is older than the line, whoever holds it back: another poll has to follow.
+func (s *cachedLine) settle(changed uint16, seen *job.Snapshot) {
 	if s.changed == 0 || s.changed != changed {
 		return
 	}
 	agrees := s.status == wordMark(seen.State) && (s.phase == 0 || seen.Terminal || s.phase == wordMark(seen.Phase))
-	if s.looks++; agrees || s.looks >= looksToAgree {
-		s.changed, s.looks = 0, 0
+	if s.polls++; agrees || s.polls >= pollsToAgree {
+		s.changed, s.polls = 0, 0
 	}
 }

@@ -36,7 +36,7 @@ type load struct {
 }
 
 const (
-	firstLimit   = 2 // one that hangs is not to hold up who asks out of turn
+	firstLimit   = 2 // one that hangs is not to hold up an unscheduled poll
 	firstPause   = 500 * time.Millisecond
 	longestPause = 10 * time.Second
 	firstRetry   = 10 * time.Second
@@ -90,7 +90,7 @@ func (p *Poller) sayLimit(before int, cause error) {
 	l := p.load
 	switch {
 	case cause != nil:
-		l.said = p.say(slog.LevelWarn, "asks less at once, until it bears more", causeOf(cause), 1,
+		l.said = p.logSparingly(slog.LevelWarn, "asks less at once, until it bears more", causeOf(cause), 1,
 			"commcell", p.CommCell, "cause", cause.Error(), "from", before, "to", l.limit) || l.said
 	case l.said && l.limit == l.most && l.pause == 0:
 		l.said = false

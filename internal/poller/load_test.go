@@ -22,7 +22,7 @@ var (
 )
 
 // loadBench asks for jobs 1 to n, and no list.
-func loadBench(t *testing.T, n int64, edit func(*Config)) *bench {
+func limiterBench(t *testing.T, n int64, edit func(*Config)) *bench {
 	b := newBench(t, func(c *Config) {
 		c.Discover = false
 		for number := int64(1); number <= n; number++ {
@@ -89,7 +89,7 @@ func TestTooMuchHalvesTheLimit(t *testing.T) {
 		{&commvault.Error{Kind: commvault.UnknownJob, Err: commvault.ErrUnknownJob}, 8},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := loadBench(t, 1, nil)
+			b := limiterBench(t, 1, nil)
 			b.rounds(2, time.Second, nil)
 			b.round(time.Second, row.err)
 			wantLimits(t, row.err.Error(), []int{b.Limit()}, row.want)
@@ -99,7 +99,7 @@ func TestTooMuchHalvesTheLimit(t *testing.T) {
 
 func TestLimitFallsAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 1, nil)
+		b := limiterBench(t, 1, nil)
 		wantLimits(t, "at the start", append([]int{b.Limit()}, b.rounds(3, time.Second, nil)...), 2, 4, 8, 8)
 		wantLimits(t, "too much", b.rounds(5, time.Second, errThrottled), 4, 2, 1, 1, 1)
 		wantLimits(t, "less pause first, then 10 s since two were too much", b.rounds(3, time.Second, nil), 1, 1, 1)
@@ -110,7 +110,7 @@ func TestLimitFallsAndRecovers(t *testing.T) {
 // What was too much is tried again after 10 s, then 20: the CommServe refuses few.
 func TestWhatWasTooMuchIsTriedAgainSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 1, nil)
+		b := limiterBench(t, 1, nil)
 		b.rounds(2, time.Second, nil)
 		for _, seconds := range []int{10, 20, 40, 80, 160, 320, 600, 600} {
 			b.round(time.Second, errThrottled)
@@ -132,7 +132,7 @@ func TestWhatWasTooMuchIsTriedAgainSeldom(t *testing.T) {
 
 func TestOneAtATimeIsStillTooMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 1, func(c *Config) { c.Concurrency = 1 })
+		b := limiterBench(t, 1, func(c *Config) { c.Concurrency = 1 })
 		var pauses []string
 		for range 7 {
 			start := time.Now()
@@ -163,7 +163,7 @@ func TestSlowAnswersLowerTheLimit(t *testing.T) {
 		{"ten times as slow", 200 * time.Millisecond, 2 * time.Second, []int{8, 8, 7, 7, 6, 6, 6, 5}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := loadBench(t, 1, nil)
+			b := limiterBench(t, 1, nil)
 			b.rounds(10, row.usual, nil)
 			wantLimits(t, row.name, b.rounds(8, row.then, nil), row.want...)
 			b.rounds(20, row.usual, nil)
@@ -174,7 +174,7 @@ func TestSlowAnswersLowerTheLimit(t *testing.T) {
 
 func TestOneSlowAnswerIsNoAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 1, nil)
+		b := limiterBench(t, 1, nil)
 		b.rounds(4, 20*time.Millisecond, nil)
 		slow, _ := b.admit(t.Context())
 		time.Sleep(10 * time.Second)
@@ -186,7 +186,7 @@ func TestOneSlowAnswerIsNoAlarm(t *testing.T) {
 // What stays slow is usual in the end.
 func TestSlowForGoodIsUsual(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 1, nil)
+		b := limiterBench(t, 1, nil)
 		b.rounds(10, 200*time.Millisecond, nil)
 		b.rounds(200, 2*time.Second, nil)
 		wantLimits(t, "slow", []int{b.Limit()}, 1)
@@ -227,17 +227,17 @@ func (b *bench) weaken(bears int) *weak {
 
 func TestTheLimitSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 40, nil)
+		b := limiterBench(t, 40, nil)
 		w := b.weaken(2)
 		b.script.takes = 200 * time.Millisecond
 		for range 60 {
-			b.poll()
+			b.cycle()
 			time.Sleep(30 * time.Second)
 		}
 		b.script.requests()
 		w.refused = 0
 		for range 60 {
-			b.poll()
+			b.cycle()
 			time.Sleep(30 * time.Second)
 		}
 		if got := len(b.script.requests()); got != 60*40 || w.refused > 20 {
@@ -249,16 +249,16 @@ func TestTheLimitSettles(t *testing.T) {
 
 func TestWorkResumesSpreadOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 40, nil)
+		b := limiterBench(t, 40, nil)
 		b.script.takes = time.Second
-		b.poll()
+		b.cycle()
 		b.script.takes, b.script.down = 0, errAway
 		for range 3 {
-			b.poll()
+			b.cycle()
 		}
 		b.script.takes, b.script.down = time.Second, nil
 		w := b.weaken(0)
-		b.poll()
+		b.cycle()
 		var each []int
 		for second := range 8 {
 			each = append(each, w.seconds[second])
@@ -271,7 +271,7 @@ func TestWorkResumesSpreadOut(t *testing.T) {
 
 func TestWhoWaitsForATurnLeavesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 1, func(c *Config) { c.Concurrency = 1 })
+		b := limiterBench(t, 1, func(c *Config) { c.Concurrency = 1 })
 		first, err := b.admit(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -328,10 +328,10 @@ func TestNoTurnIsLost(t *testing.T) {
 // Who still waits for a turn when the CommCell is given up asks no more.
 func TestAHungCommServeIsGivenUpInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := loadBench(t, 40, nil)
+		b := limiterBench(t, 40, nil)
 		b.script.takes, b.script.down = 30*time.Second, errTimeout
 		start := time.Now()
-		b.poll()
+		b.cycle()
 		if took, asked := time.Since(start), len(b.script.requests()); took > 2*time.Minute || asked > 4 {
 			t.Errorf("took %v and %d requests", took, asked)
 		}
@@ -339,10 +339,10 @@ func TestAHungCommServeIsGivenUpInTime(t *testing.T) {
 	})
 }
 
-func TestLessIsSaidOnce(t *testing.T) {
+func TestLessIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
-		b := loadBench(t, 1, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
+		b := limiterBench(t, 1, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
 		count := func(words string, want int) {
 			t.Helper()
 			if got := strings.Count(said.String(), words); got != want {

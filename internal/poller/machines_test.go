@@ -8,6 +8,7 @@ import (
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/store/storetest"
 )
 
 // From the simulator to the outbox, in both formats: machines of one name, some without a reason or a GUID, and clients.
@@ -34,9 +35,9 @@ func TestMachinesOfOneNameToTheOutbox(t *testing.T) {
 				{"fs-02/:  → It needs a reboot."},
 			} {
 				time.Sleep(time.Minute)
-				b.poll()
+				b.cycle()
 				b.machinesTell(want...)
-				b.poll()
+				b.cycle()
 				b.machinesTell()
 			}
 		})
@@ -46,7 +47,7 @@ func TestMachinesOfOneNameToTheOutbox(t *testing.T) {
 func (b *bench) machinesTell(want ...string) {
 	b.t.Helper()
 	for _, words := range want {
-		next, found, err := b.store.Oldest(of71)
+		next, found, err := storetest.Oldest(b.store, of71)
 		if err != nil || !found {
 			b.t.Fatalf("nothing is told; want %s (%v)", words, err)
 		}
@@ -58,7 +59,7 @@ func (b *bench) machinesTell(want ...string) {
 			b.t.Fatal(err)
 		}
 	}
-	if next, found, _ := b.store.Oldest(of71); found {
+	if next, found, _ := storetest.Oldest(b.store, of71); found {
 		b.t.Errorf("told besides: %s", describe(b.t, next.Event))
 	}
 }

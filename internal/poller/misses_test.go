@@ -36,7 +36,7 @@ func (b *bench) goes(words string) string {
 		case "blank":
 			b.script.forgets(1, 71)
 		}
-		told = append(told, b.pollEvery(30*time.Second, 1))
+		told = append(told, b.cycleEvery(30*time.Second, 1))
 		b.script.is(1, state("Running"))
 		delete(b.script.broken, 71)
 	}
@@ -62,17 +62,17 @@ func TestMissesOutliveARestart(t *testing.T) {
 		{"seen after it", "seen miss miss restart seen restart miss miss miss", "- - - - - - prod/71 lost"},
 		{"an older answer before it", "seen miss miss older restart miss miss miss", "- - - - - - prod/71 lost"},
 		{"an older answer after it", "seen miss miss restart older miss miss miss", "- - - - - - prod/71 lost"},
-		{"a blank tick before it", "seen miss miss blank restart miss miss miss", "- - - - - - prod/71 lost"},
-		{"a blank tick after it", "seen miss miss restart blank miss miss miss", "- - - - - - prod/71 lost"},
+		{"a blank cycle before it", "seen miss miss blank restart miss miss miss", "- - - - - - prod/71 lost"},
+		{"a blank cycle after it", "seen miss miss restart blank miss miss miss", "- - - - - - prod/71 lost"},
 		{"seen after it was lost", "seen miss miss miss seen restart miss miss miss", "- - - prod/71 lost - - - prod/71 lost"},
 		{"lost before it", "seen miss miss miss restart miss miss miss miss", "- - - prod/71 lost - - - -"},
-		{"not looked at for a while", "seen miss miss untrack restart miss miss miss", "- - - - - prod/71 lost"},
+		{"not polled for a while", "seen miss miss untrack restart miss miss miss", "- - - - - prod/71 lost"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
 			b.script.is(1, state("Running"))
 			b.script.is(71, state("Running"))
-			b.poll()
+			b.cycle()
 			b.drain()
 			b.wants(row.what, b.goes(row.goes), row.want)
 		})
@@ -83,7 +83,7 @@ func TestMissesOfAJobNeverSeenOutliveARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.LostAfter, c.Jobs = time.Minute, []int64{1, 71} })
 		b.script.is(1, state("Running"))
-		b.poll() // the first miss
+		b.cycle() // the first miss
 		b.drain()
 		b.wants("never seen", b.goes("restart miss restart miss restart miss"), "- prod/71 lost -")
 		b.wants("seen at last", b.goes("seen restart miss restart miss"), "prod/71 state:  → Running - -")
@@ -96,7 +96,7 @@ func TestMissesCostFewWrites(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.LostAfter, c.Discover, c.Jobs = time.Hour, false, []int64{1, 71} })
 		b.script.is(1, state("Running"))
 		b.script.is(71, state("Running"))
-		b.poll()
+		b.cycle()
 		b.drain()
 		for _, row := range []struct {
 			goes string

@@ -21,58 +21,58 @@ type miss struct {
 	err error
 }
 
-// noteJob notes whether a look has shown the job; a miss is minded when the tick has asked for all.
-func (t *tick) noteJob(j trackedJob, err error) (missed bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// noteJob notes whether a poll has shown the job; a miss is counted when the cycle has asked for all.
+func (c *cycle) noteJob(j trackedJob, err error) (missed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case err == nil, err == errOlder:
-		t.shown++
+		c.shown++
 	case errors.Is(err, commvault.ErrUnknownJob):
-		t.missing = append(t.missing, miss{j, time.Now(), err})
+		c.missing = append(c.missing, miss{j, time.Now(), err})
 		return true
 	}
 	return false
 }
 
-// forgetful says whether the CommServe seems to have forgotten all of its jobs, which is its own fault and
+// allUnknown says whether the CommServe seems to have forgotten all of its jobs, which is its own fault and
 // loses none of them: it has shown no job, be it in details or in the Job list. One job alone may be
 // all that it had, if else it answers.
-func (t *tick) forgetful(listed int) bool {
-	return t.shown == 0 && listed == 0 && (len(t.missing) > 1 || len(t.missing) == 1 && t.err != nil)
+func (c *cycle) allUnknown(listed int) bool {
+	return c.shown == 0 && listed == 0 && (len(c.missing) > 1 || len(c.missing) == 1 && c.err != nil)
 }
 
-// missing minds the jobs that a tick asked for and the CommServe did not know.
-func (p *Poller) missing(ctx context.Context, t *tick) error {
-	blank := t.forgetful(p.lines)
+// countMisses sees to the jobs that a cycle asked for and the CommServe did not know.
+func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
+	allUnknown := c.allUnknown(p.lines)
 	const words = "no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost"
-	if blank && !p.blank && p.repeats.news(words, 1, 1) > 0 {
-		p.Log.Warn(words, "commcell", p.CommCell, "count", len(t.missing))
+	if allUnknown && !p.allUnknown && p.repeats.news(words, 1, 1) > 0 {
+		p.Log.Warn(words, "commcell", p.CommCell, "count", len(c.missing))
 	}
-	p.blank = blank
+	p.allUnknown = allUnknown
 	group, counting := errgroup.WithContext(ctx)
 	group.SetLimit(missesAtOnce)
-	for _, m := range t.missing {
+	for _, m := range c.missing {
 		if counting.Err() != nil {
 			break
 		}
-		if blank {
-			p.Counts.poll(string(commvault.UnknownJob))
+		if allUnknown {
+			p.Counts.polled(string(commvault.UnknownJob))
 		} else {
 			p.report(ctx, m.trackedJob, m.err)
 		}
-		group.Go(func() error { return p.missed(m, blank || p.listedIn(t, &m.trackedJob)) })
+		group.Go(func() error { return p.countMiss(m, allUnknown || p.listedIn(c, &m.trackedJob)) })
 	}
 	return group.Wait()
 }
 
-// listedIn says whether the tick's own Job list has a line of the job: then the CommServe knows it, whatever its details
-// say. A closing look is given up all the same: the job's end is told, and a list may name it for days.
-func (p *Poller) listedIn(t *tick, j *trackedJob) bool {
+// listedIn says whether the cycle's own Job list has a line of the job: then the CommServe knows it, whatever its details
+// say. A final poll is given up all the same: the job's end is told, and a list may name it for days.
+func (p *Poller) listedIn(c *cycle, j *trackedJob) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sights[j.id.Number]
-	return s != nil && t.list != 0 && s.line.round == t.list && j.why != store.Closing
+	s := p.cached[j.id.Number]
+	return s != nil && c.list != 0 && s.line.round == c.list && j.why != store.FinalPoll
 }
 
 const (
@@ -80,16 +80,16 @@ const (
 	missesAtOnce = 64 // that share a transaction
 )
 
-// missed counts a miss; one of a blank tick ends the row, as does one of a job that is listed. A job that was missed
-// long enough is lost; and if another watcher has spoken of a job, no look will ever tell more than the newest snapshot
+// countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A job
+// that was missed long enough is lost; and if there is a foreign event of a job, no poll will ever tell more than the newest snapshot
 // that is held.
-func (p *Poller) missed(m miss, endsRow bool) error {
+func (p *Poller) countMiss(m miss, endsRow bool) error {
 	if !p.claim(&m.trackedJob) {
 		return nil
 	}
 	defer p.release(m.trackedJob)
-	if m.sight.asked.After(m.at) {
-		return nil // seen out of turn meanwhile
+	if m.cached.asked.After(m.at) {
+		return nil // seen by an unscheduled poll meanwhile
 	}
 	known, err := p.Store.Recall(m.id)
 	if err != nil {
@@ -101,17 +101,17 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 		row = oneMore(known.Misses, m.at)
 	}
 	if err := p.keepMisses(m.id, known, row); errors.Is(err, store.ErrChanged) {
-		return nil // the next tick sees to it
+		return nil // the next cycle sees to it
 	} else if err != nil {
 		return err
 	}
-	m.sight.misses = int32(row.Count)
+	m.cached.misses = int32(row.Count)
 	if row.Count < missesInARow {
 		return nil
 	}
-	closing := m.why == store.Closing && known.Terminal // its end is told: it is not lost, it is history
-	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !closing
-	if !lost && !known.Owed && !closing {
+	ended := m.why == store.FinalPoll && known.Terminal // its end is told: it is not lost, it is history
+	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !ended
+	if !lost && !known.RefreshPending && !ended {
 		return nil
 	}
 	return p.giveUp(m, known, lost)
@@ -120,17 +120,17 @@ func (p *Poller) missed(m miss, endsRow bool) error {
 // noteUnseenEnd counts a job whose end the Job list names, and whose details the CommServe does not know, or not any
 // more. A line is no observation: nothing is told of that end, but that the job is lost once the list names it no more.
 func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
-	if known.Terminal || m.sight.unseen == missesInARow {
+	if known.Terminal || m.cached.unseen == missesInARow {
 		return
 	}
 	end := p.listedEnd(m.id.Number)
 	if end == "" {
-		m.sight.unseen = 0
+		m.cached.unseen = 0
 		return
 	}
-	if m.sight.unseen++; m.sight.unseen == missesInARow {
+	if m.cached.unseen++; m.cached.unseen == missesInARow {
 		p.Counts.unseenEnd()
-		p.say(slog.LevelWarn, "the Job list names a job's end, and its details are not known: the end cannot be told", "", failingJobs,
+		p.logSparingly(slog.LevelWarn, "the Job list names a job's end, and its details are not known: the end cannot be told", "", failingJobs,
 			"job", m.id.String(), "state", string(end))
 	}
 }
@@ -141,7 +141,7 @@ func (p *Poller) olderAnswer(j trackedJob, known store.Known) error {
 	if err != nil && !errors.Is(err, store.ErrChanged) {
 		return &storeError{err}
 	}
-	j.sight.misses = 0
+	j.cached.misses = 0
 	return errOlder
 }
 
@@ -153,7 +153,7 @@ func (p *Poller) keepMisses(id job.ID, known store.Known, row store.Misses) erro
 }
 
 // oneMore counts as far as it matters, so that a job that stays missing costs three writes. A clock that was set back
-// begins anew.
+// begins a new row.
 func oneMore(row store.Misses, at time.Time) store.Misses {
 	if row.Count == 0 || at.Before(row.Since) {
 		return store.Misses{Count: 1, Since: at}
@@ -169,27 +169,27 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 		return err
 	}
 	held.CommCell, held.Number = m.id.CommCell, m.id.Number
-	look := store.Look{
+	result := store.PollResult{
 		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: m.at}, Missed: true,
-		NotBefore: m.sight.before(known), Still: known.Still,
-		Leave: m.why != store.Configured && (lost || held.Terminal),
+		NotBefore: m.cached.notBefore(known), LastProgress: known.LastProgress,
+		Untrack: m.why != store.Configured && (lost || held.Terminal),
 	}
-	if known.Owed {
-		look.Changes = diff.Since(known.Told, &held)
+	if known.RefreshPending {
+		result.Changes = diff.Since(known.Told, &held)
 	}
-	look.Changes = append(look.Changes, diff.Watched(look.Told(), &held, diff.Watch{Lost: lost})...)
-	if len(look.Changes) == 0 && !look.Leave && !known.Owed {
+	result.Changes = append(result.Changes, diff.Watched(result.Told(), &held, diff.Watch{Lost: lost})...)
+	if len(result.Changes) == 0 && !result.Untrack && !known.RefreshPending {
 		return nil // a configured job, told as lost before
 	}
-	err = p.Store.Commit(look)
+	err = p.Store.Commit(result)
 	if errors.Is(err, store.ErrChanged) {
-		return nil // the next tick sees to it
+		return nil // the next cycle sees to it
 	}
 	if err != nil {
 		return err
 	}
-	p.Counts.events(look.Changes, look.NotBefore, m.at)
-	if look.Leave {
+	p.Counts.events(result.Changes, result.NotBefore, m.at)
+	if result.Untrack {
 		p.forgetJob(m.trackedJob)
 	}
 	return nil

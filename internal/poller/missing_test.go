@@ -13,6 +13,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 func bytesWritten(n int64) func(*job.Snapshot) { return func(s *job.Snapshot) { s.DataWritten = &n } }
@@ -49,17 +50,17 @@ func TestAnEndThatOnlyTheListNames(t *testing.T) {
 					c.LostAfter, c.FinishedWithin, c.Log = time.Minute, time.Hour, slog.New(slog.NewTextHandler(&said, nil))
 				})
 				b.script.is(1, state("Running"))
-				b.poll()
+				b.cycle()
 				b.drain()
 				if row.is != nil {
 					b.script.is(71, row.is...)
 				}
-				b.wants("before", b.pollEvery(30*time.Second, 1), row.before)
+				b.wants("before", b.cycleEvery(30*time.Second, 1), row.before)
 				b.script.is(71, state("Completed"), ended(time.Now()))
 				b.script.broken[71] = unknown
-				b.wants("listed", b.pollEvery(30*time.Second, 6), row.listed)
+				b.wants("listed", b.cycleEvery(30*time.Second, 6), row.listed)
 				b.script.forgets(71)
-				b.wants("dropped", b.pollEvery(30*time.Second, 4), row.dropped)
+				b.wants("dropped", b.cycleEvery(30*time.Second, 4), row.dropped)
 				if got, lines := b.Counts.Totals().Unseen, strings.Count(said.String(), "the end cannot be told"); got != row.unseen || int64(lines) != row.unseen {
 					t.Errorf("%d ends are unseen, %d lines say so; want %d:\n%s", got, lines, row.unseen, &said)
 				}
@@ -69,12 +70,12 @@ func TestAnEndThatOnlyTheListNames(t *testing.T) {
 }
 
 // pollEvery polls so many times, with a pause before each, and gives what each poll told: "- - prod/71 lost".
-func (b *bench) pollEvery(pause time.Duration, times int) string {
+func (b *bench) cycleEvery(pause time.Duration, times int) string {
 	b.t.Helper()
 	var polls []string
 	for range times {
 		time.Sleep(pause)
-		b.poll()
+		b.cycle()
 		told := b.drain()
 		slices.Sort(told)
 		polls = append(polls, strings.Join(told, " + "))
@@ -107,10 +108,10 @@ func TestLostAfterThreePollsAndTheTime(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.LostAfter = row.lostAfter })
 			b.script.is(1, state("Running"))
 			b.script.is(71, state("Running"))
-			b.poll()
+			b.cycle()
 			b.drain()
 			b.script.forgets(71)
-			b.wants(row.every.String()+" for "+row.lostAfter.String(), b.pollEvery(row.every, 7), row.want)
+			b.wants(row.every.String()+" for "+row.lostAfter.String(), b.cycleEvery(row.every, 7), row.want)
 		})
 	}
 }
@@ -120,7 +121,7 @@ func TestLost(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
 		b.script.is(1, state("Running"))
 		b.script.is(71, state("Running"))
-		b.poll()
+		b.cycle()
 		b.drain()
 		b.script.forgets(71)
 		return b
@@ -128,42 +129,42 @@ func TestLost(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"is asked for no more, and returns with the list": func(t *testing.T) {
 			b := bench(t)
-			b.wants("forgotten", b.pollEvery(30*time.Second, 3), "- - prod/71 lost")
+			b.wants("forgotten", b.cycleEvery(30*time.Second, 3), "- - prod/71 lost")
 			b.script.requests()
-			b.poll()
+			b.cycle()
 			if got := b.script.requests(); !slices.Equal(got, []int64{0, 1}) {
 				t.Errorf("asked for %d, want the list and the other job", got)
 			}
 			b.script.is(71, state("Running"), phase("Scan"))
-			b.wants("listed again", b.pollEvery(30*time.Second, 2), "prod/71 phase:  → Scan -")
+			b.wants("listed again", b.cycleEvery(30*time.Second, 2), "prod/71 phase:  → Scan -")
 			b.script.forgets(71)
-			b.wants("forgotten again", b.pollEvery(30*time.Second, 4), "- - prod/71 lost -")
+			b.wants("forgotten again", b.cycleEvery(30*time.Second, 4), "- - prod/71 lost -")
 		},
 		"again, though it came back as it was": func(t *testing.T) {
 			b := bench(t)
-			b.pollEvery(30*time.Second, 3)
+			b.cycleEvery(30*time.Second, 3)
 			b.script.is(71, state("Running"))
-			b.wants("listed again", b.pollEvery(30*time.Second, 2), "- -")
+			b.wants("listed again", b.cycleEvery(30*time.Second, 2), "- -")
 			b.Poller = New(b.Config) // that it was seen is kept
 			b.script.forgets(71)
-			b.wants("forgotten again", b.pollEvery(30*time.Second, 4), "- - prod/71 lost -")
+			b.wants("forgotten again", b.cycleEvery(30*time.Second, 4), "- - prod/71 lost -")
 		},
 		"is known to details one time in three": func(t *testing.T) {
 			b := bench(t)
 			for range 3 {
 				b.script.forgets(71)
-				b.wants("forgotten", b.pollEvery(30*time.Second, 2), "- -")
+				b.wants("forgotten", b.cycleEvery(30*time.Second, 2), "- -")
 				b.script.is(71, state("Running"))
-				b.wants("there", b.pollEvery(30*time.Second, 1), "-")
+				b.wants("there", b.cycleEvery(30*time.Second, 1), "-")
 			}
 		},
 		"says when it was missed, and when it was last asked for": func(t *testing.T) {
 			b := bench(t)
 			asked := time.Now()
-			b.pollEvery(30*time.Second, 2)
+			b.cycleEvery(30*time.Second, 2)
 			time.Sleep(30 * time.Second)
-			b.poll()
-			lost, found, err := b.store.Oldest(job.ID{CommCell: "prod", Number: 71})
+			b.cycle()
+			lost, found, err := storetest.Oldest(b.store, job.ID{CommCell: "prod", Number: 71})
 			if err != nil || !found {
 				t.Fatal(found, err)
 			}
@@ -179,19 +180,19 @@ func TestLost(t *testing.T) {
 			b := bench(t)
 			b.script.is(71, state("Running"))
 			b.script.broken[71] = &commvault.Error{Kind: commvault.UnknownJob, Err: commvault.ErrUnknownJob}
-			b.wants("in the list, not in details", b.pollEvery(30*time.Second, 6), "- - - - - -")
+			b.wants("in the list, not in details", b.cycleEvery(30*time.Second, 6), "- - - - - -")
 			b.script.forgets(71)
-			b.wants("in neither", b.pollEvery(30*time.Second, 2), "- -")
+			b.wants("in neither", b.cycleEvery(30*time.Second, 2), "- -")
 			b.script.is(71, state("Running"))
-			b.wants("in the list again", b.pollEvery(30*time.Second, 1), "-")
+			b.wants("in the list again", b.cycleEvery(30*time.Second, 1), "-")
 			b.script.forgets(71)
-			b.wants("in neither again", b.pollEvery(30*time.Second, 4), "- - prod/71 lost -")
+			b.wants("in neither again", b.cycleEvery(30*time.Second, 4), "- - prod/71 lost -")
 		},
-		"while the rest of the tick fails": func(t *testing.T) {
+		"while the rest of the cycle fails": func(t *testing.T) {
 			b := bench(t)
 			b.script.broken[1] = errAway
 			b.script.is(2, state("Running")) // who answers knows a job
-			b.wants("forgotten", b.pollEvery(30*time.Second, 3), "prod/2 state:  → Running - prod/71 lost")
+			b.wants("forgotten", b.cycleEvery(30*time.Second, 3), "prod/2 state:  → Running - prod/71 lost")
 		},
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
@@ -203,12 +204,12 @@ func TestLostConfiguredJob(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.LostAfter, c.Jobs, c.Discover = time.Minute, []int64{1, 71}, false })
 		b.script.is(1, state("Running"))
 		time.Sleep(30 * time.Second)
-		b.poll()
+		b.cycle()
 		b.drain()
-		b.poll()
+		b.cycle()
 		time.Sleep(time.Minute)
-		b.poll()
-		lost, found, err := b.store.Oldest(job.ID{CommCell: "prod", Number: 71})
+		b.cycle()
+		lost, found, err := storetest.Oldest(b.store, job.ID{CommCell: "prod", Number: 71})
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}
@@ -218,16 +219,16 @@ func TestLostConfiguredJob(t *testing.T) {
 		}
 		b.hasTold("prod/71 lost")
 		b.writes = 0
-		b.wants("lost", b.pollEvery(30*time.Second, 5), "- - - - -")
+		b.wants("lost", b.cycleEvery(30*time.Second, 5), "- - - - -")
 		b.Poller = New(b.Config) // a restart
-		b.wants("lost, after a restart", b.pollEvery(30*time.Second, 5), "- - - - -")
+		b.wants("lost, after a restart", b.cycleEvery(30*time.Second, 5), "- - - - -")
 		if b.writes != 0 {
 			t.Errorf("%d transactions for a job that was told as lost", b.writes)
 		}
 		b.script.is(71, state("Running"))
-		b.wants("there", b.pollEvery(30*time.Second, 2), "prod/71 state:  → Running -")
+		b.wants("there", b.cycleEvery(30*time.Second, 2), "prod/71 state:  → Running -")
 		b.script.forgets(71)
-		b.wants("lost again", b.pollEvery(30*time.Second, 4), "- - prod/71 lost -")
+		b.wants("lost again", b.cycleEvery(30*time.Second, 4), "- - prod/71 lost -")
 	})
 }
 
@@ -260,10 +261,10 @@ func TestForgetfulCommServe(t *testing.T) {
 				for number := range int64(3) {
 					b.script.is(71+number, state("Running"))
 				}
-				b.poll()
+				b.cycle()
 				b.drain()
 				row.edit(b.script)
-				b.wants("forgotten", b.pollEvery(30*time.Second, 4), row.want)
+				b.wants("forgotten", b.cycleEvery(30*time.Second, 4), row.want)
 				lines := strings.Count(said.String(), "fault of the CommServe")
 				if (lines == 1) != row.line || lines > 1 {
 					t.Errorf("said\n%s", said.String())
@@ -278,10 +279,10 @@ func TestForgetfulCommServe(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
 			b.script.is(71, state("Running"))
-			b.poll()
+			b.cycle()
 			b.drain()
 			b.script.forgets(71)
-			b.wants("forgotten", b.pollEvery(30*time.Second, 4), "- - prod/71 lost -")
+			b.wants("forgotten", b.cycleEvery(30*time.Second, 4), "- - prod/71 lost -")
 		})
 	})
 	t.Run("a fault ends the row", func(t *testing.T) {
@@ -289,14 +290,14 @@ func TestForgetfulCommServe(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
 			b.script.is(1, state("Running"))
 			b.script.is(71, state("Running"))
-			b.poll()
+			b.cycle()
 			b.drain()
 			b.script.forgets(71)
-			b.wants("one", b.pollEvery(30*time.Second, 2), "- -")
+			b.wants("one", b.cycleEvery(30*time.Second, 2), "- -")
 			b.script.forgets(1)
-			b.wants("all", b.pollEvery(30*time.Second, 4), "- - - -")
+			b.wants("all", b.cycleEvery(30*time.Second, 4), "- - - -")
 			b.script.is(1, state("Running"))
-			b.wants("one", b.pollEvery(30*time.Second, 3), "- - prod/71 lost")
+			b.wants("one", b.cycleEvery(30*time.Second, 3), "- - prod/71 lost")
 		})
 	})
 }
@@ -310,8 +311,8 @@ func TestLostByAnother(t *testing.T) {
 		id := job.ID{CommCell: "prod", Number: 71}
 		var events []event.Event
 		for range 4 {
-			other.poll()
-			if next, found, _ := other.store.Oldest(id); found {
+			other.cycle()
+			if next, found, _ := storetest.Oldest(other.store, id); found {
 				events = append(events, next.Event)
 			}
 			other.drain()
@@ -320,10 +321,10 @@ func TestLostByAnother(t *testing.T) {
 		}
 		b := newBench(t, func(c *Config) { c.LostAfter = time.Minute })
 		b.script.is(1, state("Running"))
-		if err := b.store.TakeOver(id, fold(t, events...)); err != nil || len(events) != 2 {
+		if err := b.store.Adopt(id, fold(t, events...)); err != nil || len(events) != 2 {
 			t.Fatal(err, len(events))
 		}
-		b.wants("lost before", b.pollEvery(30*time.Second, 4), "prod/1 state:  → Running - - -")
+		b.wants("lost before", b.cycleEvery(30*time.Second, 4), "prod/1 state:  → Running - - -")
 		if tracked, _ := b.store.Tracked("prod"); len(tracked) != 1 {
 			t.Errorf("still tracked: %v", tracked)
 		}
@@ -341,10 +342,10 @@ func TestLostWithTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
-		b.wants("not known", b.pollEvery(30*time.Second, 6), "prod/1 state:  → Running - - - prod/71 lost -")
+		b.wants("not known", b.cycleEvery(30*time.Second, 6), "prod/1 state:  → Running - - - prod/71 lost -")
 		if _, err := b.store.Forget("prod", time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
@@ -354,17 +355,17 @@ func TestLostWithTheStore(t *testing.T) {
 	})
 }
 
-func TestSeenOutOfTurnIsNotLost(t *testing.T) {
+func TestSeenByAnUnscheduledPollIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.LostAfter = time.Nanosecond })
 		b.script.is(71, state("Running"))
 		m := miss{trackedJob: trackedJob{id: job.ID{CommCell: "prod", Number: 71}}, at: time.Now()}
 		time.Sleep(time.Second)
-		b.poll()
+		b.cycle()
 		b.drain()
 		for range 4 {
 			m.at = m.at.Add(time.Millisecond)
-			if err := b.missed(m, false); err != nil {
+			if err := b.countMiss(m, false); err != nil {
 				t.Fatal(err)
 			}
 		}

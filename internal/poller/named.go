@@ -13,28 +13,28 @@ import (
 	"jobwatch/internal/store"
 )
 
-const namedJobs = 4000 // that wait for a look; what the feed names beyond them is left to the next tick
+const maxNamed = 4000 // that wait for a poll; what the feed names beyond them is left to the next cycle
 
-// named are the jobs that the feed has named and that were not looked at since, and what it said of them. The
-// zero named is ready.
-type named struct {
+// namedJobs are the jobs that the feed has named and that were not polled since, and what it said of them. The
+// zero namedJobs is ready.
+type namedJobs struct {
 	mu   sync.Mutex
 	jobs map[int64][]job.FeedEntry // guarded by mu
 }
 
-func (n *named) add(number int64, said ...job.FeedEntry) {
+func (n *namedJobs) add(number int64, said ...job.FeedEntry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.jobs == nil {
 		n.jobs = map[int64][]job.FeedEntry{}
 	}
 	before, known := n.jobs[number]
-	if known || len(n.jobs) < namedJobs {
+	if known || len(n.jobs) < maxNamed {
 		n.jobs[number] = newest(append(before, said...))
 	}
 }
 
-func (n *named) take() map[int64][]job.FeedEntry {
+func (n *namedJobs) take() map[int64][]job.FeedEntry {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	jobs := n.jobs
@@ -46,55 +46,55 @@ func newest(entries []job.FeedEntry) []job.FeedEntry {
 	return slices.Clone(entries[max(0, len(entries)-job.FeedLimit):])
 }
 
-// lookAtNamed looks once at each job that the feed has named, however often it did.
-func (p *Poller) lookAtNamed(ctx context.Context) error {
+// pollNamed polls once each job that the feed has named, however often it did.
+func (p *Poller) pollNamed(ctx context.Context) error {
 	jobs := p.feed.named.take()
-	t := outOfTurn(p.Concurrency)
+	c := unscheduled(p.Concurrency)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.Concurrency)
 	for _, number := range slices.Sorted(maps.Keys(jobs)) {
 		group.Go(func() error {
-			if ctx.Err() != nil || t.hopeless() {
+			if ctx.Err() != nil || c.hopeless() {
 				return nil
 			}
-			return p.lookAtNamedJob(ctx, t, job.ID{CommCell: p.CommCell, Number: number}, jobs[number])
+			return p.pollNamedJob(ctx, c, job.ID{CommCell: p.CommCell, Number: number}, jobs[number])
 		})
 	}
 	err := group.Wait()
-	for _, m := range t.missing {
+	for _, m := range c.missing {
 		p.report(ctx, m.trackedJob, m.err)
 	}
 	return err
 }
 
-func (p *Poller) lookAtNamedJob(ctx context.Context, t *tick, id job.ID, said []job.FeedEntry) error {
+func (p *Poller) pollNamedJob(ctx context.Context, c *cycle, id job.ID, said []job.FeedEntry) error {
 	why, err := p.Store.WhyTracked(id)
 	if err == nil && why == "" {
-		why, err = p.discoverNamed(ctx, t, id, said)
+		why, err = p.discoverNamed(ctx, c, id, said)
 	}
 	if err != nil || why == "" {
 		return err
 	}
 	p.feed.log.add(id.Number, said)
 	if p.claimed(id) {
-		p.feed.named.add(id.Number) // that look may have been asked for before the change
+		p.feed.named.add(id.Number) // that poll may have been sent before the change
 		return nil
 	}
-	if why == store.Closing {
-		why = store.Discovered // one look more: the closing one is still to come
+	if why == store.FinalPoll {
+		why = store.Discovered // one poll more: the final one is still to come
 	}
-	return p.lookAt(ctx, t, trackedJob{id: id, why: why})
+	return p.pollJob(ctx, c, trackedJob{id: id, why: why})
 }
 
-// discoverNamed tracks a job as the Job list would have it tracked at the next tick. A machine's own job, which no
+// discoverNamed tracks a job as the Job list would have it tracked in the next cycle. A machine's own job, which no
 // list names, is its parent's affair.
-func (p *Poller) discoverNamed(ctx context.Context, t *tick, id job.ID, said []job.FeedEntry) (store.Why, error) {
+func (p *Poller) discoverNamed(ctx context.Context, c *cycle, id job.ID, said []job.FeedEntry) (store.Why, error) {
 	if !p.Discover || p.feed.leftOut.has(id.Number) {
 		return "", nil
 	}
 	line, err := p.summary(ctx, id.Number)
 	if err != nil {
-		t.note(err)
+		c.note(err)
 		return "", nil // the next list names it
 	}
 	if line.Parent != nil || p.Filter.LeftOutBy(&line) != "" {
@@ -130,32 +130,32 @@ func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line
 	return line, err
 }
 
-// claimed says whether somebody looks at the job now.
+// claimed says whether a goroutine is polling the job now.
 func (p *Poller) claimed(id job.ID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sights[id.Number]
+	s := p.cached[id.Number]
 	return s != nil && s.claimed
 }
 
-// bounded is a set of jobs that begins anew when it is full. The zero bounded is ready.
-type bounded struct {
+// jobSet is a set of jobs that is emptied when it is full. The zero jobSet is ready.
+type jobSet struct {
 	mu   sync.Mutex
 	jobs map[int64]struct{} // guarded by mu
 }
 
-const boundedJobs = 10_000
+const maxJobSet = 10_000
 
-func (b *bounded) add(number int64) {
+func (b *jobSet) add(number int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.jobs == nil || len(b.jobs) >= boundedJobs {
+	if b.jobs == nil || len(b.jobs) >= maxJobSet {
 		b.jobs = map[int64]struct{}{}
 	}
 	b.jobs[number] = struct{}{}
 }
 
-func (b *bounded) has(number int64) bool {
+func (b *jobSet) has(number int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	_, has := b.jobs[number]

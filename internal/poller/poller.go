@@ -38,12 +38,12 @@ type Config struct {
 	Identify func(context.Context) (guid string, err error) // asks which CommServe it is; nil: nobody does
 	GUID     string                                         // of the one wanted; "": the first one met
 
-	Jobs           []int64       // looked at at each tick, whatever becomes of them
+	Jobs           []int64       // polled in each cycle, whatever becomes of them
 	Discover       bool          // track what the Job list names
 	Filter         Filter        // which of them
 	FinishedWithin time.Duration // how far back the list goes, or further: to the last one read
-	Sweep          Sweep         // which of them a tick looks at
-	FullRefresh    time.Duration // with SweepList: each unfinished job is looked at so often at least; default 10m
+	Sweep          Sweep         // which of them a cycle polls
+	FullRefresh    time.Duration // with SweepList: each unfinished job is polled so often at least; default 10m
 	KeepFinished   time.Duration // a finished job's snapshot is forgotten after this; 0: never
 	Concurrency    int           // requests under way at once, at most; default 8
 	RateLimit      float64       // requests a second; 0: none
@@ -61,30 +61,30 @@ type Poller struct {
 	Config
 	Counts Counts
 
-	id       job.ID // of the CommCell itself
-	began    time.Time
-	beganAt  int64 // the same by our clock as it was then, in Unix nanoseconds
-	limiter  *rate.Limiter
-	load     *load
-	rest     rest
-	bridge   bridge
-	sifted   bool      // the filter has been judged
-	forgot   time.Time // when finished jobs were last forgotten
-	probed   int       // which job was last asked as a probe
-	lines    int       // lines of the Job list in this tick
-	tracked  int       // jobs in the last tick
-	badLists int       // in a row that failed
-	blank    bool      // the last tick found that the CommServe has forgotten everything
-	repeats  repeats
-	urgent   chan job.ID
-	feed     feed
+	id           job.ID // of the CommCell itself
+	began        time.Time
+	beganAt      int64 // the same by our clock as it was then, in Unix nanoseconds
+	limiter      *rate.Limiter
+	load         *load
+	rest         rest
+	highWater    highWaterMark
+	filterJudged bool      // the filter has been judged
+	forgot       time.Time // when finished jobs were last forgotten
+	probed       int       // which job was last asked as a probe
+	lines        int       // lines of the Job list in this cycle
+	tracked      int       // jobs in the last cycle
+	failedLists  int       // in a row that failed
+	allUnknown   bool      // the last cycle found that the CommServe has forgotten everything
+	repeats      repeats
+	requested    chan job.ID
+	feed         feed
 
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 
 	mu     sync.Mutex
-	sights map[int64]*sight   // guarded by mu; a sight itself by who looks at its job
-	ended  map[int64]job.Text // the finished states that lines name, of jobs with a sight; guarded by mu
-	round  uint32             // counts the lists, see lineSight; guarded by mu
+	cached map[int64]*cachedJob // guarded by mu; an entry itself by the goroutine that polls the job
+	ended  map[int64]job.Text   // the finished states that lines name, of the jobs above; guarded by mu
+	round  uint32               // counts the lists, see cachedLine; guarded by mu
 }
 
 const defaultConcurrency = 8
@@ -105,35 +105,35 @@ func New(c Config) *Poller {
 		limit = rate.Limit(c.RateLimit)
 	}
 	p := &Poller{
-		Config:  c,
-		id:      job.ID{CommCell: c.CommCell},
-		began:   time.Now(),
-		beganAt: time.Now().UnixNano(),
-		limiter: rate.NewLimiter(limit, 1),
-		load:    newLoad(c.Concurrency),
-		urgent:  make(chan job.ID, urgentJobs),
-		sights:  map[int64]*sight{},
-		ended:   map[int64]job.Text{},
+		Config:    c,
+		id:        job.ID{CommCell: c.CommCell},
+		began:     time.Now(),
+		beganAt:   time.Now().UnixNano(),
+		limiter:   rate.NewLimiter(limit, 1),
+		load:      newLoad(c.Concurrency),
+		requested: make(chan job.ID, maxRequested),
+		cached:    map[int64]*cachedJob{},
+		ended:     map[int64]job.Text{},
 	}
 	for _, number := range c.Jobs {
-		p.sights[number] = &sight{} // their first line is to be known at their first look
+		p.cached[number] = &cachedJob{} // their first line is to be known at their first poll
 	}
 	p.Counts.meter = c.Meter
 	return p
 }
 
-// Run polls at once, and then on schedule until ctx ends; meanwhile it looks at once at what LookNow
+// Run polls at once, and then on schedule until ctx ends; meanwhile it polls at once what PollNow
 // and the feed name.
 func (p *Poller) Run(ctx context.Context) error {
 	p.configure(ctx)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.tickOnSchedule(ctx) })
-	group.Go(func() error { return p.lookWhenTold(ctx) })
+	group.Go(func() error { return p.cycleOnSchedule(ctx) })
+	group.Go(func() error { return p.pollOnRequest(ctx) })
 	group.Go(func() error { return p.followFeed(ctx) })
 	return group.Wait()
 }
 
-const storeRest = time.Second // before a store that could not be written is tried again
+const storeRetry = time.Second // before a store that could not be written is tried again
 
 // configure has the store know which jobs are configured. A disk that is full is waited for.
 func (p *Poller) configure(ctx context.Context) {
@@ -147,70 +147,70 @@ func (p *Poller) configure(ctx context.Context) {
 			said = err.Error()
 			p.Log.Error("not polled until the store can be written", "commcell", p.CommCell, "err", err)
 		}
-		_ = sleepUntil(ctx, time.Now().Add(storeRest))
+		_ = sleepUntil(ctx, time.Now().Add(storeRetry))
 	}
 }
 
-// Poll is one tick. Its error is one of the store's: what the CommServe does is told, not returned.
-func (p *Poller) Poll(ctx context.Context) (err error) {
-	t := newTick(p.Limit())
-	defer func(start time.Time) { p.Counts.tick(start, err) }(time.Now())
+// Cycle is one round over the CommCell's jobs. Its error is one of the store's: what the CommServe does is told, not returned.
+func (p *Poller) Cycle(ctx context.Context) (err error) {
+	c := newCycle(p.Limit())
+	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
 	if p.rests() {
 		return nil // nothing is asked, so that nothing is said
 	}
-	up, err := p.identify(ctx, t)
+	up, err := p.identify(ctx, c)
 	if err == nil && up {
-		up, err = p.probe(ctx, t)
+		up, err = p.probe(ctx, c)
 	}
 	if err == nil && up {
-		err = p.sweep(ctx, t)
+		err = p.sweep(ctx, c)
 	}
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	if t.asked > 0 && t.answers == 0 {
+	if c.asked > 0 && c.answers == 0 {
 		p.identified.Store(false) // who answers next may be another
 		p.load.begin()
 	}
 	if err := p.forget(); err != nil {
 		return err
 	}
-	return p.sayWhetherItAnswers(t)
+	return p.concludeReachability(c)
 }
 
 // probe asks a CommCell that did not answer once, before it is asked for all its jobs again.
-func (p *Poller) probe(ctx context.Context, t *tick) (up bool, err error) {
+func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
 	known, err := p.Store.Recall(p.id)
 	if err != nil || !known.Told.Unreachable {
 		return true, err
 	}
-	tracked, err := p.toLookAt()
+	tracked, err := p.jobsToPoll()
 	if err != nil {
 		return false, err
 	}
 	p.countClasses(tracked, false)
 	if len(tracked) == 0 {
 		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
-		return err == nil, p.note(t, err)
+		return err == nil, p.note(c, err)
 	}
 	p.probed++
-	return p.probeWith(ctx, t, tracked[p.probed%len(tracked)])
+	return p.probeWith(ctx, c, tracked[p.probed%len(tracked)])
 }
 
-// probeWith looks at the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
-// the sweep to say, which looks again.
-func (p *Poller) probeWith(ctx context.Context, t *tick, j store.Tracked) (up bool, err error) {
-	probe := outOfTurn(1)
-	err = p.lookAt(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
+// probeWith polls the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
+// the sweep to say, which polls again.
+func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up bool, err error) {
+	probe := unscheduled(1)
+	err = p.pollJob(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
 	switch {
 	case err != nil || ctx.Err() != nil:
 		return false, err
-	case probe.asked == 0: // somebody looks at it just now
+	case probe.asked == 0: // another goroutine is polling it
 		return true, nil
 	case probe.answers > 0:
-		return true, p.note(t, nil)
+		return true, p.note(c, nil)
 	}
-	t.note(probe.err)
+	c.note(probe.err)
 	return false, nil
 }
 

@@ -11,8 +11,9 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
-	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 func TestTellsWhatChanges(t *testing.T) {
@@ -33,13 +34,13 @@ func TestUnchangedPollWritesNothing(t *testing.T) {
 		for number := int64(1); number <= 20; number++ {
 			b.script.is(number, state("Running"), elapsed(1))
 		}
-		b.poll()
+		b.cycle()
 		b.writes = 0
 		for second := int64(2); second < 5; second++ {
 			for number := int64(1); number <= 20; number++ {
 				b.script.is(number, state("Running"), elapsed(second))
 			}
-			b.poll()
+			b.cycle()
 		}
 		if b.writes != 0 {
 			t.Fatalf("%d transactions for polls that changed nothing", b.writes)
@@ -80,7 +81,7 @@ func TestUnreachableOnce(t *testing.T) {
 		for number := int64(1); number <= 100; number++ {
 			b.script.is(number, state("Running"))
 		}
-		b.poll()
+		b.cycle()
 		b.drain()
 		b.script.requests()
 
@@ -139,12 +140,12 @@ func TestErrorsAreNoObservation(t *testing.T) {
 	}
 }
 
-func TestTriesAgainWithinTheTick(t *testing.T) {
+func TestTriesAgainWithinTheCycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.script.broken[71] = &commvault.Error{Kind: commvault.NotAnAnswer}
 		start := time.Now()
-		b.poll()
+		b.cycle()
 		if got := len(b.script.requests()); got != 3 {
 			t.Errorf("asked %d times, want 3", got)
 		}
@@ -152,9 +153,9 @@ func TestTriesAgainWithinTheTick(t *testing.T) {
 			t.Errorf("took %v: the tries are not spread", took)
 		}
 		b.script.broken[71] = &commvault.Error{Kind: commvault.Timeout}
-		b.poll()
+		b.cycle()
 		if got := len(b.script.requests()); got != 1 {
-			t.Errorf("asked %d times after a time-out, want 1: the next tick tries again", got)
+			t.Errorf("asked %d times after a time-out, want 1: the next cycle tries again", got)
 		}
 	})
 }
@@ -165,17 +166,17 @@ func TestRetryAfter(t *testing.T) {
 		b.script.is(71, state("Running"))
 		b.script.broken[71] = &commvault.Error{Kind: commvault.Throttled, RetryAfter: 5 * time.Second}
 		start := time.Now()
-		b.poll()
+		b.cycle()
 		if took := time.Since(start); took < 10*time.Second {
 			t.Errorf("three tries took %v, though each was to be 5 s after the last", took)
 		}
 		b.drain()
 		b.script.broken[71] = &commvault.Error{Kind: commvault.Throttled, RetryAfter: time.Hour}
 		time.Sleep(5 * time.Second)
-		b.poll()
+		b.cycle()
 		delete(b.script.broken, 71)
 		b.script.requests()
-		b.poll()
+		b.cycle()
 		if got := b.script.requests(); len(got) != 0 {
 			t.Errorf("asked for %d, though the server wants an hour's rest", got)
 		}
@@ -228,11 +229,11 @@ func TestSkippedTicks(t *testing.T) {
 		go func() { ended <- b.Run(ctx) }()
 		time.Sleep(80 * time.Second)
 		synctest.Wait()
-		if got := b.Counts.Totals(); got.Skipped != 2 || got.Ticks != 1 {
-			t.Errorf("after 80 s: %d ticks, %d skipped; want 1 and 2", got.Ticks, got.Skipped)
+		if got := b.Counts.Totals(); got.Skipped != 2 || got.Cycles != 1 {
+			t.Errorf("after 80 s: %d cycles, %d skipped; want 1 and 2", got.Cycles, got.Skipped)
 		}
 		if got := len(b.script.requests()); got != 1 {
-			t.Errorf("asked %d times, want once: the next tick is due at 90 s", got)
+			t.Errorf("asked %d times, want once: the next cycle is due at 90 s", got)
 		}
 		cancel()
 		if err := <-ended; err != nil {
@@ -269,7 +270,7 @@ func TestConcurrencyAndRate(t *testing.T) {
 		}
 		b.script.takes = time.Second
 		start := time.Now()
-		b.poll()
+		b.cycle()
 		if b.script.most > 3 {
 			t.Errorf("%d requests at once, want at most 3", b.script.most)
 		}
@@ -278,7 +279,7 @@ func TestConcurrencyAndRate(t *testing.T) {
 		}
 		b.script.takes = 0
 		start = time.Now()
-		b.poll()
+		b.cycle()
 		if took := time.Since(start); took < 5*time.Second {
 			t.Errorf("50 requests at 10 a second took %v", took)
 		}
@@ -295,7 +296,7 @@ func fold(t *testing.T, events ...event.Event) event.Fold {
 }
 
 // An answer that was under way while another watcher spoke may be older than what that one told.
-func TestAnotherSpeaksDuringALook(t *testing.T) {
+func TestAForeignEventDuringAPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Running"))
@@ -308,9 +309,9 @@ func TestAnotherSpeaksDuringALook(t *testing.T) {
 		}
 		b.script.takes = 10 * time.Second
 		polled := make(chan struct{})
-		go func() { defer close(polled); b.poll() }()
+		go func() { defer close(polled); b.cycle() }()
 		time.Sleep(15 * time.Second) // the list has come, the job is asked for
-		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second) // it was Running
@@ -320,7 +321,7 @@ func TestAnotherSpeaksDuringALook(t *testing.T) {
 	})
 }
 
-func TestOwedLook(t *testing.T) {
+func TestRefreshPending(t *testing.T) {
 	other := event.NewMinter(nil)
 	tellOther := func(t *testing.T, b *bench, to job.Text) {
 		seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: to}, Answered: time.Now()}
@@ -329,24 +330,24 @@ func TestOwedLook(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Run("tells what the look shows", func(t *testing.T) {
+	t.Run("tells what the poll shows", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, nil)
 			b.script.is(71, state("Running"))
 			b.tells("prod/71 state:  → Running")
 			b.script.is(71, state("Pending"))
-			b.poll() // held, never sent
+			b.cycle() // held, never sent
 			tellOther(t, b, "Suspended")
 			b.hasTold()
 			b.script.is(71, state("Killed"))
 			b.tells("prod/71 state: Suspended → Killed", "prod/71 failure: Suspended → Killed")
 		})
 	})
-	t.Run("is no look at a cache that knows less than was told", func(t *testing.T) {
+	t.Run("is not taken from a cache that knows less than was told", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, nil)
 			began := time.Now()
@@ -362,7 +363,7 @@ func TestOwedLook(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := b.store.TakeOver(seen.ID(), fold(t, e)); err != nil {
+			if err := b.store.Adopt(seen.ID(), fold(t, e)); err != nil {
 				t.Fatal(err)
 			}
 			b.script.is(71, state("Pending"), updated(began.Add(10*time.Second)))
@@ -385,11 +386,11 @@ func TestOwedLook(t *testing.T) {
 			}
 		})
 	})
-	t.Run("drops what it held when the look shows what was told", func(t *testing.T) {
+	t.Run("drops what it held when the poll shows what was told", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, nil)
 			b.script.is(71, state("Running"))
-			b.poll()
+			b.cycle()
 			tellOther(t, b, "Running")
 			b.tells()
 			if got := b.store.Unsent(); got != 0 {
@@ -403,7 +404,7 @@ func TestOwedLook(t *testing.T) {
 			b.script.is(71, state("Running"))
 			b.tells("prod/71 state:  → Running")
 			b.script.is(71, state("Failed"))
-			b.poll()
+			b.cycle()
 			tellOther(t, b, "Suspended")
 			delete(b.script.jobs, 71)
 			b.tells()
@@ -416,21 +417,21 @@ func TestOwedLook(t *testing.T) {
 	})
 }
 
-func TestDiskErrorEndsTheTick(t *testing.T) {
+func TestDiskErrorEndsTheCycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.script.is(71, state("Running"))
 		full := errors.New("no space left on device")
-		b.store.Fault = func(p store.Point) error {
-			if p == store.BeforeCommit {
+		storetest.Hook(b.store, func(p failpoint.Point) error {
+			if p == failpoint.BeforeCommit {
 				return full
 			}
 			return nil
-		}
-		if err := b.Poll(t.Context()); !errors.Is(err, full) {
+		})
+		if err := b.Cycle(t.Context()); !errors.Is(err, full) {
 			t.Fatalf("Poll says %v, want the disk's error", err)
 		}
-		b.store.Fault = nil
+		storetest.Hook(b.store, nil)
 		b.tells("prod/71 state:  → Running")
 	})
 }
@@ -443,16 +444,16 @@ func TestFailedButCommitted(t *testing.T) {
 		b.tells("prod/71 state:  → Waiting")
 		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
 		lost := errors.New("nobody heard of it")
-		b.store.Fault = func(p store.Point) error {
-			if p == store.AfterCommit {
+		storetest.Hook(b.store, func(p failpoint.Point) error {
+			if p == failpoint.AfterCommit {
 				return lost
 			}
 			return nil
-		}
-		if err := b.Poll(t.Context()); !errors.Is(err, lost) {
+		})
+		if err := b.Cycle(t.Context()); !errors.Is(err, lost) {
 			t.Fatalf("Poll says %v, want %v", err, lost)
 		}
-		b.store.Fault = nil
+		storetest.Hook(b.store, nil)
 		b.script.is(71, state("Pending"), updated(now.Add(10*time.Second)))
 		b.tells("prod/71 state: Waiting → Running") // once; what an old cache shows is none
 		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
@@ -466,12 +467,12 @@ func TestStartsOnAFullDisk(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Jobs = []int64{71} })
 		b.script.is(71, state("Running"))
 		full := time.Now().Add(10 * time.Second)
-		b.store.Fault = func(store.Point) error {
+		storetest.Hook(b.store, func(failpoint.Point) error {
 			if time.Now().Before(full) {
 				return syscall.ENOSPC
 			}
 			return nil
-		}
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- b.Run(ctx) }()

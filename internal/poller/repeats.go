@@ -10,9 +10,9 @@ import (
 	"jobwatch/internal/job"
 )
 
-// say logs what may come again and again: of the same cause so many lines, and how often it came. It says whether it
+// logSparingly logs what may come again and again: of the same cause so many lines, and how often it came. It says whether it
 // has logged.
-func (p *Poller) say(level slog.Level, words, cause string, named int, args ...any) bool {
+func (p *Poller) logSparingly(level slog.Level, words, cause string, named int, args ...any) bool {
 	times := p.repeats.news(words+": "+cause, 1, named)
 	if times == 0 {
 		return false
@@ -27,7 +27,7 @@ func (p *Poller) say(level slog.Level, words, cause string, named int, args ...a
 // causeOf is an error without the numbers that tell one job, or one time, from another.
 func causeOf(err error) string { return string(job.Text(err.Error()).WithoutNumbers()) }
 
-// repeats keeps the log to news: a cause that comes again and again is said at first, and then once an hour, with how
+// repeats keeps the log to news: a cause that comes again and again is logged at first, and then once an hour, with how
 // often it came. The zero repeats is ready.
 type repeats struct {
 	mu     sync.Mutex
@@ -36,34 +36,34 @@ type repeats struct {
 
 type cause struct {
 	began, last time.Time
-	said        int // lines since it began
-	unsaid      int // times since the last line
+	logged      int // lines since it began
+	unlogged    int // times since the last line
 }
 
 const (
-	sayAgain   = time.Hour
-	calm       = 10 * time.Minute // without a cause, and it is news when it comes again
+	logAgain   = time.Hour
+	quietFor   = 10 * time.Minute // without a cause, and it is news when it comes again
 	mostCauses = 100              // that are told apart
 	otherCause = "other"
 )
 
-// news says how often a cause has come, these times included, since it was last said; 0: it is not to be said now.
-// Of one that befalls many, so many are named.
+// news says how often a cause has come, these times included, since it was last logged; 0: it is not to be logged now.
+// Of one that meets many jobs, so many are named.
 func (r *repeats) news(words string, times, named int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	c := r.causeLocked(words, now)
-	if now.Sub(c.last) >= calm || now.Sub(c.began) >= sayAgain {
-		c.began, c.said = now, 0
+	if now.Sub(c.last) >= quietFor || now.Sub(c.began) >= logAgain {
+		c.began, c.logged = now, 0
 	}
 	c.last = now
-	c.unsaid += times
-	if c.said >= named {
+	c.unlogged += times
+	if c.logged >= named {
 		return 0
 	}
-	c.said++
-	times, c.unsaid = c.unsaid, 0
+	c.logged++
+	times, c.unlogged = c.unlogged, 0
 	return times
 }
 
@@ -73,7 +73,7 @@ func (r *repeats) causeLocked(words string, now time.Time) *cause {
 	}
 	c := r.causes[words]
 	if c == nil && len(r.causes) >= mostCauses {
-		maps.DeleteFunc(r.causes, func(_ string, c *cause) bool { return now.Sub(c.last) >= calm })
+		maps.DeleteFunc(r.causes, func(_ string, c *cause) bool { return now.Sub(c.last) >= quietFor })
 	}
 	if c == nil && len(r.causes) >= mostCauses {
 		words = otherCause

@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/store"
+	"jobwatch/internal/failpoint"
+	"jobwatch/internal/store/storetest"
 )
 
-func TestACauseIsSaidOnceAndCounted(t *testing.T) {
+func TestACauseIsLoggedOnceAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r repeats
 		for _, row := range []struct {
@@ -34,7 +35,7 @@ func TestACauseIsSaidOnceAndCounted(t *testing.T) {
 			{9 * time.Minute, "slow", 0},
 			{9 * time.Minute, "slow", 8}, // after an hour
 			{9 * time.Minute, "slow", 0},
-			{calm, "slow", 2}, // it had ended
+			{quietFor, "slow", 2}, // it had ended
 		} {
 			time.Sleep(row.after)
 			if got := r.news(row.words, 1, 1); got != row.want {
@@ -47,23 +48,23 @@ func TestACauseIsSaidOnceAndCounted(t *testing.T) {
 		if len(r.causes) > mostCauses+1 {
 			t.Errorf("%d causes are told apart", len(r.causes))
 		}
-		time.Sleep(calm)
+		time.Sleep(quietFor)
 		for n := range 2 {
 			if got := r.news(fmt.Sprint("new ", n), 1, 1); got != 1 {
-				t.Errorf("after %v without any of them, a new cause came %d times, want 1", calm, got)
+				t.Errorf("after %v without any of them, a new cause came %d times, want 1", quietFor, got)
 			}
 		}
 	})
 }
 
 // saying is a bench of a list of jobs, and what it logs.
-func saying(t *testing.T, jobs int64) (*bench, *bytes.Buffer) {
+func loggingBench(t *testing.T, jobs int64) (*bench, *bytes.Buffer) {
 	var said bytes.Buffer
 	b := newBench(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
 	for number := range jobs {
 		b.script.is(number+1, state("Running"))
 	}
-	b.poll()
+	b.cycle()
 	return b, &said
 }
 
@@ -73,7 +74,7 @@ func lines(said *bytes.Buffer, words string) int { return strings.Count(said.Str
 func TestALimitThatFallsAndRisesIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
-		b := loadBench(t, 1, func(c *Config) { c.Log, c.Concurrency = slog.New(slog.NewTextHandler(&said, nil)), 64 })
+		b := limiterBench(t, 1, func(c *Config) { c.Log, c.Concurrency = slog.New(slog.NewTextHandler(&said, nil)), 64 })
 		b.rounds(30, time.Second, nil)
 		fall := func(took time.Duration) {
 			b.load.mu.Lock()
@@ -100,37 +101,37 @@ func TestALimitThatFallsAndRisesIsNoFlood(t *testing.T) {
 // Where many jobs meet one fault, now and then or all the time, some are named.
 func TestOneFaultOfManyJobsIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, said := saying(t, 200)
+		b, said := loggingBench(t, 200)
 		for range 20 {
 			for number := range int64(200) {
 				b.script.broken[number+1] = &commvault.Error{Operation: "JobDetails", Job: number + 1, Kind: commvault.NotAnAnswer, Words: "Error 17."}
 			}
-			b.pollEvery(30*time.Second, 1)
+			b.cycleEvery(30*time.Second, 1)
 			b.script.broken = map[int64]error{}
-			b.pollEvery(30*time.Second, 1)
+			b.cycleEvery(30*time.Second, 1)
 		}
 		if n := lines(said, "no observation"); n != failingJobs {
 			t.Errorf("%d lines, want %d", n, failingJobs)
 		}
 		b.script.broken[7] = &commvault.Error{Operation: "JobDetails", Job: 7, Kind: commvault.NotAnAnswer, Words: "The disk is full."}
-		b.poll()
+		b.cycle()
 		if n := lines(said, "The disk is full."); n != 1 {
 			t.Errorf("another cause is said %d times", n)
 		}
 	})
 }
 
-// A store that cannot be written fails each tick in the same words; a tick that is late is late again and again.
-func TestWhatBefallsEachTickIsNoFlood(t *testing.T) {
+// A store that cannot be written fails each cycle in the same words; a cycle that is late is late again and again.
+func TestWhatBefallsEachCycleIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, said := saying(t, 1)
+		b, said := loggingBench(t, 1)
 		full, isFull := errors.New("no space left on device"), true
-		b.store.Fault = func(p store.Point) error {
-			if p == store.BeforeCommit && isFull {
+		storetest.Hook(b.store, func(p failpoint.Point) error {
+			if p == failpoint.BeforeCommit && isFull {
 				return full
 			}
 			return nil
-		}
+		})
 		takes := func(each time.Duration) {
 			b.script.mu.Lock()
 			defer b.script.mu.Unlock()
@@ -138,7 +139,7 @@ func TestWhatBefallsEachTickIsNoFlood(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- b.tickOnSchedule(ctx) }()
+		go func() { ended <- b.cycleOnSchedule(ctx) }()
 		passes(50 * time.Minute)
 		isFull = false
 		for range 20 {
@@ -151,7 +152,7 @@ func TestWhatBefallsEachTickIsNoFlood(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		for _, words := range []string{"tick cut short", "is skipped"} {
+		for _, words := range []string{"cycle cut short", "is skipped"} {
 			if n := lines(said, words); n != 1 {
 				t.Errorf("%q is said %d times, want once:\n%s", words, n, said)
 			}

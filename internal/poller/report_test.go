@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
+	"jobwatch/internal/store/storetest"
 )
 
 // TestOneLineForACommCell: what befalls a CommCell as a whole is said once, not once for each of its jobs.
@@ -19,7 +20,7 @@ func TestOneLineForACommCell(t *testing.T) {
 		for number := range int64(5) {
 			b.script.is(number+1, state("Running"))
 		}
-		b.poll()
+		b.cycle()
 		says := func(when string, lines int, key string) {
 			t.Helper()
 			if got := strings.Count(said.String(), "no observation"); got != lines || !strings.Contains(said.String(), key) {
@@ -29,18 +30,18 @@ func TestOneLineForACommCell(t *testing.T) {
 		}
 		busy := &commvault.Error{Operation: "JobDetails", Kind: commvault.Throttled, Code: 503}
 		b.script.broken = map[int64]error{1: busy, 2: busy, 3: busy}
-		b.poll()
-		b.poll()
+		b.cycle()
+		b.cycle()
 		says("three jobs are met by 503, twice", 1, "commcell=prod")
 		b.script.broken = nil
-		b.poll()
+		b.cycle()
 		b.script.broken = map[int64]error{1: busy}
-		b.poll()
-		says("again after a good tick", 1, "commcell=prod")
+		b.cycle()
+		says("again after a good cycle", 1, "commcell=prod")
 		odd := &commvault.Error{Operation: "JobDetails", Job: 4, Kind: commvault.NotAnAnswer, Code: 200}
 		b.script.broken = map[int64]error{4: odd, 5: odd}
-		b.poll()
-		b.poll()
+		b.cycle()
+		b.cycle()
 		says("two jobs with answers that are none", 2, "job=prod/4")
 	})
 }
@@ -50,8 +51,8 @@ func TestRefusedLoginIsToldAsSuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.down = &commvault.Error{Operation: "Login", Kind: commvault.Auth, Code: 200, Words: "The password is wrong."}
-		b.poll()
-		next, found, err := b.store.Oldest(job.ID{CommCell: "prod"})
+		b.cycle()
+		next, found, err := storetest.Oldest(b.store, job.ID{CommCell: "prod"})
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}

@@ -22,7 +22,7 @@ func throttled(wait time.Duration) error {
 }
 
 // The list was answered, a job's details were refused for an hour: the CommCell answers, and is left alone.
-func TestATickInARestAsksNothingAndSaysNothing(t *testing.T) {
+func TestACycleInAHoldAsksNothingAndSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
 		b := newBench(t, func(c *Config) { c.Log, c.Jobs = slog.New(slog.NewTextHandler(&said, nil)), []int64{71, 72} })
@@ -61,7 +61,7 @@ func TestATickInARestAsksNothingAndSaysNothing(t *testing.T) {
 
 func TestARestThatTheFeedIsToldHoldsForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, f, _ := fed(t, nil)
+		b, f, _ := feedBench(t, nil)
 		f.mu.Lock()
 		f.code, f.header = 429, http.Header{"X-Ratelimit-Period": {"3600"}}
 		f.mu.Unlock()
@@ -76,17 +76,17 @@ func TestARestThatTheFeedIsToldHoldsForAll(t *testing.T) {
 	})
 }
 
-// A tick that found the rest under way has asked nothing, whoever began it.
+// A cycle that found the rest under way has asked nothing, whoever began it.
 func TestWhatWasNotSentWasNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
 		b.rest.heed(throttled(time.Hour))
-		tick := newTick(1)
-		if err := b.sweep(t.Context(), tick); err != nil {
+		c := newCycle(1)
+		if err := b.sweep(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.sayWhetherItAnswers(tick); err != nil || tick.asked != 0 || len(b.script.requests()) != 0 {
-			t.Errorf("%v after %d requests", err, tick.asked)
+		if err := b.concludeReachability(c); err != nil || c.asked != 0 || len(b.script.requests()) != 0 {
+			t.Errorf("%v after %d requests", err, c.asked)
 		}
 		b.hasTold()
 	})
@@ -133,8 +133,8 @@ func (q *quota) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 429, Header: h, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
 }
 
-// Ticks, feed and looks out of turn share the rest. Once the quota is known it is kept, and what it leaves is asked for;
-// no outage is told, for every tick that asked got an answer.
+// Cycles, feed and unscheduled polls share the rest. Once the quota is known it is kept, and what it leaves is asked for;
+// no outage is told, for every cycle that asked got an answer.
 func TestAQuotaIsHeededByAllRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sim.New(sim.Config{})
@@ -152,7 +152,7 @@ func TestAQuotaIsHeededByAllRequests(t *testing.T) {
 		go func() { ended <- b.Run(ctx) }()
 		for range 72 {
 			time.Sleep(10 * time.Minute)
-			b.LookNow(job.ID{CommCell: "prod", Number: 71})
+			b.PollNow(job.ID{CommCell: "prod", Number: 71})
 		}
 		stop()
 		if err := <-ended; err != nil {

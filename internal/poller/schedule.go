@@ -9,15 +9,15 @@ import (
 
 const (
 	mostSkipped = 1000        // ticks that are counted at once: beyond them lies a clock that was set, or a machine that slept
-	clockEvery  = time.Minute // so often who waits for a tick looks whether the clock was set
+	clockEvery  = time.Minute // how often the wait for a tick checks whether the clock was set
 )
 
-// tickOnSchedule skips and counts a tick that falls due during a tick.
-func (p *Poller) tickOnSchedule(ctx context.Context) error {
+// cycleOnSchedule runs a cycle at each tick; a tick that falls due during a cycle is skipped and counted.
+func (p *Poller) cycleOnSchedule(ctx context.Context) error {
 	for {
 		due := p.Schedule.Next(time.Now())
-		if err := p.Poll(ctx); err != nil && ctx.Err() == nil {
-			p.say(slog.LevelError, "tick cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+		if err := p.Cycle(ctx); err != nil && ctx.Err() == nil {
+			p.logSparingly(slog.LevelError, "cycle cut short", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 		}
 		due = p.skipMissed(due)
 		p.Counts.due(due)
@@ -39,10 +39,10 @@ func (p *Poller) skipMissed(due time.Time) time.Time {
 			due = p.Schedule.Next(time.Now())
 			break
 		}
-		p.Counts.skippedTick()
+		p.Counts.tickSkipped()
 		skipped++
 	}
-	const words = "a tick took longer than the schedule allows, or the clock was set forward; what fell due meanwhile is skipped"
+	const words = "a cycle took longer than the schedule allows, or the clock was set forward; what fell due meanwhile is skipped"
 	if skipped == 0 {
 		return due
 	}

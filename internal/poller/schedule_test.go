@@ -48,7 +48,7 @@ func (y *yearAgo) Next(after time.Time) time.Time {
 	return after.Add(-365 * 24 * time.Hour)
 }
 
-func TestAClockSetForwardDuringATick(t *testing.T) {
+func TestAClockSetForwardDuringACycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
 		schedule := &yearAgo{setClock{every: time.Minute}}
@@ -58,11 +58,11 @@ func TestAClockSetForwardDuringATick(t *testing.T) {
 		b.script.is(71, state("Running"))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- b.tickOnSchedule(ctx) }()
+		go func() { ended <- b.cycleOnSchedule(ctx) }()
 		passes(2*time.Minute + time.Second)
 		got := b.Counts.Totals()
-		if got.Ticks != 3 || got.Skipped != mostSkipped || schedule.asked > 2*mostSkipped {
-			t.Errorf("%d ticks, %d skipped, the schedule asked %d times; want 3 and %d", got.Ticks, got.Skipped, schedule.asked, mostSkipped)
+		if got.Cycles != 3 || got.Skipped != mostSkipped || schedule.asked > 2*mostSkipped {
+			t.Errorf("%d cycles, %d skipped, the schedule asked %d times; want 3 and %d", got.Cycles, got.Skipped, schedule.asked, mostSkipped)
 		}
 		if n := strings.Count(said.String(), "is skipped"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, said.String())
@@ -80,7 +80,7 @@ func TestAClockSetWhileATickIsWaitedFor(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		ahead time.Duration // after an hour
-		want  int64         // ticks within two minutes of that
+		want  int64         // cycles within two minutes of that
 	}{
 		{"not set", 0, 1},
 		{"forward to 90 s before the tick", 23*time.Hour - 90*time.Second, 2},
@@ -94,12 +94,12 @@ func TestAClockSetWhileATickIsWaitedFor(t *testing.T) {
 				b.script.is(71, state("Running"))
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error)
-				go func() { ended <- b.tickOnSchedule(ctx) }()
+				go func() { ended <- b.cycleOnSchedule(ctx) }()
 				passes(time.Hour)
 				schedule.set(row.ahead)
 				passes(2*time.Minute + time.Second)
-				if got := b.Counts.Totals(); got.Ticks != row.want || time.Until(got.Due) > day {
-					t.Errorf("%d ticks, the next one in %v; want %d", got.Ticks, time.Until(got.Due), row.want)
+				if got := b.Counts.Totals(); got.Cycles != row.want || time.Until(got.Due) > day {
+					t.Errorf("%d cycles, the next one in %v; want %d", got.Cycles, time.Until(got.Due), row.want)
 				}
 				cancel()
 				if err := <-ended; err != nil {
@@ -133,11 +133,11 @@ func TestAClockSetForwardStallsNoJob(t *testing.T) {
 		b.script.is(71, state("Running"), percent(40))
 		source := &behind{script: b.script, by: year}
 		b.Source = source
-		b.poll()
+		b.cycle()
 		b.drain()
-		b.wants("before", b.pollEvery(10*time.Minute, 1), "-")
+		b.wants("before", b.cycleEvery(10*time.Minute, 1), "-")
 		source.by = 0
 		b.beganAt -= int64(year) // as our clock was then
-		b.wants("after", b.pollEvery(10*time.Minute, 2), "- prod/71 stalled")
+		b.wants("after", b.cycleEvery(10*time.Minute, 2), "- prod/71 stalled")
 	})
 }

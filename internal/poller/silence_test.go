@@ -11,7 +11,7 @@ import (
 	"jobwatch/internal/job"
 )
 
-func TestATickThatAsksNothingSaysNothing(t *testing.T) {
+func TestACycleThatAsksNothingSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover = false })
 		b.tells()
@@ -19,30 +19,30 @@ func TestATickThatAsksNothingSaysNothing(t *testing.T) {
 }
 
 // Another watcher has told of the CommCell: what is held of it gives way, also where there is nothing to tell.
-func TestAnOwedCommCellIsSettledByATick(t *testing.T) {
+func TestACommCellWithARefreshPendingIsSettledByACycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Running"))
-		b.poll()
+		b.cycle()
 		id := job.ID{CommCell: "prod"}
 		for _, detail := range []string{job.DetailUnreachable, job.DetailReachable} {
 			e, err := event.NewMinter(nil).CommCell(1, job.Change{Kind: job.KindCommCell, Detail: detail}, id, time.Now(), "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := b.store.TakeOver(id, fold(t, e)); err != nil {
+			if err := b.store.Adopt(id, fold(t, e)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		b.poll()
-		if known, err := b.store.Recall(id); err != nil || known.Owed || known.Told.Unreachable {
-			t.Errorf("owed %v, unreachable %v (%v)", known.Owed, known.Told.Unreachable, err)
+		b.cycle()
+		if known, err := b.store.Recall(id); err != nil || known.RefreshPending || known.Told.Unreachable {
+			t.Errorf("owed %v, unreachable %v (%v)", known.RefreshPending, known.Told.Unreachable, err)
 		}
 	})
 }
 
-// The end comes with a new attempt: what that counts is told at the next look, and not after the closing one's rest.
-func TestAnEndThatLeavesSomethingToTellIsLookedAtAgain(t *testing.T) {
+// The end comes with a new attempt: what that counts is told at the next poll, and not only at the final one.
+func TestAnEndThatLeavesSomethingToTellIsPolledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		attempt := func(n int64) func(*job.Snapshot) { return func(s *job.Snapshot) { s.Attempt = &n } }

@@ -15,9 +15,11 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // script is a CommServe that answers as it is told to.
@@ -150,7 +152,7 @@ type tally struct {
 	took    int
 	told    map[string]int
 	delays  []time.Duration
-	ticks   int
+	cycles  int
 	skipped int
 }
 
@@ -160,10 +162,10 @@ func (t *tally) count(edit func()) {
 	edit()
 }
 
-func (t *tally) Polled(result string)   { t.count(func() { t.polls[result]++ }) }
-func (t *tally) PollTook(time.Duration) { t.count(func() { t.took++ }) }
-func (t *tally) TickTook(time.Duration) { t.count(func() { t.ticks++ }) }
-func (t *tally) TickSkipped()           { t.count(func() { t.skipped++ }) }
+func (t *tally) Polled(result string)    { t.count(func() { t.polls[result]++ }) }
+func (t *tally) PollTook(time.Duration)  { t.count(func() { t.took++ }) }
+func (t *tally) CycleTook(time.Duration) { t.count(func() { t.cycles++ }) }
+func (t *tally) TickSkipped()            { t.count(func() { t.skipped++ }) }
 func (t *tally) Committed(changes []job.Change, notBefore, observed time.Time) {
 	t.count(func() {
 		for _, c := range changes {
@@ -180,14 +182,14 @@ func newBench(t *testing.T, edit func(*Config)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { st.Close() })
+	t.Cleanup(func() { storetest.Hook(st, nil); st.Close() })
 	b := &bench{t: t, script: newScript(), store: st, tally: &tally{polls: map[string]int{}, told: map[string]int{}}}
-	st.Fault = func(p store.Point) error {
-		if p == store.BeforeCommit {
+	storetest.Hook(st, func(p failpoint.Point) error {
+		if p == failpoint.BeforeCommit {
 			b.writes++
 		}
 		return nil
-	}
+	})
 	schedule, err := cron.ParseStandard("@every 30s")
 	if err != nil {
 		t.Fatal(err)
@@ -204,9 +206,9 @@ func newBench(t *testing.T, edit func(*Config)) *bench {
 	return b
 }
 
-func (b *bench) poll() {
+func (b *bench) cycle() {
 	b.t.Helper()
-	if err := b.Poll(b.t.Context()); err != nil {
+	if err := b.Cycle(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -214,7 +216,7 @@ func (b *bench) poll() {
 // tells polls, and wants just these events, in any order of jobs.
 func (b *bench) tells(want ...string) {
 	b.t.Helper()
-	b.poll()
+	b.cycle()
 	b.hasTold(want...)
 }
 
@@ -248,7 +250,7 @@ func (b *bench) take() []event.Event {
 	var told []event.Event
 	for _, id := range ids {
 		for sequence := uint64(1); ; sequence++ {
-			next, found, err := b.store.Oldest(id)
+			next, found, err := storetest.Oldest(b.store, id)
 			if err != nil {
 				b.t.Fatal(err)
 			}

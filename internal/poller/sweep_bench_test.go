@@ -21,9 +21,10 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
-// BenchmarkListSweep ticks over active jobs of which one in a hundred has changed, and beside it reads the same pages of
+// BenchmarkListSweep runs cycles over active jobs of which one in a hundred has changed, and beside it reads the same pages of
 // the list with a bare net/http client that decodes of each line what a script would look at: `times_bare` is the
 // ratio of the two, in the same run; `share_of_details` that of the requests to those of a details sweep.
 func BenchmarkListSweep(b *testing.B) {
@@ -42,7 +43,7 @@ func benchmarkListSweep(b *testing.B, jobs int) {
 	}
 	defer st.Close()
 	p := newListSweeper(b, server.URL, st)
-	poll := func() error { return p.Poll(b.Context()) }
+	poll := func() error { return p.Cycle(b.Context()) }
 	if err := poll(); err != nil { // the first asks for each job
 		b.Fatal(err)
 	}
@@ -65,13 +66,13 @@ func benchmarkListSweep(b *testing.B, jobs int) {
 		}
 		b.StartTimer()
 	}
-	ticks := float64(b.N)
-	b.ReportMetric(watcher.took.Seconds()/ticks, "s/tick")
-	b.ReportMetric(bare.took.Seconds()/ticks, "bare-s/tick")
+	cycles := float64(b.N)
+	b.ReportMetric(watcher.took.Seconds()/cycles, "s/cycle")
+	b.ReportMetric(bare.took.Seconds()/cycles, "bare-s/cycle")
 	b.ReportMetric(watcher.took.Seconds()/bare.took.Seconds(), "times_bare")
-	b.ReportMetric(float64(asked)/ticks, "requests/tick")
-	b.ReportMetric(float64(pages)/ticks, "bare-requests/tick")
-	b.ReportMetric(float64(asked)/ticks/float64(jobs), "share_of_details")
+	b.ReportMetric(float64(asked)/cycles, "requests/cycle")
+	b.ReportMetric(float64(pages)/cycles, "bare-requests/cycle")
+	b.ReportMetric(float64(asked)/cycles/float64(jobs), "share_of_details")
 }
 
 func newListSweeper(b *testing.B, url string, st *store.Store) *poller.Poller {
@@ -102,7 +103,7 @@ func drain(b *testing.B, st *store.Store) int {
 	for _, id := range ids {
 		group.Go(func() error {
 			for {
-				next, found, err := st.Oldest(id)
+				next, found, err := storetest.Oldest(st, id)
 				if err != nil || !found {
 					return err
 				}

@@ -70,7 +70,7 @@ const (
 )
 
 // TestListSweepTellsWhatADetailsSweepDoes has one script of jobs swept both ways, and the two streams compared: states,
-// phases and ends at the same ticks, the rest by full_refresh later.
+// phases and ends in the same cycles, the rest by full_refresh later.
 func TestListSweepTellsWhatADetailsSweepDoes(t *testing.T) {
 	for _, seed := range []int64{1, 2} {
 		synctest.Test(t, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestListSweepTellsWhatADetailsSweepDoes(t *testing.T) {
 			for start := time.Now(); time.Since(start) < simulatedFor; time.Sleep(tickEvery) {
 				for i, b := range []*bench{details, list} {
 					before := play.Counts()[sim.OpJobDetails]
-					b.poll()
+					b.cycle()
 					asked[i] += play.Counts()[sim.OpJobDetails] - before
 				}
 				atOnce, byList := tellings(t, details.take()), tellings(t, list.take())
@@ -125,8 +125,8 @@ func (e told) same(as told) bool {
 	return e.job == as.job && e.kind == as.kind && e.detail == as.detail && e.vm == as.vm
 }
 
-// swept is a list sweep of some running jobs, each of which was looked at.
-func swept(t *testing.T, jobs int64, edit func(*Config)) *bench {
+// swept is a list sweep of some running jobs, each of which was polled.
+func sweepBench(t *testing.T, jobs int64, edit func(*Config)) *bench {
 	b := newBench(t, func(c *Config) {
 		c.Sweep = SweepList
 		if edit != nil {
@@ -136,7 +136,7 @@ func swept(t *testing.T, jobs int64, edit func(*Config)) *bench {
 	for number := int64(1); number <= jobs; number++ {
 		b.script.is(number, state("Running"), phase("Scan"))
 	}
-	b.poll()
+	b.cycle()
 	b.take()
 	b.script.requests()
 	return b
@@ -145,7 +145,7 @@ func swept(t *testing.T, jobs int64, edit func(*Config)) *bench {
 // asksFor polls, and wants these jobs asked for; 0 is the list.
 func (b *bench) asksFor(want ...int64) {
 	b.t.Helper()
-	b.poll()
+	b.cycle()
 	got := b.script.requests()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -165,7 +165,7 @@ func started(at time.Time) func(*job.Snapshot) { return func(s *job.Snapshot) { 
 
 func TestOnlyWhoseLineHasChangedIsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 9, nil)
+		b := sweepBench(t, 9, nil)
 		b.asksFor(0)
 		for _, row := range [][]func(*job.Snapshot){
 			{state("Pending"), phase("Scan")},
@@ -190,9 +190,9 @@ func TestOnlyWhoseLineHasChangedIsAskedFor(t *testing.T) {
 	})
 }
 
-func TestALookThatFailsIsDueAgain(t *testing.T) {
+func TestAPollThatFailsIsDueAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 9, nil)
+		b := sweepBench(t, 9, nil)
 		b.script.is(5, state("Pending"))
 		b.script.broken[5] = &commvault.Error{Operation: "JobDetails", Kind: commvault.HTTP, Code: 404}
 		b.asksFor(0, 5)
@@ -204,17 +204,17 @@ func TestALookThatFailsIsDueAgain(t *testing.T) {
 	})
 }
 
-// An older answer settles nothing: what the newer one would have shown is asked for at the next tick, though no line changes.
-func TestAnOlderAnswerIsFollowedByAnotherLook(t *testing.T) {
+// An older answer settles nothing: the job is polled again in the next cycle, though no line changes.
+func TestAnOlderAnswerIsFollowedByAnotherPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
-		b := swept(t, 9, nil)
+		b := sweepBench(t, 9, nil)
 		b.script.is(5, state("Running"), phase("Scan"), updated(now))
-		b.mustStore(b.lookOutOfTurn(t.Context(), job.ID{CommCell: "prod", Number: 5}))
+		b.mustStore(b.pollUnscheduled(t.Context(), job.ID{CommCell: "prod", Number: 5}))
 		b.script.requests()
 		b.asksFor(0)
 		b.script.is(5, state("Running"), phase("Scan"), updated(now.Add(-time.Minute)))
-		b.mustStore(b.lookOutOfTurn(t.Context(), job.ID{CommCell: "prod", Number: 5}))
+		b.mustStore(b.pollUnscheduled(t.Context(), job.ID{CommCell: "prod", Number: 5}))
 		b.script.requests()
 		b.script.is(5, state("Running"), phase("Scan"), updated(now.Add(time.Minute)))
 		b.asksFor(0, 5)
@@ -225,7 +225,7 @@ func TestAnOlderAnswerIsFollowedByAnotherLook(t *testing.T) {
 // A web server may hold details back that its list shows already. Words that differ for good end that.
 func TestDetailsThatLagBehindTheListAreAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 9, nil)
+		b := sweepBench(t, 9, nil)
 		b.script.listed[5] = "Suspended"
 		b.asksFor(0, 5)
 		b.asksFor(0, 5)
@@ -235,7 +235,7 @@ func TestDetailsThatLagBehindTheListAreAskedForAgain(t *testing.T) {
 		b.asksFor(0)
 
 		b.script.listed[5] = "Angehalten"
-		for range looksToAgree {
+		for range pollsToAgree {
 			b.asksFor(0, 5)
 		}
 		b.asksFor(0)
@@ -245,7 +245,7 @@ func TestDetailsThatLagBehindTheListAreAskedForAgain(t *testing.T) {
 // What no list names is asked for as if there were none, until its end.
 func TestUnlistedJobsAreAskedForEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 3, func(c *Config) { c.Jobs = []int64{3} })
+		b := sweepBench(t, 3, func(c *Config) { c.Jobs = []int64{3} })
 		b.script.listed[3] = unlisted
 		b.asksFor(0, 3)
 		b.script.is(3, state("Completed"), ended(time.Now()))
@@ -261,9 +261,9 @@ func TestUnlistedJobsAreAskedForEachTime(t *testing.T) {
 // A line without a status does not say that nothing has changed; one of a job whose end is told opens nothing again.
 func TestALineWithoutAStatusSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 9, nil)
+		b := sweepBench(t, 9, nil)
 		b.script.listed[5] = stateless
-		for range 2 * looksToAgree {
+		for range 2 * pollsToAgree {
 			b.asksFor(0, 5)
 		}
 		b.script.is(5, state("Pending"))
@@ -279,17 +279,17 @@ func TestALineWithoutAStatusSaysNothing(t *testing.T) {
 
 func TestRefreshesAreSpreadEvenly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 1000, func(c *Config) { c.FullRefresh = 10 * time.Minute })
+		b := sweepBench(t, 1000, func(c *Config) { c.FullRefresh = 10 * time.Minute })
 		last, longest := map[int64]time.Time{}, time.Duration(0)
 		for number := int64(1); number <= 1000; number++ {
 			last[number] = time.Now()
 		}
 		for range 100 {
 			time.Sleep(29 * time.Second)
-			b.poll()
+			b.cycle()
 			asked := b.script.requests()
 			if n := len(asked) - 1; n < 30 || n > 75 {
-				t.Fatalf("%d refreshes in a tick, want about 1000 in 19", n)
+				t.Fatalf("%d refreshes in a cycle, want about 1000 in 19", n)
 			}
 			for _, number := range asked[1:] {
 				longest = max(longest, time.Since(last[number]))
@@ -297,17 +297,17 @@ func TestRefreshesAreSpreadEvenly(t *testing.T) {
 			}
 		}
 		if longest > 10*time.Minute {
-			t.Errorf("a job was not looked at for %v", longest)
+			t.Errorf("a job was not polled for %v", longest)
 		}
 	})
 }
 
 func TestAutoSweepsByListFromFiftyJobsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, autoFrom, func(c *Config) { c.Sweep = SweepAuto })
+		b := sweepBench(t, autoFrom, func(c *Config) { c.Sweep = SweepAuto })
 		b.asksFor(0)
-		few := swept(t, autoFrom-1, func(c *Config) { c.Sweep = SweepAuto })
-		few.poll()
+		few := sweepBench(t, autoFrom-1, func(c *Config) { c.Sweep = SweepAuto })
+		few.cycle()
 		if asked := few.script.requests(); len(asked) != autoFrom {
 			t.Errorf("%d requests for %d jobs", len(asked), autoFrom-1)
 		}
@@ -317,7 +317,7 @@ func TestAutoSweepsByListFromFiftyJobsUp(t *testing.T) {
 // Who discovers nothing has a list swept for what is configured, and follows nothing else of it.
 func TestConfiguredJobsAreSweptByListToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 9, func(c *Config) { c.Discover, c.Jobs = false, []int64{1, 2} })
+		b := sweepBench(t, 9, func(c *Config) { c.Discover, c.Jobs = false, []int64{1, 2} })
 		b.script.is(2, state("Pending"))
 		b.script.is(3, state("Pending"))
 		b.tells("prod/2 state: Running → Pending")
@@ -331,17 +331,17 @@ func TestConfiguredJobsAreSweptByListToo(t *testing.T) {
 func TestAListThatCannotBeReadIsDoneWithout(t *testing.T) {
 	for _, row := range []struct {
 		err   error
-		waits int // ticks that ask for one job only
+		waits int // cycles that ask for one job only
 	}{
-		{&commvault.Error{Operation: "Jobs", Kind: commvault.Timeout}, patienceWithLists - 1},
+		{&commvault.Error{Operation: "Jobs", Kind: commvault.Timeout}, failedListsTolerated - 1},
 		{&commvault.Error{Operation: "Jobs", Kind: commvault.HTTP, Code: 404}, 0},
 		{&commvault.Error{Operation: "Jobs", Kind: commvault.NotAnAnswer}, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := swept(t, 9, nil)
+			b := sweepBench(t, 9, nil)
 			b.script.broken[0] = row.err
 			for range row.waits {
-				b.poll()
+				b.cycle()
 				if asked := b.script.requests(); len(asked) != 2 {
 					t.Errorf("%v: asked for %v, want one job beside the list", row.err, asked)
 				}
@@ -356,10 +356,10 @@ func TestAListThatCannotBeReadIsDoneWithout(t *testing.T) {
 	}
 }
 
-// Another watcher's word is looked into at the next tick, though no line has changed.
-func TestAnOwedLookIsTakenAtTheNextTick(t *testing.T) {
+// Another watcher's word is followed by a poll in the next cycle, though no line has changed.
+func TestARefreshPendingIsDoneInTheNextCycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 9, nil)
+		b := sweepBench(t, 9, nil)
 		snapshot := b.script.jobs[5]
 		snapshot.State = "Suspended"
 		snapshot.Settle()
@@ -369,7 +369,7 @@ func TestAnOwedLookIsTakenAtTheNextTick(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.store.TakeOver(snapshot.JobID(), fold(t, e)); err != nil {
+		if err := b.store.Adopt(snapshot.JobID(), fold(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		b.tells("prod/5 state: Suspended → Running")
@@ -378,25 +378,25 @@ func TestAnOwedLookIsTakenAtTheNextTick(t *testing.T) {
 	})
 }
 
-// A look out of turn may have been under way while the list was read.
-func TestALineThatChangesDuringALookIsNotSettledByIt(t *testing.T) {
-	var s lineSight
+// An unscheduled poll may have been under way while the list was read.
+func TestALineThatChangesDuringAPollIsNotSettledByIt(t *testing.T) {
+	var s cachedLine
 	running := job.Snapshot{State: "Running"}
 	s.read(&commvault.Line{Status: "Running"}, 1)
 	began := s.changed
 	s.read(&commvault.Line{Status: "Running", Reason: "no media"}, 2)
-	if s.looked(began, &running); s.changed == 0 {
+	if s.settle(began, &running); s.changed == 0 {
 		t.Error("settled by an answer from before")
 	}
-	if s.looked(s.changed, &running); s.changed != 0 {
+	if s.settle(s.changed, &running); s.changed != 0 {
 		t.Error("not settled")
 	}
 }
 
-// A new attempt's counts are told at the look after it, which no change of the line has to wait for.
-func TestALookThatLeavesSomethingIsFollowedByAnother(t *testing.T) {
+// A new attempt's counts are told by the poll after it, which no change of the line has to wait for.
+func TestAPollThatLeavesSomethingIsFollowedByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := swept(t, 9, nil)
+		b := sweepBench(t, 9, nil)
 		second := int64(2)
 		b.script.is(5, state("Pending"), phase("Scan"), func(s *job.Snapshot) { s.Attempt, s.Failures = &second, "0 Folders, 3 Files" })
 		b.asksFor(0, 5)

@@ -20,24 +20,24 @@ import (
 // missing in between is found by the job's next publish. What lies before its first message was aged or purged, and is
 // not lost.
 func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read store.Cursor) (bool, error) {
-	if read.Sequence == store.Distrusted {
+	if read.Sequence == store.Invalidated {
 		return true, nil // the job that noticed has said so
 	}
 	if read.Stream != "" && read.Stream != nameOf(info) || read.Sequence > info.Last {
 		p.Log.Warn(fmt.Sprintf("the stream is not as it was last read (%s, sequence %d); reading all of it", read.Stream, read.Sequence))
 		return true, nil
 	}
-	eventID, sequence, err := p.Store.HighestKept()
+	eventID, sequence, err := p.Store.HighestRetained()
 	if err != nil {
 		return false, err
 	}
 	if read.ID != "" && read.Sequence > sequence {
-		holds, gone, err := p.stillHolds(ctx, spot{read.Sequence, read.ID})
+		holds, gone, err := p.stillHolds(ctx, position{read.Sequence, read.ID})
 		if err != nil || holds {
 			return false, err
 		}
 		if !gone { // a message may be deleted alone
-			p.sayLost(read.Sequence)
+			p.warnLost(read.Sequence)
 			return true, nil
 		}
 	}
@@ -45,22 +45,22 @@ func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read store.Cu
 		return false, nil
 	}
 	if sequence <= info.Last {
-		holds, _, err := p.stillHolds(ctx, spot{sequence, eventID})
+		holds, _, err := p.stillHolds(ctx, position{sequence, eventID})
 		if err != nil || holds {
 			return false, err
 		}
 	}
-	p.sayLost(sequence)
+	p.warnLost(sequence)
 	return true, nil
 }
 
-func (p *Publisher) sayLost(sequence uint64) {
-	p.causes.met(slog.LevelWarn, "the stream has lost what it held; reading all of it", fmt.Errorf("another message, or none, is sequence %d", sequence))
+func (p *Publisher) warnLost(sequence uint64) {
+	p.causes.report(slog.LevelWarn, "the stream has lost what it held; reading all of it", fmt.Errorf("another message, or none, is sequence %d", sequence))
 }
 
 // stillHolds says whether the stream holds what is known to have stood in a place, or nothing there. What it holds is
 // minded: it may be forgotten before the stream is read.
-func (p *Publisher) stillHolds(ctx context.Context, known spot) (holds, gone bool, err error) {
+func (p *Publisher) stillHolds(ctx context.Context, known position) (holds, gone bool, err error) {
 	m, err := p.Broker.At(ctx, known.sequence)
 	if errors.Is(err, stream.ErrNone) {
 		return false, true, nil
@@ -68,45 +68,45 @@ func (p *Publisher) stillHolds(ctx context.Context, known spot) (holds, gone boo
 	if err != nil {
 		return false, false, err
 	}
-	if want, stray := p.misplaced(m); stray && m.ID == known.id {
-		return false, false, p.suspect(ctx, want)
+	if want, misplaced := p.isMisplaced(m); misplaced && m.ID == known.id {
+		return false, false, p.checkRoute(ctx, want)
 	}
-	return m.ID == known.id && p.places.take(known), false, nil
+	return m.ID == known.id && p.positions.note(known), false, nil
 }
 
-// sendAgain has what is kept of the lost events sent again, in front of what is unsent. last are the jobs' last events
+// resendLost has what is kept of the lost events sent again, in front of what is unsent. last are the jobs' last events
 // in the stream, all of which has been read; same says that it is the one that acknowledged the events.
-func (p *Publisher) sendAgain(ctx context.Context, last map[job.ID]store.Sent, same bool) error {
+func (p *Publisher) resendLost(ctx context.Context, last map[job.ID]store.Sent, same bool) error {
 	info, err := p.Broker.Info(ctx) // anew: what has aged since the stream was read is not lost
 	if err != nil {
 		return err
 	}
 	l := newLosses(last, same, info.First)
-	if err := p.Store.EachKept(l.survey); err != nil {
+	if err := p.Store.EachRetained(l.survey); err != nil {
 		return err
 	}
-	for id, first := range l.behind {
+	for id, first := range l.resendFrom {
 		if p.resent.lostAgain(id, first) {
 			p.refused.stopped(id, errLostTwice)
 		}
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(l.forked), job.Compare) { // a simulation is to replay
-		if err := p.takeOver(ctx, id, event.Fold{}, false); err != nil {
+	for _, id := range slices.SortedFunc(maps.Keys(l.diverged), job.Compare) { // a simulation is to replay
+		if err := p.adopt(ctx, id, event.Fold{}, false); err != nil {
 			return err
 		}
 	}
-	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(l.fate), Last: l.lastOf})
+	events, err := p.Store.Requeue(store.Loss{Fate: p.resent.recording(l.fate), Last: l.lastOf})
 	if err != nil {
 		return err
 	}
 	if events > 0 {
-		p.Log.Warn("the stream has lost acknowledged events; those kept are sent again"+l.gone(), "count", events)
+		p.Log.Warn("the stream has lost acknowledged events; those kept are sent again"+l.unrecoverable(), "count", events)
 	}
-	return p.Store.Trust()
+	return p.Store.ResetHighest()
 }
 
-// sendJobAgain is sendAgain for one job, whose last event in the stream is older than what was acknowledged.
-func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold) error {
+// resendJob is resendLost for one job, whose last event in the stream is older than what was acknowledged.
+func (p *Publisher) resendJob(ctx context.Context, id job.ID, fold event.Fold) error {
 	last := store.Sent{ID: fold.Last.ID, Stream: fold.Stream}
 	if !fold.Empty() {
 		last.Sequence = fold.Last.Number()
@@ -115,7 +115,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	if err != nil || sent.Sequence == last.Sequence {
 		return err
 	}
-	keeps, err := p.Store.Keeps(id)
+	keeps, err := p.Store.Retains(id)
 	if err != nil || !keeps {
 		return err
 	}
@@ -124,7 +124,7 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 		return err
 	}
 	l := newLosses(map[job.ID]store.Sent{id: last}, true, info.First)
-	err = p.Store.EachKept(func(k store.Kept) error {
+	err = p.Store.EachRetained(func(k store.Retained) error {
 		if k.Job != id {
 			return nil
 		}
@@ -133,24 +133,24 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	switch {
 	case err != nil:
 		return err
-	case l.forked[id]:
-		return p.takeOver(ctx, id, event.Fold{}, false)
-	case l.behind[id] == 0:
+	case l.diverged[id]:
+		return p.adopt(ctx, id, event.Fold{}, false)
+	case l.resendFrom[id] == 0:
 		return nil
 	}
-	twice := p.resent.lostAgain(id, l.behind[id])
-	fate := func(k store.Kept) store.Fate {
+	twice := p.resent.lostAgain(id, l.resendFrom[id])
+	fate := func(k store.Retained) store.Fate {
 		if k.Job != id || !l.lost(k) {
 			return store.Stays
 		}
-		return store.Again
+		return store.Resend
 	}
-	if err := p.distrust(info); err != nil {
+	if err := p.invalidate(info); err != nil {
 		return err
 	}
-	events, err := p.Store.PutBack(store.Lost{Fate: p.resent.counting(fate), Last: l.lastOf})
+	events, err := p.Store.Requeue(store.Loss{Fate: p.resent.recording(fate), Last: l.lastOf})
 	if events > 0 {
-		p.Log.Warn("the stream has lost acknowledged events of this job; those kept are sent again"+l.gone(), "job", id.String(), "count", events)
+		p.Log.Warn("the stream has lost acknowledged events of this job; those kept are sent again"+l.unrecoverable(), "job", id.String(), "count", events)
 	}
 	if err == nil && twice {
 		return errLostTwice
@@ -158,10 +158,10 @@ func (p *Publisher) sendJobAgain(ctx context.Context, id job.ID, fold event.Fold
 	return err
 }
 
-// distrust has the whole stream read at the next round, and at the next start. What else it has lost could not be told
+// invalidate makes the whole stream be read at the next round, and at the next start. What else it has lost could not be told
 // by our last event's place any more: what is sent again of the job that noticed stands there.
-func (p *Publisher) distrust(info stream.Info) error {
-	return p.Store.SetCursor(store.Cursor{Stream: nameOf(info), Sequence: store.Distrusted})
+func (p *Publisher) invalidate(info stream.Info) error {
+	return p.Store.SetCursor(store.Cursor{Stream: nameOf(info), Sequence: store.Invalidated})
 }
 
 // losses judges the events kept by what the stream still holds.
@@ -170,56 +170,56 @@ type losses struct {
 	same  bool   // the stream is the one that acknowledged them
 	first uint64 // of its sequences
 
-	forked map[job.ID]bool   // another watcher has told something else in the place of our event
-	behind map[job.ID]uint64 // the first event of the job that is sent again
+	diverged   map[job.ID]bool   // another watcher has told something else in the place of our event
+	resendFrom map[job.ID]uint64 // the first event of the job that is sent again
 }
 
 func newLosses(last map[job.ID]store.Sent, same bool, first uint64) *losses {
-	return &losses{last: last, same: same, first: first, forked: map[job.ID]bool{}, behind: map[job.ID]uint64{}}
+	return &losses{last: last, same: same, first: first, diverged: map[job.ID]bool{}, resendFrom: map[job.ID]uint64{}}
 }
 
 func (l *losses) lastOf(id job.ID) store.Sent { return l.last[id] }
 
 // survey looks for jobs of which the stream tells something else than we have.
-func (l *losses) survey(k store.Kept) error {
-	if l.lost(k) && l.behind[k.Job] == 0 {
-		l.behind[k.Job] = k.Sequence
+func (l *losses) survey(k store.Retained) error {
+	if l.lost(k) && l.resendFrom[k.Job] == 0 {
+		l.resendFrom[k.Job] = k.Sequence
 	}
 	if k.Sequence != l.last[k.Job].Sequence {
 		return nil
 	}
 	eventID, err := k.ID()
 	if err == nil && eventID != l.last[k.Job].ID {
-		l.forked[k.Job] = true
+		l.diverged[k.Job] = true
 	}
 	return err
 }
 
-func (l *losses) lost(k store.Kept) bool {
+func (l *losses) lost(k store.Retained) bool {
 	aged := l.same && k.Stream < l.first
 	return k.Sequence > l.last[k.Job].Sequence && !aged
 }
 
-func (l *losses) fate(k store.Kept) store.Fate {
+func (l *losses) fate(k store.Retained) store.Fate {
 	last := l.last[k.Job]
 	switch {
-	case l.forked[k.Job] && k.Sequence >= last.Sequence:
+	case l.diverged[k.Job] && k.Sequence >= last.Sequence:
 		return store.Dropped
 	case l.lost(k):
-		return store.Again
+		return store.Resend
 	case k.Sequence > last.Sequence: // aged
 		return store.Stays
 	case !l.same || k.Stream > last.Stream:
-		return store.Moved
+		return store.Resequenced
 	}
 	return store.Stays
 }
 
-// gone says how many events before those sent again are lost for good; "" for none.
-func (l *losses) gone() string {
+// unrecoverable says how many events before those sent again are lost for good; "" for none.
+func (l *losses) unrecoverable() string {
 	count, jobs := uint64(0), 0
-	for id, first := range l.behind {
-		if missing := first - 1 - l.last[id].Sequence; missing > 0 && !l.forked[id] {
+	for id, first := range l.resendFrom {
+		if missing := first - 1 - l.last[id].Sequence; missing > 0 && !l.diverged[id] {
 			count += missing
 			jobs++
 		}

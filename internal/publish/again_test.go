@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
-	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
@@ -281,9 +281,9 @@ func (x *watcher) connects() {
 // TestABrokerThatForgetsAndACrash crashes in each transaction of the way back.
 func TestABrokerThatForgetsAndACrash(t *testing.T) {
 	for _, row := range lossRows[:4] {
-		for _, point := range []store.Point{store.BeforeCommit, store.AfterCommit} {
+		for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 			for nth := range 6 {
-				t.Run(fmt.Sprintf("%s/%d/%d", row.words, point, nth), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/%d", row.words, point, nth), func(t *testing.T) {
 					w := newWorld(t)
 					x := w.keeper("a.db")
 					row.loses(w, x)

@@ -38,8 +38,8 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	if lost {
 		read.Sequence = 0 // all of it is read
-		p.listened = math.MaxUint64
-		p.deafen()
+		p.startedAt = math.MaxUint64
+		p.stopTail()
 	}
 	r := newReading(read.Sequence+1, lost)
 	last, err := p.Broker.Scan(ctx, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
@@ -47,25 +47,25 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 		return err
 	}
 	news := 0
-	if err = p.mindStrays(ctx, r, lost); err == nil {
-		err = p.mindEnd(ctx, r, last)
+	if err = p.checkMisplaced(ctx, r, lost); err == nil {
+		err = p.noteEnd(ctx, r, last)
 	}
 	if err == nil {
 		news, err = p.settleAll(ctx, r.folds, lost)
 	}
-	if errors.Is(err, errForgot) {
-		return errors.Join(err, p.distrust(info))
+	if errors.Is(err, errTruncated) {
+		return errors.Join(err, p.invalidate(info))
 	}
 	if err != nil {
 		return err
 	}
-	if p.listened == math.MaxUint64 {
-		p.listened = last
-		p.sayNews(news)
+	if p.startedAt == math.MaxUint64 {
+		p.startedAt = last
+		p.logAdopted(news)
 	}
 	name := nameOf(info)
 	if lost {
-		if err := p.sendAgain(ctx, r.last, read.Stream == name); err != nil {
+		if err := p.resendLost(ctx, r.last, read.Stream == name); err != nil {
 			return err
 		}
 	}
@@ -78,8 +78,8 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	return p.Store.Prune()
 }
 
-// errForgot says that a job's last event in the stream is older than the last that was acknowledged.
-var errForgot = errors.New("the stream has lost what it acknowledged")
+// errTruncated says that a job's last event in the stream is older than the last that was acknowledged.
+var errTruncated = errors.New("the stream has lost what it acknowledged")
 
 // nameOf names a stream for good: another of the same name has another birth.
 func nameOf(info stream.Info) string {
@@ -91,19 +91,19 @@ type reading struct {
 	from  uint64
 	folds map[job.ID]*folded
 	last  map[job.ID]store.Sent // each job's last event, where all are wanted; else nil
-	end   spot                  // the last message; zero: nothing was read
+	end   position              // the last message; zero: nothing was read
 
-	strays map[string]stray // events of ours under another subject than their own, by id
+	misplaced map[string]misplaced // events of ours under another subject than their own, by id
 }
 
-// stray is an event that stands under another subject than its own.
-type stray struct {
+// misplaced is an event that stands under another subject than its own.
+type misplaced struct {
 	want string
 	last bool // it is the last of its job that was acknowledged
 }
 
 func newReading(from uint64, lost bool) *reading {
-	r := &reading{from: from, folds: map[job.ID]*folded{}, strays: map[string]stray{}}
+	r := &reading{from: from, folds: map[job.ID]*folded{}, misplaced: map[string]misplaced{}}
 	if lost {
 		r.last = map[job.ID]store.Sent{}
 	}
@@ -128,7 +128,7 @@ type folded struct {
 // foldInto reads one message. Up to the last event that the broker has acknowledged to us nothing is news, and
 // nothing is kept: most of what is read are our own events, of up to 100,000 jobs.
 func (p *Publisher) foldInto(r *reading, m stream.Message) error {
-	r.end = spot{m.Sequence, m.ID}
+	r.end = position{m.Sequence, m.ID}
 	e, err := event.Parse(m.Data)
 	if err != nil {
 		return nil
@@ -141,15 +141,15 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	if err != nil {
 		return err
 	}
-	if want, is := p.displaced(e, m); is {
+	if want, is := p.isMisplacedEvent(e, m); is {
 		last := e.ID == sent.ID && m.Sequence == sent.Stream
 		if last || p.Store.Minted(e.ID) && e.Number() <= sent.Sequence {
-			r.strays[e.ID] = stray{want, last}
+			r.misplaced[e.ID] = misplaced{want, last}
 		}
 		return nil
 	}
-	delete(r.strays, e.ID) // sent again
-	p.resent.stood(id, e.Number())
+	delete(r.misplaced, e.ID) // sent again
+	p.resent.confirmed(id, e.Number())
 	if r.last != nil {
 		r.last[id] = store.Sent{ID: e.ID, Sequence: e.Number(), Stream: m.Sequence}
 	}
@@ -165,14 +165,14 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	return nil
 }
 
-// mindStrays looks whether what we publish is still stored under other subjects, where that was read of events that were
+// checkMisplaced looks whether what we publish is still stored under other subjects, where that was read of events that were
 // acknowledged. Those that are the last of their jobs are sent again, once all of the stream is read.
-func (p *Publisher) mindStrays(ctx context.Context, r *reading, lost bool) error {
+func (p *Publisher) checkMisplaced(ctx context.Context, r *reading, lost bool) error {
 	if lost {
 		return nil
 	}
 	asked, again, passed := map[string]bool{}, 0, 0
-	for _, s := range r.strays {
+	for _, s := range r.misplaced {
 		if s.last {
 			again++
 		} else {
@@ -180,7 +180,7 @@ func (p *Publisher) mindStrays(ctx context.Context, r *reading, lost bool) error
 		}
 		if tail := s.want[secondLastToken(s.want):]; !asked[tail] {
 			asked[tail] = true
-			if err := p.suspect(ctx, s.want); err != nil {
+			if err := p.checkRoute(ctx, s.want); err != nil {
 				return err
 			}
 		}
@@ -191,7 +191,7 @@ func (p *Publisher) mindStrays(ctx context.Context, r *reading, lost bool) error
 	}
 	if again > 0 {
 		p.Log.Warn("events stand under another subject than their own; those kept are sent again", "count", again)
-		return errForgot
+		return errTruncated
 	}
 	return nil
 }
@@ -208,9 +208,9 @@ func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, los
 			switch {
 			case err != nil:
 				return err
-			case found == forgot && !lost:
-				return errForgot
-			case found == another:
+			case found == truncated && !lost:
+				return errTruncated
+			case found == foreign:
 				count.Add(1)
 			}
 			return p.settle(ctx, id, sent, found, f.Fold, f.whole)
@@ -220,7 +220,7 @@ func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, los
 	return int(count.Load()), err
 }
 
-func (p *Publisher) sayNews(news int) {
+func (p *Publisher) logAdopted(news int) {
 	if news > 0 {
 		p.Log.Info("the stream tells of jobs what the store did not know; going on from what was told", "count", news)
 	}

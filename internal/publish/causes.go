@@ -19,18 +19,18 @@ type causes struct {
 }
 
 type cause struct {
-	times int
-	named time.Time
-	over  bool // something has gone well since
+	times     int
+	named     time.Time
+	recovered bool // something has gone well since
 }
 
 const (
-	mostCauses  = 100             // a cause whose words are new each time must not take all memory
-	seldomNamed = 3 * time.Second // a cause that comes and goes
+	mostCauses      = 100             // a cause whose words are new each time must not take all memory
+	namedAgainAfter = 3 * time.Second // a cause that comes and goes
 )
 
-// met names a cause, if that is news.
-func (c *causes) met(level slog.Level, what string, err error, args ...any) {
+// report names a cause, if that is news.
+func (c *causes) report(level slog.Level, what string, err error, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil || len(c.known) >= mostCauses {
@@ -39,13 +39,13 @@ func (c *causes) met(level slog.Level, what string, err error, args ...any) {
 	key := what + string(job.Text(err.Error()).WithoutNumbers())
 	is := c.known[key]
 	if is == nil {
-		is = &cause{over: true}
+		is = &cause{recovered: true}
 		c.known[key] = is
 	}
-	if is.over && time.Since(is.named) >= seldomNamed {
+	if is.recovered && time.Since(is.named) >= namedAgainAfter {
 		is.times = 0
 	}
-	is.over = false
+	is.recovered = false
 	is.times++
 	if !powerOfTen(is.times) {
 		return
@@ -58,12 +58,12 @@ func (c *causes) met(level slog.Level, what string, err error, args ...any) {
 	c.log.Log(context.Background(), level, what, args...)
 }
 
-// over notes that things go well.
-func (c *causes) over() {
+// recovered notes that things go well.
+func (c *causes) recovered() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, is := range c.known {
-		is.over = true
+		is.recovered = true
 	}
 }
 

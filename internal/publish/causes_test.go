@@ -15,7 +15,7 @@ func TestACauseIsNamedOnce(t *testing.T) {
 		c := causes{log: log.logger()}
 		met := func(times int, err error) {
 			for range times {
-				c.met(slog.LevelWarn, "waits", err)
+				c.report(slog.LevelWarn, "waits", err)
 			}
 		}
 		named := func(want int) {
@@ -35,11 +35,11 @@ func TestACauseIsNamedOnce(t *testing.T) {
 		}
 		met(3, errors.New("something else"))
 		named(5)
-		c.over()
+		c.recovered()
 		met(1, errors.New("something else"))
 		named(5) // it comes and goes
-		c.over()
-		time.Sleep(seldomNamed)
+		c.recovered()
+		time.Sleep(namedAgainAfter)
 		met(2, errors.New("something else"))
 		named(6)
 	})

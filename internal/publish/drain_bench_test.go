@@ -16,6 +16,7 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -93,7 +94,7 @@ func live(st *store.Store, number int64) error {
 		if err != nil {
 			return err
 		}
-		err = st.Commit(store.Look{
+		err = st.Commit(store.PollResult{
 			Known: known, Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
 			Changes: diff.Since(known.Told, &seen), NotBefore: known.Asked,
 		})
@@ -131,7 +132,7 @@ func arrivals(b *testing.B, broker Broker, from uint64) [5][]*nats.Msg {
 		if next[id]++; e.Number() != next[id] || m.ID != e.ID {
 			return fmt.Errorf("%s: event %d comes as the %d.", id, e.Number(), next[id])
 		}
-		message, err := bareMessage(id, store.Unsent{Event: e, Row: m.Data})
+		message, err := bareMessage(id, storetest.Unsent{Event: e, Row: m.Data})
 		rounds[e.Number()-1] = append(rounds[e.Number()-1], message)
 		return err
 	})

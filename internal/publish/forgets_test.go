@@ -16,10 +16,10 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/modelbroker"
+	"jobwatch/internal/testing/modelbroker"
 )
 
-// These were found by the simulation of internal/lives: a broker forgets while the connection to it lasts.
+// These were found by the simulation of internal/testing/lives: a broker forgets while the connection to it lasts.
 
 // bubble is a model broker, and a watcher beside it that keeps what it sent.
 type bubble struct {
@@ -270,13 +270,13 @@ func TestWhatIsForgottenBeforeTheReadingIsNoticed(t *testing.T) {
 
 // An acknowledgement that comes in its turn, or that of an event sent before, says nothing of the kind.
 func TestPlacesInAnyOrderAreNoLoss(t *testing.T) {
-	var p places
-	for _, s := range []spot{{2, "b"}, {1, "a"}, {3, "c"}, {2, "b"}, {3 + 1<<10, "d"}, {3, "c"}} {
-		if !p.take(s) {
+	var p positions
+	for _, s := range []position{{2, "b"}, {1, "a"}, {3, "c"}, {2, "b"}, {3 + 1<<10, "d"}, {3, "c"}} {
+		if !p.note(s) {
 			t.Errorf("%v is taken for a place given twice", s)
 		}
 	}
-	if p.take(spot{3 + 1<<10, "e"}) {
+	if p.note(position{3 + 1<<10, "e"}) {
 		t.Error("a place given twice is not noticed")
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -32,7 +33,7 @@ type ear struct {
 	overlaps []string
 }
 
-func (e *ear) Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error {
+func (e *ear) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
 	e.mu.Lock()
 	e.follows++
 	deaf := e.deaf
@@ -40,7 +41,7 @@ func (e *ear) Heads(ctx context.Context, from uint64, yield func(stream.Message)
 	if deaf != nil {
 		return deaf
 	}
-	return e.Broker.Heads(ctx, from, func(m stream.Message) error {
+	return e.Broker.FollowHeaders(ctx, from, func(m stream.Message) error {
 		err := yield(m)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -138,14 +139,14 @@ func TestAnotherIsHeardAtOnce(t *testing.T) {
 
 	y.sees(71, "Pending", "")
 	x.knows(71, "Pending")
-	if id := (job.ID{CommCell: "prod", Number: 71}); !x.store.OwesLook(id) {
+	if id := (job.ID{CommCell: "prod", Number: 71}); !x.store.RefreshPending(id) {
 		t.Error("no look is owed")
 	}
 	y.sees(71, "Running", "")
 	x.knows(71, "Running")
 	y.sees(72, "Running", "") // of which we know nothing
 	x.knows(72, "Running")
-	if got := p.Others()["prod"]; got != 3 {
+	if got := p.ForeignWrites()["prod"]; got != 3 {
 		t.Errorf("another has told %d times, want 3", got)
 	}
 	if got := log.count("another watcher tells of this CommCell too"); got != 1 {
@@ -171,11 +172,11 @@ func TestOurOwnAreNoNews(t *testing.T) {
 	for number := int64(11); number <= 30; number++ {
 		x.sees(number, "Pending", "Scan")
 	}
-	own, _, err := x.store.Oldest(job.ID{CommCell: "prod", Number: 30})
+	own, _, err := storetest.Oldest(x.store, job.ID{CommCell: "prod", Number: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, news := p.news(stream.Message{Subject: "jobs.prod.30.fall.state.pending", ID: own.Event.ID}); news {
+	if _, news := p.foreignJob(stream.Message{Subject: "jobs.prod.30.fall.state.pending", ID: own.Event.ID}); news {
 		t.Error("our own event is news")
 	}
 	close(b.hold)
@@ -184,7 +185,7 @@ func TestOurOwnAreNoNews(t *testing.T) {
 	if _, _, last := b.counts(); last != 0 {
 		t.Errorf("read back %d times", last)
 	}
-	if others := p.Others(); len(others) != 0 {
+	if others := p.ForeignWrites(); len(others) != 0 {
 		t.Errorf("taken for another watcher's: %v", others)
 	}
 }
@@ -203,7 +204,7 @@ func TestAnOlderStoreNamesNobody(t *testing.T) {
 	var log logbook
 	p := older.listens(w.broker(), func(c *Config) { c.Log = log.logger() })
 	older.knows(71, "Pending")
-	if log.count("another watcher") > 0 || len(p.Others()) > 0 {
+	if log.count("another watcher") > 0 || len(p.ForeignWrites()) > 0 {
 		t.Errorf("another watcher is named:\n%s", log.String())
 	}
 	if log.count("the stream tells of jobs what the store did not know") != 1 || log.count("count=1") != 1 {
@@ -216,7 +217,7 @@ func TestARoundHearsAnew(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.second("b.db")
 	p := New(Config{Store: x.store, Broker: w.broker(), Round: time.Hour})
-	p.heard.add(job.ID{CommCell: "prod", Number: 71}, 1)
+	p.named.add(job.ID{CommCell: "prod", Number: 71}, 1)
 	run(t, p.Run)
 	<-p.CaughtUp()
 	y.sees(71, "Running", "")
@@ -232,7 +233,7 @@ func TestOurOwnComesLate(t *testing.T) {
 	p := x.listens(&unlucky{Broker: w.broker(), lose: 1 << 30})
 	w.sendAndForget(x, 1)
 	w.until("it is known to have arrived", func() bool { return x.store.Unsent() == 0 })
-	if others := p.Others(); len(others) != 0 {
+	if others := p.ForeignWrites(); len(others) != 0 {
 		t.Errorf("taken for another watcher's: %v", others)
 	}
 	w.holds(71, "1 state:  → Running")
@@ -292,7 +293,7 @@ func TestNoEventIsHeard(t *testing.T) {
 	x.sees(71, "Completed", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	w.holds(71, "1 state:  → Running", "foreign", "2 state: Running → Completed")
-	if got := p.Others()["prod"]; got != 1 {
+	if got := p.ForeignWrites()["prod"]; got != 1 {
 		t.Errorf("another has told %d times, want once, of job 73", got)
 	}
 	if log.count("read later") > 0 {
@@ -410,11 +411,11 @@ func TestTwoWatchersHearEachOther(t *testing.T) {
 
 // rests lets a look that is owed answer, and says whether the state is known to be told.
 func (x *watcher) rests(number int64, state job.Text) bool {
-	if x.recalls(number).Owed {
+	if x.recalls(number).RefreshPending {
 		x.looks(number, state)
 	}
 	known := x.recalls(number)
-	return !known.Owed && known.Told.State == state
+	return !known.RefreshPending && known.Told.State == state
 }
 
 // looks is sees, again where another has spoken meanwhile.

@@ -37,14 +37,14 @@ func (b *tallying) Publish(ctx context.Context, m stream.Outgoing) (uint64, erro
 	return b.Broker.Publish(ctx, m)
 }
 
-func (b *tallying) Takes(ctx context.Context, subject string) error {
+func (b *tallying) CheckRoute(ctx context.Context, subject string) error {
 	b.looks.Add(1)
-	return b.Broker.Takes(ctx, subject)
+	return b.Broker.CheckRoute(ctx, subject)
 }
 
-func (b *tallying) Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error {
+func (b *tallying) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
 	b.follows.Add(1)
-	return b.Broker.Heads(ctx, from, yield)
+	return b.Broker.FollowHeaders(ctx, from, yield)
 }
 
 func (b *tallying) Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (uint64, error) {
@@ -227,7 +227,7 @@ func TestAnEventThatIsLostTwiceIsSentLater(t *testing.T) {
 			x.w.until("another job's event is sent", func() bool { return len(a.own(72)) == 1 })
 			if later == "after an hour" {
 				p.resent.mu.Lock()
-				p.resent.since = time.Now().Add(-forgiveAfter)
+				p.resent.since = time.Now().Add(-unblockAfter)
 				p.resent.mu.Unlock()
 			} else {
 				stop()

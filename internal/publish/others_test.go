@@ -43,7 +43,7 @@ func TestOurOwnEventsOfAForgottenJobAreNobodyElses(t *testing.T) {
 			t.Errorf("%s is known again (%v)", id, err)
 		}
 	}
-	if others := p.Others(); len(others) > 0 {
+	if others := p.ForeignWrites(); len(others) > 0 {
 		t.Errorf("another watcher is said to tell of %v", others)
 	}
 }
@@ -57,11 +57,11 @@ func TestAForgottenNumberThatComesAgainIsNobodyElses(t *testing.T) {
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	x.forgets(1)
 	x.sees(71, "Running", "") // nothing tells that it is another job
-	w.until("what was told is read", func() bool { return x.recalls(71).Owed })
+	w.until("what was told is read", func() bool { return x.recalls(71).RefreshPending })
 	x.sees(71, "Running", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	w.holds(71, "1 state:  → Completed", "2 state: Completed → Running")
-	if others := p.Others(); len(others) > 0 {
+	if others := p.ForeignWrites(); len(others) > 0 {
 		t.Errorf("another watcher is said to tell of %v", others)
 	}
 }

@@ -21,8 +21,8 @@ type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
 	Trace(ctx context.Context, subject string) error
-	Takes(ctx context.Context, subject string) error
-	Heads(ctx context.Context, from uint64, yield func(stream.Message) error) error
+	CheckRoute(ctx context.Context, subject string) error
+	FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error
 	reader
 }
 
@@ -52,25 +52,25 @@ type Publisher struct {
 	Config
 	Counts Counts
 
-	caughtUp chan struct{} // closed when the stream has been read for the first time
-	once     sync.Once
-	claims   claims
-	heard    heard
-	slots    chan struct{} // one for each event in flight
-	refused  refusals
-	places   places
-	others   others
-	causes   causes
-	routes   routes
-	resent   resent
-	doubted  atomic.Pointer[doubted]
-	stopped  atomic.Pointer[error] // why nothing is published now; nil while it is
-	failing  atomic.Pointer[error] // why the last publish was not acknowledged; nil if it was
-	listener *listener             // hears what the stream stores
+	caughtUp  chan struct{} // closed when the stream has been read for the first time
+	once      sync.Once
+	claims    claims
+	named     namedJobs
+	slots     chan struct{} // one for each event in flight
+	refused   refusals
+	positions positions
+	foreign   foreignWriters
+	causes    causes
+	routes    routes
+	resent    resent
+	misrouted atomic.Pointer[misrouted]
+	stopped   atomic.Pointer[error] // why nothing is published now; nil while it is
+	failing   atomic.Pointer[error] // why the last publish was not acknowledged; nil if it was
+	tail      *tail                 // hears what the stream stores
 
-	lookedAstray atomic.Bool // in this round: where an event of ours went that was heard under a subject of nobody's
+	misplacedChecked atomic.Bool // in this round: where an event of ours went that was heard under a subject of nobody's
 
-	listened uint64 // what the stream holds behind this sequence was stored while we ran; set while nothing is in flight
+	startedAt uint64 // what the stream holds behind this sequence was stored while we ran; set while nothing is in flight
 }
 
 // Counts are what metrics show.
@@ -101,7 +101,7 @@ func New(c Config) *Publisher {
 	}
 	p := &Publisher{
 		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight),
-		refused: newRefusals(c.Log), others: newOthers(c.Log), causes: causes{log: c.Log}, listened: math.MaxUint64,
+		refused: newRefusals(c.Log), foreign: newForeignWriters(c.Log), causes: causes{log: c.Log}, startedAt: math.MaxUint64,
 	}
 	p.stop(errNotYet)
 	return p
@@ -124,8 +124,8 @@ func (p *Publisher) Refusal() string { return p.refused.why() }
 // disconnected, sequence, busy, no_stream, unacknowledged, which are tried again at once.
 func (p *Publisher) Errors() map[string]int64 { return p.refused.all() }
 
-// Others counts by CommCell the jobs of which another watcher was found to have told while this one ran.
-func (p *Publisher) Others() map[string]int64 { return p.others.counts() }
+// ForeignWrites counts by CommCell the jobs of which another watcher was found to have told while this one ran.
+func (p *Publisher) ForeignWrites() map[string]int64 { return p.foreign.counts() }
 
 // Stopped says why nothing can be published now, or why the last try was not acknowledged; nil: nothing is known to be
 // wrong but what Refusals count.
@@ -160,7 +160,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			continue
 		}
 		if fails > 0 || !errors.Is(err, stream.ErrNoStream) { // else the next try makes the stream, or says what is wrong
-			p.nothing(err)
+			p.logHalted(err)
 			pause(ctx, p.backoff(fails))
 		}
 		fails++
@@ -168,13 +168,13 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return nil
 }
 
-// nothing names what keeps everything from being published.
-func (p *Publisher) nothing(err error) {
+// logHalted names what keeps everything from being published.
+func (p *Publisher) logHalted(err error) {
 	if errors.As(err, new(*stream.MisfitError)) {
-		p.causes.met(slog.LevelError, "nothing is published until this is mended", err)
+		p.causes.report(slog.LevelError, "nothing is published until this is mended", err)
 		return
 	}
-	p.causes.met(slog.LevelWarn, "nothing is published now; trying again", err)
+	p.causes.report(slog.LevelWarn, "nothing is published now; trying again", err)
 }
 
 // backoff is how long to wait after so many failures in a row, of which the last is not counted.
@@ -197,11 +197,11 @@ func (p *Publisher) session(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
-	if err := p.mended(ctx); err != nil {
+	if err := p.recheckMisrouted(ctx); err != nil {
 		return err
 	}
 	err = p.serve(ctx, end)
-	if d := p.doubted.Load(); d != nil && !errors.Is(err, stream.ErrDisconnected) {
+	if d := p.misrouted.Load(); d != nil && !errors.Is(err, stream.ErrDisconnected) {
 		return d.err
 	}
 	return err
@@ -210,10 +210,10 @@ func (p *Publisher) session(ctx context.Context) error {
 // serve reads the stream, publishes for a round, and so on, until the connection is lost or something does not fit.
 func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) error {
 	p.routes.clear()
-	p.forgive(false)
-	defer p.deafen()
+	p.unblock(false)
+	defer p.stopTail()
 	for fails := 0; ctx.Err() == nil; {
-		p.forgive(true)
+		p.unblock(true)
 		err := p.catchUp(ctx)
 		var misfit *stream.MisfitError
 		switch {
@@ -222,7 +222,7 @@ func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) erro
 			fails = 0
 			p.once.Do(func() { close(p.caughtUp) })
 			p.stopped.Store(nil)
-			p.causes.over()
+			p.causes.recovered()
 			if p.Store.Unsent() == 0 {
 				p.failing.Store(nil)
 			}
@@ -232,7 +232,7 @@ func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) erro
 		default:
 			p.stop(fmt.Errorf("the stream could not be read back: %w", err))
 			if !errors.Is(err, stream.ErrDisconnected) {
-				p.causes.met(slog.LevelWarn, "the stream could not be read back; trying again", err)
+				p.causes.report(slog.LevelWarn, "the stream could not be read back; trying again", err)
 			}
 			pause(ctx, p.backoff(fails))
 			fails++

@@ -17,6 +17,7 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -101,13 +102,13 @@ func fill(b *testing.B, st *store.Store, first int64) []*nats.Msg {
 		group.Go(func() error {
 			seen := job.Snapshot{CommCell: "prod", Number: first + int64(i), State: "Running", Client: "fall.example.com"}
 			seen.Settle()
-			err := st.Commit(store.Look{
+			err := st.Commit(store.PollResult{
 				Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()}, Changes: diff.Since(job.Told{}, &seen),
 			})
 			if err != nil {
 				return err
 			}
-			unsent, _, err := st.Oldest(seen.JobID())
+			unsent, _, err := storetest.Oldest(st, seen.JobID())
 			if err != nil {
 				return err
 			}
@@ -121,7 +122,7 @@ func fill(b *testing.B, st *store.Store, first int64) []*nats.Msg {
 	return messages
 }
 
-func bareMessage(id job.ID, unsent store.Unsent) (*nats.Msg, error) {
+func bareMessage(id job.ID, unsent storetest.Unsent) (*nats.Msg, error) {
 	_, subject, err := event.Address(barePrefix, id, unsent.Row)
 	if err != nil {
 		return nil, err

@@ -14,8 +14,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
-	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -128,9 +129,9 @@ func TestRefusals(t *testing.T) {
 // TestRefusalsCrash crashes in each transaction after the refusal, before and after its commit.
 func TestRefusalsCrash(t *testing.T) {
 	for _, row := range refusalRows {
-		for _, point := range []store.Point{store.BeforeCommit, store.AfterCommit} {
+		for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 			for nth := range 3 {
-				t.Run(fmt.Sprintf("%s/%d/%d", row.meaning, point, nth), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/%d", row.meaning, point, nth), func(t *testing.T) {
 					w := newWorld(t)
 					x := w.watcher("a.db")
 					row.prepare(w, x)
@@ -144,10 +145,10 @@ func TestRefusalsCrash(t *testing.T) {
 }
 
 // crashes runs a publisher whose nth transaction ends the process.
-func (x *watcher) crashes(point store.Point, nth int) {
+func (x *watcher) crashes(point failpoint.Point, nth int) {
 	died := make(chan struct{})
 	count := 0
-	x.store.Fault = func(at store.Point) error {
+	storetest.Hook(x.store, func(at failpoint.Point) error {
 		if at != point {
 			return nil
 		}
@@ -159,7 +160,7 @@ func (x *watcher) crashes(point store.Point, nth int) {
 			close(died)
 		}
 		return errors.New("crash")
-	}
+	})
 	stop := run(x.w.t, x.publisher(x.w.broker()).Run)
 	select {
 	case <-died:
@@ -179,7 +180,7 @@ func (x *watcher) settles() {
 		if err != nil {
 			x.w.t.Fatal(err)
 		}
-		if known.Owed {
+		if known.RefreshPending {
 			x.sees(71, "Killed", "")
 		}
 		return x.store.Unsent() == 0
@@ -194,7 +195,7 @@ func (x *watcher) catchesUp(number int64) {
 	stop := run(x.w.t, x.publisher(x.w.broker()).Run)
 	x.w.until("the stream is read", func() bool {
 		known, err := x.store.Recall(id)
-		return err == nil && known.Owed
+		return err == nil && known.RefreshPending
 	})
 	stop()
 }
@@ -208,7 +209,7 @@ func (w *world) sendAndForget(x *watcher, count int) {
 	}
 	id := job.ID{CommCell: "prod", Number: 71}
 	for range count {
-		next, _, err := x.store.Oldest(id)
+		next, _, err := storetest.Oldest(x.store, id)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -303,8 +304,8 @@ func TestNewStoreBesideAStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		ended := number == 1
-		if known.Owed == ended || known.Terminal != ended {
-			t.Errorf("job %d: owed %v, ended %v", number, known.Owed, known.Terminal)
+		if known.RefreshPending == ended || known.Terminal != ended {
+			t.Errorf("job %d: owed %v, ended %v", number, known.RefreshPending, known.Terminal)
 		}
 	}
 	y.sees(2, "Running", "Backup")

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
@@ -15,10 +15,10 @@ import (
 type meaning int
 
 const (
-	arrived meaning = iota // it is an event that we hold as unsent: its acknowledgement was lost
-	moved                  // it is our last acknowledged event, perhaps under another stream sequence
-	forgot                 // there is none, or an older one: the stream forgot what it had acknowledged
-	another                // another watcher spoke
+	delivered   meaning = iota // it is an event that we hold as unsent: its acknowledgement was lost
+	resequenced                // it is our last acknowledged event, perhaps under another stream sequence
+	truncated                  // there is none, or an older one: the stream forgot what it had acknowledged
+	foreign                    // another watcher spoke
 )
 
 // judge says what the last event of a job in the stream means. holds says that it waits in our
@@ -26,15 +26,15 @@ const (
 func judge(sent store.Sent, last *event.Event, holds bool) meaning {
 	switch {
 	case last == nil:
-		return forgot
+		return truncated
 	case holds:
-		return arrived
+		return delivered
 	case last.ID == sent.ID:
-		return moved
+		return resequenced
 	case last.Number() <= sent.Sequence:
-		return forgot
+		return truncated
 	}
-	return another
+	return foreign
 }
 
 // reconcile finds out why the broker refused an event's expected sequence, and mends what we expect.
@@ -46,8 +46,8 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return err
 	}
-	if want, stray := p.misplaced(last); stray {
-		if err := p.suspect(ctx, want); err != nil {
+	if want, misplaced := p.isMisplaced(last); misplaced {
+		if err := p.checkRoute(ctx, want); err != nil {
 			return err
 		}
 	}
@@ -67,16 +67,16 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 // the stream still holds, nothing would say any more that something is missing.
 func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
 	sent, found, err := p.meaningOf(id, fold)
-	if err == nil && found == forgot {
-		if err = p.standsElsewhere(ctx, sent); err == nil {
-			err = p.sendJobAgain(ctx, id, fold)
+	if err == nil && found == truncated {
+		if err = p.checkLastPlaced(ctx, sent); err == nil {
+			err = p.resendJob(ctx, id, fold)
 		}
 		if err == nil {
 			sent, found, err = p.meaningOf(id, fold)
 		}
 	}
-	if err == nil && found == arrived {
-		err = p.mind(ctx, fold.Last.ID, fold.Stream, p.places.highest())
+	if err == nil && found == delivered {
+		err = p.detectRollback(ctx, fold.Last.ID, fold.Stream, p.positions.highest())
 	}
 	if err != nil {
 		return err
@@ -87,14 +87,14 @@ func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whol
 // meaningOf says what the stream's last event of a job means, and how far the job had come.
 func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, found meaning, err error) {
 	if sent, err = p.Store.Sent(id); err != nil {
-		return sent, forgot, err
+		return sent, truncated, err
 	}
 	var last *event.Event
 	holds := false
 	if !fold.Empty() {
 		last = &fold.Last
 		if holds, err = p.Store.Holds(id, fold.Last); err != nil {
-			return sent, forgot, err
+			return sent, truncated, err
 		}
 	}
 	return sent, judge(sent, last, holds), nil
@@ -103,18 +103,18 @@ func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, foun
 // settle applies what the stream holds of a job, by what that means. whole says that the fold has read all of its events.
 func (p *Publisher) settle(ctx context.Context, id job.ID, sent store.Sent, found meaning, fold event.Fold, whole bool) error {
 	switch {
-	case found == arrived:
-		p.goesWell()
+	case found == delivered:
+		p.succeeded()
 		return p.Store.Acknowledge(id, fold.Last, fold.Stream)
-	case found == another:
-		return p.takeOver(ctx, id, fold, whole)
+	case found == foreign:
+		return p.adopt(ctx, id, fold, whole)
 	case fold.Stream == sent.Stream || !sent.Known:
 		return nil
 	}
 	return p.Store.Expect(id, fold.Stream)
 }
 
-func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, whole bool) (err error) {
+func (p *Publisher) adopt(ctx context.Context, id job.ID, fold event.Fold, whole bool) (err error) {
 	if !whole {
 		if fold, err = p.foldAll(ctx, id); err != nil {
 			return err
@@ -126,12 +126,12 @@ func (p *Publisher) takeOver(ctx context.Context, id job.ID, fold event.Fold, wh
 	if earlier, err := p.Store.Renumber(id, fold); earlier || err != nil {
 		return err
 	}
-	if fold.Stream > p.listened && !p.Store.Minted(fold.Last.ID) && p.Follows(id.CommCell) {
-		p.others.spoke(id, fold.Last)
+	if fold.Stream > p.startedAt && !p.Store.Minted(fold.Last.ID) && p.Follows(id.CommCell) {
+		p.foreign.note(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
-	err = p.Store.TakeOver(id, fold)
-	crash.At(crash.TakeOver)
+	err = p.Store.Adopt(id, fold)
+	failpoint.Pass(failpoint.Adoption)
 	return err
 }
 
@@ -146,7 +146,7 @@ func (p *Publisher) foldAll(ctx context.Context, id job.ID) (event.Fold, error) 
 
 // fold folds a message. An event under another subject than its own is none: it is sent again.
 func (p *Publisher) fold(f *event.Fold, m stream.Message) {
-	if _, stray := p.misplaced(m); stray {
+	if _, misplaced := p.isMisplaced(m); misplaced {
 		m.Data = nil
 	}
 	f.Add(m.Sequence, m.Data)

@@ -18,11 +18,11 @@ type refusals struct {
 	mu       sync.Mutex
 	stops    map[job.ID]string // job => refusal; guarded by mu
 	byReason map[string]int64  // reason => refusals; guarded by mu
-	passing  map[string]int64  // reason => other failures, which the next try may not meet; guarded by mu
+	retries  map[string]int64  // reason => other failures, which the next try may not meet; guarded by mu
 }
 
 func newRefusals(log *slog.Logger) refusals {
-	return refusals{log: log, stops: map[job.ID]string{}, byReason: map[string]int64{}, passing: map[string]int64{}}
+	return refusals{log: log, stops: map[job.ID]string{}, byReason: map[string]int64{}, retries: map[string]int64{}}
 }
 
 func (r *refusals) stopped(id job.ID, refused *stream.RefusedError) {
@@ -47,17 +47,17 @@ func (r *refusals) count(reason string) {
 	r.byReason[reason]++
 }
 
-// passed counts a publish that failed and is tried again.
-func (r *refusals) passed(err error) {
+// retried counts a publish that failed and is tried again.
+func (r *refusals) retried(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.passing[passingReason(err)]++
+	r.retries[retryReason(err)]++
 }
 
 // unknownOutcome is the reason where nobody knows whether the event was stored.
 const unknownOutcome = "unacknowledged"
 
-func passingReason(err error) string {
+func retryReason(err error) string {
 	switch {
 	case errors.Is(err, stream.ErrDisconnected):
 		return "disconnected"
@@ -75,7 +75,7 @@ func (r *refusals) all() map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := maps.Clone(r.byReason)
-	maps.Copy(all, r.passing)
+	maps.Copy(all, r.retries)
 	return all
 }
 

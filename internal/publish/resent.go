@@ -22,8 +22,8 @@ type resent struct {
 	any atomic.Bool // a job is blocked
 }
 
-// forgiveAfter is when an event that was lost twice is sent once more, though the connection has lasted.
-const forgiveAfter = time.Hour
+// unblockAfter is when an event that was lost twice is sent once more, though the connection has lasted.
+const unblockAfter = time.Hour
 
 var errLostTwice = &stream.RefusedError{Reason: stream.Misfit, Text: "the stream has lost an acknowledged event, taken it again, and lost it " +
 	"again; find out what removes messages from it (nats stream info: limits, discard, max_age; or somebody who purges), " +
@@ -54,8 +54,8 @@ func (r *resent) blocks(id job.ID) bool {
 	return r.blocked[id]
 }
 
-// stood forgets what was sent again of a job, up to an event that was read where it belongs.
-func (r *resent) stood(id job.ID, sequence uint64) {
+// confirmed forgets what was sent again of a job, up to an event that was read where it belongs.
+func (r *resent) confirmed(id job.ID, sequence uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if upTo, sent := r.upTo[id]; sent && sequence >= upTo {
@@ -63,11 +63,11 @@ func (r *resent) stood(id job.ID, sequence uint64) {
 	}
 }
 
-// counting remembers what a fate has sent again.
-func (r *resent) counting(fate func(store.Kept) store.Fate) func(store.Kept) store.Fate {
-	return func(k store.Kept) store.Fate {
+// recording remembers what a fate has sent again.
+func (r *resent) recording(fate func(store.Retained) store.Fate) func(store.Retained) store.Fate {
+	return func(k store.Retained) store.Fate {
 		is := fate(k)
-		if is != store.Again {
+		if is != store.Resend {
 			return is
 		}
 		r.mu.Lock()
@@ -80,10 +80,10 @@ func (r *resent) counting(fate func(store.Kept) store.Fate) func(store.Kept) sto
 	}
 }
 
-func (r *resent) longAgo() bool {
+func (r *resent) expired() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return time.Since(r.since) >= forgiveAfter
+	return time.Since(r.since) >= unblockAfter
 }
 
 func (r *resent) clear() {
@@ -93,9 +93,9 @@ func (r *resent) clear() {
 	r.upTo, r.blocked, r.since = nil, nil, time.Now()
 }
 
-// forgive begins anew with each connection, and after an hour of one: what was lost twice waits to be sent, and is.
-func (p *Publisher) forgive(lasts bool) {
-	if !lasts || p.resent.any.Load() && p.resent.longAgo() {
+// unblock begins anew with each connection, and after an hour of one: what was lost twice waits to be sent, and is.
+func (p *Publisher) unblock(lasts bool) {
+	if !lasts || p.resent.any.Load() && p.resent.expired() {
 		p.refused.lift(errLostTwice)
 		p.resent.clear()
 	}

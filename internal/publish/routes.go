@@ -20,29 +20,29 @@ import (
 // route for the first. What is changed later is heard (hear.go), read (catchup.go), or met by a refusal (reconcile.go).
 type routes struct {
 	mu    sync.Mutex
-	known map[route]*proof // guarded by mu
+	known map[route]*routeState // guarded by mu
 }
 
 type route struct{ commCell, detail string }
 
-// proof is what is known of a route.
-type proof struct {
-	done atomic.Bool
-	turn chan struct{} // held by the one who finds out
+// routeState is what is known of a route.
+type routeState struct {
+	verified  atomic.Bool
+	verifying chan struct{} // held by the one who finds out
 }
 
 const mostRoutes = 10_000 // the CommServe names states and phases as it likes
 
-func (r *routes) of(id job.ID, subject string) *proof {
+func (r *routes) of(id job.ID, subject string) *routeState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.known == nil || len(r.known) > mostRoutes {
-		r.known = map[route]*proof{}
+		r.known = map[route]*routeState{}
 	}
 	to := route{id.CommCell, subject[secondLastToken(subject):]}
 	is := r.known[to]
 	if is == nil {
-		is = &proof{turn: make(chan struct{}, 1)}
+		is = &routeState{verifying: make(chan struct{}, 1)}
 		r.known[to] = is
 	}
 	return is
@@ -58,70 +58,70 @@ func (r *routes) clear() {
 	r.known = nil
 }
 
-// prove finds out where an event's subject leads, if nobody has. look says that NATS does not tell, and that the event is
-// to be looked for once it is acknowledged; leave is to be called then, with what came of it.
-func (p *Publisher) prove(ctx context.Context, id job.ID, subject string) (look bool, leave func(proved bool), err error) {
+// verifyRoute finds out where an event's subject leads, if nobody has. untraced says that NATS does not tell, and that the event is
+// to be looked for once it is acknowledged; release is to be called then, with what came of it.
+func (p *Publisher) verifyRoute(ctx context.Context, id job.ID, subject string) (untraced bool, release func(verified bool), err error) {
 	is := p.routes.of(id, subject)
-	if is.done.Load() {
+	if is.verified.Load() {
 		return false, nil, nil
 	}
 	select {
-	case is.turn <- struct{}{}:
+	case is.verifying <- struct{}{}:
 	case <-ctx.Done():
 		return false, nil, ctx.Err()
 	}
-	leave = func(proved bool) {
-		is.done.Store(proved)
-		<-is.turn
+	release = func(verified bool) {
+		is.verified.Store(verified)
+		<-is.verifying
 	}
-	if !is.done.Load() {
+	if !is.verified.Load() {
 		err = p.Broker.Trace(ctx, subject)
 	}
-	if errors.Is(err, stream.ErrUntold) {
-		return true, leave, nil
+	if errors.Is(err, stream.ErrNoTrace) {
+		return true, release, nil
 	}
-	leave(err == nil)
+	release(err == nil)
 	return false, nil, err
 }
 
-// doubted is a subject that did not lead to the stream, and what was said of it.
-type doubted struct {
+// misrouted is a subject that did not lead to the stream, and what was said of it.
+type misrouted struct {
 	subject string
 	err     error
 }
 
-// doubt has nothing more published until a subject is known to lead to the stream. Of many the first stands for all.
-func (p *Publisher) doubt(subject string, err error) error {
+// noteMisrouted has nothing more published until a subject is known to lead to the stream. Of many the first stands for all.
+func (p *Publisher) noteMisrouted(subject string, err error) error {
 	var misfit *stream.MisfitError
 	if errors.As(err, &misfit) || errors.Is(err, stream.ErrNoStream) {
-		p.doubted.CompareAndSwap(nil, &doubted{subject, err})
+		p.misrouted.CompareAndSwap(nil, &misrouted{subject, err})
 	}
 	return err
 }
 
-// mended says whether what was doubted leads to the stream by now.
-func (p *Publisher) mended(ctx context.Context) error {
-	d := p.doubted.Load()
+// recheckMisrouted says whether what was doubted leads to the stream by now.
+func (p *Publisher) recheckMisrouted(ctx context.Context) error {
+	d := p.misrouted.Load()
 	if d == nil {
 		return nil
 	}
-	if err := p.Broker.Takes(ctx, d.subject); err != nil {
+	if err := p.Broker.CheckRoute(ctx, d.subject); err != nil {
 		return err
 	}
-	p.doubted.Store(nil)
+	p.misrouted.Store(nil)
 	return nil
 }
 
-// misplaced says whether a message is an event of ours under another subject than its own, which is want.
-func (p *Publisher) misplaced(m stream.Message) (want string, is bool) {
+// isMisplaced says whether a message is an event of ours under another subject than its own, which is want.
+func (p *Publisher) isMisplaced(m stream.Message) (want string, is bool) {
 	e, err := event.Parse(m.Data)
 	if err != nil {
 		return "", false
 	}
-	return p.displaced(e, m)
+	return p.isMisplacedEvent(e, m)
 }
 
-func (p *Publisher) displaced(e event.Event, m stream.Message) (want string, is bool) {
+func (p *Publisher) isMisplacedEvent(e event.Event, m stream.Message) (want string, is bool) {
 	id, err := e.JobID()
 	if err != nil {
 		return "", false
@@ -130,13 +130,13 @@ func (p *Publisher) displaced(e event.Event, m stream.Message) (want string, is 
 	return want, err == nil && want != m.Subject
 }
 
-// suspect asks where a subject leads whose event was found under another one. nil: to the stream, by now.
-func (p *Publisher) suspect(ctx context.Context, want string) error {
-	return p.doubt(want, p.Broker.Takes(ctx, want))
+// checkRoute asks where a subject leads whose event was found under another one. nil: to the stream, by now.
+func (p *Publisher) checkRoute(ctx context.Context, want string) error {
+	return p.noteMisrouted(want, p.Broker.CheckRoute(ctx, want))
 }
 
-// arrived looks where an acknowledged event stands, of whose subject NATS did not tell where it leads.
-func (p *Publisher) arrived(ctx context.Context, m stream.Outgoing, sequence uint64) error {
+// verifyStored looks where an acknowledged event stands, of whose subject NATS did not tell where it leads.
+func (p *Publisher) verifyStored(ctx context.Context, m stream.Outgoing, sequence uint64) error {
 	held, err := p.Broker.At(ctx, sequence)
 	switch {
 	case errors.Is(err, stream.ErrNone):
@@ -144,14 +144,14 @@ func (p *Publisher) arrived(ctx context.Context, m stream.Outgoing, sequence uin
 	case err != nil:
 		return err
 	case held.ID == m.ID && held.Subject != m.Subject:
-		return p.doubt(m.Subject, stream.StoredElsewhere(m.Subject, held.Subject))
+		return p.noteMisrouted(m.Subject, stream.StoredElsewhere(m.Subject, held.Subject))
 	}
 	return nil
 }
 
-// standsElsewhere is an error where the last event that was acknowledged of a job stands under another subject than its
+// checkLastPlaced is an error where the last event that was acknowledged of a job stands under another subject than its
 // own, and that still leads elsewhere.
-func (p *Publisher) standsElsewhere(ctx context.Context, sent store.Sent) error {
+func (p *Publisher) checkLastPlaced(ctx context.Context, sent store.Sent) error {
 	if sent.ID == "" || sent.Stream == 0 {
 		return nil
 	}
@@ -162,9 +162,9 @@ func (p *Publisher) standsElsewhere(ctx context.Context, sent store.Sent) error 
 	if err != nil {
 		return err
 	}
-	want, is := p.misplaced(held)
+	want, is := p.isMisplaced(held)
 	if !is || held.ID != sent.ID {
 		return nil
 	}
-	return p.suspect(ctx, want)
+	return p.checkRoute(ctx, want)
 }

@@ -11,8 +11,9 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
-	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -60,19 +61,19 @@ func TestARefusalWithinARunStopsItThere(t *testing.T) {
 }
 
 func TestARunThatIsNotAcknowledgedInTheStoreIsNotSentAgain(t *testing.T) {
-	for point, name := range map[store.Point]string{store.BeforeCommit: "it fails", store.AfterCommit: "it fails but happened"} {
+	for point, name := range map[failpoint.Point]string{failpoint.BeforeCommit: "it fails", failpoint.AfterCommit: "it fails but happened"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			x := w.watcher("a.db")
 			w.seesThree(x)
 			b := w.broker()
 			var broken atomic.Bool
-			x.store.Fault = func(at store.Point) error {
+			storetest.Hook(x.store, func(at failpoint.Point) error {
 				if at == point && broken.Load() {
 					return errLost
 				}
 				return nil
-			}
+			})
 			p := x.publisher(asking{b, func(stream.Outgoing) error {
 				broken.Store(true)
 				return nil
@@ -103,7 +104,7 @@ func TestAnotherSpeaksWithinARun(t *testing.T) {
 	stop := run(t, p.Run)
 	w.until("the other is heard", func() bool {
 		known, err := x.store.Recall(id)
-		return err == nil && known.Owed && known.Told.State == "Killed"
+		return err == nil && known.RefreshPending && known.Told.State == "Killed"
 	})
 	stop()
 	w.holds(71, three[0], "2 state: Running → Killed")

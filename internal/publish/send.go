@@ -7,29 +7,29 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"jobwatch/internal/crash"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
-// illegible is the reason of an event that cannot be read from the store, and so not be sent.
-const illegible = "illegible"
+// undecodable is the reason of an event that cannot be read from the store, and so not be sent.
+const undecodable = "illegible"
 
-// jobsPerPlace is how many jobs are at work for each event in flight: the others read what is due, or wait for the disk.
-const jobsPerPlace = 8
+// jobsPerSlot is how many jobs are at work for each event in flight: the others read what is due, or wait for the disk.
+const jobsPerSlot = 8
 
 // sendRound publishes what waits and what comes, until the round is over or ctx ends. It returns
 // when nothing is in flight any more. end ends the session when the stream turns out to be gone.
 func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) {
 	var group errgroup.Group
-	group.SetLimit(jobsPerPlace * p.InFlight)
+	group.SetLimit(jobsPerSlot * p.InFlight)
 	defer group.Wait()
 	round, over := context.WithTimeout(ctx, p.Round)
 	defer over()
 
-	spoken := p.listen(ctx, end)
+	named := p.startTail(ctx, end)
 	ids, err := p.Store.Waiting()
 	for {
 		if err != nil {
@@ -45,7 +45,7 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 		select {
 		case <-p.Store.Wake():
 			ids = p.Store.TakeFresh()
-		case id := <-spoken:
+		case id := <-named:
 			ids = []job.ID{id}
 		case <-round.Done():
 			return
@@ -60,7 +60,7 @@ func (p *Publisher) drain(ctx, round context.Context, id job.ID, end context.Can
 		return
 	}
 	for before := (tries{}); ; {
-		p.attend(ctx, id, end)
+		p.reconcileNamed(ctx, id, end)
 		switch p.sendNext(ctx, round, id, &before, end) {
 		case acknowledged:
 			before = tries{}
@@ -127,7 +127,7 @@ func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *trie
 	if err == nil {
 		return acknowledged
 	}
-	return p.failed(ctx, round, id, before.all, err, end)
+	return p.handleFailure(ctx, round, id, before.all, err, end)
 }
 
 // settleRefusal mends what we expect of a job whose event was not stored.
@@ -144,8 +144,8 @@ func (p *Publisher) settleRefusal(ctx, round context.Context, id job.ID, before 
 	return p.reconcile(ctx, id)
 }
 
-// failed does what an error calls for. One that says nothing of the event's fate is followed by a wait.
-func (p *Publisher) failed(ctx, round context.Context, id job.ID, tries int, err error, end context.CancelCauseFunc) outcome {
+// handleFailure does what an error calls for. One that says nothing of the event's fate is followed by a wait.
+func (p *Publisher) handleFailure(ctx, round context.Context, id job.ID, tries int, err error, end context.CancelCauseFunc) outcome {
 	var refused *stream.RefusedError
 	var misfit *stream.MisfitError
 	switch {
@@ -158,7 +158,7 @@ func (p *Publisher) failed(ctx, round context.Context, id job.ID, tries int, err
 	case ctx.Err() != nil:
 		return done
 	}
-	p.causes.met(slog.LevelWarn, "not acknowledged; trying again", err, "job", id.String())
+	p.causes.report(slog.LevelWarn, "not acknowledged; trying again", err, "job", id.String())
 	pause(round, p.backoff(tries))
 	return again
 }
@@ -171,7 +171,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	for _, row := range due.Rows {
 		m.Data = row.Event
 		if m.ID, m.Subject, failed = event.Address(p.Prefix, id, row.Event); failed != nil {
-			failed = &stream.RefusedError{Reason: illegible, Text: p.Store.Illegible(id, failed).Error()}
+			failed = &stream.RefusedError{Reason: undecodable, Text: p.Store.Corrupt(id, failed).Error()}
 			break
 		}
 		if m.ExpectLast, failed = p.publish(ctx, id, m); failed != nil {
@@ -181,7 +181,7 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	}
 	if len(acked) > 0 {
 		err := p.Store.AcknowledgeAll(id, acked)
-		crash.At(crash.AfterAcknowledgement)
+		failpoint.Pass(failpoint.AfterAcknowledgement)
 		if err != nil {
 			return 0, err
 		}
@@ -191,22 +191,22 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 
 // publish publishes an event when there is a place in flight, and when it is known where its subject leads.
 func (p *Publisher) publish(ctx context.Context, id job.ID, m stream.Outgoing) (sequence uint64, err error) {
-	look, leave, err := p.prove(ctx, id, m.Subject)
+	untraced, release, err := p.verifyRoute(ctx, id, m.Subject)
 	if err != nil {
 		if ctx.Err() == nil { // else nothing was asked
-			p.unacknowledged(m.Subject, err)
+			p.countFailure(m.Subject, err)
 		}
 		return 0, err
 	}
-	if !look {
+	if !untraced {
 		return p.publishInto(ctx, m)
 	}
-	proved := false
-	defer func() { leave(proved) }()
+	verified := false
+	defer func() { release(verified) }()
 	if sequence, err = p.publishInto(ctx, m); err == nil {
-		err = p.arrived(ctx, m, sequence)
+		err = p.verifyStored(ctx, m, sequence)
 	}
-	proved = err == nil
+	verified = err == nil
 	return sequence, err
 }
 
@@ -216,37 +216,37 @@ func (p *Publisher) publishInto(ctx context.Context, m stream.Outgoing) (sequenc
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	before := p.places.highest()
+	before := p.positions.highest()
 	sequence, err = p.Broker.Publish(ctx, m)
 	<-p.slots
 	if err != nil {
-		p.unacknowledged(m.Subject, err)
+		p.countFailure(m.Subject, err)
 		return 0, err
 	}
-	crash.At(crash.AfterPublish)
-	p.goesWell()
-	return sequence, p.mind(ctx, m.ID, sequence, before)
+	failpoint.Pass(failpoint.AfterPublish)
+	p.succeeded()
+	return sequence, p.detectRollback(ctx, m.ID, sequence, before)
 }
 
-// unacknowledged counts a publish that failed, and lets the light show it where nobody knows what became of the event.
-func (p *Publisher) unacknowledged(subject string, err error) {
+// countFailure counts a publish that failed, and lets the light show it where nobody knows what became of the event.
+func (p *Publisher) countFailure(subject string, err error) {
 	var refused *stream.RefusedError
 	var misfit *stream.MisfitError
-	_ = p.doubt(subject, err)
+	_ = p.noteMisrouted(subject, err)
 	if errors.As(err, &refused) || errors.As(err, &misfit) {
 		return // counted where a job, or everything, is stopped
 	}
-	p.refused.passed(err)
-	if passingReason(err) == unknownOutcome {
+	p.refused.retried(err)
+	if retryReason(err) == unknownOutcome {
 		p.failing.Store(&err)
 	}
 }
 
-// goesWell notes an event that has reached the stream.
-func (p *Publisher) goesWell() {
+// succeeded notes an event that has reached the stream.
+func (p *Publisher) succeeded() {
 	if p.failing.Load() != nil {
 		p.failing.Store(nil)
-		p.causes.over()
+		p.causes.recovered()
 	}
 	p.Counts.Published.Add(1)
 }

@@ -15,10 +15,10 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/eventtest"
 )
 
 // world is a real NATS server and what one or more watchers have at it.
@@ -142,7 +142,7 @@ func (x *watcher) commits(number int64, state, phase job.Text) error {
 	if err != nil {
 		return err
 	}
-	return x.store.Commit(store.Look{
+	return x.store.Commit(store.PollResult{
 		Known: known, Seen: job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
 		Changes: diff.Since(known.Told, &seen), NotBefore: known.Asked,
 	})

@@ -30,7 +30,7 @@ func TestATakeOverGoesByAllThatWasTold(t *testing.T) {
 	x.sees(71, "Suspended", "Scan") // held, and refused
 	w.until("a look is owed", func() bool {
 		known, err := x.store.Recall(id)
-		return err == nil && known.Owed
+		return err == nil && known.RefreshPending
 	})
 	x.sees(71, "Suspended", "Backup")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })

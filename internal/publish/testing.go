@@ -4,10 +4,10 @@ package publish
 
 // Places gives the ids of the events that are known to stand in the stream, by sequence.
 func (p *Publisher) Places() map[uint64]string {
-	p.places.mu.Lock()
-	defer p.places.mu.Unlock()
+	p.positions.mu.Lock()
+	defer p.positions.mu.Unlock()
 	known := map[uint64]string{}
-	for _, s := range p.places.recent {
+	for _, s := range p.positions.recent {
 		if s.sequence > 0 {
 			known[s.sequence] = s.id
 		}

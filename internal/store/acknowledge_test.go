@@ -10,7 +10,7 @@ func TestAnAcknowledgementEmptiesTheOutboxUpToIt(t *testing.T) {
 	f := newStore(t)
 	f.see(t, of(71), "Running", "Scan")
 	f.see(t, of(71), "Running", "Backup")
-	oldest, _, err := f.Oldest(of(71))
+	oldest, _, err := f.oldest(of(71))
 	must(t, err)
 	must(t, f.Acknowledge(of(71), oldest.Event.Numbered(2), 11))
 	f.holds(t, "prod/71#3 phase.backup")
@@ -34,10 +34,10 @@ func TestAnAcknowledgementAfterATakeOverChangesNothing(t *testing.T) {
 	for _, state := range []string{"Running", "Waiting", "Pending"} {
 		f.see(t, of(71), job.Text(state), "")
 	}
-	under, _, err := f.Oldest(of(71))
+	under, _, err := f.oldest(of(71))
 	must(t, err)
 	other := toldByAnother(t, of(71), "Suspended")
-	must(t, f.TakeOver(of(71), other))
+	must(t, f.Adopt(of(71), other))
 	must(t, f.Acknowledge(of(71), under.Event.Numbered(3), 51))
 	sent, err := f.Sent(of(71))
 	must(t, err)

@@ -1,8 +1,11 @@
 package store
 
 import (
-	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"hash"
+	"hash/fnv"
 	"math"
 	"time"
 
@@ -16,78 +19,22 @@ import (
 // compare again.
 var ErrChanged = errors.New("what was told of the job has changed meanwhile")
 
-// Known is what the store knows of a job. The zero Known is a job never seen.
-type Known struct {
-	Told     job.Told
-	Asked    time.Time // when the last observation kept was asked for; zero: unknown
-	Updated  time.Time // its own time, by the CommServe's clock
-	Still    time.Time // since when the job shows the progress of the snapshot held; zero: unknown, or not active
-	Misses   Misses    // since then
-	Digest   uint64
-	Terminal bool
-	Owed     bool // another watcher spoke: the next look replaces what is held
-
-	revision, sequence uint64
-}
-
-// Recall reads what is known of a job.
-func (s *Store) Recall(id job.ID) (Known, error) {
-	var k Known
-	err := s.view(func(tx *bbolt.Tx) error {
-		line, _, _ := bytes.Cut(tx.Bucket(jobsBucket).Get(jobKey(id)), newline)
-		held, found := s.memory.recall(id, line)
-		if found {
-			k = held
-			return nil
-		}
-		r, _, err := readRecord(tx, id)
-		k = Known{
-			Told: r.Told, Asked: fromNanos(r.Asked), Updated: fromNanos(r.Updated),
-			Still: fromNanos(r.Still), Misses: Misses{r.Misses, fromNanos(r.Missed)}, Digest: r.Digest,
-			Terminal: r.Terminal, Owed: r.Owed, revision: r.Revision, sequence: r.Sequence,
-		}
-		if err == nil {
-			s.memory.keep(id, line, k)
-		}
-		return err
-	})
-	return k, err
-}
-
-// Snapshot reads the newest snapshot held of a job; false if there is none.
-func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
-	var snapshot job.Snapshot
-	found := false
-	err := s.view(func(tx *bbolt.Tx) error {
-		_, line, err := readRecord(tx, id)
-		if err != nil || len(line) == 0 {
-			return err
-		}
-		found = true
-		if snapshot, err = decodeSnapshot(line); err != nil {
-			return illegible(tx, id, "its snapshot", err)
-		}
-		return nil
-	})
-	return snapshot, found, err
-}
-
-// Look is what one look at a job has found.
-type Look struct {
-	Known     Known // as recalled before
-	Seen      job.Observation
-	Changes   []job.Change
-	NotBefore time.Time       // the changes came after; zero: unknown
-	Log       []job.FeedEntry // that each of the events carries
-	Still     time.Time       // since when the job shows this progress; zero: unknown, or not active
-	Missed    bool            // the CommServe did not know the job: Seen holds what was last seen of it
-	Finish    bool            // the job's end is told with this: look at it once more, unless it is configured
-	Leave     bool            // look at it no more, unless it is configured
+// PollResult is what one poll at a job has found.
+type PollResult struct {
+	Known        Known // as recalled before
+	Seen         job.Observation
+	Changes      []job.Change
+	NotBefore    time.Time       // the changes came after; zero: unknown
+	Log          []job.FeedEntry // that each of the events carries
+	LastProgress time.Time       // since when the job shows this progress; zero: unknown, or not active
+	Missed       bool            // the CommServe did not know the job: Seen holds what was last seen of it
+	Ended        bool            // the job's end is told with this: look at it once more, unless it is configured
+	Untrack      bool            // look at it no more, unless it is configured
 }
 
 // Told is what will have been told. A job that is seen again need not differ from what was told before it
 // was lost, and then no event says so: who has only the stream learns it by looking, too.
-func (l *Look) Told() job.Told {
+func (l *PollResult) Told() job.Told {
 	before := l.Known.Told
 	before.Lost = before.Lost && l.Missed
 	return before.TellAll(l.Changes, &l.Seen.Snapshot)
@@ -95,17 +42,17 @@ func (l *Look) Told() job.Told {
 
 // Commit keeps what a look has found, with the events that it owes. It returns ErrChanged when the
 // look started from something else than what the store holds now.
-func (s *Store) Commit(l Look) error {
+func (s *Store) Commit(l PollResult) error {
 	snapshot, err := encodeSnapshot(&l.Seen.Snapshot)
 	if err != nil {
 		return err
 	}
-	next := step{id: l.Seen.ID(), known: l.Known, finish: l.Finish, leave: l.Leave}
+	next := step{id: l.Seen.ID(), known: l.Known, finish: l.Ended, leave: l.Untrack}
 	next.told = l.Told()
 	next.keep = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
-		r.Still = nanos(l.Still)
-		if !l.Missed || l.Leave {
+		r.LastProgress = nanos(l.LastProgress)
+		if !l.Missed || l.Untrack {
 			r.miss(Misses{})
 		}
 		r.Digest, r.Terminal = Digest(&l.Seen.Snapshot), l.Seen.Snapshot.Terminal
@@ -165,12 +112,12 @@ func (s *Store) commit(n step) error {
 		if r.Revision != n.known.revision {
 			return ErrChanged
 		}
-		if r.Owed {
-			tx.OnCommit(func() { s.owesLook(n.id, false) })
+		if r.RefreshPending {
+			tx.OnCommit(func() { s.setRefreshPending(n.id, false) })
 			dropped, err = dropRows(tx, n.id, math.MaxUint64)
 		}
 		r.Revision++
-		r.Told, r.Owed, r.Sequence = n.told, false, r.Sequence+uint64(len(rows))
+		r.Told, r.RefreshPending, r.Sequence = n.told, false, r.Sequence+uint64(len(rows))
 		return errors.Join(err,
 			putRows(tx, n.id, n.known.sequence, rows),
 			writeRecord(tx, n.id, r, n.keep(&r)),
@@ -182,4 +129,75 @@ func (s *Store) commit(n step) error {
 	}
 	s.owe(n.id, len(rows), dropped)
 	return nil
+}
+
+// Misses is a row of answers that did not know a job. The zero Misses is none.
+type Misses struct {
+	Count int
+	Since time.Time // the first was answered
+}
+
+// Miss keeps a row of misses, or its end, until a look is committed: a restart is not to begin it anew. The job
+// may never have been seen. It returns ErrChanged when what was told has changed since the job was recalled.
+func (s *Store) Miss(id job.ID, known Known, row Misses) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		r, snapshot, err := readRecord(tx, id)
+		if err != nil {
+			return err
+		}
+		if r.Revision != known.revision {
+			return ErrChanged
+		}
+		r.miss(row)
+		return writeRecord(tx, id, r, snapshot)
+	})
+}
+
+func (r *record) miss(row Misses) { r.Misses, r.Missed = row.Count, nanos(row.Since) }
+
+// endMisses has no row of before count where a job is looked at again.
+func endMisses(tx *bbolt.Tx, id job.ID) error {
+	r, snapshot, err := readRecord(tx, id)
+	if err != nil || r.Misses == 0 {
+		return err
+	}
+	r.miss(Misses{})
+	return writeRecord(tx, id, r, snapshot)
+}
+
+// Digest sums up what is worth keeping of a snapshot. An active job's progress is not, nor are its
+// machines' sizes: they are different in every answer.
+func Digest(s *job.Snapshot) uint64 {
+	sum := fnv.New64a()
+	if s.Terminal {
+		encoder := json.NewEncoder(sum)
+		_ = encoder.Encode(s) // neither can fail
+		_ = encoder.Encode(s.Machines)
+		return sum.Sum64()
+	}
+	addTexts(sum, s.State, s.Phase, s.Client, s.DestinationClient, s.Agent, s.Instance, s.Backupset, s.Subclient,
+		s.StoragePolicy, s.MediaAgent, s.Operation, s.BackupLevel, s.StartedBy, s.StartedFrom, s.SystemState,
+		s.SoftwareCompression, s.Failures, s.Reason, s.ReasonCode)
+	addNumbers(sum, s.Priority, s.ParentJob, s.Attempt)
+	for _, vm := range s.Machines {
+		addTexts(sum, job.Text(vm.Name), vm.Reason)
+		addNumbers(sum, vm.Status)
+	}
+	return sum.Sum64()
+}
+
+func addTexts(sum hash.Hash64, texts ...job.Text) {
+	for _, t := range texts {
+		_, _ = sum.Write(append([]byte(t), 0))
+	}
+}
+
+func addNumbers(sum hash.Hash64, numbers ...*int64) {
+	for _, n := range numbers {
+		if n == nil {
+			_, _ = sum.Write([]byte{0})
+			continue
+		}
+		_, _ = sum.Write(binary.LittleEndian.AppendUint64([]byte{1}, uint64(*n)))
+	}
 }

@@ -26,7 +26,7 @@ func benchmarkCommit(b *testing.B, together int) {
 	var took, rawTook time.Duration
 	states := []job.Text{"Running", "Waiting"}
 	for i := 0; b.Loop(); i++ {
-		looks := make([]Look, together)
+		looks := make([]PollResult, together)
 		for n := range looks {
 			looks[n] = f.sight(b, observed(of(int64(n+1)), states[i%2], ""))
 		}
@@ -47,7 +47,7 @@ func benchmarkCommit(b *testing.B, together int) {
 	b.ReportMetric(rawTook.Seconds()/took.Seconds(), "of_bare")
 }
 
-func commitAll(s *Store, looks []Look) error {
+func commitAll(s *Store, looks []PollResult) error {
 	var group errgroup.Group
 	for _, look := range looks {
 		group.Go(func() error { return s.Commit(look) })

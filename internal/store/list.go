@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -11,14 +12,14 @@ import (
 
 // Listed is what people are shown of a job.
 type Listed struct {
-	Snapshot job.Snapshot // the newest held; of a job never seen its names alone
-	Seen     time.Time    // when that was asked for; zero: unknown, or never seen
-	Told     job.Told     // what the stream says of it, or will once the unsent events are there
-	Why      Why          // why it is looked at; "": it is not any more
-	Owed     bool         // another watcher spoke: the next look tells anew
-	Sequence uint64       // of its last event, sent or not; 0: none
-	Sent     uint64       // of its last event that the broker acknowledged
-	Unsent   int          // events that wait for the broker
+	Snapshot       job.Snapshot // the newest held; of a job never seen its names alone
+	Seen           time.Time    // when that was asked for; zero: unknown, or never seen
+	Told           job.Told     // what the stream says of it, or will once the unsent events are there
+	Why            Why          // why it is looked at; "": it is not any more
+	RefreshPending bool         // another watcher spoke: the next look tells anew
+	Sequence       uint64       // of its last event, sent or not; 0: none
+	Sent           uint64       // of its last event that the broker acknowledged
+	Unsent         int          // events that wait for the broker
 }
 
 // ID names the job listed.
@@ -96,7 +97,7 @@ func list(tx *bbolt.Tx, id job.ID) (Listed, bool, error) {
 		return Listed{}, false, err
 	}
 	l := Listed{
-		Seen: fromNanos(r.Asked), Told: r.Told, Why: why, Owed: r.Owed,
+		Seen: fromNanos(r.Asked), Told: r.Told, Why: why, RefreshPending: r.RefreshPending,
 		Sequence: r.Sequence, Sent: r.Acked, Unsent: countRows(tx, id),
 	}
 	if len(line) > 0 {
@@ -143,4 +144,39 @@ func mintedAt(row []byte) (time.Time, error) {
 	_, rest, _ := bytes.Cut(row, []byte(`"time":"`))
 	text, _, _ := bytes.Cut(rest, []byte(`"`))
 	return time.Parse(time.RFC3339, string(text))
+}
+
+// listedJSON is the form in which people and programs get a job outside of events: the snapshot as
+// events carry it, with what they leave out.
+type listedJSON struct {
+	kept
+	SnapshotAt *time.Time `json:"snapshotAt"` // when it was asked for: an active job's progress is not kept up
+	Tracked    job.Text   `json:"tracked"`    // configured, by hand, discovered, closing, owed, untracked; null: not any more
+	Sequence   uint64     `json:"sequence"`   // of the job's last event, sent or not
+	Sent       uint64     `json:"sent"`       // of the last that the broker acknowledged
+	Unsent     int        `json:"unsent"`     // events that wait for the broker
+}
+
+// MarshalJSON leaves out what was told: subscribers have it from the stream.
+func (l Listed) MarshalJSON() ([]byte, error) {
+	j := listedJSON{Tracked: job.Text(l.Why), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent}
+	j.kept = kept{Snapshot: l.Snapshot, Machines: l.Snapshot.Machines, Truncated: l.Snapshot.Truncated}
+	if !l.Seen.IsZero() {
+		j.SnapshotAt = &l.Seen
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (l *Listed) UnmarshalJSON(data []byte) error {
+	var j listedJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*l = Listed{Snapshot: j.Snapshot, Why: Why(j.Tracked), Sequence: j.Sequence, Sent: j.Sent, Unsent: j.Unsent}
+	l.Snapshot.Machines, l.Snapshot.Truncated = j.Machines, j.Truncated
+	if j.SnapshotAt != nil {
+		l.Seen = *j.SnapshotAt
+	}
+	return nil
 }

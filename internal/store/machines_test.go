@@ -32,7 +32,7 @@ func TestARecordThatNamesMachinesOnly(t *testing.T) {
 		t.Errorf("told again: %+v", again)
 	}
 	seen.Machines[0].Reason = "host down"
-	look := Look{Known: known, Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: diff.Since(known.Told, &seen)}
+	look := PollResult{Known: known, Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: diff.Since(known.Told, &seen)}
 	must(t, f.Commit(look))
 	f.reopen(t)
 	if known, err = f.Recall(of(71)); err != nil || len(diff.Since(known.Told, &seen)) > 0 || known.Told.VMGUIDs["app"] != "g-1" {
@@ -47,7 +47,7 @@ func TestAnOlderVersionReadsTheRecord(t *testing.T) {
 		{Name: "app", GUID: "g-1", Reason: "no snapshot"}, {Name: "db", GUID: "g-2", Reason: "host down"},
 	}}
 	seen.Settle()
-	must(t, f.Commit(Look{Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: diff.Since(job.Told{}, &seen)}))
+	must(t, f.Commit(PollResult{Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: diff.Since(job.Told{}, &seen)}))
 	var older struct {
 		Told struct{ VMs map[string]string }
 	}

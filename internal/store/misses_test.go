@@ -51,7 +51,7 @@ func TestWhatEndsARowOfMisses(t *testing.T) {
 		"a miss of none":    func(f *fixture, t *testing.T) { f.missedNone(t) },
 		"no look any more":  func(f *fixture, t *testing.T) { must(t, f.Untrack(of(71))) },
 		"a loss that is it": func(f *fixture, t *testing.T) { f.lose(t, true) },
-		"another watcher":   func(f *fixture, t *testing.T) { must(t, f.TakeOver(of(71), event.Fold{})) },
+		"another watcher":   func(f *fixture, t *testing.T) { must(t, f.Adopt(of(71), event.Fold{})) },
 	} {
 		f := newStore(t)
 		must(t, f.Track(Discovered, of(71)))
@@ -76,7 +76,7 @@ func (f *fixture) missedNone(t *testing.T) {
 
 func (f *fixture) lose(t *testing.T, leave bool) {
 	look := f.sight(t, observed(of(71), "Running", "Scan"))
-	look.Missed, look.Leave = true, leave
+	look.Missed, look.Untrack = true, leave
 	must(t, f.Commit(look))
 }
 

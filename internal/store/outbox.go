@@ -33,7 +33,7 @@ func (s *Store) Due(id job.ID) (due Due, err error) {
 			return nil
 		}
 		r, _, err := readRecord(tx, id)
-		if err != nil || r.Owed {
+		if err != nil || r.RefreshPending {
 			return err
 		}
 		due = Due{readRows(tx, id), r.Stream}

@@ -97,14 +97,14 @@ func TestOutlineOfMany(t *testing.T) {
 
 func BenchmarkOutline(b *testing.B) {
 	f := newStore(b)
-	f.Unsynced()
+	f.db.NoSync, f.db.NoFreelistSync = true, true
 	const jobs = 100_000
 	for n := range int64(jobs) {
 		o := observed(of(n+1), "Completed", "")
 		o.Snapshot.EndTime = &at
 		o.Snapshot.Client, o.Snapshot.Subclient, o.Snapshot.Reason = "fall.example.com", "default", "a reason of a usual length, for a job"
 		o.Snapshot.Settle()
-		if err := f.Commit(Look{Seen: o}); err != nil {
+		if err := f.Commit(PollResult{Seen: o}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -23,7 +23,7 @@ func TestALongOutboxKeepsItsOrder(t *testing.T) {
 		t.Errorf("waiting are %v", waiting)
 	}
 	for want := uint64(1); want <= 600; want += 85 {
-		oldest, _, err := f.Oldest(of(71))
+		oldest, _, err := f.oldest(of(71))
 		must(t, err)
 		if oldest.Event.Number() != want {
 			t.Fatalf("the oldest is %d, want %d", oldest.Event.Number(), want)

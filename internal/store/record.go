@@ -22,14 +22,14 @@ type record struct {
 	AckedAt int64  `json:"ackAt,omitempty"`  // when, Unix nanoseconds, where it was kept,
 	Stream  uint64 `json:"stream,omitempty"` // and the stream's last sequence of the job, which the next publish expects
 
-	Asked    int64  `json:"asked,omitempty"`   // of the last observation kept; Unix nanoseconds, 0 is unknown
-	Updated  int64  `json:"updated,omitempty"` // its own time, by the CommServe's clock
-	Still    int64  `json:"still,omitempty"`   // since when an active job shows this progress; 0 is unknown
-	Misses   int    `json:"misses,omitempty"`  // answers without the job since, in a row, as far as they are counted
-	Missed   int64  `json:"missed,omitempty"`  // when the first of them came, Unix nanoseconds
-	Digest   uint64 `json:"digest,omitempty"`  // of what is worth keeping of the snapshot
-	Terminal bool   `json:"terminal,omitempty"`
-	Owed     bool   `json:"owed,omitempty"` // another watcher spoke: look again before anything is sent
+	Asked          int64  `json:"asked,omitempty"`   // of the last observation kept; Unix nanoseconds, 0 is unknown
+	Updated        int64  `json:"updated,omitempty"` // its own time, by the CommServe's clock
+	LastProgress   int64  `json:"still,omitempty"`   // since when an active job shows this progress; 0 is unknown
+	Misses         int    `json:"misses,omitempty"`  // answers without the job since, in a row, as far as they are counted
+	Missed         int64  `json:"missed,omitempty"`  // when the first of them came, Unix nanoseconds
+	Digest         uint64 `json:"digest,omitempty"`  // of what is worth keeping of the snapshot
+	Terminal       bool   `json:"terminal,omitempty"`
+	RefreshPending bool   `json:"owed,omitempty"` // another watcher spoke: look again before anything is sent
 }
 
 var newline = []byte("\n") // between the two

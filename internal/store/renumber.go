@@ -41,7 +41,7 @@ func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
 // renumbers says whether a job's unsent events are those of another job than the stream's, and gives its record.
 func renumbers(tx *bbolt.Tx, id job.ID, f event.Fold) (r record, line []byte, another bool, err error) {
 	r, line, err = readRecord(tx, id)
-	if err != nil || r.Acked > 0 || r.Owed || len(line) == 0 {
+	if err != nil || r.Acked > 0 || r.RefreshPending || len(line) == 0 {
 		return r, line, false, err
 	}
 	held, err := decodeSnapshot(line)

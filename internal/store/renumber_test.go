@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 )
 
@@ -33,7 +34,7 @@ func TestEventsOfANumberUsedAgainFollowTheEarlierOnes(t *testing.T) {
 	must(t, f.Commit(f.sight(t, lived(of(71), "Failed", 20, 30))))
 	before := f.content(t)
 	told := earlier(t, lived(of(71), "Completed", 0, 10))
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	if _, err := f.Renumber(of(71), told); !errors.Is(err, errFault) {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestEventsOfANumberUsedAgainFollowTheEarlierOnes(t *testing.T) {
 	}
 	f.reopen(t)
 	f.holds(t, "prod/71#4 state.failed", "prod/71#5 failure.state")
-	next, found, err := f.Oldest(of(71))
+	next, found, err := f.oldest(of(71))
 	if err != nil || !found || next.Expect != 77 {
 		t.Errorf("expects %d, %v", next.Expect, err)
 	}

@@ -18,7 +18,12 @@
 // itself, whose events have their own sequence. A value in jobs is two lines of JSON: first what is
 // read at every poll, then the snapshot.
 //
-// One transaction changes a snapshot and its outbox rows together, or neither. That is the whole promise.
+// One transaction changes a snapshot and its outbox rows together, or neither. That is the whole promise: commit.go.
+//
+// What serves the care of the file lies in file_*.go: locking, inspecting, compacting, backing up, verifying, counting
+// and rebuilding it. All else serves the running program: recall.go and commit.go each poll, outbox.go and
+// acknowledge.go each publish, adopt.go, renumber.go, retained.go and requeue.go what the stream turns out to hold,
+// tracked.go and meta.go what a cycle goes by, list.go and outline.go those who look at jobs.
 package store
 
 import (
@@ -48,14 +53,6 @@ type Store struct {
 	db   *bbolt.DB
 	mint *event.Minter
 
-	// Fault stands in for a failing disk or a crash in tests: it is called before and after the
-	// commit of each transaction, and its error is the transaction's.
-	Fault func(Point) error
-
-	// Gather is called before each transaction, while more writes may join it: a simulation holds one back there
-	// until it has seen who shares it.
-	Gather func()
-
 	// Broken is told that the file was overwritten or damaged while it was in use, and is best not to return: who waits
 	// for a lock that was held then waits for ever. Set it before the first use.
 	Broken func(error)
@@ -72,21 +69,11 @@ type Store struct {
 
 	keepBytes int64 // how much they may take
 
-	mu    sync.Mutex
-	fresh map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu
-	owed  map[job.ID]struct{} // taken over since Open, and not looked at since; guarded by mu
-	wake  chan struct{}       // holds one token while fresh is not empty
+	mu      sync.Mutex
+	fresh   map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu
+	refresh map[job.ID]struct{} // taken over since Open, and not looked at since; guarded by mu
+	wake    chan struct{}       // holds one token while fresh is not empty
 }
-
-// Point is a moment of a transaction at which a test can break it.
-type Point int
-
-// A fault before the commit means that nothing happened; one after it that everything did, and
-// nobody heard of it.
-const (
-	BeforeCommit Point = iota
-	AfterCommit
-)
 
 // Close lets go of the file. One that is broken is left to the end of the process.
 func (s *Store) Close() error {

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 )
 
@@ -25,7 +26,7 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 	before := f.content(t)
 
 	look := f.sight(t, observed(of(71), "Failed", ""))
-	f.failAt(BeforeCommit)
+	f.failAt(failpoint.BeforeCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) {
 		t.Fatalf("Commit says %v, want %v", err, errFault)
 	}
@@ -33,7 +34,7 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 	if !same(before, f.content(t)) {
 		t.Error("a transaction that failed has left something")
 	}
-	f.failAt(AfterCommit)
+	f.failAt(failpoint.AfterCommit)
 	if err := f.Commit(look); !errors.Is(err, errFault) {
 		t.Fatalf("Commit says %v, want %v", err, errFault)
 	}
@@ -49,23 +50,20 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 
 func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 	f := newStore(t)
-	looks := make([]Look, 101)
+	looks := make([]PollResult, 101)
 	for i := range looks {
 		looks[i] = f.sight(t, observed(of(int64(i+1)), "Running", ""))
 	}
 	first, held := make(chan struct{}), make(chan struct{})
 	commits := 0
-	f.Fault = func(p Point) error {
-		if p != BeforeCommit {
-			return nil
-		}
+	f.at(failpoint.BeforeCommit, func() error {
 		commits++
 		if commits == 1 {
 			close(first)
 			<-held
 		}
 		return nil
-	}
+	})
 	var group sync.WaitGroup
 	group.Go(func() { must(t, f.Commit(looks[0])) })
 	<-first
@@ -99,8 +97,8 @@ func TestAcknowledge(t *testing.T) {
 	f.holds(t, "prod/71#2 phase.scan")
 	must(t, f.Acknowledge(of(71), first, 10)) // heard twice
 	f.holds(t, "prod/71#2 phase.scan")
-	f.failAt(AfterCommit)
-	oldest, _, err := f.Oldest(of(71))
+	f.failAt(failpoint.AfterCommit)
+	oldest, _, err := f.oldest(of(71))
 	must(t, err)
 	if err := f.Acknowledge(of(71), oldest.Event, 11); !errors.Is(err, errFault) {
 		t.Fatal(err)
@@ -146,31 +144,31 @@ func toldByAnother(t *testing.T, id job.ID, state job.Text) event.Fold {
 }
 
 func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
-	for _, point := range []Point{BeforeCommit, AfterCommit} {
+	for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 		f := newStore(t)
 		f.see(t, of(71), "Running", "")
 		f.sent(t, of(71), 10)
 		f.see(t, of(71), "Pending", "")
 		f.failAt(point)
-		if err := f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) {
+		if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) {
 			t.Fatal(err)
 		}
 		f.reopen(t)
 		f.holds(t, "prod/71#2 state.pending")
-		if _, found, _ := f.Oldest(of(71)); found == (point == AfterCommit) {
-			t.Errorf("fault %d: sending goes on %v", point, found)
+		if _, found, _ := f.oldest(of(71)); found == (point == failpoint.AfterCommit) {
+			t.Errorf("fault %s: sending goes on %v", point, found)
 		}
-		must(t, f.TakeOver(of(71), toldByAnother(t, of(71), "Suspended")))
+		must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
 		tracked, err := f.Tracked("prod")
 		must(t, err)
-		if !slices.Equal(tracked, []Tracked{{71, OwedLook}}) {
+		if !slices.Equal(tracked, []Tracked{{71, Refresh}}) {
 			t.Errorf("tracked %v, want an owed look", tracked)
 		}
 		look := f.sight(t, observed(of(71), "Killed", ""))
-		look.Leave = true
+		look.Untrack = true
 		must(t, f.Commit(look))
 		f.holds(t, "prod/71#3 state.killed", "prod/71#4 failure.state")
-		oldest, _, err := f.Oldest(of(71))
+		oldest, _, err := f.oldest(of(71))
 		must(t, err)
 		if data, _ := oldest.Event.Job(); data.Change.From != "Suspended" || oldest.Expect != 50 {
 			t.Errorf("from %q behind %d, want Suspended behind 50", data.Change.From, oldest.Expect)
@@ -183,12 +181,12 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 
 func TestTakeOverOfAnUnknownJob(t *testing.T) {
 	f := newStore(t)
-	must(t, f.TakeOver(of(1), toldByAnother(t, of(1), "Completed")))
-	must(t, f.TakeOver(of(2), toldByAnother(t, of(2), "Running")))
-	must(t, f.TakeOver(of(3), toldByAnother(t, of(3), "Failed"))) // its failure event is missing
+	must(t, f.Adopt(of(1), toldByAnother(t, of(1), "Completed")))
+	must(t, f.Adopt(of(2), toldByAnother(t, of(2), "Running")))
+	must(t, f.Adopt(of(3), toldByAnother(t, of(3), "Failed"))) // its failure event is missing
 	for number, owed := range map[int64]bool{1: false, 2: true, 3: true} {
-		if known, err := f.Recall(of(number)); err != nil || known.Owed != owed {
-			t.Errorf("job %d: owed %v, want %v (%v)", number, known.Owed, owed, err)
+		if known, err := f.Recall(of(number)); err != nil || known.RefreshPending != owed {
+			t.Errorf("job %d: owed %v, want %v (%v)", number, known.RefreshPending, owed, err)
 		}
 	}
 }
@@ -316,10 +314,10 @@ func TestUntracked(t *testing.T) {
 	f.reopen(t)
 	f.tracks(t)
 
-	must(t, f.TakeOver(of(1), toldByAnother(t, of(1), "Suspended")))
-	f.tracks(t, Tracked{1, OwedLook})
+	must(t, f.Adopt(of(1), toldByAnother(t, of(1), "Suspended")))
+	f.tracks(t, Tracked{1, Refresh})
 	look := f.sight(t, observed(of(1), "Suspended", ""))
-	look.Leave = true
+	look.Untrack = true
 	must(t, f.Commit(look))
 	must(t, f.Track(Discovered, of(1)))
 	f.tracks(t)
@@ -343,7 +341,7 @@ func TestTrackedByHand(t *testing.T) {
 	f.tracks(t, Tracked{1, Configured})
 	must(t, f.Configure("prod", nil))
 	look := f.sight(t, observed(of(1), "Completed", ""))
-	look.Leave = true
+	look.Untrack = true
 	must(t, f.Commit(look))
 	f.tracks(t)
 }

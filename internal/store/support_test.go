@@ -14,8 +14,9 @@ import (
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/event"
-	"jobwatch/internal/event/eventtest"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/eventtest"
 )
 
 var (
@@ -28,7 +29,8 @@ func of(number int64) job.ID { return job.ID{CommCell: "prod", Number: number} }
 // fixture is a store on a file, and the file.
 type fixture struct {
 	*Store
-	path string
+	path  string
+	hooks map[failpoint.Point]func() error
 }
 
 func newStore(t testing.TB) *fixture {
@@ -58,14 +60,45 @@ func (f *fixture) reopen(t testing.TB) {
 var errFault = errors.New("the disk is gone")
 
 // failAt has the next transaction break at a point.
-func (f *fixture) failAt(point Point) {
-	f.Fault = func(p Point) error {
-		if p != point {
-			return nil
-		}
-		f.Fault = nil
+func (f *fixture) failAt(point failpoint.Point) {
+	f.at(point, func() error {
+		f.at(point, nil)
 		return errFault
+	})
+}
+
+// at has do called at a point of each transaction of the store; nil: no more.
+func (f *fixture) at(point failpoint.Point, do func() error) {
+	if f.hooks == nil {
+		f.hooks = map[failpoint.Point]func() error{}
 	}
+	f.hooks[point] = do
+	s := f.Store
+	hook := func(p failpoint.Point, of any) error {
+		if do := f.hooks[p]; of == s && do != nil {
+			return do()
+		}
+		return nil
+	}
+	failpoint.Hook.Store(&hook)
+}
+
+// unsent is the oldest event of a job that waits, and what its publish expects.
+type unsent struct {
+	Event  event.Event
+	Expect uint64
+}
+
+func (f *fixture) oldest(id job.ID) (unsent, bool, error) {
+	due, err := f.Due(id)
+	if err != nil || len(due.Rows) == 0 {
+		return unsent{}, false, err
+	}
+	e, err := event.Parse(due.Rows[0].Event)
+	if err != nil {
+		return unsent{}, false, f.Corrupt(id, err)
+	}
+	return unsent{e, due.Expect}, true, nil
 }
 
 // holds fails the test where the file, or the count of unsent events, says something else.
@@ -136,11 +169,11 @@ func observed(id job.ID, state, phase job.Text) job.Observation {
 }
 
 // sight is a look that has not been committed.
-func (f *fixture) sight(t testing.TB, o job.Observation) Look {
+func (f *fixture) sight(t testing.TB, o job.Observation) PollResult {
 	t.Helper()
 	known, err := f.Recall(o.ID())
 	must(t, err)
-	return Look{Known: known, Seen: o, Changes: diff.Since(known.Told, &o.Snapshot), NotBefore: known.Asked}
+	return PollResult{Known: known, Seen: o, Changes: diff.Since(known.Told, &o.Snapshot), NotBefore: known.Asked}
 }
 
 // see commits a look.
@@ -152,7 +185,7 @@ func (f *fixture) see(t testing.TB, id job.ID, state, phase job.Text) {
 // sent acknowledges the oldest event of a job.
 func (f *fixture) sent(t testing.TB, id job.ID, stream uint64) event.Event {
 	t.Helper()
-	oldest, found, err := f.Oldest(id)
+	oldest, found, err := f.oldest(id)
 	must(t, err)
 	if !found {
 		t.Fatalf("%s has nothing to send", id)

@@ -18,8 +18,8 @@ const (
 	Configured Why = "configured" // by the configuration: for ever
 	ByHand     Why = "by hand"    // by a person: until its end is told
 	Discovered Why = "discovered" // by the Job list: until its end is told
-	Closing    Why = "closing"    // its end is told: until it was looked at once more
-	OwedLook   Why = "owed"       // by another watcher that spoke: until a look has answered
+	FinalPoll  Why = "closing"    // its end is told: until it was looked at once more
+	Refresh    Why = "owed"       // by another watcher that spoke: until a look has answered
 	Untracked  Why = "untracked"  // not looked at, whatever the Job list says; until it is forgotten
 )
 
@@ -53,7 +53,7 @@ func outlasts(before, why Why) bool {
 	case Configured:
 		return true
 	case ByHand, Untracked:
-		return why == Discovered || why == OwedLook || why == before
+		return why == Discovered || why == Refresh || why == before
 	}
 	return before == why
 }
@@ -70,7 +70,7 @@ func markOwed(tx *bbolt.Tx, id job.ID) error {
 	if tx.Bucket(trackedBucket).Get(jobKey(id)) != nil {
 		return nil
 	}
-	return track(tx, id, OwedLook)
+	return track(tx, id, Refresh)
 }
 
 // leave takes a job from the tracked set; a configured one stays, and an untracked one stays out.
@@ -90,7 +90,7 @@ func finish(tx *bbolt.Tx, id job.ID, finishes bool) error {
 	if !finishes || why == "" || why == Configured || why == Untracked {
 		return nil
 	}
-	return tracked.Put(jobKey(id), []byte(Closing))
+	return tracked.Put(jobKey(id), []byte(FinalPoll))
 }
 
 // ErrNotTracked says that a job is not looked at anyway.
@@ -154,15 +154,15 @@ func toLookAt(tx *bbolt.Tx, key []byte, why Why) (Why, error) {
 		return why, nil
 	}
 	r, _, err := readRecord(tx, parseKey(key, 0))
-	if r.Owed {
-		why = OwedLook
+	if r.RefreshPending {
+		why = Refresh
 	}
 	return why, err
 }
 
 // parseWhy gives one of the reasons without memory of its own.
 func parseWhy(text []byte) Why {
-	for _, why := range []Why{Configured, ByHand, Discovered, Closing, OwedLook, Untracked} {
+	for _, why := range []Why{Configured, ByHand, Discovered, FinalPoll, Refresh, Untracked} {
 		if string(text) == string(why) {
 			return why
 		}
@@ -241,7 +241,7 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 }
 
 func (s *Store) forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
-	if r.Owed || r.Sequence != r.Acked || s.keeps(r) || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
+	if r.RefreshPending || r.Sequence != r.Acked || s.keeps(r) || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
 		return false
 	}
 	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))

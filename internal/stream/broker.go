@@ -2,12 +2,11 @@
 //
 // It connects and connects again (Run), makes or checks the stream (Ready), publishes one message under a condition
 // (Publish), and reads back from the stream's leader (Last, Each) or all in one pass (Scan). It deals in subjects and
-// bytes; what they mean is others' business. The embedded NATS server lives here too (StartEmbedded).
+// bytes; what they mean is not its business. The embedded NATS server lives here too (StartEmbedded).
 package stream
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,66 +23,34 @@ const requestTimeout = 5 * time.Second // of one request whose context has no de
 
 var errNoAnswer = fmt.Errorf("no answer within %v", requestTimeout)
 
-// Config says where NATS is and what the stream looks like. The zero value asks nats://127.0.0.1:4222 for JOBS.
-type Config struct {
-	URL       string    // nats://, tls://, ws:// or wss:// URLs, separated by commas; default nats://127.0.0.1:4222
-	InProcess *Embedded // connect to this server instead of URL, without a socket
-
-	CredsFile string      // read again at each connection, as is NKeyFile
-	NKeyFile  string      // the file of an nkey seed
-	User      string      // with Password
-	Password  string      // with User
-	Token     string      // instead of User and Password
-	TLS       *tls.Config // nil: as the URL says
-
-	HandshakeFirst bool   // TLS before NATS says a word, as such a server wants it
-	Domain         string // the JetStream domain, where it is reached through a leaf node; "": the server's own
-
-	Stream   string        // default JOBS
-	Subjects []string      // what the stream must take; default jobs.>, commcells.>
-	Replicas int           // default 1
-	MaxAge   time.Duration // 0: messages are kept for ever
-	MaxBytes int64         // 0: no limit
-
-	Samples []string // subjects as they are published to, for Probe to ask where they lead
-
-	ReadOnly bool // never make the stream, and read one whatever it is like
-
-	LookEvery time.Duration        // how often server and stream are looked at again while they are in use; default 15 s
-	Waiting   func() time.Duration // how long the oldest event has waited to be published; nil: none waits
-
-	Log  *slog.Logger // default slog.Default()
-	Name string       // of the connection, as NATS shows it; default jobwatch
-}
-
 // Broker is one connection to NATS, made and made again by Run, and what can be asked through it.
 // All methods may be called at the same time.
 type Broker struct {
 	cfg Config
 	log *slog.Logger
 
-	making sync.Mutex // held while the stream is looked at and made: of two who find none, one makes it
+	making sync.Mutex // held while the stream is inspected and made: of two callers who find none, one makes it
 
-	mu      sync.Mutex
-	session *session        // nil while NATS is away
-	fitting *session        // the session that Ready found to fit; nothing is published through another
-	maxAge  *time.Duration  // of the stream, when it was last found to fit; nil: not yet
-	refuted chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
-	arrived chan struct{}   // closed when session is set, replaced when it is lost
-	lastErr error           // why NATS or the stream cannot be used; nil when it can
-	said    map[string]bool // reasons logged since it last could be used
-	warned  map[string]bool // differences of the stream, logged once and for all
+	mu        sync.Mutex
+	session   *session        // nil while NATS is away
+	fitting   *session        // the session that Ready found to fit; nothing is published through another
+	maxAge    *time.Duration  // of the stream, when it was last found to fit; nil: not yet
+	refuted   chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
+	connected chan struct{}   // closed when session is set, replaced when it is lost
+	lastErr   error           // why NATS or the stream cannot be used; nil when it can
+	said      map[string]bool // reasons logged since it last could be used
+	warned    map[string]bool // differences of the stream, logged once and for all
 }
 
 // New returns a Broker that does nothing until Run is called.
 func New(cfg Config) *Broker {
 	cfg = cfg.withDefaults()
 	return &Broker{
-		cfg:     cfg,
-		log:     cfg.Log,
-		arrived: make(chan struct{}),
-		said:    map[string]bool{},
-		warned:  map[string]bool{},
+		cfg:       cfg,
+		log:       cfg.Log,
+		connected: make(chan struct{}),
+		said:      map[string]bool{},
+		warned:    map[string]bool{},
 	}
 }
 
@@ -132,19 +99,19 @@ func (b *Broker) Usable() error {
 	case b.lastErr != nil:
 		return b.lastErr
 	case b.session != nil:
-		return errNotLooked
+		return errUnchecked
 	}
 	return ErrDisconnected
 }
 
-var errNotLooked = errors.New("connected to NATS; the stream is being looked at")
+var errUnchecked = errors.New("connected to NATS; the stream is being looked at")
 
 func (b *Broker) up(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.session, b.lastErr = s, nil
 	clear(b.said)
-	close(b.arrived)
+	close(b.connected)
 	b.log.Info("connected to NATS at " + s.host)
 }
 
@@ -153,7 +120,7 @@ func (b *Broker) down(s *session) error {
 	defer b.mu.Unlock()
 	b.session = nil
 	b.withdraw()
-	b.arrived = make(chan struct{})
+	b.connected = make(chan struct{})
 	return s.whyLost()
 }
 
@@ -161,13 +128,13 @@ func (b *Broker) down(s *session) error {
 func (b *Broker) current(ctx context.Context) (*session, error) {
 	for {
 		b.mu.Lock()
-		s, arrived := b.session, b.arrived
+		s, connected := b.session, b.connected
 		b.mu.Unlock()
 		if s != nil {
 			return s, nil
 		}
 		select {
-		case <-arrived:
+		case <-connected:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -10,18 +10,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// create makes the stream. That another watcher was faster is no error: Ready looks again.
+// create makes the stream. That another watcher was faster is no error: Ready inspects again.
 func (b *Broker) create(ctx context.Context, s *session) error {
-	flight, land := s.fly(ctx, s.api("STREAM.CREATE."+b.cfg.Stream))
-	defer land()
-	if _, err := s.js.CreateStream(flight, b.cfg.newStream()); err != nil {
-		return b.notMade(ctx, s, grounded(flight, err))
+	tracked, done := s.track(ctx, s.api("STREAM.CREATE."+b.cfg.Stream))
+	defer done()
+	if _, err := s.js.CreateStream(tracked, b.cfg.newStream()); err != nil {
+		return b.notMade(ctx, s, cause(tracked, err))
 	}
 	b.log.Info("made stream " + b.cfg.Stream + " for " + strings.Join(b.cfg.Subjects, ", "))
 	return nil
 }
 
-// notMade says why the stream could not be made, and how to mend it. JetStream's passing troubles stay what they are.
+// notMade says why the stream could not be made, and how to fix it. JetStream's passing troubles are returned as they are.
 func (b *Broker) notMade(ctx context.Context, s *session, err error) error {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) || passing(err) {
@@ -57,16 +57,16 @@ func passing(err error) bool {
 
 // overlap names the stream that holds our subjects, where we may know.
 func (b *Broker) overlap(ctx context.Context, s *session) error {
-	if err := b.held(ctx, s); err != nil {
+	if err := b.subjectsHeld(ctx, s); err != nil {
 		return err
 	}
 	return misfit("stream %s cannot be made: another stream holds subjects of %s; take them from it (nats stream ls --subject=…), or set nats.subject_prefix",
 		b.cfg.Stream, strings.Join(b.cfg.Subjects, ", "))
 }
 
-// heldHere is a misfit where the JetStream of the server itself takes our subjects, too, though that of another domain is
-// meant: both would answer what is published, and whoever is first would be believed.
-func (b *Broker) heldHere(ctx context.Context, s *session) error {
+// heldOutsideDomain is a misfit where the server's own JetStream takes our subjects, too, though that of another domain
+// is meant: both would acknowledge what is published, and the first acknowledgement would count.
+func (b *Broker) heldOutsideDomain(ctx context.Context, s *session) error {
 	if s.domain == "" || s.nc.ConnectedDomain() == s.domain {
 		return nil
 	}
@@ -74,10 +74,10 @@ func (b *Broker) heldHere(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	flight, land := s.fly(ctx, jetstream.DefaultAPIPrefix+"STREAM.NAMES")
-	defer land()
+	tracked, done := s.track(ctx, jetstream.DefaultAPIPrefix+"STREAM.NAMES")
+	defer done()
 	for _, subject := range b.cfg.Subjects {
-		if name, err := own.StreamNameBySubject(flight, subject); err == nil && !b.same(flight, s, own, name) {
+		if name, err := own.StreamNameBySubject(tracked, subject); err == nil && !b.sameStream(tracked, s, own, name) {
 			return misfit("%s: stream %s, outside the domain %s, takes %s too; remove it (nats stream rm %s), or set nats.domain to where it is",
 				s.host, name, s.domain, subject, name)
 		}
@@ -85,17 +85,17 @@ func (b *Broker) heldHere(ctx context.Context, s *session) error {
 	return nil
 }
 
-// same says whether the stream is ours under another address: a server can map its default API to a domain.
-func (b *Broker) same(ctx context.Context, s *session, own jetstream.JetStream, name string) bool {
+// sameStream says whether the stream is ours under another address: a server can map its default API to a domain.
+func (b *Broker) sameStream(ctx context.Context, s *session, own jetstream.JetStream, name string) bool {
 	theirs, err := own.Stream(ctx, name)
 	ours, err2 := s.js.Stream(ctx, b.cfg.Stream)
 	return err == nil && err2 == nil && theirs.CachedInfo().Created.Equal(ours.CachedInfo().Created)
 }
 
-// held is a misfit where another stream holds a subject of ours.
-func (b *Broker) held(ctx context.Context, s *session) error {
-	ctx, land := s.fly(ctx, s.api("STREAM.NAMES"))
-	defer land()
+// subjectsHeld is a misfit where another stream holds a subject of ours.
+func (b *Broker) subjectsHeld(ctx context.Context, s *session) error {
+	ctx, done := s.track(ctx, s.api("STREAM.NAMES"))
+	defer done()
 	for _, subject := range b.cfg.Subjects {
 		if name, err := s.js.StreamNameBySubject(ctx, subject); err == nil {
 			return misfit("stream %s cannot be made: stream %s holds subjects of %s; take them from it, set nats.stream to %s, or set nats.subject_prefix",

@@ -2,8 +2,10 @@ package stream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -29,7 +31,7 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	}
 	nc, err := connect(ctx, servers, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", hosts(servers), b.cfg.unwelcome(err))
+		return nil, fmt.Errorf("%s: %w", hosts(servers), b.cfg.explainDial(err))
 	}
 	s.nc, s.host, s.version = nc, hosts(servers), nc.ConnectedServerVersion()
 	if s.version == "" { // NATS tells it as long as it is connected
@@ -158,7 +160,7 @@ func (c Config) appendCredentials(opts []nats.Option) ([]nats.Option, error) {
 	return opts, nil
 }
 
-// plain says a connection's error in words that stay the same from try to try, and with what to look at.
+// plain words a connection's error so that it stays the same from try to try, and says what to check.
 func plain(err error) error {
 	var op *net.OpError
 	switch {
@@ -170,4 +172,37 @@ func plain(err error) error {
 		return op.Err // without the port of our end, another one each time
 	}
 	return err
+}
+
+// explainDial says why a connection came to nothing, in words that stay the same from try to try, and which key fixes it.
+func (c Config) explainDial(err error) error {
+	var op *net.OpError
+	var record tls.RecordHeaderError
+	dialed := !errors.As(err, &op) || op.Op != "dial"
+	web := strings.HasPrefix(strings.TrimSpace(c.URL), "ws")
+	switch {
+	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "invalid websocket connection"),
+		web && errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("no such WebSocket there; write nats:// in nats.url for what is none, and wss:// for one with TLS")
+	case errors.As(err, &record) && web:
+		return errors.New("no TLS there; write ws:// in nats.url for a WebSocket without it, and nats:// for what is none")
+	case errors.As(err, &record) && c.HandshakeFirst:
+		return errors.New("it does not begin with TLS; set nats.tls.handshake_first to false, or write ws:// in nats.url for a WebSocket")
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		return errors.New("the server has no TLS; leave nats.tls out, and write nats:// in nats.url")
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return errors.New(err.Error() + "; name its authority in nats.tls.ca_file, and the server in nats.url as its certificate does")
+	case dialed && !web && endedSilently(err) && c.HandshakeFirst:
+		return errors.New("no answer after the TLS handshake; is it a WebSocket (wss:// in nats.url)?")
+	case dialed && !web && endedSilently(err):
+		return errors.New("connected, and NATS says nothing: a server that wants TLS first needs nats.tls.handshake_first: true, " +
+			"a WebSocket ws:// or wss:// in nats.url")
+	}
+	return plain(err)
+}
+
+// endedSilently says whether the connection ended before the server said anything.
+func endedSilently(err error) bool {
+	var late net.Error
+	return errors.Is(err, io.EOF) || errors.As(err, &late) && late.Timeout()
 }

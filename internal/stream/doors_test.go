@@ -123,7 +123,7 @@ func TestADomainThroughALeafNode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := startLeaf(t, change)
-			cfg := Config{URL: srv.ClientURL(), Domain: "hub", LookEvery: 10 * time.Millisecond}
+			cfg := Config{URL: srv.ClientURL(), Domain: "hub", CheckEvery: 10 * time.Millisecond}
 			b := run(t, cfg)
 			ready(t, b)
 			fill(t, b, 3)

@@ -40,7 +40,7 @@ type Embedded struct {
 	failed  chan struct{}  // closed when trouble comes, and replaced when it is over; guarded by mu
 }
 
-// StartEmbedded returns once the server takes connections. Its errors are those that the user can mend: a port in use,
+// StartEmbedded returns once the server takes connections. Its errors are those that the user can fix: a port in use,
 // a directory that cannot be written, or that another process uses. Run looks after it.
 func StartEmbedded(c EmbeddedConfig) (*Embedded, error) {
 	c.Log = cmp.Or(c.Log, slog.Default())
@@ -211,4 +211,44 @@ func launch(opts *server.Options, log *slog.Logger) (*server.Server, error) {
 		return nil, errors.New("takes no connections after 10 s")
 	}
 	return srv, nil
+}
+
+// serverLog takes the embedded server's log: warnings and errors only. What is fatal to a server of its own, which would
+// end the process, is an error of StartEmbedded.
+type serverLog struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	up    bool
+	fatal error // the first one
+}
+
+func (l *serverLog) Noticef(string, ...any) {}
+func (l *serverLog) Debugf(string, ...any)  {}
+func (l *serverLog) Tracef(string, ...any)  {}
+
+func (l *serverLog) Warnf(format string, args ...any) {
+	l.log.Warn("embedded NATS server: " + fmt.Sprintf(format, args...))
+}
+
+func (l *serverLog) Errorf(format string, args ...any) {
+	l.log.Error("embedded NATS server: " + fmt.Sprintf(format, args...))
+}
+
+func (l *serverLog) Fatalf(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.up {
+		l.Errorf(format, args...)
+	} else if l.fatal == nil {
+		l.fatal = fmt.Errorf(format, args...)
+	}
+}
+
+// started ends the start: what is fatal from now on is logged.
+func (l *serverLog) started() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.up = true
+	return l.fatal
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // Run watches the server until ctx ends. After an error of the disk a NATS server takes nothing more for that stream,
-// also when there is room again, until it is started anew: Run does that as soon as the folder can be written.
+// also when there is room again, until it is restarted: Run does that as soon as the folder can be written.
 func (e *Embedded) Run(ctx context.Context) error {
 	wait, since := watchEvery, time.Now()
 	for sleep(ctx, watchEvery) {

@@ -13,40 +13,40 @@ import (
 const largest = 64 << 10 // bytes of the largest event
 
 type flaw struct {
-	is         bool
-	what, mend string
+	is        bool
+	what, fix string
 }
 
-// misfits are the properties of a stream that would lose, refuse or hide events, one line each with its mend.
+// misfits are the properties of a stream that would lose, refuse or hide events, one line each with its fix.
 func misfits(c Config, is *jetstream.StreamInfo) []string {
 	got := is.Config
 	choose := "name another stream in nats.stream"
-	mend := func(flag string) string { return "mend with: " + edit(got.Name, flag) }
+	fix := func(flag string) string { return "mend with: " + edit(got.Name, flag) }
 	return lines(got.Name, []flaw{
 		{got.Mirror != nil, "is a mirror, which takes no messages", choose},
 		{got.Mirror == nil && !covers(got.Subjects, c.Subjects),
 			fmt.Sprintf("subjects are %s, needs %s", strings.Join(got.Subjects, ", "), strings.Join(c.Subjects, ", ")),
-			mend("--subjects='" + strings.Join(merge(got.Subjects, c.Subjects), ",") + "'")},
+			fix("--subjects='" + strings.Join(merge(got.Subjects, c.Subjects), ",") + "'")},
 		{got.Retention == jetstream.WorkQueuePolicy, "retention is workqueue, needs limits", choose},
-		{got.Retention == jetstream.InterestPolicy, "retention is interest, needs limits", mend("--retention=limits")},
+		{got.Retention == jetstream.InterestPolicy, "retention is interest, needs limits", fix("--retention=limits")},
 		{got.Sealed, "is sealed", choose},
-		{got.NoAck, "no_ack is true, needs false", mend("--ack")},
+		{got.NoAck, "no_ack is true, needs false", fix("--ack")},
 		{got.MaxMsgsPerSubject > 0, fmt.Sprintf("max_msgs_per_subject is %d, needs -1", got.MaxMsgsPerSubject),
-			mend("--max-msgs-per-subject=-1")},
+			fix("--max-msgs-per-subject=-1")},
 		{got.Discard == jetstream.DiscardOld && (got.MaxMsgs > 0 || got.MaxBytes > 0),
-			"discard is old, needs new: a full stream would forget in silence", mend("--discard=new")},
+			"discard is old, needs new: a full stream would forget in silence", fix("--discard=new")},
 		{got.MaxMsgSize > 0 && got.MaxMsgSize < largest,
-			fmt.Sprintf("max_msg_size is %d, needs -1 or at least %d", got.MaxMsgSize, largest), mend("--max-msg-size=-1")},
-		{got.SubjectTransform != nil, "subject_transform is set, needs none", mend("--no-transform")},
+			fmt.Sprintf("max_msg_size is %d, needs -1 or at least %d", got.MaxMsgSize, largest), fix("--max-msg-size=-1")},
+		{got.SubjectTransform != nil, "subject_transform is set, needs none", fix("--no-transform")},
 		{got.AllowMsgCounter, "allow_msg_counter is true, needs false", choose},
 		{tooFew(got.MaxConsumers), fmt.Sprintf("max_consumers is %d, needs -1 or at least %d", got.MaxConsumers, consumersNeeded),
-			mend("--max-consumers=0")},
+			fix("--max-consumers=0")},
 	})
 }
 
 func tooFew(maxConsumers int) bool { return maxConsumers > 0 && maxConsumers < consumersNeeded }
 
-// shortestAge is how long an event has to stay in the stream so that the watcher reads what was told, once a minute.
+// shortestAge is how long an event has to stay in the stream so that the watcher, which reads once a minute, sees it.
 const shortestAge = time.Minute
 
 // forgetsSooner is a stream that forgets sooner since somebody edited it, and sooner than what waits comes to it: nobody
@@ -70,17 +70,17 @@ func (b *Broker) forgetsSooner(got jetstream.StreamConfig) []string {
 // differences are those that the stream may keep: the operator's own choice, or an oversight.
 func differences(c Config, got jetstream.StreamConfig) []string {
 	want := c.newStream()
-	mend := func(flag string) string {
+	fix := func(flag string) string {
 		return "adopt it in the configuration, or mend with: " + edit(got.Name, flag)
 	}
 	return lines(got.Name, []flaw{
 		{got.MaxAge != want.MaxAge, fmt.Sprintf("max_age is %s, nats.max_age says %s", got.MaxAge, want.MaxAge),
-			mend("--max-age=" + want.MaxAge.String())},
+			fix("--max-age=" + want.MaxAge.String())},
 		{unlimited(got.MaxBytes) != want.MaxBytes,
 			fmt.Sprintf("max_bytes is %d, nats.max_bytes says %d", unlimited(got.MaxBytes), want.MaxBytes),
-			mend(fmt.Sprintf("--max-bytes=%d", want.MaxBytes))},
+			fix(fmt.Sprintf("--max-bytes=%d", want.MaxBytes))},
 		{got.Replicas != want.Replicas, fmt.Sprintf("replicas is %d, nats.replicas says %d", got.Replicas, want.Replicas),
-			mend(fmt.Sprintf("--replicas=%d", want.Replicas))},
+			fix(fmt.Sprintf("--replicas=%d", want.Replicas))},
 		{got.Storage == jetstream.MemoryStorage, "storage is memory: a server that restarts forgets it",
 			"name another stream in nats.stream"},
 	})
@@ -90,7 +90,7 @@ func lines(stream string, flaws []flaw) []string {
 	var lines []string
 	for _, f := range flaws {
 		if f.is {
-			lines = append(lines, fmt.Sprintf("stream %s: %s; %s", stream, f.what, f.mend))
+			lines = append(lines, fmt.Sprintf("stream %s: %s; %s", stream, f.what, f.fix))
 		}
 	}
 	return lines

@@ -14,20 +14,20 @@ import (
 func (b *Broker) guard(ctx context.Context, s *session) {
 	looking, stop := context.WithCancel(ctx)
 	var ended sync.WaitGroup
-	ended.Go(func() { b.lookOn(looking, s) })
-	s.last(ctx)
-	s.retire()
+	ended.Go(func() { b.checkPeriodically(looking, s) })
+	s.closeWhenDone(ctx)
+	s.closeIdle()
 	stop()
 	ended.Wait()
 }
 
-func (b *Broker) lookOn(ctx context.Context, s *session) {
-	ticker := time.NewTicker(b.cfg.LookEvery)
+func (b *Broker) checkPeriodically(ctx context.Context, s *session) {
+	ticker := time.NewTicker(b.cfg.CheckEvery)
 	defer ticker.Stop()
 	for unanswered := false; ; {
 		select {
 		case <-ticker.C:
-			unanswered = b.lookAgain(ctx, s, unanswered)
+			unanswered = b.recheck(ctx, s, unanswered)
 		case <-b.cfg.InProcess.troubled():
 			b.refute(s, b.cfg.InProcess.Trouble())
 			return // its restart ends the connection
@@ -39,13 +39,13 @@ func (b *Broker) lookOn(ctx context.Context, s *session) {
 	}
 }
 
-// lookAgain refutes the verdict where it holds no more. Two looks in a row that get no answer are a server that does not
+// recheck refutes the verdict where it holds no more. Two checks in a row without an answer mean a server that does not
 // serve; one may have met the election of a leader.
-func (b *Broker) lookAgain(ctx context.Context, s *session, before bool) (unanswered bool) {
+func (b *Broker) recheck(ctx context.Context, s *session, before bool) (unanswered bool) {
 	if !b.fits(s) {
 		return false
 	}
-	err := b.look(ctx, s)
+	err := b.inspect(ctx, s)
 	if err == nil || ctx.Err() != nil || s.isLost() {
 		return false
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-func watchful(c *Config) { c.LookEvery = 10 * time.Millisecond }
+func watchful(c *Config) { c.CheckEvery = 10 * time.Millisecond }
 
 // Each row is an edit of a stream in use, what is said of it, and the edit that mends it.
 func TestAStreamEditedUnderWay(t *testing.T) {
@@ -178,11 +178,11 @@ func TestOneLookWithoutAnAnswerRefutesNothing(t *testing.T) {
 	if err := srv.DisableJetStream(); err != nil {
 		t.Fatal(err)
 	}
-	unanswered := b.lookAgain(t.Context(), s, false)
+	unanswered := b.recheck(t.Context(), s, false)
 	if err := b.Usable(); !unanswered || err != nil {
 		t.Errorf("after one look: unanswered %t, usable: %v", unanswered, err)
 	}
-	b.lookAgain(t.Context(), s, unanswered)
+	b.recheck(t.Context(), s, unanswered)
 	await(t, "the verdict's end", refuted)
 }
 

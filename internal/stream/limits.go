@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// newConsumer makes a consumer within the limits that the stream sets. One that is idle for a shorter time than we
-// would like is made anew where it is missed. Where none is to be had any more, the stream does not fit any more.
+// newConsumer makes a consumer within the limits that the stream sets. The server may
+// forget an idle one sooner than we ask for; it is then made again. Where none can be made, the stream does not fit any more.
 func (s *session) newConsumer(ctx context.Context, stream string, c jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	s.mu.Lock()
 	if most := s.limits.InactiveThreshold; most > 0 {
@@ -42,11 +42,11 @@ func mostAtOnce(c jetstream.Consumer) int {
 	return readAhead
 }
 
-// consumersNeeded are the publisher's two, with which it reads and hears, and that of the page.
+// consumersNeeded are the publisher's two, with which it reads and follows the tail, and that of the page.
 const consumersNeeded = 3
 
 // canRead makes the consumers that are needed, and removes them: limits of the stream, the account and the server, and
-// rights, may keep us from reading. With fewer, those who read would take them from each other.
+// rights, may keep us from reading. With fewer, our readers would take them from each other.
 func (b *Broker) canRead(ctx context.Context, s *session) error {
 	for range consumersNeeded {
 		remove, err := b.tryConsumer(ctx, s)
@@ -59,9 +59,9 @@ func (b *Broker) canRead(ctx context.Context, s *session) error {
 }
 
 func (b *Broker) tryConsumer(ctx context.Context, s *session) (remove func(), err error) {
-	flight, land := s.fly(ctx, s.api("CONSUMER.>"))
-	defer land()
-	consumer, err := s.newConsumer(flight, b.cfg.Stream, jetstream.ConsumerConfig{
+	tracked, done := s.track(ctx, s.api("CONSUMER.>"))
+	defer done()
+	consumer, err := s.newConsumer(tracked, b.cfg.Stream, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverNewPolicy,
 		AckPolicy:         jetstream.AckNonePolicy,
 		InactiveThreshold: 5 * time.Second,
@@ -69,11 +69,11 @@ func (b *Broker) tryConsumer(ctx context.Context, s *session) (remove func(), er
 		MemoryStorage:     true,
 	})
 	if err != nil {
-		return nil, grounded(flight, err)
+		return nil, cause(tracked, err)
 	}
 	return func() {
-		removing, land := s.fly(ctx, s.api("CONSUMER.DELETE.>"))
-		defer land()
+		removing, done := s.track(ctx, s.api("CONSUMER.DELETE.>"))
+		defer done()
 		_ = s.js.DeleteConsumer(removing, b.cfg.Stream, consumer.CachedInfo().Name) // else it goes by itself
 	}, nil
 }
@@ -100,12 +100,12 @@ func noConsumerLeft(stream string) string {
 // same rights and limits, but for the number of consumers, which is counted.
 func (s *session) unreadable(ctx context.Context, is *jetstream.StreamInfo) []string {
 	name := is.Config.Name
-	flight, land := s.fly(ctx, s.api("CONSUMER.>"))
-	defer land()
+	tracked, done := s.track(ctx, s.api("CONSUMER.>"))
+	defer done()
 	config := jetstream.ConsumerConfig{Name: "jobwatch-check", AckPolicy: jetstream.AckNonePolicy, Replicas: 1, MemoryStorage: true}
-	_, err := s.js.UpdateConsumer(flight, name, config)
+	_, err := s.js.UpdateConsumer(tracked, name, config)
 	var lines []string
-	if err = grounded(flight, err); err != nil && !errors.Is(err, jetstream.ErrConsumerDoesNotExist) {
+	if err = cause(tracked, err); err != nil && !errors.Is(err, jetstream.ErrConsumerDoesNotExist) {
 		lines = append(lines, strings.Split(cannotRead(name, err).Error(), "\n")...)
 	}
 	if most := s.mostConsumers(ctx, is); most > 0 && most-s.othersConsumers(ctx, is) < consumersNeeded {
@@ -117,8 +117,8 @@ func (s *session) unreadable(ctx context.Context, is *jetstream.StreamInfo) []st
 // mostConsumers of the stream, where the stream or, as far as we may ask it, the account has a limit.
 func (s *session) mostConsumers(ctx context.Context, is *jetstream.StreamInfo) int {
 	most := is.Config.MaxConsumers
-	ctx, land := s.fly(ctx, s.api("INFO"))
-	defer land()
+	ctx, done := s.track(ctx, s.api("INFO"))
+	defer done()
 	account, err := s.js.AccountInfo(ctx)
 	if err != nil {
 		return most
@@ -138,8 +138,8 @@ const consumerPrefix = "jobwatch-"
 
 // othersConsumers counts those that are no running watcher's; all, where their names may not be asked for.
 func (s *session) othersConsumers(ctx context.Context, is *jetstream.StreamInfo) int {
-	ctx, land := s.fly(ctx, s.api("CONSUMER.NAMES."+is.Config.Name))
-	defer land()
+	ctx, done := s.track(ctx, s.api("CONSUMER.NAMES."+is.Config.Name))
+	defer done()
 	_, others, err := s.consumers(ctx, is.Config.Name)
 	if err != nil {
 		return is.State.Consumers

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -22,14 +23,14 @@ const (
 	Failed  Grade = "failed"
 )
 
-// Finding is one thing that Probe has looked at, with the mend where one is needed.
+// Finding is one thing that Probe has checked, with the fix where one is needed.
 type Finding struct {
 	Grade Grade
 	What  string // NATS, stream, rights
 	Text  string // one line
 }
 
-// Probe looks at the server, the stream and the rights as Ready and Publish would meet them, and makes and stores
+// Probe checks the server, the stream and the rights as Ready and Publish would meet them, and makes and stores
 // nothing.
 func Probe(ctx context.Context, cfg Config) []Finding {
 	cfg.Log = slog.New(slog.DiscardHandler)
@@ -50,14 +51,14 @@ func Probe(ctx context.Context, cfg Config) []Finding {
 func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		found := append(b.probeAbsence(ctx, s), b.probeWays(ctx, false)...)
+		found := append(b.probeAbsence(ctx, s), b.probeRoutes(ctx, false)...)
 		return append(found, b.probeRights(ctx, s, false)...)
 	}
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
 	}
 	found := graded(Failed, append(misfits(b.cfg, info), s.unreadable(ctx, info)...))
-	for _, err := range []error{holderNewEnough(info), b.heldHere(ctx, s)} {
+	for _, err := range []error{holderNewEnough(info), b.heldOutsideDomain(ctx, s)} {
 		if err != nil {
 			found = append(found, Finding{Failed, "stream", err.Error()})
 		}
@@ -67,7 +68,7 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	}
 	found = append(found, graded(Warning, differences(b.cfg, info.Config))...)
 	found = append(found, graded(Warning, s.payloadTooSmall())...)
-	found = append(found, b.probeWays(ctx, true)...)
+	found = append(found, b.probeRoutes(ctx, true)...)
 	return append(found, b.probeRights(ctx, s, true)...)
 }
 
@@ -81,7 +82,7 @@ func graded(grade Grade, lines []string) []Finding {
 
 // probeAbsence says whether the stream that is not there could be made.
 func (b *Broker) probeAbsence(ctx context.Context, s *session) []Finding {
-	if err := b.held(ctx, s); err != nil {
+	if err := b.subjectsHeld(ctx, s); err != nil {
 		return []Finding{{Failed, "stream", err.Error()}}
 	}
 	return []Finding{{OK, "stream", b.cfg.Stream + " is not there yet; run makes it"}}
@@ -94,11 +95,11 @@ const noSuchStream = "jobwatch-check"
 // nobody answers says it too.
 func (b *Broker) probeRights(ctx context.Context, s *session, there bool) []Finding {
 	subject := strings.TrimSuffix(b.cfg.Subjects[0], ">") + "check.0.-.watch.check"
-	flight, land := s.fly(ctx, subject)
-	defer land()
-	_, err := s.js.PublishMsg(flight, &nats.Msg{Subject: subject},
+	tracked, done := s.track(ctx, subject)
+	defer done()
+	_, err := s.js.PublishMsg(tracked, &nats.Msg{Subject: subject},
 		jetstream.WithExpectStream(noSuchStream), jetstream.WithRetryAttempts(0))
-	err = grounded(flight, err)
+	err = cause(tracked, err)
 	if !isCode(err, server.JSStreamNotMatchErr) && (there || !errors.Is(err, jetstream.ErrNoStreamResponse)) {
 		return []Finding{{Failed, "rights", "publish: " + err.Error()}}
 	}
@@ -110,4 +111,48 @@ func (b *Broker) probeRights(ctx context.Context, s *session, there bool) []Find
 		return append(found, Finding{Failed, "rights", err.Error()})
 	}
 	return append(found, Finding{OK, "rights", "may read " + b.cfg.Stream})
+}
+
+// probeRoutes asks where the samples of our subjects lead: nothing is published for it. Of an account's mappings no user
+// may read more.
+func (b *Broker) probeRoutes(ctx context.Context, there bool) []Finding {
+	untraced, answers := "", b.traceAll(ctx, b.cfg.Samples)
+	for i, subject := range b.cfg.Samples {
+		err := answers[i]
+		switch {
+		case err == nil, errors.Is(err, ErrNoStream) && !there:
+		case errors.Is(err, ErrNoTrace):
+			untraced = subject
+		case errors.Is(err, ErrNoStream):
+			return []Finding{{Failed, "subjects", b.nobodyTakes(subject).Error()}}
+		default:
+			return []Finding{{Failed, "subjects", err.Error()}}
+		}
+	}
+	if untraced != "" {
+		return []Finding{{Warning, "subjects", fmt.Sprintf(
+			"not looked at: whether a mapping of the NATS account, an import or a leaf node leads %s elsewhere; NATS tells "+
+				"those alone who may publish to _INBOX.>, and nothing of other accounts; the first event shows it", untraced)}}
+	}
+	if len(b.cfg.Samples) == 0 {
+		return nil
+	}
+	return []Finding{{OK, "subjects", "no mapping leads " + strings.Join(b.cfg.Subjects, " or ") + " elsewhere"}}
+}
+
+const tracesAtOnce = 16 // of some 30 for each CommCell: the way to a hub may be long
+
+func (b *Broker) traceAll(ctx context.Context, subjects []string) []error {
+	answers := make([]error, len(subjects))
+	free := make(chan struct{}, tracesAtOnce)
+	var all sync.WaitGroup
+	for i, subject := range subjects {
+		free <- struct{}{}
+		all.Go(func() {
+			answers[i] = b.Trace(ctx, subject)
+			<-free
+		})
+	}
+	all.Wait()
+	return answers
 }

@@ -33,20 +33,20 @@ func (b *Broker) Publish(ctx context.Context, m Outgoing) (seq uint64, err error
 	if err != nil {
 		return 0, err
 	}
-	flight, land := s.fly(ctx, m.Subject)
-	defer land()
+	tracked, done := s.track(ctx, m.Subject)
+	defer done()
 	msg := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{"Content-Type": {contentType}}}
-	ack, err := s.js.PublishMsg(flight, msg,
+	ack, err := s.js.PublishMsg(tracked, msg,
 		jetstream.WithMsgID(m.ID),
 		jetstream.WithExpectStream(b.cfg.Stream),
 		jetstream.WithExpectLastSequenceForSubject(m.ExpectLast, m.Filter),
 		jetstream.WithRetryAttempts(0))
-	if errors.Is(err, nats.ErrMaxPayload) && b.raised(ctx, s) {
+	if errors.Is(err, nats.ErrMaxPayload) && b.payloadRaised(ctx, s) {
 		s.nc.Close() // another session knows the new limit
 		return 0, ErrDisconnected
 	}
 	if err != nil {
-		return 0, s.silence(b.cfg.Stream, m.Subject, refusal(b.cfg.Stream, m, grounded(flight, err)))
+		return 0, s.explainNoAnswer(b.cfg.Stream, m.Subject, refusal(b.cfg.Stream, m, cause(tracked, err)))
 	}
 	if ack.Duplicate {
 		return ack.Sequence, b.stillThere(ctx, m, ack.Sequence)
@@ -54,7 +54,7 @@ func (b *Broker) Publish(ctx context.Context, m Outgoing) (seq uint64, err error
 	return ack.Sequence, nil
 }
 
-// stillThere looks whether the stream holds what its broker knows the id of: a message that was deleted, or stored under
+// stillThere checks that the stream holds the message whose id the broker remembers: a message that was deleted, or stored under
 // another subject, is taken for a duplicate until the window has passed.
 func (b *Broker) stillThere(ctx context.Context, m Outgoing, sequence uint64) error {
 	held, err := b.At(ctx, sequence)
@@ -66,9 +66,9 @@ func (b *Broker) stillThere(ctx context.Context, m Outgoing, sequence uint64) er
 
 const raisedEvery = 5 * time.Second // at most, a server is asked whether its max_payload was raised
 
-// raised says whether the server takes larger messages than it said when the session began: it does not tell those who
-// are connected that its max_payload was changed.
-func (b *Broker) raised(ctx context.Context, s *session) bool {
+// payloadRaised says whether the server takes larger messages than it said when the session began: a change of
+// max_payload is not announced to those who are connected.
+func (b *Broker) payloadRaised(ctx context.Context, s *session) bool {
 	s.mu.Lock()
 	early := time.Since(s.askedPayload) < raisedEvery
 	if !early {

@@ -108,11 +108,11 @@ func (b *Broker) get(ctx context.Context, q query) (Message, error) {
 		return Message{}, err
 	}
 	subject := s.api("STREAM.MSG.GET." + b.cfg.Stream)
-	ctx, land := s.fly(ctx, subject)
-	defer land()
+	ctx, done := s.track(ctx, subject)
+	defer done()
 	reply, err := s.nc.RequestWithContext(ctx, subject, ask)
 	if err != nil {
-		return Message{}, fmt.Errorf("read stream %s: %w", b.cfg.Stream, grounded(ctx, err))
+		return Message{}, fmt.Errorf("read stream %s: %w", b.cfg.Stream, cause(ctx, err))
 	}
 	m, err := readAnswer(reply.Data)
 	if err != nil {

@@ -315,7 +315,7 @@ func TestHeads(t *testing.T) {
 	}
 	var got []head
 	enough := errors.New("enough")
-	err := b.Heads(soon(t), 2, func(m Message) error {
+	err := b.FollowHeaders(soon(t), 2, func(m Message) error {
 		if len(m.Data) > 0 {
 			t.Errorf("message %d comes with its body %q", m.Sequence, m.Data)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,7 +13,7 @@ import (
 const (
 	readAhead = 500 // messages fetched before they are asked for; at 64 KiB each, 32 MiB
 
-	// forgetReader is after what time the server forgets a reader whose end it did not hear of: one that has read to the
+	// forgetReader is after what time the server forgets a reader that did not say goodbye. One that has read to the
 	// end of the stream is used again a minute later.
 	forgetReader = 90 * time.Second
 
@@ -22,16 +23,16 @@ const (
 // reader reads the stream on from a sequence, through a consumer that acknowledges nothing. It ends with its
 // connection; close removes the consumer, and the server forgets one that was not removed.
 type reader struct {
-	session   *session
-	stream    string
-	consumer  string
-	msgs      jetstream.MessagesContext
-	delivered uint64   // messages so far; a gap in the consumer's own count is a message lost on the way
-	read      uint64   // sequence of the last one given
-	ahead     *Message // was given back
+	session    *session
+	stream     string
+	consumer   string
+	msgs       jetstream.MessagesContext
+	delivered  uint64   // messages so far; a gap in the consumer's own count is a message lost on the way
+	read       uint64   // sequence of the last one given
+	pushedBack *Message // given by next once more
 
-	ctx  context.Context // of who reads now; its end stops the reader
-	free func() bool     // lets go of ctx; false if it has ended
+	ctx     context.Context // of the present caller; its end stops the reader
+	release func() bool     // detaches from ctx; false if it has ended
 }
 
 func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
@@ -46,20 +47,20 @@ func (b *Broker) openReader(ctx context.Context, start Start) (*reader, error) {
 		defer r.close()
 		return nil, r.explain(err)
 	}
-	r.free()
+	r.release()
 	r.bind(ctx)
 	return r, nil
 }
 
-// bind has the reader end with ctx, or with its connection.
+// bind makes the reader end with ctx, or with its connection.
 func (r *reader) bind(ctx context.Context) {
-	ctx, land := r.session.watch(ctx, r.session.api("CONSUMER.>"))
+	ctx, done := r.session.trackLong(ctx, r.session.api("CONSUMER.>"))
 	stop := func() bool { return ctx.Err() == nil }
 	if r.msgs != nil {
 		stop = context.AfterFunc(ctx, r.msgs.Stop)
 	}
-	r.ctx, r.free = ctx, func() bool {
-		defer land()
+	r.ctx, r.release = ctx, func() bool {
+		defer done()
 		return stop()
 	}
 }
@@ -72,7 +73,7 @@ func (r *reader) open(start Start) error {
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       r.read + 1,
 		FilterSubjects:    start.Subjects,
-		HeadersOnly:       start.headsOnly,
+		HeadersOnly:       start.headersOnly,
 		AckPolicy:         jetstream.AckNonePolicy,
 		InactiveThreshold: forgetReader,
 		Replicas:          1,
@@ -81,7 +82,7 @@ func (r *reader) open(start Start) error {
 	if !start.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &start.Since
 	}
-	if !r.session.opened(r) {
+	if !r.session.register(r) {
 		return ErrDisconnected
 	}
 	consumer, err := r.session.newConsumer(ctx, r.stream, config)
@@ -92,12 +93,12 @@ func (r *reader) open(start Start) error {
 }
 
 func (r *reader) explain(err error) error {
-	return fmt.Errorf("read stream %s: %w", r.stream, grounded(r.ctx, err))
+	return fmt.Errorf("read stream %s: %w", r.stream, cause(r.ctx, err))
 }
 
-// close ends the reader and removes its consumer, also where the context of who reads has ended.
+// close ends the reader and removes its consumer, also where the caller's context has ended.
 func (r *reader) close() {
-	r.free()
+	r.release()
 	if r.msgs != nil {
 		r.msgs.Stop()
 	}
@@ -108,8 +109,8 @@ func (r *reader) close() {
 
 // next waits for the next message. With a longest wait, its error is nats.ErrTimeout after that.
 func (r *reader) next(wait ...jetstream.NextOpt) (Message, error) {
-	if m := r.ahead; m != nil {
-		r.ahead, r.read = nil, m.Sequence
+	if m := r.pushedBack; m != nil {
+		r.pushedBack, r.read = nil, m.Sequence
 		return *m, nil
 	}
 	msg, err := r.msgs.Next(wait...)
@@ -133,5 +134,108 @@ func (r *reader) next(wait ...jetstream.NextOpt) (Message, error) {
 	}, nil
 }
 
-// giveBack has next give a message once more.
-func (r *reader) giveBack(m Message) { r.ahead, r.read = &m, m.Sequence-1 }
+// unread makes next give a message once more.
+func (r *reader) unread(m Message) { r.pushedBack, r.read = &m, m.Sequence-1 }
+
+// readers are those of a connection: each is a consumer at the server, which allows a stream only so many.
+type readers struct {
+	mu     sync.Mutex
+	open   map[*reader]bool // guarded by mu, as the rest is
+	idle   *reader          // has read to the end of the stream; the next to read on from there takes it
+	closed bool
+}
+
+// keepIdle keeps a reader for the next who reads on where it ended, or closes it.
+func (s *session) keepIdle(r *reader) {
+	if !r.release() {
+		r.close()
+		return
+	}
+	s.readers.mu.Lock()
+	taken := s.readers.idle != nil || s.readers.closed
+	if !taken {
+		s.readers.idle = r
+	}
+	s.readers.mu.Unlock()
+	if taken {
+		r.close()
+	}
+}
+
+// takeIdle gives the reader that has read up to a sequence, and no further; nil: there is none.
+func (s *session) takeIdle(ctx context.Context, from uint64) *reader {
+	s.readers.mu.Lock()
+	r := s.readers.idle
+	s.readers.idle = nil
+	s.readers.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	r.bind(ctx)
+	if r.read >= from {
+		r.close()
+		return nil
+	}
+	return r
+}
+
+// register notes a reader whose consumer is about to be made; false: the connection is about to be closed.
+func (s *session) register(r *reader) bool {
+	s.readers.mu.Lock()
+	defer s.readers.mu.Unlock()
+	if s.readers.closed {
+		return false
+	}
+	if s.readers.open == nil {
+		s.readers.open = map[*reader]bool{}
+	}
+	s.readers.open[r] = true
+	return true
+}
+
+// remove removes a reader's consumer, as long as there is a connection, and a right to.
+func (s *session) remove(ctx context.Context, r *reader) {
+	s.readers.mu.Lock()
+	open := s.readers.open[r]
+	s.readers.mu.Unlock()
+	defer func() {
+		s.readers.mu.Lock()
+		defer s.readers.mu.Unlock()
+		delete(s.readers.open, r) // only now: removeAll waits for those that are being removed
+	}()
+	if !open || s.isLost() {
+		return
+	}
+	ctx, done := s.track(ctx, s.api("CONSUMER.DELETE.")+r.stream+"."+r.consumer)
+	defer done()
+	_ = s.js.DeleteConsumer(ctx, r.stream, r.consumer) // the server forgets it anyway, a little later
+}
+
+// removeAll removes the consumers of a connection that is about to be closed.
+func (s *session) removeAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), removePatience)
+	defer cancel()
+	s.readers.mu.Lock()
+	var open []*reader
+	for r := range s.readers.open {
+		open = append(open, r)
+	}
+	s.readers.closed = true
+	s.readers.mu.Unlock()
+	var group sync.WaitGroup
+	for _, r := range open {
+		group.Go(func() { s.remove(ctx, r) })
+	}
+	group.Wait()
+}
+
+// closeIdle closes the idle reader when its connection is lost.
+func (s *session) closeIdle() {
+	s.readers.mu.Lock()
+	r := s.readers.idle
+	s.readers.closed, s.readers.idle = true, nil
+	s.readers.mu.Unlock()
+	if r != nil {
+		r.close()
+	}
+}

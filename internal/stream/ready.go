@@ -13,9 +13,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// MisfitError says what of the server or the stream does not fit. It stays until someone mends it.
+// MisfitError says what of the server or the stream does not fit. It stays until someone fixes it.
 type MisfitError struct {
-	Lines []string // one a misfit, each with its mend
+	Lines []string // one a misfit, each with its fix
 }
 
 // Error is one line a misfit.
@@ -45,8 +45,8 @@ func (b *Broker) Ready(ctx context.Context) (refuted <-chan struct{}, err error)
 			return nil, ctx.Err()
 		}
 		err = permanent(s, err, tries)
-		if s.cannotHear() {
-			s.nc.Close() // the right is looked at when a connection subscribes: only another one can find it granted
+		if s.cannotSubscribe() {
+			s.nc.Close() // the right is checked when a connection subscribes: only another one can find it granted
 		}
 		b.refute(s, err)
 		if m := (*MisfitError)(nil); errors.As(err, &m) {
@@ -61,26 +61,26 @@ func (b *Broker) Ready(ctx context.Context) (refuted <-chan struct{}, err error)
 	}
 }
 
-// permanent turns what waiting will not mend into a *MisfitError.
+// permanent turns what waiting will not cure into a *MisfitError.
 func permanent(s *session, err error, tries int) error {
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
 		return misfit("%s", refused.Text)
 	case isCode(err, server.JSNotEnabledForAccountErr), isCode(err, server.JSNotEnabledErr):
-		return misfit("%s: JetStream is not enabled for jobwatch's account; %s enable it there (jetstream: enabled)", s.host, throughALeaf)
+		return misfit("%s: JetStream is not enabled for jobwatch's account; %s enable it there (jetstream: enabled)", s.host, leafNodeAdvice)
 	case errors.Is(err, nats.ErrNoResponders) && tries >= 3: // a server that stops gives its JetStream up first
 		return s.withoutJetStream()
 	}
 	return err
 }
 
-// throughALeaf comes before the mend that would have the server keep a stream of its own, where another was meant.
-const throughALeaf = "where it is reached through a leaf node, set nats.domain to its domain; else"
+// leafNodeAdvice comes before the advice that would give the server a stream of its own, where another one was meant.
+const leafNodeAdvice = "where it is reached through a leaf node, set nats.domain to its domain; else"
 
 func (s *session) withoutJetStream() error {
 	if s.domain == "" {
-		return misfit("%s: NATS without JetStream; %s mend with: jetstream {store_dir: …} in the server's configuration", s.host, throughALeaf)
+		return misfit("%s: NATS without JetStream; %s mend with: jetstream {store_dir: …} in the server's configuration", s.host, leafNodeAdvice)
 	}
 	own := ""
 	if domain := s.nc.ConnectedDomain(); domain != "" {
@@ -93,7 +93,7 @@ func (s *session) withoutJetStream() error {
 func (b *Broker) check(ctx context.Context, s *session) error {
 	b.making.Lock()
 	defer b.making.Unlock()
-	err := b.look(ctx, s)
+	err := b.inspect(ctx, s)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if b.cfg.ReadOnly {
 			return misfit("stream %s: not there yet; start the watcher, which makes it", b.cfg.Stream)
@@ -101,19 +101,19 @@ func (b *Broker) check(ctx context.Context, s *session) error {
 		if err := b.create(ctx, s); err != nil {
 			return fmt.Errorf("stream %s: %w", b.cfg.Stream, err)
 		}
-		err = b.look(ctx, s)
+		err = b.inspect(ctx, s)
 	}
 	if err != nil || b.cfg.ReadOnly || b.fits(s) {
 		return err
 	}
-	if err := b.heldHere(ctx, s); err != nil {
+	if err := b.heldOutsideDomain(ctx, s); err != nil {
 		return err
 	}
 	return b.canRead(ctx, s)
 }
 
-// look asks whether server and stream fit, and makes nothing.
-func (b *Broker) look(ctx context.Context, s *session) error {
+// inspect asks whether server and stream fit, and makes nothing.
+func (b *Broker) inspect(ctx context.Context, s *session) error {
 	if err := b.cfg.InProcess.Trouble(); err != nil {
 		return err
 	}
@@ -177,11 +177,11 @@ func holderNewEnough(is *jetstream.StreamInfo) error {
 }
 
 func (s *session) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
-	ctx, land := s.fly(ctx, s.api("STREAM.INFO."+name))
-	defer land()
+	ctx, done := s.track(ctx, s.api("STREAM.INFO."+name))
+	defer done()
 	st, err := s.js.Stream(ctx, name)
 	if err != nil {
-		return nil, grounded(ctx, err)
+		return nil, cause(ctx, err)
 	}
 	info := st.CachedInfo()
 	s.mu.Lock()

@@ -15,10 +15,10 @@ var (
 	ErrSequence = errors.New("another last sequence")
 
 	// ErrBusy: another message with this id or filter is being stored, or the broker remembers the id of one that it no
-	// longer holds; look what became of it, then try again.
+	// longer holds; find out what became of it, then try again.
 	ErrBusy = errors.New("another message is being stored")
 
-	// ErrNoStream: nobody takes the subject or knows the stream. Ready makes it anew.
+	// ErrNoStream: nobody takes the subject or knows the stream. Ready makes it again.
 	ErrNoStream = errors.New("no such stream")
 
 	// ErrNone: no message of that subject is in the stream.
@@ -44,10 +44,10 @@ const (
 	Subject    = "subject" // no subject that NATS could carry
 )
 
-// RefusedError is a refusal that the same message will meet again until someone mends its cause.
+// RefusedError is a refusal that the same message will meet again until someone fixes its cause.
 type RefusedError struct {
 	Reason string // one of the constants, fit for a metric's label
-	Text   string // one sentence, with the mend
+	Text   string // one sentence, with the fix
 }
 
 func (e *RefusedError) Error() string { return e.Text }
@@ -106,13 +106,13 @@ func apiRefusal(name string, m Outgoing, api *jetstream.APIError) error {
 
 // storeRefusal tells a full stream from a failing one by the text: JetStream has one code for both.
 func storeRefusal(name string, m Outgoing, api *jetstream.APIError) error {
-	for text, mend := range map[string]string{
+	for text, fix := range map[string]string{
 		server.ErrMaxMsgs.Error():           edit(name, "--max-msgs=-1"),
 		server.ErrMaxBytes.Error():          edit(name, "--max-bytes=-1"),
 		server.ErrMaxMsgsPerSubject.Error(): edit(name, "--max-msgs-per-subject=-1"),
 	} {
 		if api.Description == text {
-			return &RefusedError{StreamFull, fmt.Sprintf("stream %s is full: %s; mend with: %s", name, text, mend)}
+			return &RefusedError{StreamFull, fmt.Sprintf("stream %s is full: %s; mend with: %s", name, text, fix)}
 		}
 	}
 	if api.Description == server.ErrMsgTooLarge.Error() {

@@ -14,7 +14,7 @@ func TestTheRightsThatAreDocumented(t *testing.T) {
 	cfg := Config{URL: srv.ClientURL(), User: "jobwatch", Password: "x", Samples: []string{sample}}
 	b := use(t, srv, func(c *Config) { c.User, c.Password = cfg.User, cfg.Password })
 	fill(t, b, 10)
-	if err := b.Takes(soon(t), sample); err != nil {
+	if err := b.CheckRoute(soon(t), sample); err != nil {
 		t.Error(err)
 	}
 	read := 0

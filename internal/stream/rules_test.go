@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/brokertest"
+	"jobwatch/internal/testing/brokertest"
 )
 
 func TestRulesAlone(t *testing.T) {

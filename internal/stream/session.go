@@ -15,7 +15,7 @@ import (
 )
 
 // session is one connection, from its handshake to its loss. It never reconnects: the next connection is another
-// session, whose server version and stream are checked anew before anything is published through it.
+// session, whose server version and stream are checked before anything is published through it.
 type session struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
@@ -28,25 +28,25 @@ type session struct {
 	untraceable atomic.Bool // its servers do not tell where a subject leads
 	readers     readers
 
-	mu      sync.Mutex
-	flights map[*flight]bool               // requests under way
-	limits  jetstream.StreamConsumerLimits // of the stream, as it was last looked at
-	maxAge  time.Duration                  // of the stream, too
-	deaf    error                          // set when the user may not subscribe to the inbox: no answer can come
+	mu       sync.Mutex
+	requests map[*request]bool              // requests under way
+	limits   jetstream.StreamConsumerLimits // of the stream, as it was last inspected
+	maxAge   time.Duration                  // of the stream, too
+	noInbox  error                          // set when the user may not subscribe to the inbox: no answer can come
 
 	askedPayload time.Time // when a server was last asked for its max_payload
-	misled       string    // a subject without the right to publish, to which nothing was published: another one was turned into it
+	misrouted    string    // a subject that we have no right to publish to and did not name: another one was mapped to it
 }
 
-// flight is a request under way. NATS answers one without the right to publish by an error on the connection that
+// request is a request under way. NATS answers one without the right to publish by an error on the connection that
 // names the subject, while the request itself waits for nothing.
-type flight struct {
+type request struct {
 	subject string // or a prefix that ends in >
 	cancel  context.CancelCauseFunc
 }
 
 func newSession() *session {
-	return &session{lost: make(chan struct{}), flights: map[*flight]bool{}}
+	return &session{lost: make(chan struct{}), requests: map[*request]bool{}}
 }
 
 // api is the subject of a request to JetStream.
@@ -57,26 +57,26 @@ func (s *session) api(request string) string {
 	return "$JS." + s.domain + ".API." + request
 }
 
-// fly registers a request to subject. Its context ends when the connection is lost or the right is refused, with the
-// reason as its cause: grounded asks for it. Without a deadline it ends after 5 s.
-func (s *session) fly(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
+// track registers a request to subject. Its context ends when the connection is lost or the right is refused, with the
+// reason as its cause, which the function cause reads. Without a deadline it ends after 5 s.
+func (s *session) track(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
-		return s.watch(ctx, subject)
+		return s.trackLong(ctx, subject)
 	}
 	timed, stop := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
-	ctx, land := s.watch(timed, subject)
-	return ctx, func() { land(); stop() }
+	ctx, done := s.trackLong(timed, subject)
+	return ctx, func() { done(); stop() }
 }
 
-// watch is fly for what may take its time.
-func (s *session) watch(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
+// trackLong is track for what may take its time.
+func (s *session) trackLong(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	f := &flight{subject, cancel}
+	r := &request{subject, cancel}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flights[f] = true
-	if s.deaf != nil {
-		cancel(s.deaf)
+	s.requests[r] = true
+	if s.noInbox != nil {
+		cancel(s.noInbox)
 	}
 	if s.isLost() {
 		cancel(ErrDisconnected)
@@ -84,13 +84,13 @@ func (s *session) watch(ctx context.Context, subject string) (context.Context, c
 	return ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.flights, f)
+		delete(s.requests, r)
 		cancel(nil)
 	}
 }
 
-// grounded returns why the request's context ended, which says more than the error of the request.
-func grounded(ctx context.Context, err error) error {
+// cause returns why the request's context ended, which says more than the error of the request.
+func cause(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -110,8 +110,8 @@ func (s *session) isLost() bool {
 	}
 }
 
-// last waits until the connection is lost or ctx ends, and leaves it closed.
-func (s *session) last(ctx context.Context) {
+// closeWhenDone waits until the connection is lost or ctx ends, and leaves it closed.
+func (s *session) closeWhenDone(ctx context.Context) {
 	select {
 	case <-s.lost:
 	case <-ctx.Done():
@@ -125,12 +125,12 @@ func (s *session) onClosed(*nats.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.lost)
-	for f := range s.flights {
-		f.cancel(ErrDisconnected)
+	for r := range s.requests {
+		r.cancel(ErrDisconnected)
 	}
 }
 
-// onError hears what the server says outside any answer; we act on refused rights, the rest ends the connection.
+// onError is given what the server says outside any answer; we act on refused rights, the rest ends the connection.
 func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if !errors.Is(err, nats.ErrPermissionViolation) {
 		return
@@ -138,47 +138,47 @@ func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	action, subject := refusedRight(err.Error())
-	if strings.HasPrefix(subject, s.api("CONSUMER.DELETE.")) { // no reader misses that right
+	if strings.HasPrefix(subject, s.api("CONSUMER.DELETE.")) { // a reader does without that right
 		return
 	}
 	if action == "Subscription" {
-		s.deaf = permissionError("subscribe to", "_INBOX.>")
+		s.noInbox = permissionError("subscribe to", "_INBOX.>")
 	}
 	known := false
-	for f := range s.flights {
+	for r := range s.requests {
 		switch {
-		case s.deaf != nil:
-			f.cancel(s.deaf)
-		case f.uses(subject):
-			f.cancel(permissionError("publish to", subject))
+		case s.noInbox != nil:
+			r.cancel(s.noInbox)
+		case r.uses(subject):
+			r.cancel(permissionError("publish to", subject))
 			known = true
 		}
 	}
 	if action == "Publish" && !known && !strings.HasPrefix(subject, "$JS.") && !strings.HasPrefix(subject, nats.InboxPrefix) {
-		s.misled = subject
+		s.misrouted = subject
 	}
 }
 
-// silence says why a publish was not answered: its subject may have been turned into one without the right.
-func (s *session) silence(stream, subject string, err error) error {
+// explainNoAnswer says why a publish was not answered: its subject may have been mapped to one that we have no right to publish to.
+func (s *session) explainNoAnswer(stream, subject string, err error) error {
 	if !errors.Is(err, errNoAnswer) {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.misled == "" {
+	if s.misrouted == "" {
 		return err
 	}
-	err = elsewhere(stream, subject, s.misled, "")
-	s.misled = ""
+	err = elsewhere(stream, subject, s.misrouted, "")
+	s.misrouted = ""
 	return err
 }
 
-func (f *flight) uses(subject string) bool {
-	if prefix, ok := strings.CutSuffix(f.subject, ">"); ok {
+func (r *request) uses(subject string) bool {
+	if prefix, ok := strings.CutSuffix(r.subject, ">"); ok {
 		return strings.HasPrefix(subject, prefix)
 	}
-	return f.subject == subject
+	return r.subject == subject
 }
 
 // refusedRight takes apart `… Permissions Violation for Publish to "subject"`.
@@ -190,10 +190,10 @@ func refusedRight(text string) (action, subject string) {
 	return action, subject
 }
 
-func (s *session) cannotHear() bool {
+func (s *session) cannotSubscribe() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.deaf != nil
+	return s.noInbox != nil
 }
 
 func (s *session) whyLost() error {

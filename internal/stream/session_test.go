@@ -53,17 +53,17 @@ func TestALostConnectionEndsWhatIsUnderWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, land := s.fly(context.Background(), "nobody.answers")
-	defer land()
+	ctx, done := s.track(context.Background(), "nobody.answers")
+	defer done()
 	srv.Shutdown()
 	await(t, "the end of the request", ctx.Done())
-	if err := grounded(ctx, ctx.Err()); !errors.Is(err, ErrDisconnected) {
+	if err := cause(ctx, ctx.Err()); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("got %v, want %v", err, ErrDisconnected)
 	}
-	if late, land := s.fly(context.Background(), "x"); late.Err() == nil {
+	if late, done := s.track(context.Background(), "x"); late.Err() == nil {
 		t.Error("a request on a lost connection is not ended")
 	} else {
-		land()
+		done()
 	}
 }
 
@@ -169,7 +169,7 @@ func TestALateRefusalMisleadsNoPublish(t *testing.T) {
 	} {
 		s := newSession()
 		s.onError(nil, nil, fmt.Errorf("%w: Permissions Violation for Publish to %q", nats.ErrPermissionViolation, subject))
-		if err := s.silence("JOBS", sample, errNoAnswer); !strings.Contains(err.Error(), want) {
+		if err := s.explainNoAnswer("JOBS", sample, errNoAnswer); !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", subject, err, want)
 		}
 	}

@@ -71,10 +71,10 @@ B {users: [{user: jobwatch, password: x}], imports: [{service: {account: A, subj
 			"goes to mapped.prod.1.client.state.running; a mapping of the NATS account A", "goes to mapped.prod.1."},
 		{"to another stream", account(everyone, `"jobs.>": "others.>"`), "goes to stream OTHERS", "goes to stream OTHERS"},
 		{"to nobody", account(everyone, `"jobs.>": "nobody.>"`), "goes to nobody.prod.1.", "goes to nobody.prod.1."},
-		{"to the stream, untold", account(quiet, ""), ErrUntold.Error(), ""},
-		{"to another subject, untold", account(quiet, `"jobs.>": "mapped.>"`), ErrUntold.Error(), "goes to mapped.prod.1."},
+		{"to the stream, untold", account(quiet, ""), ErrNoTrace.Error(), ""},
+		{"to another subject, untold", account(quiet, `"jobs.>": "mapped.>"`), ErrNoTrace.Error(), "goes to mapped.prod.1."},
 		{"to another subject, without the right to it", account(narrow, `"jobs.>": "mapped.>"`), "goes to mapped.prod.1.", "goes to mapped.prod.1."},
-		{"to an account that does not tell", imported(`,{service: {account: A, subject: "jobs.>"}}`), ErrUntold.Error(), ""},
+		{"to an account that does not tell", imported(`,{service: {account: A, subject: "jobs.>"}}`), ErrNoTrace.Error(), ""},
 		{"to another account's other subject", imported(`,{service: {account: A, subject: "mapped.>"}, to: "jobs.>"}`),
 			"goes to mapped.prod.1.", "goes to mapped.prod.1."},
 		{"to no account", imported(""), ErrNoStream.Error(), "let it import the service jobs.> and commcells.>"},
@@ -88,7 +88,7 @@ B {users: [{user: jobwatch, password: x}], imports: [{service: {account: A, subj
 			for _, asked := range []struct {
 				what, want string
 				err        error
-			}{{"trace", row.trace, b.Trace(soon(t), sample)}, {"takes", row.takes, b.Takes(soon(t), sample)}} {
+			}{{"trace", row.trace, b.Trace(soon(t), sample)}, {"takes", row.takes, b.CheckRoute(soon(t), sample)}} {
 				if asked.want == "" && asked.err != nil || asked.want != "" && (asked.err == nil || !strings.Contains(asked.err.Error(), asked.want)) {
 					t.Errorf("%s: got %v, want %q", asked.what, asked.err, asked.want)
 				}
@@ -97,7 +97,7 @@ B {users: [{user: jobwatch, password: x}], imports: [{service: {account: A, subj
 			switch row.trace {
 			case "":
 				want = OK
-			case ErrUntold.Error():
+			case ErrNoTrace.Error():
 				want = Warning
 			}
 			found := Probe(soon(t), Config{URL: srv.ClientURL(), User: "jobwatch", Password: "x", Samples: []string{sample}})
@@ -128,11 +128,11 @@ func TestServersTellInAnyOrder(t *testing.T) {
 	for _, order := range [][]string{
 		{"client", "subscriber", "stream"}, {"subscriber", "client", "stream"}, {"subscriber", "stream"}, {"stream"},
 	} {
-		w := way{stream: "JOBS", subject: sample, answer: ErrNoStream}
+		w := route{stream: "JOBS", subject: sample, answer: ErrNoStream}
 		left := order
 		err := w.follow(func() (h hop, err error) {
 			if len(left) == 0 {
-				return h, ErrUntold
+				return h, ErrNoTrace
 			}
 			h, left = hops[left[0]], left[1:]
 			return h, nil
@@ -155,7 +155,7 @@ func TestASubjectInUseLeadsToTheStream(t *testing.T) {
 		return nil
 	})
 	for range 100 {
-		if err := b.Takes(soon(t), sample); err != nil {
+		if err := b.CheckRoute(soon(t), sample); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,15 +10,15 @@ import (
 // wire lies between a broker and its server. What comes along can be lost on either way.
 type wire struct {
 	listener net.Listener
-	up, down *way
+	up, down *direction
 
 	mu   sync.Mutex
 	to   string // host:port of the server
 	ends []net.Conn
 }
 
-// way is one direction of a wire.
-type way struct {
+// direction is one direction of a wire.
+type direction struct {
 	mu        sync.Mutex
 	swallows  bool
 	swallowed bool
@@ -30,7 +30,7 @@ func newWire(t *testing.T) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{listener: l, up: &way{}, down: &way{}}
+	w := &wire{listener: l, up: &direction{}, down: &direction{}}
 	t.Cleanup(func() {
 		l.Close()
 		w.cut()
@@ -87,13 +87,13 @@ func (w *wire) cut() {
 	w.down.heal()
 }
 
-func (y *way) carry(to, from net.Conn) {
+func (y *direction) carry(to, from net.Conn) {
 	defer to.Close()
 	_, _ = io.Copy(y.onto(to), from)
 }
 
 // onto writes to an end what is not swallowed.
-func (y *way) onto(to io.Writer) io.Writer {
+func (y *direction) onto(to io.Writer) io.Writer {
 	return writer(func(p []byte) (int, error) {
 		y.mu.Lock()
 		defer y.mu.Unlock()
@@ -109,16 +109,16 @@ type writer func([]byte) (int, error)
 
 func (f writer) Write(p []byte) (int, error) { return f(p) }
 
-func (y *way) swallow() { y.set(true) }
-func (y *way) heal()    { y.set(false) }
+func (y *direction) swallow() { y.set(true) }
+func (y *direction) heal()    { y.set(false) }
 
-func (y *way) set(swallows bool) {
+func (y *direction) set(swallows bool) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.swallows, y.swallowed = swallows, false
 }
 
-func (y *way) hasSwallowed() bool {
+func (y *direction) hasSwallowed() bool {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	return y.swallowed

@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/stream"
-	"jobwatch/internal/stream/brokertest"
+	"jobwatch/internal/testing/brokertest"
 )
 
 // servers are what a world runs on, one or more.
@@ -59,7 +59,7 @@ func (w *world) Connect(t *testing.T) brokertest.Broker {
 	wire := newWire(t)
 	wire.lead(w.host())
 	b := stream.New(stream.Config{URL: wire.url(), Stream: w.stream, Replicas: w.replicas(), Log: slog.New(slog.DiscardHandler),
-		LookEvery: time.Hour}) // else a look may find before a rule does that there is no stream
+		CheckEvery: time.Hour}) // else a look may find before a rule does that there is no stream
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()

@@ -17,11 +17,11 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { say(w, http.S
 //
 // It is green when the store can be read, NATS is connected and the stream fits and was read, no
 // event has waited for the broker for over a minute or is refused for good, and each CommCell's
-// schedule runs: a look or a tick has ended not long ago (poller.FreshUntil), and the store did not
+// schedule runs: a poll or a cycle has ended not long ago (poller.FreshUntil), and the store did not
 // cut the last tick short. So at the start it is red until something was asked.
 //
 // A CommCell that does not answer is told in a line and turns nothing red: the watcher does its work,
-// which is to say so (event, metric, the page's light), another replica or a restart would mend
+// which is to say so (event, metric, the page's light), another replica or a restart would fix
 // nothing, and one dead CommServe must not take the watcher of ten others out of service.
 //
 // Whoever has not shown the token learns the names and not the reasons.

@@ -103,7 +103,7 @@ func TestNotReadyWhenTheStoreCutsATickShort(t *testing.T) {
 	w.poll()
 	w.diskFull.Store(true)
 	w.commServe.is(running(71))
-	if err := w.poller.Poll(t.Context()); err == nil {
+	if err := w.poller.Cycle(t.Context()); err == nil {
 		t.Fatal("the tick was not cut short")
 	}
 	w.readyz(http.StatusServiceUnavailable, "red   commcell prod: the last tick was cut short: no space left on device")

@@ -16,7 +16,7 @@ import (
 
 const (
 	pageLimit = 1000   // jobs of one answer
-	scanLimit = 20_000 // jobs that one request looks through; what it did not reach is next
+	scanLimit = 20_000 // jobs that one request reads; what it did not reach is next
 )
 
 // shownJob is a job as the API shows it: the snapshot as events carry it, and what else is held.
@@ -25,7 +25,7 @@ type shownJob struct {
 	job.Snapshot
 	Seen     *time.Time `json:"snapshotAt"` // when the snapshot was asked for
 	Progress *progress  `json:"progress"`   // of the last answer; null: none yet in this process
-	Tracked  *string    `json:"tracked"`    // why it is looked at; null: not any more
+	Tracked  *string    `json:"tracked"`    // why it is polled; null: not any more
 	Sequence uint64     `json:"sequence"`   // of its last event; 0: none
 	Unsent   int        `json:"unsent"`     // events that wait for the broker
 }
@@ -39,8 +39,8 @@ type progress struct {
 type wholeJob struct {
 	shownJob
 	Machines []job.VM `json:"machines"`
-	Told     job.Told `json:"told"` // by its events
-	Owed     bool     `json:"lookOwed"`
+	Told     job.Told `json:"told"`     // by its events
+	Pending  bool     `json:"lookOwed"` // a refresh
 }
 
 type jobsPage struct {
@@ -76,16 +76,16 @@ func (s *Server) jobs(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) page(ctx context.Context, want selection) (jobsPage, error) {
 	page := jobsPage{Jobs: []shownJob{}}
-	looked, last := 0, want.after
+	read, last := 0, want.after
 	err := s.walk(ctx, want.after, func(l store.Listed) bool {
 		if want.beyond(l) {
 			return false
 		}
-		if len(page.Jobs) == want.limit || looked == scanLimit {
+		if len(page.Jobs) == want.limit || read == scanLimit {
 			page.Next = new(last.String())
 			return false
 		}
-		looked, last = looked+1, l.ID()
+		read, last = read+1, l.ID()
 		if want.has(l) {
 			page.Jobs = append(page.Jobs, s.show(l))
 		}
@@ -133,7 +133,7 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 		if machines == nil {
 			machines = []job.VM{}
 		}
-		answer(w, http.StatusOK, wholeJob{s.show(l), machines, l.Told, l.Owed})
+		answer(w, http.StatusOK, wholeJob{s.show(l), machines, l.Told, l.RefreshPending})
 	}
 }
 

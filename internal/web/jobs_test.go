@@ -94,7 +94,7 @@ func TestJobsAreMembersOfEvents(t *testing.T) {
 	}
 }
 
-// A poll that changes nothing is not kept; the progress it showed is told all the same.
+// A poll that changes nothing is not stored; the progress it showed is told all the same.
 func TestProgress(t *testing.T) {
 	w := newWorld(t)
 	w.sees(running(71))

@@ -117,7 +117,7 @@ func TestMetrics(t *testing.T) {
 		"jobwatch_outbox_events":                                0,
 		"jobwatch_outbox_oldest_seconds":                        0,
 		"jobwatch_tracked_jobs commcell=prod class=active":      1,
-		"jobwatch_tracked_jobs commcell=prod class=failed":      0, // its end is told: it is looked at no more
+		"jobwatch_tracked_jobs commcell=prod class=failed":      0, // its end is told: it is polled no more
 		"jobwatch_commcell_up commcell=prod":                    1,
 		"jobwatch_leases_held":                                  0,
 		"jobwatch_polls_total commcell=prod result=unreachable": 0,
@@ -206,7 +206,7 @@ func TestRefusedEventsAreCounted(t *testing.T) {
 	})
 }
 
-// A second watcher is counted, and is no reason to be red: a restart would mend nothing.
+// A second watcher is counted, and is no reason to be red: a restart would fix nothing.
 func TestASecondWatcherIsCounted(t *testing.T) {
 	w := newWorld(t)
 	w.sees(running(71))
@@ -219,7 +219,7 @@ func TestASecondWatcherIsCounted(t *testing.T) {
 	w.runs(broker.Run)
 	w.runs(publish.New(publish.Config{Store: other, Broker: broker, Log: log}).Run)
 	seen := job.Snapshot{CommCell: "prod", Number: 72, State: "Running"}
-	w.must(other.Commit(store.Look{
+	w.must(other.Commit(store.PollResult{
 		Seen:    job.Observation{Snapshot: seen, Asked: time.Now(), Answered: time.Now()},
 		Changes: diff.Since(job.Told{}, &seen),
 	}))

@@ -101,9 +101,9 @@ func (s *Server) pageActiveFirst(ctx context.Context, want selection) (jobsPage,
 	if err != nil {
 		return page, err
 	}
-	looked := 0
+	read := 0
 	for place := want.begin(all); place < len(all) && ctx.Err() == nil; {
-		if len(page.Jobs) == want.limit || looked >= scanLimit {
+		if len(page.Jobs) == want.limit || read >= scanLimit {
 			page.Next = new(cursor(all[place-1]))
 			break
 		}
@@ -117,7 +117,7 @@ func (s *Server) pageActiveFirst(ctx context.Context, want selection) (jobsPage,
 		if err != nil {
 			return page, err
 		}
-		looked += len(ids)
+		read += len(ids)
 		for _, l := range listed {
 			if want.has(l) {
 				page.Jobs = append(page.Jobs, s.show(l))

@@ -15,6 +15,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 )
 
 // keeps puts jobs into the store as if they had been seen long ago, and sees to no event.
@@ -25,7 +26,7 @@ func (w *world) keeps(jobs ...job.Snapshot) {
 		s.Settle()
 		known, err := w.store.Recall(s.JobID())
 		w.must(err)
-		w.must(w.store.Commit(store.Look{Known: known, Seen: job.Observation{Snapshot: s, Asked: time.Now(), Answered: time.Now()}}))
+		w.must(w.store.Commit(store.PollResult{Known: known, Seen: job.Observation{Snapshot: s, Asked: time.Now(), Answered: time.Now()}}))
 	}
 }
 
@@ -133,7 +134,7 @@ func BenchmarkPageOfMany(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer st.Close()
-	st.Unsynced()
+	storetest.NoSync(st)
 	const jobs = 100_000
 	for n := range int64(jobs) {
 		s := ended(n+1, "Completed", time.Now().Add(-time.Duration(n)*time.Second))
@@ -142,7 +143,7 @@ func BenchmarkPageOfMany(b *testing.B) {
 		}
 		s.CommCell = "prod"
 		s.Settle()
-		if err := st.Commit(store.Look{Seen: job.Observation{Snapshot: s, Asked: time.Now()}}); err != nil {
+		if err := st.Commit(store.PollResult{Seen: job.Observation{Snapshot: s, Asked: time.Now()}}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -50,7 +50,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 func light(p *poller.Poller) commCell {
 	t := p.Counts.Totals()
 	c := commCell{
-		Name: p.CommCell, Failure: string(t.Failure), Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Ticks, Skipped: t.Skipped, Limit: p.Limit(),
+		Name: p.CommCell, Failure: string(t.Failure), Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Cycles, Skipped: t.Skipped, Limit: p.Limit(),
 		Since: known(t.Since), Answered: known(t.Answered), NextTick: known(t.Due),
 	}
 	if !t.Since.IsZero() {

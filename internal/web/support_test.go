@@ -20,11 +20,13 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
+	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 )
 
@@ -108,12 +110,12 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 	w.store, err = store.Open(filepath.Join(w.dir, "watcher.db"), event.NewMinter(nil))
 	w.must(err)
 	t.Cleanup(func() { w.store.Close() })
-	w.store.Fault = func(p store.Point) error { // set before anybody writes
-		if p == store.BeforeCommit && w.diskFull.Load() {
+	storetest.Hook(w.store, func(p failpoint.Point) error { // set before anybody writes
+		if p == failpoint.BeforeCommit && w.diskFull.Load() {
 			return errors.New("no space left on device")
 		}
 		return nil
-	}
+	})
 	schedule, err := cron.ParseStandard("@every 30s")
 	w.must(err)
 	meters := metrics.New("test")
@@ -125,7 +127,7 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 		Meter: meter, Log: slog.New(slog.DiscardHandler),
 	})
 	broker := stream.New(stream.Config{
-		URL: w.nats.ClientURL(), LookEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		URL: w.nats.ClientURL(), CheckEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
 	publisher := publish.New(publish.Config{
 		Store: w.store, Broker: broker, Round: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
@@ -197,7 +199,7 @@ func (w *world) must(err error) {
 
 func (w *world) poll() {
 	w.Helper()
-	w.must(w.poller.Poll(w.Context()))
+	w.must(w.poller.Cycle(w.Context()))
 }
 
 // sees has the CommServe know a job, and polls.

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/control"
+	"jobwatch/internal/daemon"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
+)
+
+// admin is that of the running watcher, or one on the store's file itself.
+type admin interface {
+	Jobs(ctx context.Context, after job.ID, limit int) ([]store.Listed, error)
+	Job(ctx context.Context, id job.ID) (store.Listed, error)
+	Track(ctx context.Context, id job.ID) error
+	Untrack(ctx context.Context, id job.ID) error
+	Stat(ctx context.Context) (store.Stat, error)
+	Verify(ctx context.Context) (store.Verified, error)
+	Backup(ctx context.Context, file string) (bytes int64, err error)
+}
+
+// withAdmin runs do for the watcher of the configuration that the command names. A store is made only for what is to be
+// written into it.
+func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return err
+	}
+	file, _ := c.Flags().GetString("config")
+	client, err := control.Dial(cfg.Store.Path)
+	if err == nil {
+		return fail(do(client))
+	}
+	if !errors.Is(err, control.ErrNobody) {
+		return fail(err)
+	}
+	if _, err := os.Stat(cfg.Store.Path); !writes && errors.Is(err, fs.ErrNotExist) {
+		return fail(fmt.Errorf("%s: no such store, and no watcher is running; start one with: watcher run -c %s", cfg.Store.Path, file))
+	}
+	st, err := store.Open(cfg.Store.Path, event.NewMinter(daemon.Severities(cfg.Severity)))
+	if err != nil {
+		return fail(err)
+	}
+	cells := func() map[string]control.CommCell { return daemon.CommCells(cfg.CommCells, file, nil) }
+	return fail(errors.Join(do(&control.Admin{Store: st, CommCells: cells}), st.Close()))
+}
+
+func loadConfig(c *cobra.Command) (*config.Config, error) {
+	file, _ := c.Flags().GetString("config")
+	return config.Load(file)
+}
+
+// knowsCommCell refuses a name that the configuration does not know; "" is all of them.
+func knowsCommCell(cfg *config.Config, name string) error {
+	known := func(cell config.CommCell) bool { return cell.Name == name }
+	if name == "" || slices.ContainsFunc(cfg.CommCells, known) {
+		return nil
+	}
+	return fmt.Errorf("--commcell %s: the configuration names %s", name, names(cfg.CommCells))
+}

@@ -1,0 +1,213 @@
+// Package daemon is the running program as a value: Run opens what it needs, and start shows the order in which its
+// parts begin.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/metrics"
+	"jobwatch/internal/poller"
+	"jobwatch/internal/publish"
+	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
+)
+
+// Daemon is the running program: two loops, the file between them, and the broker.
+type Daemon struct {
+	Config  *config.Config
+	Version string // that it shows
+	Log     *slog.Logger
+
+	File    string           // the configuration's; "": it has none, and is never reloaded
+	Hangups <-chan os.Signal // each reloads it
+
+	Embedded *stream.Embedded // where the caller has started it; else Run does, if it is configured
+}
+
+// parts are what Run puts together.
+type parts struct {
+	*Daemon
+	store     *store.Store
+	metrics   *metrics.Metrics
+	pollers   *supervisor
+	site      *site // the HTTP side
+	embedded  *stream.Embedded
+	broker    *stream.Broker
+	publisher *publish.Publisher
+}
+
+// Run runs until ctx ends. Its error is one that somebody has to fix before the next start. First all is opened that a
+// start can fail for, then the store's file is watched over while start runs.
+func (d *Daemon) Run(ctx context.Context) (err error) {
+	defer runtime.KeepAlive(make([]byte, ballast))
+	for _, notice := range Notices(d.Config) {
+		d.Log.Warn(notice)
+	}
+	p := parts{Daemon: d, metrics: metrics.New(d.Version)}
+	if p.store, err = openStore(ctx, d.Config, d.Log); err != nil {
+		return err
+	}
+	defer p.store.Close()
+	if p.pollers, err = newSupervisor(d.Config.CommCells, p.newPoller); err != nil {
+		return err
+	}
+	if p.site, err = openSite(d.Config.HTTP, d.Version, d.Log); err != nil {
+		return err
+	}
+	defer p.site.close()
+	if p.embedded = d.Embedded; p.embedded == nil && d.Config.NATS.UsesEmbedded() {
+		if p.embedded, err = StartEmbedded(d.Config.NATS, d.Log); err != nil {
+			return err
+		}
+		defer p.embedded.Close()
+	}
+	if p.broker, err = newBroker(d.Config.NATS, p.embedded, p.store, d.Log); err != nil {
+		return err
+	}
+	p.publisher = publish.New(publish.Config{
+		Store: p.store, Broker: p.broker, Prefix: d.Config.NATS.SubjectPrefix, Log: d.Log, Follows: p.pollers.Follows,
+	})
+	return untilBroken(ctx, p.store, p.start)
+}
+
+// start runs all parts until ctx ends or one of them cannot go on: the loops as soon as the stream was found and read,
+// or a short wait for that is over, and the others at once.
+func (p *parts) start(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	start := func(run func(context.Context) error) { group.Go(func() error { return run(ctx) }) }
+	start(p.serveSite)
+	start(p.serveSocket)
+	start(p.reload)
+	if p.embedded != nil {
+		start(p.embedded.Run)
+	}
+	start(p.broker.Run)
+	start(func(ctx context.Context) error {
+		unread := AwaitStream(ctx, p.broker)
+		var misfit *stream.MisfitError // of the stream or the server: refuse to start. That NATS is away is no reason
+		if errors.As(unread, &misfit) {
+			return misfit
+		}
+		start(p.publisher.Run) // which reads the stream before it sends
+		if unread == nil {
+			unread = awaitReading(ctx, p.publisher.CaughtUp())
+		}
+		p.sayHowItStarts(ctx, unread)
+		return p.pollers.Run(ctx)
+	})
+	return group.Wait()
+}
+
+// untilBroken runs until ctx ends, or the store's file turns out to be overwritten by somebody else. Then nobody is waited
+// for, and nobody who uses the store gets an answer: what is in the file is neither to be worked with nor reported on.
+func untilBroken(ctx context.Context, st *store.Store, run func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	st.Broken = func(err error) {
+		ended <- err
+		select {} // until the process ends
+	}
+	go func() { ended <- run(ctx) }()
+	return <-ended
+}
+
+func openStore(ctx context.Context, c *config.Config, log *slog.Logger) (*store.Store, error) {
+	st, err := store.OpenCompacted(ctx, c.Store.Path, event.NewMinter(Severities(c.Severity)), log)
+	if err == nil && c.NATS.OnNewStream == "resend" {
+		st.KeepSent = c.Store.KeepSent
+	}
+	return st, err
+}
+
+// readPatience is how long the start waits for the stream to be read, once it is there: it is better read before the
+// first poll, which then tells nothing that was told already. But polling does not depend on NATS.
+const readPatience = 5 * time.Second
+
+// ballast is counted by the garbage collector, and takes no memory, since nobody touches it: the small heap of a
+// watcher of some thousand jobs, collected at every doubling, would cost a tenth of all CPU time. A memory limit
+// would do the same, and have a watcher of a million jobs collect without end.
+const ballast = 8 << 20
+
+// awaitReading waits until the stream has been read, but not for long.
+func awaitReading(ctx context.Context, read <-chan struct{}) error {
+	patience := time.NewTimer(readPatience)
+	defer patience.Stop()
+	select {
+	case <-read:
+		return nil
+	case <-patience.C:
+		return fmt.Errorf("the stream could not be read to its end within %v", readPatience)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *parts) sayHowItStarts(ctx context.Context, unread error) {
+	switch {
+	case ctx.Err() != nil:
+	case unread != nil:
+		p.Log.Warn("polling starts before the stream was read; what changes is kept until that is done, and sent then", "err", unread)
+	default:
+		p.Log.Info("polling starts; the stream has been read")
+	}
+}
+
+func (p *parts) serveSite(ctx context.Context) error {
+	p.metrics.Read(metrics.Sources{Store: p.store, Publisher: p.publisher, Pollers: p.pollers.Pollers})
+	return p.site.run(ctx, p)
+}
+
+func (p *parts) reload(ctx context.Context) error {
+	if p.File == "" {
+		return nil
+	}
+	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.pollers.Apply, log: p.Log}
+	return r.Run(ctx)
+}
+
+func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
+	return newPoller(cell, p.store, p.metrics, p.Log)
+}
+
+func newPoller(cell config.CommCell, st *store.Store, counts *metrics.Metrics, log *slog.Logger) (*poller.Poller, error) {
+	meter := counts.CommCell(cell.Name)
+	client, err := NewClient(cell, meter.Request, log)
+	if err != nil {
+		return nil, err
+	}
+	meter.ReadQuota(client.Quota)
+	schedule, err := config.ParseSchedule(cell.Schedule)
+	if err != nil {
+		return nil, err
+	}
+	return poller.New(poller.Config{
+		CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: log,
+		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
+		Filter: poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
+		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,
+		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
+		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
+		Feed: client, FeedEvery: cell.FeedEvery,
+	}), nil
+}
+
+// Severities are what states mean where the configuration says so.
+func Severities(configured map[string]string) map[string]job.Severity {
+	severities := map[string]job.Severity{}
+	for slug, severity := range configured {
+		severities[slug] = job.Severity(severity)
+	}
+	return severities
+}

@@ -1,0 +1,51 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/web"
+)
+
+// site is the HTTP side. The nil site is off.
+type site struct {
+	config   web.Config
+	listener net.Listener
+}
+
+// openSite takes the address, so that a start fails at once where it cannot be had.
+func openSite(c config.HTTP, version string, log *slog.Logger) (*site, error) {
+	if c.Listen == "" {
+		return nil, nil
+	}
+	token, err := secret("http.token_file", "", c.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := web.LoadTLS(c.TLS.CertFile, c.TLS.KeyFile, c.TLS.ClientCAFile)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{config: web.Config{Listen: c.Listen, TLS: secure, Token: token, Version: version, Log: log}}
+	s.listener, err = s.config.Bind()
+	return s, err
+}
+
+func (s *site) close() {
+	if s != nil && s.listener != nil {
+		s.listener.Close()
+	}
+}
+
+// run serves until ctx ends.
+func (s *site) run(ctx context.Context, of *parts) error {
+	if s == nil {
+		return nil
+	}
+	c := s.config
+	c.Store, c.Broker, c.Publisher, c.Pollers = of.store, of.broker, of.publisher, of.pollers.Pollers
+	c.Metrics = of.metrics.Handler()
+	return web.New(c).Run(ctx, s.listener)
+}

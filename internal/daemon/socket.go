@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/control"
+	"jobwatch/internal/poller"
+)
+
+// serveSocket lets the jobs and store commands reach this process. Without a socket the watching goes on.
+func (p *parts) serveSocket(ctx context.Context) error {
+	known := func() map[string]control.CommCell {
+		return CommCells(p.pollers.Cells(), p.File, p.pollers.Pollers())
+	}
+	server := control.Server{Store: p.Config.Store.Path, Admin: &control.Admin{Store: p.store, CommCells: known}}
+	if err := server.Run(ctx); err != nil {
+		p.Log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
+	}
+	return nil
+}
+
+// CommCells is what control has to know of the CommCells of a configuration.
+func CommCells(cells []config.CommCell, file string, pollers []*poller.Poller) map[string]control.CommCell {
+	known := map[string]control.CommCell{}
+	for _, cell := range cells {
+		places := map[int64]string{}
+		for number, line := range cell.JobLines {
+			places[number] = fmt.Sprintf("%s:%d", file, line)
+		}
+		known[cell.Name] = control.CommCell{Jobs: places}
+	}
+	for _, p := range pollers {
+		if cell, found := known[p.CommCell]; found {
+			cell.PollNow = p.PollNow
+			known[p.CommCell] = cell
+		}
+	}
+	return known
+}

@@ -1,0 +1,197 @@
+package lives
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobwatch/internal/store"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp(memory(), "lives")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		root = dir
+		ballast := make([]byte, 1<<29) // never touched: garbage is collected each half a gigabyte, for lives leave nothing
+		defer runtime.KeepAlive(ballast)
+		return m.Run()
+	}())
+}
+
+var root string // where the stores lie
+
+// memory is a folder in memory, where there is one.
+func memory() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+func setting(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// drawn gives the knobs of a seed. Each trouble is in about half of the lives.
+func drawn(r *rand.Rand) knobs {
+	k := knobs{watchers: 1 + r.IntN(3)/2, jobs: 1 + r.IntN(2), polls: 100, concurrency: 1}
+	k.discover, k.replicated = r.IntN(2) == 0, r.IntN(2) == 0
+	some := func(most int) int { return max(0, r.IntN(2*most)-most) }
+	k.move = 4 + r.IntN(20)
+	k.crash = 1 + some(6)
+	k.disk, k.cut, k.asks, k.later = some(10), some(10), some(40), some(300)
+	k.request, k.lostAck, k.lateMessage, k.occupied = some(60), some(300), some(60), some(60)
+	k.wait = some(10)
+	k.miss, k.stale = some(150), some(150)
+	if k.watchers == 2 {
+		k.loseStore = some(80)
+	} else if r.IntN(3) == 0 {
+		k.loseStore = 60
+	}
+	if k.exact() {
+		k.forget, k.age, k.recreate = some(5), some(5), some(2)
+		if k.forget > 0 {
+			k.age = 0 // what was forgotten before the first message that is left cannot be told from what has aged
+		}
+	}
+	return k
+}
+
+func (k *knobs) exact() bool { return k.watchers == 1 && k.loseStore == 0 }
+
+// outcome of a life.
+type ending struct {
+	seed     uint64
+	findings []finding
+	err      error
+	story    string
+	events   int
+	steps    int
+}
+
+func (e *ending) bad() bool { return e.err != nil || len(e.findings) > 0 }
+
+// lived runs the life of a seed.
+func lived(t *testing.T, seed uint64, f *files, telling bool, edit func(*world)) (e ending) {
+	e.seed = seed
+	synctest.Test(t, func(*testing.T) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		w := newWorld(drawn(r), r, f)
+		w.telling = telling
+		if edit != nil {
+			edit(w)
+		}
+		w.say("seed %d: %+v", seed, w.knobs)
+		e.err = w.live()
+		if e.err == nil {
+			e.findings = w.judged()
+		}
+		e.events, e.steps = len(w.aged)+len(w.stream.Messages()), w.steps
+		if telling {
+			e.story = w.story.String() + "the stream:\n" + w.tells()
+		}
+	})
+	return e
+}
+
+func (e *ending) String() string {
+	text := fmt.Sprintf("seed %d, %d events", e.seed, e.events)
+	if e.err != nil {
+		text += "\n  " + e.err.Error()
+	}
+	for _, f := range e.findings {
+		text += "\n  " + f.String()
+	}
+	return text
+}
+
+func folder(t *testing.T) *files {
+	t.Helper()
+	dir, err := os.MkdirTemp(root, "world")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &files{dir: dir, left: map[string]*store.Store{}}
+	t.Cleanup(func() { f.close(); os.RemoveAll(dir) })
+	return f
+}
+
+// many runs lives until one is bad, or all have been lived, and gives the bad ones.
+func many(t *testing.T, first, count int, edit func(*world), most int) (bad []ending, lives, events int64) {
+	var mu sync.Mutex
+	var next, told atomic.Int64
+	t.Run("lives", func(t *testing.T) {
+		for range runtime.GOMAXPROCS(0) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				f := folder(t)
+				for {
+					i := next.Add(1) - 1
+					mu.Lock()
+					enough := len(bad) >= most
+					mu.Unlock()
+					if i >= int64(count) || enough {
+						return
+					}
+					e := lived(t, uint64(int64(first)+i), f, false, edit)
+					told.Add(int64(e.events))
+					if e.bad() {
+						mu.Lock()
+						bad = append(bad, e)
+						mu.Unlock()
+					}
+				}
+			})
+		}
+	})
+	return bad, min(next.Load(), int64(count)), told.Load()
+}
+
+func TestLives(t *testing.T) {
+	if seed := setting("JOBWATCH_SEED", -1); seed >= 0 {
+		e := lived(t, uint64(seed), folder(t), true, nil)
+		t.Log("\n" + e.story)
+		if e.bad() {
+			t.Error(e.String())
+		}
+		return
+	}
+	began := time.Now()
+	first, count := setting("JOBWATCH_FIRST", 1), setting("JOBWATCH_LIVES", 60)
+	var lives, events int64
+	for from := first; from < first+count && !t.Failed(); from += chunk {
+		bad, lived, told := many(t, from, min(chunk, first+count-from), nil, 5)
+		for _, e := range bad {
+			t.Errorf("%s\n  its story: JOBWATCH_SEED=%d go test ./internal/testing/lives -run 'TestLives$' -v", e.String(), e.seed)
+		}
+		lives, events = lives+lived, events+told
+		t.Logf("seeds %d to %d: %d lives, %d events, %.0f lives a minute",
+			first, int64(first)+lives-1, lives, events, float64(lives)/time.Since(began).Minutes())
+	}
+}
+
+const chunk = 2000 // lives, after which it is said how far we are
+
+func TestASeedRepeatsItsStory(t *testing.T) {
+	f := folder(t)
+	for seed := range uint64(8) {
+		first, second := lived(t, seed, f, true, nil), lived(t, seed, f, true, nil)
+		if first.story != second.story {
+			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))
+		}
+	}
+}
