@@ -122,8 +122,8 @@ func (f Fault) String() string {
 // FaultHelp lists the kinds, one a line.
 func FaultHelp() string {
 	var b strings.Builder
-	for _, t := range traits {
-		fmt.Fprintf(&b, "  %-18s %s\n", t.kind, t.about)
+	for _, kind := range FaultKinds() {
+		fmt.Fprintf(&b, "  %-18s %s\n", kind, kind.About())
 	}
 	return b.String()
 }
