@@ -20,6 +20,12 @@
 // internal/publish/send.go: an event goes to the stream and leaves the outbox on the broker's
 // acknowledgement; reconcile.go beside it says what a refusal means.
 //
+// # The start
+//
+// Read internal/daemon/daemon.go: Run opens the store, makes a poller for each CommCell, takes the HTTP
+// address and prepares NATS; start runs what serves and listens, and lets both loops begin when the
+// stream has been read. supervisor.go beside it is what an edited configuration changes.
+//
 // # The packages, from the ground up
 //
 //   - internal/job: what is known of one job, and what was told of it
@@ -36,6 +42,10 @@
 //   - internal/control: what an administrator asks of a watcher, also through a Unix socket
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
-//   - internal/daemon: the running program; Run and start in daemon.go show the order in which its parts begin
+//   - internal/daemon: the running program: the order of its start, a poller for each CommCell, reload
+//   - internal/doctor: what watcher check finds
 //   - internal/cli: commands, what they print, and exit statuses
+//
+// Tests that run, kill and judge the whole program are in internal/testing/endtoend; those that simulate
+// whole lives in internal/testing/lives.
 package main

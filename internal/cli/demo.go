@@ -68,7 +68,7 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := newLog(errs, cfg.Log)
+	log, level := newLog(errs, cfg.Log)
 	embedded, err := daemon.StartEmbedded(cfg.NATS, log)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
 	group.Go(func() error {
-		return (&daemon.Daemon{Config: cfg, Version: version(), Log: log, Embedded: embedded}).Run(ctx)
+		return (&daemon.Daemon{Config: cfg, Version: version(), Log: log, Level: level, Embedded: embedded}).Run(ctx)
 	})
 	group.Go(func() error {
 		show := func(m stream.Message) error { _ = printer.event(m); return nil } // the page goes on without a reader here

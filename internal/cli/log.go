@@ -14,18 +14,19 @@ import (
 	"jobwatch/internal/printable"
 )
 
-// newLog writes coloured text to a terminal and JSON elsewhere, unless the configuration says which.
-func newLog(out io.Writer, c config.Log) *slog.Logger {
-	var level slog.Level
+// newLog writes coloured text to a terminal and JSON elsewhere, unless the configuration says which. The level may be
+// changed while it is used.
+func newLog(out io.Writer, c config.Log) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
 	_ = level.UnmarshalText([]byte(c.Level)) // checked by config
 	terminal := isTerminal(out)
 	if c.Format == "json" || c.Format == "auto" && !terminal {
-		return slog.New(slog.NewJSONHandler(printable.JSON{Out: out}, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(printable.JSON{Out: out}, &slog.HandlerOptions{Level: level})), level
 	}
-	return newTextLog(out, level, terminal)
+	return newTextLog(out, level, terminal), level
 }
 
-func newTextLog(out io.Writer, level slog.Level, coloured bool) *slog.Logger {
+func newTextLog(out io.Writer, level slog.Leveler, coloured bool) *slog.Logger {
 	return slog.New(tint.NewTextHandler(out, &tint.Options{
 		Level: level, TimeFormat: time.TimeOnly, NoColor: !coloured, ReplaceAttr: printableAttr,
 	}))

@@ -44,7 +44,8 @@ func TestLogCannotMoveTheTerminal(t *testing.T) {
 		terminal.Harmless(t, "the log", out.String())
 	}
 	var asJSON bytes.Buffer // as journalctl shows it
-	newLog(&asJSON, config.Log{Format: "json", Level: "info"}).Info("said: "+terminal.Evil, "err", errors.New(terminal.Evil))
+	inJSON, _ := newLog(&asJSON, config.Log{Format: "json", Level: "info"})
+	inJSON.Info("said: "+terminal.Evil, "err", errors.New(terminal.Evil))
 	terminal.Harmless(t, "the log as JSON", asJSON.String())
 
 	var out, errs bytes.Buffer

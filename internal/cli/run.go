@@ -25,12 +25,12 @@ func newRun() *cobra.Command {
 			}
 			outliveReaders()
 			file, _ := c.Flags().GetString("config")
-			log := newLog(c.ErrOrStderr(), cfg.Log)
+			log, level := newLog(c.ErrOrStderr(), cfg.Log)
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
 			log.Info("watching", "commcell", names(cfg.CommCells))
-			d := daemon.Daemon{Config: cfg, Version: version(), File: file, Hangups: hangups, Log: log}
+			d := daemon.Daemon{Config: cfg, Version: version(), File: file, Hangups: hangups, Log: log, Level: level}
 			if err := d.Run(c.Context()); err != nil {
 				return fail(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/printable"
@@ -38,7 +39,7 @@ func newStoreVerify() *cobra.Command {
 			if v.Verified, err = a.Verify(c.Context()); err != nil {
 				return err
 			}
-			err := atStream(c.Context(), cfg.NATS, "verify", func(ctx context.Context, b *stream.Broker) error {
+			err := daemon.AtStream(c.Context(), cfg.NATS, "verify", func(ctx context.Context, b *stream.Broker) error {
 				return v.compare(ctx, b, a)
 			})
 			if c.Context().Err() != nil {

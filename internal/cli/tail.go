@@ -55,7 +55,7 @@ func newTail() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		log := newLog(c.ErrOrStderr(), config.Log{Level: "warn", Format: cfg.Log.Format})
+		log, _ := newLog(c.ErrOrStderr(), config.Log{Level: "warn", Format: cfg.Log.Format})
 		settings, err := daemon.StreamConfig(cfg.NATS, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return fail(err)

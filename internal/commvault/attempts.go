@@ -11,9 +11,9 @@ import (
 // The number of the attempt is the highest that they say, else how many they are. Where nothing can be made out,
 // there is none; it never makes an answer bad.
 type attempts struct {
-	entries int
-	highest int64
-	spoken  bool // an entry names a number, be it 0
+	entries  int
+	highest  int64
+	numbered bool // an entry names a number, be it 0
 }
 
 // numberNames are what an attempt's number might be called, in lower case.
@@ -39,7 +39,7 @@ func (a *attempts) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // number is nil where none can be made out. An attempt 0 is none yet.
 func (a *attempts) number() *int64 {
 	number := a.highest
-	if !a.spoken {
+	if !a.numbered {
 		number = int64(a.entries)
 	}
 	if number <= 0 {
@@ -52,7 +52,7 @@ func (a *attempts) number() *int64 {
 func (a *attempts) join(b attempts) {
 	a.entries += b.entries
 	a.highest = max(a.highest, b.highest)
-	a.spoken = a.spoken || b.spoken
+	a.numbered = a.numbered || b.numbered
 }
 
 func entriesIn(dec *jsontext.Decoder) (all attempts, err error) {
@@ -98,7 +98,7 @@ func entryIn(dec *jsontext.Decoder) (attempts, error) {
 			inner.join(around[name])
 			around[name] = inner
 		default:
-			err = itself.say(name, dec)
+			err = itself.readMember(name, dec)
 		}
 		if err != nil {
 			return itself, err
@@ -111,8 +111,8 @@ func entryIn(dec *jsontext.Decoder) (attempts, error) {
 	return most(around), err
 }
 
-// say takes note of a member that is no object.
-func (a *attempts) say(name string, dec *jsontext.Decoder) error {
+// readMember takes note of a member that is no object.
+func (a *attempts) readMember(name string, dec *jsontext.Decoder) error {
 	var value integer
 	absent := dec.PeekKind() == 'n'
 	if err := value.UnmarshalJSONFrom(dec); err != nil || absent {
@@ -120,14 +120,14 @@ func (a *attempts) say(name string, dec *jsontext.Decoder) error {
 	}
 	a.entries = 1
 	if value.value != nil && numberNames[strings.ToLower(name)] {
-		a.highest, a.spoken = max(a.highest, *value.value), true
+		a.highest, a.numbered = max(a.highest, *value.value), true
 	}
 	return nil
 }
 
 func most(members map[string]attempts) (is attempts) {
 	for _, m := range members {
-		if m.spoken && !is.spoken || m.spoken == is.spoken && max(int64(m.entries), m.highest) > max(int64(is.entries), is.highest) {
+		if m.numbered && !is.numbered || m.numbered == is.numbered && max(int64(m.entries), m.highest) > max(int64(is.entries), is.highest) {
 			is = m
 		}
 	}

@@ -3,7 +3,6 @@
 package commvault
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,8 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"jobwatch/internal/job"
 )
 
 // Config says which CommServe to ask, and how.
@@ -52,11 +49,11 @@ type Client struct {
 	format     format
 	bearer     bool
 	secrets    secrets
-	advice     error // what to do about a refused token; nil: that is done here
+	advice     error // to the user about a refused token; nil: the client gets another by itself
 	timeout    time.Duration
 	http       *http.Client
 	session    *session
-	attempts   attemptsAsked
+	attempts   attemptsSupport
 	quota      quota
 	log        *slog.Logger
 	observe    func(operation string, code int, took time.Duration, err error)
@@ -104,24 +101,24 @@ func (c *Client) authenticate(config Config) error {
 	default:
 		return fmt.Errorf("commcell %s: auth: scheme is %q; write authtoken or bearer", config.CommCell, config.Scheme)
 	}
-	way, err := c.wayFor(config)
-	c.session = &session{way: way, undivided: make(chan struct{}, 1)}
+	auth, err := c.authenticatorFor(config)
+	c.session = &session{auth: auth, exchanging: make(chan struct{}, 1)}
 	return err
 }
 
-// wayFor reads once what it will read again: an error is better told now.
-func (c *Client) wayFor(config Config) (way, error) {
+// authenticatorFor reads once what will be read again later: an error in it is better reported now.
+func (c *Client) authenticatorFor(config Config) (authenticator, error) {
 	switch {
 	case config.Username != "":
-		l := &login{client: c, config: config, password: passwordIn(config)}
+		l := &passwordLogin{client: c, config: config, password: passwordIn(config)}
 		_, err := l.password()
 		return l, err
 	case config.AccessTokenFile != "":
-		p := &pairs{client: c, files: pairFiles{access: config.AccessTokenFile, refresh: config.RefreshTokenFile}}
+		p := &pairRenewer{client: c, files: pairFiles{access: config.AccessTokenFile, refresh: config.RefreshTokenFile}}
 		_, err := p.files.read()
 		return p, err
 	}
-	r := &ready{client: c, read: givenIn("auth.token_file", config.Token, config.TokenFile)}
+	r := &staticToken{client: c, read: tokenIn("auth.token_file", config.Token, config.TokenFile)}
 	text, err := r.read()
 	if err == nil && text == "" {
 		err = fmt.Errorf("commcell %s: auth: neither a token nor a username is given", config.CommCell)
@@ -142,47 +139,4 @@ func webservice(text string) (string, error) {
 		return "", errors.New("a user, a query or a fragment has no place in it; see auth")
 	}
 	return strings.TrimRight(u.String(), "/"), nil
-}
-
-// JobDetails asks for one job (POST JobDetails). A nil error is an observation; errors.Is(err, ErrUnknownJob)
-// says that the CommServe answered, and does not know the job or does not show it.
-//
-// A finished job's answer may carry no state; its summary does. That one is asked for then, and where it cannot be
-// had there is no observation: what the answer showed comes with the error, for who knows the state otherwise.
-func (c *Client) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
-	seen, err := c.details(ctx, number)
-	if err != nil {
-		return job.Observation{}, err
-	}
-	if seen.Snapshot.EndsWithoutState() {
-		err = c.addState(ctx, &seen.Snapshot)
-	}
-	seen.Answered = time.Now().UTC()
-	return seen, err
-}
-
-func (c *Client) askDetails(ctx context.Context, number int64, attempts bool) (seen job.Observation, err error) {
-	body := c.format.details(number, c.commcellID, attempts)
-	q := query{operation: "JobDetails", job: number, method: http.MethodPost, path: "/JobDetails", body: body}
-	q.decode = func(body []byte) (err error) {
-		seen.Snapshot, err = decodeDetails(c.commcell, number, body)
-		return err
-	}
-	seen.Asked, err = c.ask(ctx, q)
-	return seen, err
-}
-
-func (c *Client) addState(ctx context.Context, snapshot *job.Snapshot) error {
-	line, err := c.Summary(ctx, snapshot.Number)
-	if errors.Is(err, ErrUnknownJob) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if job.LookUp(line.Status, false).Finished {
-		snapshot.State = line.Status
-		snapshot.Settle()
-	}
-	return nil
 }

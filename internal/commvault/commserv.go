@@ -6,7 +6,7 @@ import (
 )
 
 // commServRoot is a guess: which root the answer has in XML is documented nowhere. With another one the answer counts
-// as one that does not tell.
+// as one that does not name it.
 const commServRoot = "App_GetCommServPropertiesResponse"
 
 type commServAnswer struct {
@@ -34,7 +34,7 @@ func decodeGUID(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	guid := answer.is.CommCell.is.GUID
+	guid := answer.v.CommCell.v.GUID
 	if guid.words == "" || guid.broken() {
 		e := notAnAnswer("the answer names no GUID")
 		r := remarksIn(body)

@@ -18,7 +18,7 @@ func answer(general, progress, detail string) string {
 
 func decoded(t *testing.T, body string) job.Snapshot {
 	t.Helper()
-	s, err := Decode("prod", 71, []byte(body))
+	s, err := decodeBody("prod", 71, []byte(body))
 	if err != nil {
 		t.Fatalf("%s\n%v", body, err)
 	}
@@ -210,7 +210,7 @@ func TestWhatIsNoAnswer(t *testing.T) {
 		answer("", ",\"currentPhase\":\"B\xc3\"", ""):                                                            `not_an_answer JobDetails of job 71: a broken byte in the phase: B�`,
 		`{"job":{"jobDetail":{"clientStatusInfo":{"vmStatus":[` + strings.Repeat("{},", maxElements) + `{}]}}}}`: "not_an_answer JobDetails of job 71: a list of more than 65536 elements",
 	} {
-		s, err := Decode("prod", 71, []byte(body))
+		s, err := decodeBody("prod", 71, []byte(body))
 		if err == nil {
 			t.Errorf("%.200s: an observation: %v", body, s.State)
 			continue
@@ -233,7 +233,7 @@ func TestBracketsInTextsDoNotNest(t *testing.T) {
 
 // A gateway, or the CommServe itself, may have replaced the byte before it was sent.
 func TestAByteThatWasReplacedBeforeIsBrokenToo(t *testing.T) {
-	_, err := Decode("prod", 71, []byte(strings.Replace(answer("", "", ""), "Running", "Run\uFFFDning", 1)))
+	_, err := decodeBody("prod", 71, []byte(strings.Replace(answer("", "", ""), "Running", "Run\uFFFDning", 1)))
 	if KindOf(err) != NotAnAnswer || !strings.Contains(err.Error(), "a broken byte in the state") {
 		t.Errorf("%v", err)
 	}
@@ -253,7 +253,7 @@ func FuzzJobDetails(f *testing.F) {
 		_, _ = decodeList(body)
 		_, _ = decodeSummary(1, body)
 		_, _ = decodeLogin(body)
-		s, err := Decode("prod", 0, body)
+		s, err := decodeBody("prod", 0, body)
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\r\x1b") || len(err.Error()) > 2000 {
 				t.Errorf("an error of more than a line: %q", err)
@@ -261,7 +261,7 @@ func FuzzJobDetails(f *testing.F) {
 			return
 		}
 		wellFormed(t, s)
-		if _, err := Decode("prod", s.Number+1, body); KindOf(err) != NotAnAnswer {
+		if _, err := decodeBody("prod", s.Number+1, body); KindOf(err) != NotAnAnswer {
 			t.Errorf("job %d taken for its neighbour: %v", s.Number, err)
 		}
 	})

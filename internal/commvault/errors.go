@@ -1,10 +1,15 @@
 package commvault
 
 import (
+	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -159,4 +164,109 @@ func oneLine(words string) string {
 		line = append(line[:wordsLimit-1], '…')
 	}
 	return string(line)
+}
+
+// explain makes an *Error of whatever went wrong, and takes the secrets out of it.
+func (c *Client) explain(q query, t token, code int, asked time.Time, err error) error {
+	e, ours := errors.AsType[*Error](err)
+	if !ours {
+		e = transportError(asked, err)
+	}
+	if e.Operation != "" { // a login's, shared by all who waited for it
+		return e
+	}
+	e.Operation, e.Job, e.Code = q.operation, q.job, code
+	c.redact(e, t.text)
+	e.Words = oneLine(e.Words)
+	return e
+}
+
+func transportError(asked time.Time, err error) *Error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &Error{Kind: Canceled, Err: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		waited := time.Since(asked).Round(time.Millisecond)
+		return &Error{Kind: Timeout, Err: &reworded{fmt.Sprintf("no complete answer within %v", waited), err}}
+	case errors.Is(err, io.EOF):
+		return &Error{Kind: Unreachable, Err: &reworded{"the connection was closed without an answer", err}}
+	}
+	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &Error{Kind: Unreachable, Err: &reworded{untrusted(bad), err}}
+	}
+	return &Error{Kind: Unreachable, Err: err}
+}
+
+// untrusted says what is wrong with the server's certificate, and how to fix it.
+func untrusted(bad *tls.CertificateVerificationError) string {
+	switch err := bad.Err.(type) {
+	case x509.UnknownAuthorityError:
+		return "the server's certificate is signed by an unknown authority; name its certificate in tls.ca_file"
+	case x509.HostnameError:
+		return fmt.Sprintf("%v; set url: to a name that the certificate holds", err)
+	default:
+		return fmt.Sprintf("the server's certificate is refused: %v; see tls.ca_file", err)
+	}
+}
+
+// reworded gives an error another sentence, and keeps its chain.
+type reworded struct {
+	sentence string
+	cause    error
+}
+
+func (s *reworded) Error() string { return s.sentence }
+func (s *reworded) Unwrap() error { return s.cause }
+
+// redact takes out what a server may have echoed: tokens and passwords.
+func (c *Client) redact(e *Error, token string) {
+	e.Words = c.secrets.hide(e.Words, token)
+	e.Location = c.secrets.hide(e.Location, token)
+	if e.Kind == Redirect {
+		e.Err = errors.New(c.secrets.hide(e.Err.Error(), token))
+	}
+}
+
+// Failure is how a CommServe as a whole fails, in a word.
+type Failure string
+
+// The failures.
+const (
+	NoAnswer Failure = "no_answer" // nothing comes
+	Refused  Failure = "refused"   // it answers, and takes neither token nor login, or gives no right
+	NotAsked Failure = "not_asked" // nothing is sent: there is nothing to authenticate with
+	Unusable Failure = "unusable"  // it answers, and with nothing that it was asked for
+)
+
+// FailureOf says which one an error is.
+func FailureOf(err error) Failure {
+	e, ours := errors.AsType[*Error](err)
+	switch {
+	case !ours: // another CommServe than the one wanted, say
+		return Unusable
+	case e.Kind == Auth && e.Code == 0 && !e.refusal:
+		return NotAsked
+	case e.Kind == Auth, e.Code == http.StatusUnauthorized, e.Code == http.StatusForbidden:
+		return Refused
+	case e.Code == 0:
+		return NoAnswer
+	}
+	return Unusable
+}
+
+// Says is the predicate of a sentence about the CommServe.
+func (f Failure) Says() string {
+	switch f {
+	case Refused:
+		return "answers, and refuses this watcher"
+	case NotAsked:
+		return "cannot be asked"
+	case Unusable:
+		return "answers with errors only"
+	}
+	return "does not answer"
 }

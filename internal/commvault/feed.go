@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/html"
+
 	"jobwatch/internal/job"
 )
 
@@ -35,10 +37,10 @@ const jobManagerCodes = "19:" // the workflow engine writes such too
 
 // FeedMark is how far the feed has been read. The zero FeedMark is before the first request.
 type FeedMark struct {
-	begun    bool                // a request has set the mark
-	from     time.Time           // of the newest entry seen, by the CommServe's clock; zero: none was
-	id       int64               // the highest one seen
-	nameless map[uint64]struct{} // entries without an id that the last answer showed
+	begun     bool                // a request has set the mark
+	from      time.Time           // of the newest entry seen, by the CommServe's clock; zero: none was
+	id        int64               // the highest one seen
+	withoutID map[uint64]struct{} // entries without an id that the last answer showed
 }
 
 // Begun says whether a request has set the mark.
@@ -58,8 +60,8 @@ const (
 // Feed asks once for the entries since the mark, and gives the new ones, the oldest first, with the mark to go on
 // from. The first request sets the mark, and gives none. Where there is an error, the mark is the one given.
 //
-// The time asked for is the CommServe's own, of an entry that it has shown; until there is one it is ours, each time
-// anew: it may have been set wrong. What is new is told by ids, and where there is none by what the last answer showed.
+// The time asked for is the CommServe's own, of an entry that it has shown; until there is one it is ours, and read
+// each time: it may have been set wrong. New entries are known by their ids, and where there is none by the last answer.
 func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMark, error) {
 	var entries []FeedEntry
 	from := since.from.Add(-feedOverlap)
@@ -74,7 +76,7 @@ func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMar
 	if _, err := c.ask(ctx, q); err != nil {
 		return nil, since, err
 	}
-	fresh, next := since.sift(entries, time.Now().Add(feedReach))
+	fresh, next := since.filterNew(entries, time.Now().Add(feedReach))
 	next.begun = true
 	if !since.begun {
 		fresh = nil
@@ -82,22 +84,22 @@ func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMar
 	return fresh, next, nil
 }
 
-// sift gives the entries that are new, and the mark behind them. An id below the highest is new too where its time is
-// later than all that were seen: then the CommServe's database was restored, and counts anew.
-func (m FeedMark) sift(entries []FeedEntry, latest time.Time) (fresh []FeedEntry, next FeedMark) {
+// filterNew gives the entries that are new, and the mark behind them. An id below the highest is new too where its time is
+// later than all that were seen: then the CommServe's database was restored, and counts from there.
+func (m FeedMark) filterNew(entries []FeedEntry, latest time.Time) (fresh []FeedEntry, next FeedMark) {
 	if len(entries) == 0 {
 		return nil, m
 	}
-	next = FeedMark{begun: m.begun, from: m.from, nameless: map[uint64]struct{}{}}
+	next = FeedMark{begun: m.begun, from: m.from, withoutID: map[uint64]struct{}{}}
 	for i := range entries {
 		e := &entries[i]
 		later := e.Time.Before(latest)
 		isNew := e.ID > m.id || later && e.Time.After(m.from)
 		if e.ID == 0 {
 			digest := e.digest()
-			_, seen := m.nameless[digest]
-			_, twice := next.nameless[digest]
-			next.nameless[digest] = struct{}{}
+			_, seen := m.withoutID[digest]
+			_, twice := next.withoutID[digest]
+			next.withoutID[digest] = struct{}{}
 			isNew = !seen && !twice
 		}
 		if isNew {
@@ -146,14 +148,14 @@ func decodeFeed(body []byte) ([]FeedEntry, error) {
 	case !answer.present():
 		return nil, noObject(body)
 	}
-	if len(answer.is.Entries) == 0 {
+	if len(answer.v.Entries) == 0 {
 		if r := remarksIn(body); r.complains() || len(r.others) > 0 {
 			return nil, r.instead("events")
 		}
 	}
 	var entries []FeedEntry
-	for i := range answer.is.Entries {
-		if e := answer.is.Entries[i].entry(); e.ID != 0 || !e.Time.IsZero() {
+	for i := range answer.v.Entries {
+		if e := answer.v.Entries[i].entry(); e.ID != 0 || !e.Time.IsZero() {
 			entries = append(entries, e)
 		}
 	}
@@ -163,28 +165,28 @@ func decodeFeed(body []byte) ([]FeedEntry, error) {
 
 // inOrder sorts by ids. An entry without one stands in front of the first that was written later.
 func inOrder(entries []FeedEntry) (all []FeedEntry) {
-	var named, nameless []FeedEntry
+	var withID, withoutID []FeedEntry
 	for _, e := range entries {
 		if e.ID == 0 {
-			nameless = append(nameless, e)
+			withoutID = append(withoutID, e)
 		} else {
-			named = append(named, e)
+			withID = append(withID, e)
 		}
 	}
-	slices.SortStableFunc(named, func(a, b FeedEntry) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortStableFunc(nameless, func(a, b FeedEntry) int { return a.Time.Compare(b.Time) })
-	for _, e := range named {
-		for len(nameless) > 0 && nameless[0].Time.Before(e.Time) {
-			all, nameless = append(all, nameless[0]), nameless[1:]
+	slices.SortStableFunc(withID, func(a, b FeedEntry) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(withoutID, func(a, b FeedEntry) int { return a.Time.Compare(b.Time) })
+	for _, e := range withID {
+		for len(withoutID) > 0 && withoutID[0].Time.Before(e.Time) {
+			all, withoutID = append(all, withoutID[0]), withoutID[1:]
 		}
 		all = append(all, e)
 	}
-	return append(all, nameless...)
+	return append(all, withoutID...)
 }
 
 // feedRootOf takes any root element but those of answers to something else, and of web pages.
 func feedRootOf(body []byte) string {
-	switch root := firstElement(withoutDeclaration(bare(body))); {
+	switch root := firstElement(withoutDeclaration(trim(body))); {
 	case root == "", root == detailsRoot, root == listRoot, root == loginRoot, root == renewRoot, root == errorRoot, strings.EqualFold(root, "html"):
 		return feedRoot
 	default:
@@ -256,4 +258,50 @@ func FeedRefused(err error) (surely, maybe bool) {
 		return false, e.Operation == "Events"
 	}
 	return false, false
+}
+
+// plainText takes the HTML out of words, and puts them into one line.
+func plainText(words string) string {
+	if strings.ContainsAny(words, "<&") {
+		words = withoutTags(words)
+	}
+	return strings.Join(strings.Fields(words), " ")
+}
+
+func withoutTags(words string) string {
+	var text strings.Builder
+	hidden := "" // the element whose text nobody is meant to read
+	for tokens := html.NewTokenizer(strings.NewReader(words)); ; {
+		switch kind := tokens.Next(); kind {
+		case html.ErrorToken:
+			return text.String()
+		case html.TextToken:
+			if hidden == "" {
+				text.WriteString(html.UnescapeString(string(tokens.Raw())))
+			}
+		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
+			name, _ := tokens.TagName()
+			hidden = hiddenBy(string(name), kind, hidden)
+			text.WriteString(between(string(name)))
+		}
+	}
+}
+
+func hiddenBy(name string, kind html.TokenType, hidden string) string {
+	switch {
+	case hidden == "" && kind == html.StartTagToken && (name == "script" || name == "style"):
+		return name
+	case kind == html.EndTagToken && name == hidden:
+		return ""
+	}
+	return hidden
+}
+
+// between is what replaces a tag in a text: nothing for one that only formats words.
+func between(name string) string {
+	switch name {
+	case "a", "b", "em", "font", "i", "span", "strong", "u":
+		return ""
+	}
+	return " "
 }

@@ -33,7 +33,7 @@ func (f format) mediaType() string {
 }
 
 // details is what POST JobDetails takes. The CommCell is named only where it is configured, and attempts are
-// left out where the server refuses to tell them: old releases do not know these members.
+// left out where the server refuses to send them: old releases do not know these members.
 func (f format) details(number, commcell int64, attempts bool) []byte {
 	if f == inXML {
 		body := fmt.Appendf(nil, `<JobManager_JobDetailRequest jobId="%d"`, number)

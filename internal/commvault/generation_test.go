@@ -15,7 +15,7 @@ func TestALoginThatBeganBeforeTheRefusalIsNotEnough(t *testing.T) {
 		c := newClient(t, withLogin(func(*http.Request) (int, string) { return 200, `{"token":"QSDK new"}` }))
 		s := c.session
 		old := s.keep(token{text: "QSDK old"})
-		go s.flights.Do("login", func() (any, error) {
+		go s.renewals.Do("login", func() (any, error) {
 			time.Sleep(time.Second)
 			return old, nil
 		})

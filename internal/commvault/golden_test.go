@@ -27,7 +27,7 @@ func TestGolden(t *testing.T) {
 		}
 		seen++
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			snapshot, err := Decode("prod", 0, readFile(t, file))
+			snapshot, err := decodeBody("prod", 0, readFile(t, file))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,7 +34,7 @@ type Line struct {
 
 const (
 	pageSize     = 500
-	smallestPage = 100 // a server's own page where it minds no limit; none was seen to make smaller ones
+	smallestPage = 100 // a server's own page where it ignores the limit; none was seen to make smaller ones
 	maxOverlap   = 10
 	maxPages     = 2000 // a million jobs, ten times what a CommServe runs
 )
@@ -135,7 +135,7 @@ func decodeList(body []byte) (listPage, error) {
 	case !answer.present():
 		return listPage{}, noObject(body)
 	}
-	list := &answer.is
+	list := &answer.v
 	if len(list.Jobs) == 0 {
 		if r := remarksIn(body); r.complains() || !list.saysThatNoneFollow() {
 			return listPage{}, r.instead("a list")
@@ -143,7 +143,7 @@ func decodeList(body []byte) (listPage, error) {
 	}
 	page := listPage{rows: len(list.Jobs), total: list.Total.value}
 	for i := range list.Jobs {
-		summary := &list.Jobs[i].Summary.is
+		summary := &list.Jobs[i].Summary.v
 		if summary.JobID.positive() != nil {
 			page.lines = append(page.lines, summary.line())
 		}
@@ -169,15 +169,15 @@ func decodeSummary(number int64, body []byte) (Line, error) {
 		return Line{}, err
 	case answer.misshapen():
 		return Line{}, noObject(body)
-	case len(answer.is.Jobs) == 0:
+	case len(answer.v.Jobs) == 0:
 		r := remarksIn(body)
-		if total := answer.is.Total.value; total != nil && *total == 0 && !r.complains() {
+		if total := answer.v.Total.value; total != nil && *total == 0 && !r.complains() {
 			return Line{}, &Error{Kind: UnknownJob, Err: ErrUnknownJob}
 		}
 		return Line{}, r.noJob()
 	}
-	for i := range answer.is.Jobs {
-		summary := &answer.is.Jobs[i].Summary.is
+	for i := range answer.v.Jobs {
+		summary := &answer.v.Jobs[i].Summary.v
 		if id := summary.JobID.positive(); id == nil || *id != number {
 			continue
 		}
@@ -211,11 +211,11 @@ func (s *jobSummary) line() Line {
 		EndTime:       s.EndTime.time(),
 		UpdateTime:    s.Updated.time(),
 		Parent:        s.Parent.positive(),
-		Client:        clip.name("", either(s.Subclient.is.ClientName, either(s.DestinationClient.is.Name, s.DestinationName))),
+		Client:        clip.name("", either(s.Subclient.v.ClientName, either(s.DestinationClient.v.Name, s.DestinationName))),
 		JobType:       clip.name("", s.JobType),
 		Operation:     clip.name("", either(s.Operation, s.LocalizedOperation)),
-		Application:   clip.name("", either(s.Application, s.Subclient.is.AppName)),
-		Subclient:     clip.name("", either(s.Subclient.is.SubclientName, s.SubclientName)),
+		Application:   clip.name("", either(s.Application, s.Subclient.v.AppName)),
+		Subclient:     clip.name("", either(s.Subclient.v.SubclientName, s.SubclientName)),
 	}
 	for _, group := range s.ClientGroups {
 		if group.Name.words != "" {

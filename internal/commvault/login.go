@@ -9,35 +9,35 @@ import (
 	"time"
 )
 
-// login is the way of a user with a password: a session that is renewed, and another one where it cannot be.
-type login struct {
+// passwordLogin authenticates a user with a password: by a session that is renewed, or by a login where it cannot be.
+type passwordLogin struct {
 	client   *Client
 	config   Config
-	password func() (string, error) // read anew before each login
+	password func() (string, error) // read before each login
 }
 
-// next renews a token that was good once. One that never was shows that renewing does not help.
-func (l *login) next(ctx context.Context, stale token) (token, error) {
+// next renews a token that was accepted once. One that never was shows that renewing does not help.
+func (l *passwordLogin) next(ctx context.Context, stale token) (token, error) {
 	if stale.text != "" && stale.proven {
 		if text, err := l.client.renewLogin(ctx, stale); err == nil {
-			return token{text: text, origin: renewed}, nil
+			return token{text: text, origin: asRenewed}, nil
 		}
 	}
 	text, err := l.logIn(ctx)
-	return token{text: text, origin: fresh}, err
+	return token{text: text, origin: asIssued}, err
 }
 
-func (l *login) given() string {
-	password, _ := l.password() // who logs in says what is wrong with it
+func (l *passwordLogin) configured() string {
+	password, _ := l.password() // logIn reports what is wrong with it
 	return password
 }
 
 // logIn gives a new token. A refusal is an *Error of the kind Auth.
-func (l *login) logIn(ctx context.Context) (string, error) {
+func (l *passwordLogin) logIn(ctx context.Context) (string, error) {
 	c, config := l.client, l.config
 	var err error
 	if config.Password, err = l.password(); err != nil {
-		return "", c.unfit("Login", err)
+		return "", c.credentialError("Login", err)
 	}
 	c.secrets.learn(config.Password, base64.StdEncoding.EncodeToString([]byte(config.Password)))
 	var text string
@@ -54,7 +54,7 @@ func (l *login) logIn(ctx context.Context) (string, error) {
 	return "", withoutToken(err, fmt.Sprintf("commcell %s: login as %q refused", c.commcell, config.Username))
 }
 
-// renewLogin gives a new token for one that has expired. Whatever else comes of it, a login mends.
+// renewLogin gives a new token for one that has expired. Any failure is followed by a login.
 func (c *Client) renewLogin(ctx context.Context, stale token) (text string, err error) {
 	q := query{operation: "RenewLoginToken", method: http.MethodPost, path: "/RenewLoginToken", body: c.format.renewLogin(stale.text), token: true}
 	q.decode = func(body []byte) error {
@@ -62,7 +62,7 @@ func (c *Client) renewLogin(ctx context.Context, stale token) (text string, err 
 		if err != nil {
 			return err
 		}
-		if text = answer.is.tokenText(); text == "" {
+		if text = answer.v.tokenText(); text == "" {
 			return &Error{Kind: Auth, Words: complaintOf(body)}
 		}
 		return nil
@@ -75,8 +75,8 @@ func (c *Client) renewLogin(ctx context.Context, stale token) (text string, err 
 	return text, nil
 }
 
-// withoutToken judges an answer that brought no token: whatever its status, the same is not asked for at once again.
-// What got no answer may be.
+// withoutToken marks the error of an answer that brought no token as a refusal, which is not to be repeated at once. A
+// request without an answer may be.
 func withoutToken(err error, subject string) error {
 	e, ours := errors.AsType[*Error](err)
 	if !ours || e.Code == 0 {
@@ -90,7 +90,7 @@ func withoutToken(err error, subject string) error {
 }
 
 // isRefusal says whether the CommServe itself refuses. A wrong password is HTTP 200 without a token; the other statuses
-// are what releases make of it. A gateway that is too busy, and a web page, speak in the CommServe's place.
+// are what releases make of it. A busy gateway and a web page are not the CommServe.
 func isRefusal(e *Error) bool {
 	switch e.Code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
@@ -108,13 +108,13 @@ func decodeLogin(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if token := answer.is.tokenText(); token != "" {
+	if token := answer.v.tokenText(); token != "" {
 		return token, nil
 	}
-	refused := &Error{Kind: Auth, Words: complaintOf(body), RetryAfter: answer.is.lock()}
+	refused := &Error{Kind: Auth, Words: complaintOf(body), RetryAfter: answer.v.lock()}
 	if refused.Words == "" {
 		refused.Words = "the answer holds no token"
-		if answer.is.Locked.yes() {
+		if answer.v.Locked.yes() {
 			refused.Words = "the account is locked"
 		}
 	}
@@ -124,13 +124,13 @@ func decodeLogin(body []byte) (string, error) {
 // readLock finds how long the account is locked in a refusal with another status than 200.
 func readLock(e *Error, body []byte) {
 	if answer, err := parse[loginAnswer](body, loginRoot); err == nil {
-		e.RetryAfter = answer.is.lock()
+		e.RetryAfter = answer.v.lock()
 	}
 }
 
 const maxLock = 24 * time.Hour
 
-// lock is for how long the account stays locked; what tells it counts seconds.
+// lock is for how long the account stays locked; the member counts seconds.
 func (a *loginAnswer) lock() time.Duration {
 	if a.RemainingLock.value == nil {
 		return 0

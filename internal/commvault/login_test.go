@@ -141,7 +141,7 @@ func TestALockIsReadInEachRefusal(t *testing.T) {
 
 // A password file that is gone is no answer of the CommServe: which one it is stays to be asked.
 func TestWhatIsNotFitToAuthenticateWithSendsNothing(t *testing.T) {
-	if err := (&Client{commcell: "prod"}).unfit("Login", errors.New("gone")); !LoginRefused(err) {
+	if err := (&Client{commcell: "prod"}).credentialError("Login", errors.New("gone")); !LoginRefused(err) {
 		t.Error(err)
 	}
 	if LoginRefused(&Error{Kind: Auth, Code: http.StatusUnauthorized}) || LoginRefused(&Error{Kind: Unreachable}) {

@@ -7,10 +7,10 @@ import (
 	"jobwatch/internal/job"
 )
 
-// unnamed is a machine that failed and has neither name nor GUID: its failure must not go unsaid.
-const unnamed = "-"
+// noName is a machine that failed and has neither name nor GUID: its failure must not go unsaid.
+const noName = "-"
 
-// machines gives one entry for each identity, of vmStatus and of clientStatus. Nil is: the answer speaks of none; an
+// machines gives one entry for each identity, of vmStatus and of clientStatus. Nil means that the answer has none; an
 // entry that names nothing and has not failed is none.
 func (c *clientStatusInfo) machines(clip *clipper) []job.VM {
 	if c.Machines == nil && len(c.Clients) == 0 {
@@ -33,9 +33,9 @@ func (c *clientStatusInfo) machines(clip *clipper) []job.VM {
 		}
 	}
 	for i := range c.Clients {
-		if v := &c.Clients[i]; v.Client.is.Name.words != "" || v.Reason.words != "" {
+		if v := &c.Clients[i]; v.Client.v.Name.words != "" || v.Reason.words != "" {
 			add(job.VM{
-				Name:   string(clip.name("vms", either(v.Client.is.Name, text{unnamed}))),
+				Name:   string(clip.name("vms", either(v.Client.v.Name, text{noName}))),
 				Reason: clip.reason("vms", v.Reason),
 			})
 		}
@@ -56,13 +56,13 @@ func (v *vmStatus) reason() string {
 	switch {
 	case v.Reason.words != "":
 		return v.Reason.words
-	case v.Sync.is(syncFailed):
+	case v.Sync.equals(syncFailed):
 		return string(job.SyncFailed)
-	case v.Sync.is(syncValidationFailed):
+	case v.Sync.equals(syncValidationFailed):
 		return string(job.SyncValidationFailed)
-	case v.Sync.is(syncRevertFailed):
+	case v.Sync.equals(syncRevertFailed):
 		return string(job.SyncRevertFailed)
-	case v.Status.is(statusFailed):
+	case v.Status.equals(statusFailed):
 		return string(job.Unexplained)
 	}
 	return ""
@@ -77,7 +77,7 @@ func (v *vmStatus) guid() text {
 }
 
 func (v *vmStatus) machine(clip *clipper) job.VM {
-	name := either(v.Name, either(v.GUID, text{unnamed}))
+	name := either(v.Name, either(v.GUID, text{noName}))
 	return job.VM{
 		Name:       string(clip.name("vms", name)),
 		GUID:       clip.name("vms", v.guid()),
@@ -110,14 +110,14 @@ func (v *vmStatus) machine(clip *clipper) job.VM {
 }
 
 // merged is one of two entries of one machine: the one that says more of why it failed. Of two that both give a reason
-// it tells both, in an order that does not depend on theirs.
+// it has both, in an order that does not depend on theirs.
 func merged(a, b job.VM, clip *clipper) job.VM {
 	switch more := weight(b.Reason) - weight(a.Reason); {
 	case more < 0, a.Reason == b.Reason:
 		return a
 	case more > 0:
 		return b
-	case a.Reason.StandsIn():
+	case a.Reason.IsPlaceholder():
 		a.Reason = min(a.Reason, b.Reason)
 		return a
 	}
@@ -133,7 +133,7 @@ func weight(reason job.Text) int {
 		return 0
 	case reason == job.Unexplained:
 		return 1
-	case reason.StandsIn():
+	case reason.IsPlaceholder():
 		return 2
 	}
 	return 3

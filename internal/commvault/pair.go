@@ -18,88 +18,88 @@ type pair struct {
 	Refresh string `json:"refreshToken"`
 }
 
-// pairs is the way of a pair that is kept in two files.
-type pairs struct {
+// pairRenewer authenticates with a pair that is kept in two files.
+type pairRenewer struct {
 	client  *Client
 	files   pairFiles
-	unsaved *exchange // renewed, and the disk would not take it
+	unsaved *replacement // renewed, and not yet written to the disk
 }
 
-// next takes what stands in the file by now, and renews only what stands there still.
-func (p *pairs) next(ctx context.Context, stale token) (token, error) {
+// next takes what the file holds by now, and renews only a token that is still there.
+func (p *pairRenewer) next(ctx context.Context, stale token) (token, error) {
 	if p.unsaved == nil && !p.files.pending() {
 		if held, err := p.files.read(); err != nil || held.Access != stale.text {
-			return p.take(held, found, err)
+			return p.use(held, asConfigured, err)
 		}
 	}
-	unlock, err := p.files.lock(ctx, 3*max(p.client.timeout, renewalTimeout)) // who holds it may wait for an answer
+	unlock, err := p.files.lock(ctx, 3*max(p.client.timeout, renewalTimeout)) // its holder may be waiting for an answer
 	if err != nil {
-		return token{}, p.client.unfit(renewPair, err)
+		return token{}, p.client.credentialError(renewPair, err)
 	}
 	defer unlock()
-	return p.alone(ctx, stale)
+	return p.nextLocked(ctx, stale)
 }
 
-func (p *pairs) take(held pair, from origin, err error) (token, error) {
+func (p *pairRenewer) use(held pair, from origin, err error) (token, error) {
 	if err != nil {
-		return token{}, p.client.unfit(renewPair, err)
+		return token{}, p.client.credentialError(renewPair, err)
 	}
 	p.client.secrets.learn(held.Access, held.Refresh)
 	return token{text: held.Access, origin: from}, nil
 }
 
-// alone is next while no other process renews the pair.
-func (p *pairs) alone(ctx context.Context, stale token) (token, error) {
-	if err := p.settle(); err != nil {
-		return token{}, p.client.unfit(renewPair, err)
+// nextLocked is next while no other process renews the pair.
+func (p *pairRenewer) nextLocked(ctx context.Context, stale token) (token, error) {
+	if err := p.completePending(); err != nil {
+		return token{}, p.client.credentialError(renewPair, err)
 	}
 	held, err := p.files.read()
 	switch {
 	case err != nil || held.Access != stale.text:
-		return p.take(held, found, err)
-	case stale.origin == fresh && !stale.proven:
-		e := p.client.unfit(renewPair, errors.New("the access token is refused right after its renewal; is auth.scheme the right one?"))
+		return p.use(held, asConfigured, err)
+	case stale.origin == asIssued && !stale.proven:
+		e := p.client.credentialError(renewPair, errors.New("the access token is refused right after its renewal; is auth.scheme the right one?"))
 		e.refusal = true
 		return token{}, e
 	}
-	if err := p.files.prepare(); err != nil {
-		return token{}, p.client.unfit(renewPair, err)
+	if err := p.files.checkWritable(); err != nil {
+		return token{}, p.client.credentialError(renewPair, err)
 	}
 	return p.exchange(ctx, held)
 }
 
-// exchange is not to be divided: whoever leaves the program meanwhile leaves the new pair behind.
-func (p *pairs) exchange(ctx context.Context, held pair) (token, error) {
-	undivided := p.client.session.undivided
-	undivided <- struct{}{}
-	defer func() { <-undivided }()
+// exchange is waited for: a program that stops while it is in flight would lose the new pair.
+func (p *pairRenewer) exchange(ctx context.Context, held pair) (token, error) {
+	exchanging := p.client.session.exchanging
+	exchanging <- struct{}{}
+	defer func() { <-exchanging }()
 	next, err := p.renew(ctx, held)
 	if err != nil && !isSpent(err) {
-		p.files.tidy()
+		p.files.removeTemporary()
 		return token{}, err
 	}
-	p.unsaved = &exchange{Was: held, Is: next}
-	settled := p.settle()
+	p.unsaved = &replacement{Was: held, Is: next}
+	settled := p.completePending()
 	if err == nil {
-		return p.take(next, fresh, settled)
+		return p.use(next, asIssued, settled)
 	}
-	p.files.tidy()
-	return token{}, p.client.unfit(renewPair, err)
+	p.files.removeTemporary()
+	return token{}, p.client.credentialError(renewPair, err)
 }
 
-// settle brings to its end what was begun: by this process, or by one that died.
-func (p *pairs) settle() error {
+// completePending finishes an exchange that was begun by this process, or by one that died.
+func (p *pairRenewer) completePending() error {
 	if p.unsaved != nil {
 		if err := p.files.save(*p.unsaved); err != nil {
 			return err
 		}
 		p.unsaved = nil
 	}
-	return p.files.settle()
+	return p.files.completePending()
 }
 
-func (p *pairs) given() string {
-	held, _ := p.files.read() // next says what is wrong with them
+func (p *pairRenewer) configured() string {
+	held, _ := p.files.read() // next reports what is wrong with them
 	return held.Access + "\n" + held.Refresh
 }
 
@@ -112,7 +112,7 @@ const (
 // no new pair can be read in it, the error is a *spentError. Where no answer came, nobody knows. It is sent again then:
 // if it was carried out, the new pair is lost in any case, and the refusal of the second says so; if not, the old one
 // is still good.
-func (p *pairs) renew(ctx context.Context, held pair) (next pair, err error) {
+func (p *pairRenewer) renew(ctx context.Context, held pair) (next pair, err error) {
 	c := p.client
 	c.secrets.learn(held.Access, held.Refresh)
 	body, _ := json.Marshal(held) // of strings: cannot fail
@@ -131,19 +131,19 @@ func (p *pairs) renew(ctx context.Context, held pair) (next pair, err error) {
 		return next, nil
 	}
 	if e, ours := errors.AsType[*Error](err); ours && e.Code/100 == 2 && e.Kind != Auth && !e.page {
-		return pair{}, &spentError{e, p.files.mend()}
+		return pair{}, &spentError{e, p.files.advice()}
 	}
 	err = withoutToken(err, fmt.Sprintf("commcell %s: renewal of the access token refused", c.commcell))
 	if e, ours := errors.AsType[*Error](err); ours && e.Kind == Auth {
-		e.tail = "; " + p.files.mend()
+		e.tail = "; " + p.files.advice()
 	}
 	return pair{}, err
 }
 
 // spentError says that the refresh token is not to be sent again, and that there is no other.
 type spentError struct {
-	cause error // nil: that was said when it happened
-	mend  string
+	cause  error // nil: it was logged when it happened
+	advice string
 }
 
 func (e *spentError) Error() string {
@@ -151,7 +151,7 @@ func (e *spentError) Error() string {
 	if e.cause != nil {
 		why += " (" + e.cause.Error() + ")"
 	}
-	return fmt.Sprintf("the refresh token is spent, and %s; %s", why, e.mend)
+	return fmt.Sprintf("the refresh token is spent, and %s; %s", why, e.advice)
 }
 
 func (e *spentError) Unwrap() error { return e.cause }
@@ -167,7 +167,7 @@ var tokenMember = regexp.MustCompile(`(?i)"(access|refresh)token"\s*:\s*("(?:[ !
 // lost. It is the empty pair if there is none but the one that was sent.
 func pairIn(body []byte, sent string) pair {
 	var found pair
-	for _, member := range tokenMember.FindAllSubmatch(inPlainJSON(body), -1) {
+	for _, member := range tokenMember.FindAllSubmatch(asJSON(body), -1) {
 		var text string
 		if json.Unmarshal(member[2], &text) != nil {
 			continue
@@ -189,12 +189,12 @@ func pairIn(body []byte, sent string) pair {
 	return pair{}
 }
 
-func inPlainJSON(body []byte) []byte {
-	body = bare(body)
+func asJSON(body []byte) []byte {
+	body = trim(body)
 	if bytes.HasPrefix(body, []byte("<")) {
 		body, _, _ = fromXML(body)
 	}
-	return plain(body)
+	return normalizeJSON(body)
 }
 
 // noPairIn is a refusal only where the answer says so, and holds neither token.
@@ -203,7 +203,7 @@ func noPairIn(body []byte) error {
 	if e, ours := err.(*Error); ours && e.page {
 		return e
 	}
-	if words := complaintOf(body); words != "" && !tokenMember.Match(inPlainJSON(body)) {
+	if words := complaintOf(body); words != "" && !tokenMember.Match(asJSON(body)) {
 		return &Error{Kind: Auth, Words: words}
 	}
 	if err != nil {

@@ -108,7 +108,7 @@ var errCrash = errors.New("crash")
 // crashAt makes an exchange break off, once, behind a step; "" is none. It gives the steps that are done.
 func crashAt(c *Client, step string) *[]string {
 	var done []string
-	c.session.way.(*pairs).files.step = func(name string) error {
+	c.session.auth.(*pairRenewer).files.step = func(name string) error {
 		done = append(done, name)
 		if name == step {
 			step = ""
@@ -203,7 +203,7 @@ func TestAPairThatWasRenewedBeforeIsRefused(t *testing.T) {
 	for range 5 {
 		err := ask(t, c)
 		want := "commcell prod: renewal of the access token refused: HTTP 400: Token reuse detected. The token has been purged.; " +
-			c.session.way.(*pairs).files.mend() + " (next try " + time.Now().Add(time.Minute).Format("15:04") + ")"
+			c.session.auth.(*pairRenewer).files.advice() + " (next try " + time.Now().Add(time.Minute).Format("15:04") + ")"
 		if outcome(err) != "auth down" || err.Error() != want {
 			t.Fatalf("got  %v\nwant %s", err, want)
 		}

@@ -13,12 +13,12 @@ import (
 	"jobwatch/internal/failpoint"
 )
 
-// pairFiles keep a pair in two files, each holding one token. Two files cannot be replaced at once, so
+// pairFiles keeps a pair in two files, each holding one token. Two files cannot be replaced at once, so
 // the new pair is written into a third one first, which is durable before either is touched:
 //
 //	<refresh>.pending   the old and the new pair, while the two files are being replaced; the old one alone where its
 //	                    renewal brought no new one that could be read, until somebody has put another there
-//	<refresh>.lock      locked by who renews; it stays
+//	<refresh>.lock      locked by the process that renews; it stays
 //	<any>.new           not yet under its name
 //
 // A crash at any point leaves a pair that is good, or a pending one that the next start completes. One
@@ -29,8 +29,8 @@ type pairFiles struct {
 	step            func(done string) error // nil but in tests, which crash there
 }
 
-// exchange is one pair put in another's place.
-type exchange struct {
+// replacement is the pair that takes the place of another.
+type replacement struct {
 	Was pair `json:"was"`
 	Is  pair `json:"is"`
 }
@@ -43,21 +43,21 @@ func (f *pairFiles) pending() bool {
 }
 
 func (f *pairFiles) read() (held pair, err error) {
-	if held.Access, err = givenIn("auth.access_token_file", "", f.access)(); err != nil {
+	if held.Access, err = tokenIn("auth.access_token_file", "", f.access)(); err != nil {
 		return pair{}, err
 	}
-	held.Refresh, err = givenIn("auth.refresh_token_file", "", f.refresh)()
+	held.Refresh, err = tokenIn("auth.refresh_token_file", "", f.refresh)()
 	return held, err
 }
 
-// mend says what to do where the pair is dead.
-func (f *pairFiles) mend() string {
+// advice says what to do where the pair is dead.
+func (f *pairFiles) advice() string {
 	return fmt.Sprintf("make a new pair (in the Command Center, an access token that can be renewed) and put it into %s and %s (auth.access_token_file and auth.refresh_token_file)",
 		f.access, f.refresh)
 }
 
-// prepare finds out whether the files can be replaced, before the old pair is given up.
-func (f *pairFiles) prepare() error {
+// checkWritable finds out whether the files can be replaced, before the old pair is given up.
+func (f *pairFiles) checkWritable() error {
 	for _, name := range []string{f.pendingName(), f.access} {
 		if err := write(name, nil); err != nil {
 			return unwritable(err)
@@ -66,99 +66,99 @@ func (f *pairFiles) prepare() error {
 	return nil
 }
 
-func (f *pairFiles) tidy() {
+func (f *pairFiles) removeTemporary() {
 	for _, name := range []string{f.pendingName(), f.access} {
-		_ = os.Remove(name + ".new") // the next renewal writes it anew
+		_ = os.Remove(name + ".new") // the next renewal writes it again
 	}
 }
 
-// save makes an exchange durable. It is carried out by settle.
-func (f *pairFiles) save(e exchange) error {
+// save makes a replacement durable. completePending applies it.
+func (f *pairFiles) save(e replacement) error {
 	text, _ := json.Marshal(e) // of strings: cannot fail
-	if err := f.put(f.pendingName(), text); err != nil {
+	if err := f.replace(f.pendingName(), text); err != nil {
 		return err
 	}
 	failpoint.Pass(failpoint.Renewal)
 	return nil
 }
 
-// settle carries out a pending exchange, unless somebody has put another pair there meanwhile. The error is a
-// *spentError where there is nothing to exchange the pair for.
-func (f *pairFiles) settle() error {
+// completePending applies a pending replacement, unless somebody has put another pair there meanwhile. The error is a
+// *spentError where there is nothing to replace the pair with.
+func (f *pairFiles) completePending() error {
 	text, err := os.ReadFile(f.pendingName())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var e exchange
+	var e replacement
 	if err == nil {
 		err = json.Unmarshal(text, &e)
 	}
-	if err != nil || !e.whole() {
+	if err != nil || !e.valid() {
 		return fmt.Errorf("%s: holds no pair of tokens; remove it, and put a new pair into auth.access_token_file and auth.refresh_token_file", f.pendingName())
 	}
 	held, err := f.read()
 	if err != nil {
 		return err
 	}
-	if err := f.carryOut(&e, held); err != nil {
+	if err := f.apply(&e, held); err != nil {
 		return err
 	}
-	return f.finish()
+	return f.removePending()
 }
 
-func (f *pairFiles) carryOut(e *exchange, held pair) error {
+func (f *pairFiles) apply(e *replacement, held pair) error {
 	switch {
 	case e.spent() && held.Refresh == e.Was.Refresh:
-		return &spentError{mend: f.mend()}
-	case !e.concerns(held):
+		return &spentError{advice: f.advice()}
+	case !e.appliesTo(held):
 		return nil
 	}
-	if err := f.put(f.access, []byte(e.Is.Access+"\n")); err != nil {
+	if err := f.replace(f.access, []byte(e.Is.Access+"\n")); err != nil {
 		return err
 	}
 	failpoint.Pass(failpoint.Renewal)
-	return f.put(f.refresh, []byte(e.Is.Refresh+"\n"))
+	return f.replace(f.refresh, []byte(e.Is.Refresh+"\n"))
 }
 
 // spent says that the refresh token is used up, and that nothing came for it.
-func (e *exchange) spent() bool { return e.Is == pair{} && e.Was.Refresh != "" }
+func (e *replacement) spent() bool { return e.Is == pair{} && e.Was.Refresh != "" }
 
-func (e *exchange) whole() bool { return e.spent() || e.Is.Access != "" && e.Is.Refresh != "" }
+func (e *replacement) valid() bool { return e.spent() || e.Is.Access != "" && e.Is.Refresh != "" }
 
-// concerns says whether each file holds what it held before the exchange, or what it is to hold.
-func (e *exchange) concerns(held pair) bool {
+// appliesTo says whether each file holds what it held before the replacement, or what it is to hold.
+func (e *replacement) appliesTo(held pair) bool {
 	return (held.Access == e.Was.Access || held.Access == e.Is.Access) &&
 		(held.Refresh == e.Was.Refresh || held.Refresh == e.Is.Refresh)
 }
 
-func (f *pairFiles) finish() error {
+func (f *pairFiles) removePending() error {
 	if err := os.Remove(f.pendingName()); err != nil {
 		return unwritable(err)
 	}
-	if err := f.did("removed", f.pendingName()); err != nil {
+	if err := f.stepDone("removed", f.pendingName()); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(f.refresh))
 }
 
-// put replaces a file, durably.
-func (f *pairFiles) put(name string, text []byte) error {
+// replace replaces a file, durably.
+func (f *pairFiles) replace(name string, text []byte) error {
 	if err := write(name, text); err != nil {
 		return unwritable(err)
 	}
-	if err := f.did("wrote", name); err != nil {
+	if err := f.stepDone("wrote", name); err != nil {
 		return err
 	}
 	if err := os.Rename(name+".new", name); err != nil {
 		return unwritable(err)
 	}
-	if err := f.did("renamed", name); err != nil {
+	if err := f.stepDone("renamed", name); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(name))
 }
 
-func (f *pairFiles) did(what, name string) error {
+func (f *pairFiles) stepDone(what, name string) error {
 	if f.step == nil {
 		return nil
 	}

@@ -24,7 +24,7 @@ var byteOrderMark = []byte("\uFEFF")
 // Root is what the answer's root element is called in XML. Of what is valid JSON only the outermost
 // value's kind can be wrong, which is the caller's to judge; the errors are *Error.
 func parse[T any](body []byte, root string) (*section[T], error) {
-	body = bare(body)
+	body = trim(body)
 	switch {
 	case len(body) == 0:
 		return nil, notAnAnswer("an empty answer")
@@ -33,10 +33,10 @@ func parse[T any](body []byte, root string) (*section[T], error) {
 	case tooDeep(body):
 		return nil, notAnAnswer("JSON nested deeper than %d", maxDepth)
 	}
-	return parseJSON[T](plain(body))
+	return parseJSON[T](normalizeJSON(body))
 }
 
-func bare(body []byte) []byte {
+func trim(body []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), byteOrderMark))
 }
 
@@ -50,7 +50,7 @@ func parseJSON[T any](body []byte) (*section[T], error) {
 	return answer, nil
 }
 
-// parseXML takes the root asked for, and an error's. Of any other only a complaint is heard.
+// parseXML takes the root asked for, and an error's. Of any other only a complaint is read.
 func parseXML[T any](body []byte, want string) (*section[T], error) {
 	content, root, err := fromXML(body)
 	switch root {
@@ -59,7 +59,7 @@ func parseXML[T any](body []byte, want string) (*section[T], error) {
 			return nil, err
 		}
 	default:
-		return nil, stranger(root, content, body)
+		return nil, unexpectedRoot(root, content, body)
 	}
 	if root == errorRoot {
 		content = slices.Concat([]byte(`{"error":`), content, []byte("}"))
@@ -67,9 +67,9 @@ func parseXML[T any](body []byte, want string) (*section[T], error) {
 	return parseJSON[T](content)
 }
 
-// stranger is XML that nobody asked for: an error in a form of its own, the answer to something else,
+// unexpectedRoot is XML that nobody asked for: an error in a form of its own, the answer to something else,
 // or a web page.
-func stranger(root string, content, body []byte) *Error {
+func unexpectedRoot(root string, content, body []byte) *Error {
 	if r := remarksInJSON(content, root); r.complains() && titleOf(body) == "" {
 		return r.instead("an answer")
 	}
@@ -77,14 +77,14 @@ func stranger(root string, content, body []byte) *Error {
 	case detailsRoot, listRoot, loginRoot:
 		return notAnAnswer("the answer is a %s", root)
 	}
-	return page(body)
+	return webPage(body)
 }
 
 var attribute = regexp.MustCompile(`"@(\w+)"(\s*:)`)
 
-// plain takes out the line ends that some releases leave inside strings, where JSON allows none, and
+// normalizeJSON takes out the line ends that some releases leave inside strings, where JSON allows none, and
 // the @ that old service packs put before the name of what is an attribute in XML.
-func plain(body []byte) []byte {
+func normalizeJSON(body []byte) []byte {
 	if bytes.IndexByte(body, '\r') >= 0 {
 		body = bytes.ReplaceAll(body, []byte("\r"), nil)
 	}
@@ -134,10 +134,10 @@ func badJSON(err error, size int) *Error {
 
 var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// page is HTML, or XML of no CommServe, or what calls itself so: a login page, a gateway's, one of a server that starts.
-func page(body []byte) *Error {
+// webPage is HTML, or XML of no CommServe, or what calls itself so: a login page, a gateway's, one of a server that starts.
+func webPage(body []byte) *Error {
 	e := &Error{Kind: NotAnAnswer, Words: titleOf(body), page: true}
-	if bytes.HasPrefix(bare(body), []byte("{")) {
+	if bytes.HasPrefix(trim(body), []byte("{")) {
 		e.Words = complaintOf(body)
 	}
 	e.Err = errors.New("a web page where an answer was expected (is url: the web service's root?)")

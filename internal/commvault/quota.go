@@ -65,8 +65,8 @@ func (q *quota) count(now time.Time) {
 	q.spent.Add(1)
 }
 
-// heed takes what an answer names.
-func (q *quota) heed(response *http.Response) {
+// observe notes what an answer says of the quota.
+func (q *quota) observe(response *http.Response) {
 	if limit := positive(response.Header.Get(limitHeader)); limit > 0 {
 		q.limit.Store(limit)
 	}
@@ -114,7 +114,7 @@ func (q *quota) throttled(e *Error, response *http.Response) {
 	}
 }
 
-// grow gives what is left of a wait where one is under way: requests sent before it began say nothing new.
+// grow gives what is left of a wait where one is under way: an answer to a request sent before it began does not extend it.
 func (q *quota) grow(now time.Time) time.Duration {
 	until := q.until.Load()
 	if left := until - now.UnixNano(); q.wait.Load() > 0 && left > 0 {

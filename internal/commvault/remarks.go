@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,7 +23,7 @@ type remarks struct {
 	listed bool     // some of the words stand in an errList
 	code   *int64   // the first that is no success
 	failed bool     // error: true, or success: false
-	said   bool     // anything at all
+	any    bool     // anything at all
 }
 
 // What a member's name promises. XML's text beside attributes is a member textMember.
@@ -49,11 +50,11 @@ const (
 )
 
 // unread is what cannot be read: not nothing.
-var unread = remarks{said: true}
+var unread = remarks{any: true}
 
 // remarksIn reads an answer that parse has read, in the format that it came in.
 func remarksIn(body []byte) remarks {
-	body = bare(body)
+	body = trim(body)
 	if len(body) > 0 && body[0] == '<' {
 		content, root, err := fromXML(body)
 		if err != nil {
@@ -61,7 +62,7 @@ func remarksIn(body []byte) remarks {
 		}
 		return remarksInJSON(content, root)
 	}
-	return remarksInJSON(plain(body), "")
+	return remarksInJSON(normalizeJSON(body), "")
 }
 
 // remarksInJSON reads JSON, which may have been XML with a root of a name.
@@ -108,7 +109,7 @@ func (r *remarks) readObject(dec *jsontext.Decoder, name string, inErrList bool)
 		return err
 	}
 	var own remarks
-	isWell, promising := false, wordsName.MatchString(name)
+	isSuccess, promising := false, wordsName.MatchString(name)
 	for dec.PeekKind() != '}' {
 		token, err := dec.ReadToken()
 		if err != nil {
@@ -118,21 +119,21 @@ func (r *remarks) readObject(dec *jsontext.Decoder, name string, inErrList bool)
 		told, isAside := aside[member]
 		switch {
 		case isAside && (kind == '{' || kind == '['):
-			r.said = r.said || told
+			r.any = r.any || told
 			err = dec.SkipValue()
 		case kind == '{' || kind == '[':
 			err = r.read(dec, member, inErrList)
 		default:
 			var value jsontext.Value
 			if value, err = dec.ReadValue(); err == nil {
-				isWell = own.note(member, value, wordsName.MatchString(member) || promising && !secretName.MatchString(member)) || isWell
+				isSuccess = own.note(member, value, wordsName.MatchString(member) || promising && !secretName.MatchString(member)) || isSuccess
 			}
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if isWell && own.code == nil && !own.failed {
+	if isSuccess && own.code == nil && !own.failed {
 		own.others, own.words = append(own.words, own.others...), nil
 	}
 	r.add(&own, inErrList)
@@ -152,7 +153,7 @@ func (r *remarks) add(own *remarks, inErrList bool) {
 		r.code = own.code
 	}
 	r.failed = r.failed || own.failed
-	r.said = r.said || own.said
+	r.any = r.any || own.any
 }
 
 // keep adds words that are new, as long as there is room.
@@ -171,7 +172,7 @@ func keep(all *[]string, words string) {
 
 // note takes a value that is neither object nor array. It says whether that is the code of a success. Numbers and
 // booleans may come as texts.
-func (r *remarks) note(name string, value jsontext.Value, promising bool) (isWell bool) {
+func (r *remarks) note(name string, value jsontext.Value, promising bool) (isSuccess bool) {
 	text := string(value)
 	if value.Kind() == '"' {
 		text = strings.TrimSpace(unquote(value))
@@ -183,11 +184,11 @@ func (r *remarks) note(name string, value jsontext.Value, promising bool) (isWel
 	case isNumber:
 		return r.noteNumber(name, number)
 	case strings.EqualFold(text, "true"):
-		r.said = true
+		r.any = true
 		r.failed = r.failed || errorName.MatchString(name)
 	case strings.EqualFold(text, "false"):
 		r.failed = r.failed || successName.MatchString(name)
-		r.said = r.said || !errorName.MatchString(name)
+		r.any = r.any || !errorName.MatchString(name)
 	default:
 		r.noteWords(name, text, promising)
 	}
@@ -195,12 +196,12 @@ func (r *remarks) note(name string, value jsontext.Value, promising bool) (isWel
 }
 
 // Successes carry an error object too: with code 0, or 200. A status is one of HTTP, or says nothing.
-func (r *remarks) noteNumber(name string, number int64) (isWell bool) {
+func (r *remarks) noteNumber(name string, number int64) (isSuccess bool) {
 	isCode := codeName.MatchString(name)
 	if number == 0 || isCode && number == http.StatusOK {
 		return isCode
 	}
-	r.said = true
+	r.any = true
 	if r.code == nil && (isCode || statusName.MatchString(name) && number >= http.StatusBadRequest) {
 		r.code = &number
 	}
@@ -208,7 +209,7 @@ func (r *remarks) noteNumber(name string, number int64) (isWell bool) {
 }
 
 func (r *remarks) noteWords(name, words string, promising bool) {
-	r.said = true
+	r.any = true
 	words = words[:min(len(words), maxRemarksBytes)]
 	switch {
 	case promising:
@@ -285,4 +286,31 @@ func prose(body []byte) string {
 		return ""
 	}
 	return string(body[:min(len(body), maxRemarksBytes)])
+}
+
+// The words in which a CommServe says that there is no such job: "Job [71] does not exist.", "No job has this id.". In
+// another language they are an error as any other: it is reported, and no job is given up as lost. What goes on
+// after the word job tells a job from a job manager.
+var (
+	aJob      = `\bjob(?:\s*(?:id|details?))?(?:\s+with\s+(?:the\s+|this\s+)?id)?[^a-z]*`
+	isGone    = `(?:(?:is|was|has|does|did|could|can)\s*)?(?:not|n['’]t|no longer)\s+(?:be\s+|been\s+|a\s+)?(?:exists?|found|known|valid)\b`
+	isUnknown = `(?:is|was)\s+(?:unknown|invalid)\b`
+	none      = `(?:\b(?:no|no such|unknown|invalid)|(?:not|n['’]t|unable to|failed to)\s+find)\s+(?:the\s+|a\s+|any\s+)?job(?:\s*id)?`
+	thatIsAll = `(?:[^a-z]*$|\W*[\d.,;:\[(]|\s+(?:has|with|was|is|found|exists)\b)`
+	noSuchJob = regexp.MustCompile(`(?i)` + aJob + `(?:` + isGone + `|` + isUnknown + `)|` + none + thatIsAll)
+)
+
+// refusesJob says whether a job is refused in the way that is known of JobDetails, an errList, and in words that say
+// why: there is no such job.
+func (r *remarks) refusesJob() bool {
+	return r.listed && !slices.ContainsFunc(r.words, func(words string) bool { return !noSuchJob.MatchString(words) })
+}
+
+// noJob tells an answer that knows no such job from anything else that came without one. Only the former may lead to
+// the job being given up as lost: nothing at all, or a refusal in words that say so.
+func (r *remarks) noJob() error {
+	if r.any && !r.refusesJob() {
+		return r.instead("a job")
+	}
+	return &Error{Kind: UnknownJob, Words: r.complaint(), Err: ErrUnknownJob}
 }

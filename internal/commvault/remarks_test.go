@@ -86,7 +86,7 @@ func TestAnErrorInAnyShapeIsAnError(t *testing.T) {
 				if words, isPage := complaintIn([]byte(body)); !strings.Contains(words, itsWords) || isPage {
 					t.Errorf("%s, %s: %s: %q, a page: %v", shape, place, body, words, isPage)
 				}
-				if _, err := Decode("prod", 0, []byte(body)); KindOf(err) != NotAnAnswer || !strings.Contains(err.Error(), itsWords) {
+				if _, err := decodeBody("prod", 0, []byte(body)); KindOf(err) != NotAnAnswer || !strings.Contains(err.Error(), itsWords) {
 					t.Errorf("%s, %s: %s: %v", shape, place, body, err)
 				}
 			}
@@ -150,7 +150,7 @@ func TestTheWordsOfAnError(t *testing.T) {
 		`<Fault xmlns="urn:x"><Code><Value>Receiver</Value></Code><Reason><Text xml:lang="en">Denied</Text></Reason></Fault>`: "an error instead of an answer: Denied",
 		`<Error><Message>Denied</Message></Error>`:                                                                            "an error instead of an answer: Denied",
 	} {
-		_, err := Decode("prod", 71, []byte(body))
+		_, err := decodeBody("prod", 71, []byte(body))
 		if KindOf(err) != NotAnAnswer || err.Error() != "JobDetails of job 71: "+want {
 			t.Errorf("%s:\n got %v\nwant %s", body, err, want)
 		}
@@ -211,7 +211,7 @@ func TestTheWordsThatRefuseAJob(t *testing.T) {
 		"The request for job 71 could not be processed.": false, "Job 71 is not allowed to be seen": false, "Auftrag 71 nicht gefunden": false, "": false,
 	} {
 		body := fmt.Sprintf(`{"error":{"errList":[{"errorCode":5,"errLogMessage":%q}]}}`, words)
-		_, err := Decode("prod", 71, []byte(body))
+		_, err := decodeBody("prod", 71, []byte(body))
 		if got := errors.Is(err, ErrUnknownJob); got != want || !strings.Contains(err.Error(), words) {
 			t.Errorf("%q: unknown: %v, want %v; %v", words, got, want, err)
 		}
@@ -221,7 +221,7 @@ func TestTheWordsThatRefuseAJob(t *testing.T) {
 		`{"errList":[{"errLogMessage":"No such job"},{"errLogMessage":"Database is not reachable"}]}`,
 		`{"errList":[{"errLogMessage":"No such job"}],"message":"Database is not reachable"}`,
 	} {
-		if _, err := Decode("prod", 71, []byte(body)); KindOf(err) != NotAnAnswer {
+		if _, err := decodeBody("prod", 71, []byte(body)); KindOf(err) != NotAnAnswer {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
@@ -247,7 +247,7 @@ func TestRemarksAreBounded(t *testing.T) {
 		if n := len(r.words) + len(r.others); n == 0 || n > 2*maxRemarks || len(r.all()) > 2*maxRemarksBytes {
 			t.Errorf("%s: %d texts, %d bytes", name, n, len(r.all()))
 		}
-		if _, err := Decode("prod", 71, []byte(body)); KindOf(err) != NotAnAnswer || len([]rune(err.Error())) > 2*wordsLimit {
+		if _, err := decodeBody("prod", 71, []byte(body)); KindOf(err) != NotAnAnswer || len([]rune(err.Error())) > 2*wordsLimit {
 			t.Errorf("%s: %.200v", name, err)
 		}
 	}

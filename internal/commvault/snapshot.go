@@ -24,33 +24,33 @@ func (c *clipper) clip(member, words string, limit int) job.Text {
 }
 
 func (d *jobDetail) snapshot(commcell string) job.Snapshot {
-	s := job.Snapshot{CommCell: commcell, Number: *d.General.is.JobID.value}
+	s := job.Snapshot{CommCell: commcell, Number: *d.General.v.JobID.value}
 	var clip clipper
-	d.General.is.fill(&s, &clip)
-	d.Progress.is.fill(&s, &clip)
-	d.Detail.is.fill(&s, &d.Progress.is)
+	d.General.v.fill(&s, &clip)
+	d.Progress.v.fill(&s, &clip)
+	d.Detail.v.fill(&s, &d.Progress.v)
 	// The general start is there from the first answer to the last, so the job's start never moves.
-	s.StartTime = d.General.is.StartTime.time()
+	s.StartTime = d.General.v.StartTime.time()
 	if s.StartTime == nil {
-		s.StartTime = d.Detail.is.StartTime.time()
+		s.StartTime = d.Detail.v.StartTime.time()
 	}
-	s.Failures = clip.name("failures", either(d.Detail.is.Failures, d.Progress.is.Failures))
+	s.Failures = clip.name("failures", either(d.Detail.v.Failures, d.Progress.v.Failures))
 	s.Attempt = d.Attempts.number()
-	s.Machines = d.Clients.is.machines(&clip)
+	s.Machines = d.Clients.v.machines(&clip)
 	s.Truncated = clip.cut
 	s.Settle()
 	return s
 }
 
 func (g *generalInfo) fill(s *job.Snapshot, clip *clipper) {
-	s.Client = clip.name("client", either(g.Subclient.is.ClientName, g.DestinationClient.is.Name))
-	s.DestinationClient = clip.name("destinationClient", g.DestinationClient.is.Name)
-	s.Agent = clip.name("agent", g.Subclient.is.AppName)
-	s.Instance = clip.name("instance", g.Subclient.is.InstanceName)
-	s.Backupset = clip.name("backupset", g.Subclient.is.BackupsetName)
-	s.Subclient = clip.name("subclient", g.Subclient.is.SubclientName)
-	s.StoragePolicy = clip.name("storagePolicy", g.StoragePolicy.is.Name)
-	s.MediaAgent = clip.name("mediaAgent", g.MediaAgent.is.Name)
+	s.Client = clip.name("client", either(g.Subclient.v.ClientName, g.DestinationClient.v.Name))
+	s.DestinationClient = clip.name("destinationClient", g.DestinationClient.v.Name)
+	s.Agent = clip.name("agent", g.Subclient.v.AppName)
+	s.Instance = clip.name("instance", g.Subclient.v.InstanceName)
+	s.Backupset = clip.name("backupset", g.Subclient.v.BackupsetName)
+	s.Subclient = clip.name("subclient", g.Subclient.v.SubclientName)
+	s.StoragePolicy = clip.name("storagePolicy", g.StoragePolicy.v.Name)
+	s.MediaAgent = clip.name("mediaAgent", g.MediaAgent.v.Name)
 	s.Operation = clip.name("operation", g.OperationType)
 	s.BackupLevel = clip.name("backupLevel", g.BackupType)
 	s.StartedBy = clip.name("startedBy", g.StartedBy)

@@ -129,7 +129,7 @@ func TestARefreshTokenThatWasAnsweredForIsNeverSentAgain(t *testing.T) {
 				c := newClient(t, w.Config)
 				first := ask(t, c)
 				const begins = "commcell prod: the refresh token is spent, and the answer to its renewal held no pair that could be read"
-				ends := "; " + c.session.way.(*pairs).files.mend()
+				ends := "; " + c.session.auth.(*pairRenewer).files.advice()
 				if outcome(first) != "auth down" || !strings.HasPrefix(first.Error(), begins+" (RenewAccessToken: ") || !strings.HasSuffix(first.Error(), ends) {
 					t.Errorf("got %v", first)
 				}
@@ -158,7 +158,7 @@ func TestASpentRefreshTokenIsRememberedWithoutADisk(t *testing.T) {
 		w.answer = with(200, `{}`)
 		c := newClient(t, w.Config)
 		full := errors.New("no space left on device")
-		files := &c.session.way.(*pairs).files
+		files := &c.session.auth.(*pairRenewer).files
 		files.step = func(string) error { return full }
 		time.Sleep(31 * time.Minute)
 		for range 3 {

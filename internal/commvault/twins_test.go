@@ -143,7 +143,7 @@ func inBoth(t tree, root string) []string {
 func TestBothFormatsSayTheSame(t *testing.T) {
 	for _, row := range twins {
 		for _, body := range inBoth(row.sent, detailsRoot) {
-			got, err := Decode("prod", row.want.Number, []byte(body))
+			got, err := decodeBody("prod", row.want.Number, []byte(body))
 			if err != nil || !reflect.DeepEqual(got, row.want) {
 				t.Errorf("%s: %s\ngot  %+v, %v\nwant %+v", row.words, body, got, err, row.want)
 			}
@@ -181,7 +181,7 @@ func TestBothFormatsRefuseTheSame(t *testing.T) {
 		{"a state broken before", progress(member{"state", "Run\uFFFDning"}), no + "a broken byte in the state: Run\uFFFDning"},
 	} {
 		for _, body := range inBoth(row.sent, detailsRoot) {
-			_, err := Decode("prod", 71, []byte(body))
+			_, err := decodeBody("prod", 71, []byte(body))
 			if got := string(KindOf(err)) + " " + errorText(err); got != row.want {
 				t.Errorf("%s: %s\ngot  %s\nwant %s", row.words, body, got, row.want)
 			}

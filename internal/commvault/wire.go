@@ -193,4 +193,4 @@ type saasAuth struct {
 	Token text `json:"authToken"`
 }
 
-func (a *loginAnswer) tokenText() string { return either(a.Token, a.Data.is.Token).words }
+func (a *loginAnswer) tokenText() string { return either(a.Token, a.Data.v.Token).words }

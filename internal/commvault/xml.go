@@ -5,7 +5,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -47,7 +50,7 @@ func fromXML(body []byte) (content []byte, root string, err error) {
 		return nil, "", notAnAnswer("an XML element of more than %d attributes", maxElements)
 	}
 	t := transcript{
-		in:   xml.NewDecoder(bytes.NewReader(legible(body))),
+		in:   xml.NewDecoder(bytes.NewReader(sanitize(body))),
 		out:  make([]byte, 0, len(body)+len(body)/4),
 		open: make([]element, 0, 8),
 	}
@@ -74,7 +77,7 @@ func (t *transcript) write(token xml.Token) error {
 	case xml.EndElement:
 		return t.end(token.Name)
 	case xml.CharData:
-		return t.say(token)
+		return t.chars(token)
 	case xml.Directive:
 		return t.refuse(token)
 	}
@@ -147,7 +150,7 @@ func (t *transcript) end(name xml.Name) error {
 	return nil
 }
 
-func (t *transcript) say(text []byte) error {
+func (t *transcript) chars(text []byte) error {
 	if len(t.open) == 0 {
 		if len(bytes.TrimSpace(text)) > 0 {
 			return errNoXML
@@ -185,4 +188,94 @@ func badXML(err error, offset int64, size int) error {
 		return notAnAnswer("the answer is cut short after %d bytes", size)
 	}
 	return notAnAnswer("no XML from byte %d on", offset)
+}
+
+func withoutDeclaration(body []byte) []byte {
+	if !bytes.HasPrefix(body, []byte("<?xml")) {
+		return body
+	}
+	_, rest, _ := bytes.Cut(body, []byte("?>"))
+	return bytes.TrimSpace(rest)
+}
+
+// firstElement is the name of the element that the body begins with, "" where it begins with none.
+func firstElement(body []byte) string {
+	if len(body) == 0 || body[0] != '<' {
+		return ""
+	}
+	name := body[1:]
+	if end := bytes.IndexAny(name, " \t\r\n/>"); end >= 0 {
+		name = name[:end]
+	}
+	return string(name)
+}
+
+// sanitize replaces what XML forbids and servers send: each byte that is no UTF-8, and each control
+// character, written as itself or by its number, becomes U+FFFD.
+func sanitize(body []byte) []byte {
+	if bytes.Contains(body, []byte("&#")) {
+		body = characterReference.ReplaceAllFunc(body, sanitizeReference)
+	}
+	for i := 0; i < len(body); {
+		r, size := utf8.DecodeRune(body[i:])
+		if !allowedInXML(r, size) {
+			return sanitizeFrom(body, i)
+		}
+		i += size
+	}
+	return body
+}
+
+// sanitizeFrom makes a sanitized copy of a body whose beginning needs no change.
+func sanitizeFrom(body []byte, from int) []byte {
+	copied := append(make([]byte, 0, len(body)+64), body[:from]...)
+	for i := from; i < len(body); {
+		r, size := utf8.DecodeRune(body[i:])
+		if !allowedInXML(r, size) {
+			r = utf8.RuneError
+		}
+		copied = utf8.AppendRune(copied, r)
+		i += size
+	}
+	return copied
+}
+
+// allowedInXML says whether XML 1.0 allows the character.
+func allowedInXML(r rune, size int) bool {
+	switch {
+	case r == utf8.RuneError:
+		return size > 1
+	case r < ' ':
+		return r == '\t' || r == '\n' || r == '\r'
+	}
+	return r != 0xFFFE && r != 0xFFFF
+}
+
+var characterReference = regexp.MustCompile(`&#(?:x([0-9a-fA-F]+)|([0-9]+));`)
+
+func sanitizeReference(reference []byte) []byte {
+	digits, base := reference[2:len(reference)-1], 10
+	if digits[0] == 'x' {
+		digits, base = digits[1:], 16
+	}
+	number, err := strconv.ParseUint(string(digits), base, 32)
+	if err != nil || number > utf8.MaxRune || !allowedInXML(rune(number), utf8.UTFMax) {
+		return []byte("\uFFFD")
+	}
+	return reference
+}
+
+// tooManyAttributes says whether one element has more than a list may have elements, each of which
+// would take the memory of twenty bytes. Few equals signs cannot be many attributes, and are quickly counted.
+func tooManyAttributes(body []byte) bool {
+	equals := []byte("=")
+	if bytes.Count(body, equals) <= maxElements {
+		return false
+	}
+	for tag := range bytes.SplitSeq(body, []byte("<")) {
+		if bytes.Count(tag, equals) > maxElements {
+			return true
+		}
+	}
+	return false
 }

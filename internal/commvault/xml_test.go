@@ -121,7 +121,7 @@ func TestXMLThatIsNoAnswer(t *testing.T) {
 		details71("<clientStatusInfo>" + strings.Repeat(`<vmStatus a=""/>`, maxElements+1) + "</clientStatusInfo>"): no + "a list of more than 65536 elements",
 		details71("<a" + strings.Repeat(` b=""`, maxElements+1) + "/>"):                                             no + "an XML element of more than 65536 attributes",
 	} {
-		s, err := Decode("prod", 71, []byte(body))
+		s, err := decodeBody("prod", 71, []byte(body))
 		if err == nil {
 			t.Errorf("%.200s: an observation: %v", body, s.State)
 			continue
@@ -137,7 +137,7 @@ func TestXMLCutAnywhereIsNoAnswer(t *testing.T) {
 	whole := `<?xml version="1.0"?><!-- a -->` + details71(`<progressInfo state="R&#117;n"><a><![CDATA[b]]></a></progressInfo>`)
 	decoded(t, whole)
 	for at := range len(whole) {
-		if _, err := Decode("prod", 71, []byte(whole[:at])); KindOf(err) != NotAnAnswer || !strings.Contains(err.Error(), "cut short") && at > 0 {
+		if _, err := decodeBody("prod", 71, []byte(whole[:at])); KindOf(err) != NotAnAnswer || !strings.Contains(err.Error(), "cut short") && at > 0 {
 			t.Errorf("%s: %v", whole[:at], err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestXMLOfNothingDoesNotFillTheMemory(t *testing.T) {
 		body := []byte(details71(inside))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if _, err := Decode("prod", 71, body); err != nil {
+		if _, err := decodeBody("prod", 71, body); err != nil {
 			t.Errorf("%s: %v", words, err)
 		}
 		runtime.ReadMemStats(&after)

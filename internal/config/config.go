@@ -1,14 +1,26 @@
 // Package config reads and checks the configuration: a YAML file in which every key but three has a
 // default, and every mistake an error that names file, line, key and the mend.
 //
-// The way of a value: bytes to YAML (document.go), YAML to one Go value (reader.go, scalar.go,
-// value.go) for each key in the lists of keys.go and keys_commcell.go, which name the check of that
-// value (checks.go); last the rules between keys (rules.go).
+// keys.go declares each key once: name, type, default, check, and the sentence that documents it. From there come the
+// reading (document.go: bytes to YAML; reader.go: YAML to the values of value.go; rules.go: what holds between keys), the
+// JSON Schema (schema.go), configs/watcher.yaml and docs/configuration.md.
 package config
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
 
 // Config is the configuration file, key for key, with the defaults filled in and the names of files whole.
+// keys.go says what each key means.
 type Config struct {
 	CommCells []CommCell // at least one
 	NATS      NATS
@@ -20,10 +32,10 @@ type Config struct {
 
 	Text []byte // what was read of the file
 
-	file       string
-	lines      map[string]int  // key path => line, of each key that the file holds
-	set        map[string]bool // key path => true, of each value other than its default
-	leftBehind []string        // warnings: data that a version before would have used
+	file     string
+	lines    map[string]int // key path => line, of each key that the file holds
+	later    []node         // keys that do nothing yet, set to something else than the default
+	warnings []string
 }
 
 // CommCell is one CommServe to watch, and how.
@@ -53,43 +65,31 @@ type CommCell struct {
 // Auth holds exactly one way to log in: Token, TokenFile, Username with Password or PasswordFile, or
 // AccessTokenFile with RefreshTokenFile. What is not used is empty.
 type Auth struct {
-	Token            string
-	TokenFile        string
-	Username         string
-	Password         string
-	PasswordFile     string
-	Domain           string // of Username
-	AccessTokenFile  string
-	RefreshTokenFile string
-	Scheme           string // authtoken, bearer
+	Token, TokenFile                         string
+	Username, Password, PasswordFile, Domain string
+	AccessTokenFile, RefreshTokenFile        string
+	Scheme                                   string // authtoken, bearer
 }
 
 // TLS is how a connection is secured; empty names mean the system's roots and no client certificate.
 type TLS struct {
 	CAFile             string
-	CertFile           string // with KeyFile, or neither
-	KeyFile            string
+	CertFile, KeyFile  string // both or neither
 	InsecureSkipVerify bool
 }
 
 // Discover says which jobs of the Job list are tracked.
 // The filters go by their keys (client, client_group, …) to globs that path.Match accepts.
 type Discover struct {
-	Enabled        bool
-	FinishedWithin time.Duration
-	Include        map[string][]string
-	Exclude        map[string][]string
+	Enabled          bool
+	FinishedWithin   time.Duration
+	Include, Exclude map[string][]string
 }
 
 // NATS is the broker and the stream. At most one of CredsFile, NKeyFile, User, TokenFile is set.
 type NATS struct {
 	URL           string // "embedded", or URLs separated by commas
 	Embedded      Embedded
-	CredsFile     string
-	NKeyFile      string
-	User          string
-	PasswordFile  string // of User
-	TokenFile     string
 	TLS           TLS
 	TLSFirst      bool   // the TLS handshake comes before NATS says a word
 	Domain        string // of JetStream; empty: the server's own
@@ -99,6 +99,8 @@ type NATS struct {
 	MaxBytes      int64         // 0: no limit
 	SubjectPrefix string        // empty, or subject tokens: "acme", "acme.backup"
 	OnNewStream   string        // resend, continue
+
+	CredsFile, NKeyFile, User, PasswordFile, TokenFile string
 }
 
 // Embedded is the NATS server inside this program, used when NATS.URL is "embedded".
@@ -123,15 +125,13 @@ type HTTP struct {
 
 // HTTPTLS secures the dashboard; empty: plain HTTP.
 type HTTPTLS struct {
-	CertFile     string // with KeyFile, or neither
-	KeyFile      string
-	ClientCAFile string // only with CertFile
+	CertFile, KeyFile string // both or neither
+	ClientCAFile      string // only with CertFile
 }
 
 // Log is what is logged, and how.
 type Log struct {
-	Level  string // debug, info, warn, error
-	Format string // auto, text, json
+	Level, Format string // debug, info, warn, error; auto, text, json
 }
 
 // Cluster is for several watchers that share the CommCells.
@@ -146,5 +146,97 @@ const embedded = "embedded"
 // UsesEmbedded tells whether the NATS server is the one inside this program.
 func (n NATS) UsesEmbedded() bool { return n.URL == embedded }
 
-// asksClients tells whether the embedded server has its clients say who they are.
-func (n NATS) asksClients() bool { return n.User != "" || n.TokenFile != "" }
+// maxSize is far above any configuration (10,000 jobs are 200 kB) and keeps junk from filling memory.
+const maxSize = 1 << 20
+
+// Load reads and checks the file; a ${NAME} in it is looked up in the process's environment.
+// The error names file, line, key and mend of everything that is wrong, one a line: each an *Error.
+func Load(path string) (*Config, error) {
+	data, err := readAtMost(maxSize, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{File: path, Problem: "no such file; name one with -c, or start from configs/minimal.yaml"}
+	}
+	if err != nil {
+		return nil, &Error{File: path, Problem: reason(err)}
+	}
+	return Parse(path, data, os.LookupEnv)
+}
+
+// Parse is Load of data already read; name is the file in errors, from whose folder the names of files are looked for,
+// getenv looks a ${NAME} up; nil: none is set.
+func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
+	if getenv == nil {
+		getenv = func(string) (string, bool) { return "", false }
+	}
+	folder := filepath.Dir(name)
+	if whole, err := filepath.Abs(folder); err == nil {
+		folder = whole
+	}
+	r := &reader{file: name, folder: folder, getenv: getenv, anchors: map[string]ast.Node{}, lines: map[string]int{}}
+	root, err := r.document(data)
+	if err != nil {
+		return nil, err
+	}
+	c := new(Config)
+	r.mapping(root, c.keys())
+	if r.lines["commcells"] == 0 && len(r.errs) == 0 {
+		r.fail(node{key: "commcells", line: root.line}, "missing; name at least one CommServe, as configs/minimal.yaml does")
+	}
+	if len(r.errs) == 0 {
+		r.placeDefault(storePath, &c.Store.Path)
+		r.placeDefault(embeddedDir, &c.NATS.Embedded.Dir)
+		r.findLeftBehind(c)
+	}
+	if len(r.errs) > 0 {
+		return nil, join(r.errs)
+	}
+	c.Text, c.file, c.lines, c.later, c.warnings = data, name, r.lines, r.later, r.warnings
+	return c, nil
+}
+
+// readAtMost takes one byte more than may be there, which shows a file that is too large.
+func readAtMost(most int64, path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most+1))
+}
+
+// reason is err without the file's name and the system call, which the one who asks names better.
+func reason(err error) string {
+	if inner := new(fs.PathError); errors.As(err, &inner) {
+		return inner.Err.Error()
+	}
+	return fmt.Sprint(err)
+}
+
+// Error is one thing wrong with the configuration.
+// Load and Parse return all they find, joined, ordered by line; errors.As finds the first.
+type Error struct {
+	File    string
+	Line    int    // from 1; 0 where no line is to blame
+	Key     string // "commcells[0].schedule"; empty where no key is to blame
+	Problem string // what is wrong and what mends it; never holds a secret
+}
+
+func (e *Error) Error() string {
+	s := e.File
+	if e.Line > 0 {
+		s += fmt.Sprintf(":%d", e.Line)
+	}
+	if e.Key != "" {
+		s += ": " + e.Key
+	}
+	return s + ": " + e.Problem
+}
+
+func join(errs []*Error) error {
+	slices.SortStableFunc(errs, func(a, b *Error) int { return a.Line - b.Line })
+	all := make([]error, len(errs))
+	for i, err := range errs {
+		all[i] = err
+	}
+	return errors.Join(all...)
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -17,6 +18,9 @@ import (
 // maxDepth is ten times what the keys need. The parser calls itself for each level, and a stack
 // that overflows cannot be recovered.
 const maxDepth = 50
+
+// maxKeys is hundreds of CommCells. The parser's time grows with the square of a mapping's keys.
+const maxKeys = 20_000
 
 // document turns the bytes into the file's one YAML document; r knows its anchors afterwards.
 func (r *reader) document(data []byte) (node, error) {
@@ -35,9 +39,6 @@ func (r *reader) document(data []byte) (node, error) {
 	return r.only(file.Docs)
 }
 
-// maxKeys is hundreds of CommCells. The parser's time grows with the square of a mapping's keys.
-const maxKeys = 20_000
-
 func (r *reader) at(line int, format string, args ...any) *Error {
 	return &Error{File: r.file, Line: line, Problem: fmt.Sprintf(format, args...)}
 }
@@ -46,16 +47,12 @@ func (r *reader) checkText(data []byte) error {
 	if len(data) > maxSize {
 		return r.at(0, "larger than %d bytes; is it a configuration?", maxSize)
 	}
-	line := 1
-	for len(data) > 0 {
-		c, size := utf8.DecodeRune(data)
+	for i := 0; i < len(data); {
+		c, size := utf8.DecodeRune(data[i:])
 		if c == utf8.RuneError && size == 1 || c < ' ' && !strings.ContainsRune("\t\r\n", c) {
-			return r.at(line, "byte 0x%02x is no text; save the file as UTF-8", data[0])
+			return r.at(1+bytes.Count(data[:i], []byte("\n")), "byte 0x%02x is no text; save the file as UTF-8", data[i])
 		}
-		if c == '\n' {
-			line++
-		}
-		data = data[size:]
+		i += size
 	}
 	return nil
 }
@@ -110,12 +107,18 @@ func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
 // syntax keeps the parser's message and line, and leaves out the source that it prints: there may be
 // a secret in it.
 func (r *reader) syntax(err error) error {
-	at, ok := err.(yaml.Error)
-	if !ok || at.GetToken() == nil {
+	var at yaml.Error
+	if !errors.As(err, &at) {
 		return r.at(0, "%v", err)
 	}
 	message := unshield(at.GetMessage())
-	return r.at(at.GetToken().Position.Line, "%s%s", message, mend(message))
+	for _, known := range mends {
+		if strings.Contains(message, known.words) {
+			message += "; " + known.mend
+			break
+		}
+	}
+	return r.at(at.GetToken().Position.Line, "%s", message)
 }
 
 // mends are for the mistakes that people make in YAML: words of the parser, and what to do.
@@ -132,17 +135,9 @@ var mends = []struct{ words, mend string }{
 	{"flow mapping end token", "close the brace"},
 }
 
-func mend(message string) string {
-	for _, known := range mends {
-		if strings.Contains(message, known.words) {
-			return "; " + known.mend
-		}
-	}
-	return ""
-}
-
-func (r *reader) only(docs []*ast.DocumentNode) (node, error) {
-	var root node
+// only is the one document there is; an empty one is as good as none.
+func (r *reader) only(docs []*ast.DocumentNode) (root node, err error) {
+	root.line = 1
 	for _, doc := range docs {
 		if doc.Body == nil {
 			continue
@@ -153,12 +148,22 @@ func (r *reader) only(docs []*ast.DocumentNode) (node, error) {
 		}
 		root = node{ast: doc.Body, line: line}
 	}
-	if root.ast == nil {
-		return node{line: 1}, nil
+	if root.ast != nil {
+		err = r.findAnchors(root.ast)
 	}
-	var err error
-	r.anchors, err = r.findAnchors(root.ast)
 	return root, err
+}
+
+func (r *reader) findAnchors(root ast.Node) (err error) {
+	for _, n := range ast.Filter(ast.AnchorType, root) {
+		anchor := n.(*ast.AnchorNode)
+		name := anchor.Name.GetToken()
+		if _, twice := r.anchors[name.Value]; twice {
+			err = r.at(name.Position.Line, "&%s: this anchor stands twice; give one another name", name.Value)
+		}
+		r.anchors[name.Value] = anchor.Value
+	}
+	return err
 }
 
 // A ${NAME} may stand without quotes in { } and [ ], where YAML itself allows no braces inside a

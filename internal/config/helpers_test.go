@@ -93,3 +93,19 @@ func defaultsIn(t *testing.T, folder string) *Config {
 	c.NATS.Embedded.Dir = filepath.Join(absolute(t, folder), c.NATS.Embedded.Dir)
 	return c
 }
+
+// defaults is the configuration of a file that names no key; it lacks the CommCells.
+func defaults() *Config {
+	c := new(Config)
+	c.keys()
+	return c
+}
+
+// defaultCommCell lacks the name, the URL and the way to log in.
+func defaultCommCell() CommCell {
+	var c CommCell
+	c.keys()
+	return c
+}
+
+func isLater(key string) bool { return key == "relays" || strings.HasPrefix(key, "cluster") }

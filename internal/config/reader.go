@@ -1,26 +1,30 @@
 package config
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // reader walks the YAML once. It notes each mistake and goes on, so that one run shows them all.
 type reader struct {
 	file    string
-	folder  string                      // from which the names of files are looked for
-	getenv  func(string) (string, bool) // nil: no variable is set
+	folder  string // from which the names of files are looked for
+	getenv  func(string) (string, bool)
 	anchors map[string]ast.Node
 	errs    []*Error
 	lines   map[string]int
-	set     map[string]bool
 
-	relative   []relative
-	leftBehind []string // warnings
+	later    []node // keys that do nothing yet, and are not left at their default
+	relative []relative
+	warnings []string
 }
 
 // node is a value of the file, with the key and the line that an error about it names.
@@ -30,38 +34,30 @@ type node struct {
 	key    string   // "commcells[0].auth.token"
 	line   int
 	secret bool // no error may show it
+	later  bool // it does nothing yet
 }
-
-// field is a key that may stand in a mapping, and what reads its value.
-type field struct {
-	name string
-	read func(node)
-}
-
-type fields []field
 
 func (r *reader) fail(n node, format string, args ...any) {
 	r.errs = append(r.errs, &Error{File: r.file, Line: n.line, Key: n.key, Problem: fmt.Sprintf(format, args...)})
 }
 
-// mapping reads a mapping whose keys are all known.
-func (r *reader) mapping(n node, known fields) {
-	for _, n := range r.pairs(n) {
-		if read := known.find(n.name); read != nil {
-			read(n)
-			continue
-		}
-		r.fail(n, "%s", unknown(n.name, known))
+func (r *reader) failIf(broken bool, n node, format string, args ...any) {
+	if broken {
+		r.fail(n, format, args...)
 	}
 }
 
-func (f fields) find(name string) func(node) {
-	for _, known := range f {
-		if known.name == name {
-			return known.read
+// mapping reads a mapping whose keys are all known.
+func (r *reader) mapping(n node, known []key) {
+	for _, n := range r.pairs(n) {
+		i := slices.IndexFunc(known, func(k key) bool { return k.name == n.name })
+		if i < 0 {
+			r.fail(n, "%s", unknown(n.name, known))
+			continue
 		}
+		n.later = n.later || strings.HasPrefix(known[i].doc, later)
+		known[i].value.read(r, n)
 	}
-	return nil
 }
 
 // pairs are the keys of a mapping and what they hold; none where nothing stands.
@@ -75,7 +71,9 @@ func (r *reader) pairs(n node) []node {
 		}
 		var more []node
 		more, merge = r.own(*merge)
-		pairs = append(pairs, without(more, pairs)...)
+		pairs = append(pairs, slices.DeleteFunc(more, func(m node) bool {
+			return slices.ContainsFunc(pairs, func(p node) bool { return p.name == m.name })
+		})...)
 	}
 	for _, p := range pairs {
 		r.lines[p.key] = p.line
@@ -85,44 +83,32 @@ func (r *reader) pairs(n node) []node {
 
 // own are the keys that a mapping sets itself, each once, and what it merges.
 func (r *reader) own(n node) (pairs []node, merge *node) {
+	mapping, ok := as[ast.MapNode](r, n, "keys with values")
+	if !ok {
+		return nil, nil
+	}
 	lines := map[string]int{}
-	for _, p := range r.entries(n) {
-		child := n.child(p)
-		if line, twice := lines[child.name]; twice {
+	for at := mapping.MapRange(); at.Next(); {
+		child := n.child(at.KeyValue())
+		line, twice := lines[child.name]
+		switch {
+		case twice:
 			r.fail(child, "set twice, first on line %d; keep one", line)
 			continue
+		case at.Key().IsMergeKey():
+			merge = &node{ast: child.ast, key: n.key, line: child.line, later: n.later}
+		default:
+			pairs = append(pairs, child)
 		}
 		lines[child.name] = child.line
-		if p.Key.IsMergeKey() {
-			merge = &node{ast: p.Value, key: n.key, line: child.line}
-			continue
-		}
-		pairs = append(pairs, child)
 	}
 	return pairs, merge
 }
 
-func without(more, pairs []node) []node {
-	return slices.DeleteFunc(more, func(m node) bool {
-		return slices.ContainsFunc(pairs, func(p node) bool { return p.name == m.name })
-	})
-}
-
-func (r *reader) entries(n node) []*ast.MappingValueNode {
-	switch v := r.resolve(n).(type) {
-	case nil, *ast.NullNode:
-		return nil
-	case *ast.MappingNode:
-		return v.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{v}
-	default:
-		r.wrongKind(n, "keys with values", v)
-		return nil
-	}
-}
-
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var (
+	plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	slug     = regexp.MustCompile(`^[a-z0-9_]+$`)
+)
 
 func (n node) child(p *ast.MappingValueNode) node {
 	at := p.Key.GetToken()
@@ -134,44 +120,48 @@ func (n node) child(p *ast.MappingValueNode) node {
 	if n.key != "" {
 		key = n.key + "." + key
 	}
-	return node{ast: p.Value, name: name, key: key, line: at.Position.Line}
+	return node{ast: p.Value, name: name, key: key, line: at.Position.Line, later: n.later}
+}
+
+// member is a key of n, on n's line if the file leaves it out.
+func (r *reader) member(n node, name string) node {
+	m := node{name: name, key: n.key + "." + name, line: n.line}
+	if line := r.lines[m.key]; line > 0 {
+		m.line = line
+	}
+	return m
 }
 
 // items are the values of a list; none where nothing stands.
 func (r *reader) items(n node) []node {
-	var list *ast.SequenceNode
-	switch v := r.resolve(n).(type) {
-	case nil, *ast.NullNode:
-		return nil
-	case *ast.SequenceNode:
-		list = v
-	default:
-		r.wrongKind(n, "a list", v)
+	list, ok := as[*ast.SequenceNode](r, n, "a list")
+	if !ok {
 		return nil
 	}
 	items := make([]node, len(list.Values))
 	for i, v := range list.Values {
-		items[i] = node{ast: v, key: fmt.Sprintf("%s[%d]", n.key, i), line: lineOf(v, n.line)}
+		items[i] = node{ast: v, key: fmt.Sprintf("%s[%d]", n.key, i), line: n.line, later: n.later}
+		if v != nil && v.GetToken() != nil {
+			items[i].line = v.GetToken().Position.Line
+		}
 	}
 	return items
 }
 
-// lineOf falls back to the list's line for a value that has no token.
-func lineOf(v ast.Node, list int) int {
-	if v == nil || v.GetToken() == nil {
-		return list
+// as is what stands at n, if that is a T; false where nothing stands, or, once said why, anything else.
+// The error shows nothing of the value: text at the wrong place may be a secret.
+func as[T any](r *reader, n node, wanted string) (T, bool) {
+	at := r.resolve(n)
+	v, ok := at.(T)
+	if !ok && at != nil && at.Type() != ast.NullType {
+		r.fail(n, "wants %s, not %s", wanted, kindOf(at))
 	}
-	return v.GetToken().Position.Line
+	return v, ok
 }
 
-// wrongKind shows nothing of the value: text at the wrong place may be a secret.
-func (r *reader) wrongKind(n node, want string, got ast.Node) {
-	r.fail(n, "wants %s, not %s", want, kind(got))
-}
-
-func kind(n ast.Node) string {
+func kindOf(n ast.Node) string {
 	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
+	case ast.MapNode:
 		return "keys with values"
 	case *ast.SequenceNode:
 		return "a list"
@@ -181,9 +171,162 @@ func kind(n ast.Node) string {
 		return "true or false"
 	case *ast.TagNode:
 		return "a tag; leave it out"
-	case *ast.NullNode:
-		return "nothing"
-	default:
-		return "text"
 	}
+	return "text"
+}
+
+// resolve is what stands at n, behind anchors and aliases: a NullNode where that is nothing, and nil,
+// once said why, where an alias leads nowhere. (The library follows them only where it forgets the lines.)
+func (r *reader) resolve(n node) ast.Node {
+	at := n.ast
+	for range maxDepth {
+		switch v := at.(type) {
+		case *ast.AnchorNode:
+			at = v.Value
+		case *ast.AliasNode:
+			name := v.Value.GetToken().Value
+			if at = r.anchors[name]; at == nil {
+				r.fail(n, "*%s: no value is marked &%s", name, name)
+				return nil
+			}
+		case nil:
+			return &ast.NullNode{}
+		default:
+			return at
+		}
+	}
+	r.fail(n, "an alias that leads to itself")
+	return nil
+}
+
+// scalar is a value that is neither list nor mapping.
+type scalar struct {
+	text   string // with its ${NAME}s replaced
+	source string // as the file has it
+	quoted bool   // text, even if it looks like a number
+	typed  bool   // YAML itself takes it for a number, true or false
+}
+
+// scalar reads n; false, once said why, where no scalar stands.
+func (r *reader) scalar(n node) (s scalar, ok bool) {
+	switch v := r.resolve(n).(type) {
+	case nil:
+		return s, false
+	case *ast.StringNode:
+		quote := v.GetToken().Type
+		s = scalar{source: v.Value, quoted: quote == token.SingleQuoteType || quote == token.DoubleQuoteType}
+	case *ast.LiteralNode:
+		s = scalar{source: v.Value.Value, quoted: true}
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		s = scalar{source: v.GetToken().Value, typed: true}
+	case *ast.NullNode:
+		r.fail(n, "has no value; write one, or leave the key out")
+		return s, false
+	default:
+		r.fail(n, "wants one value, not %s", kindOf(v))
+		return s, false
+	}
+	s.source = unshield(s.source)
+	text, err := r.expand(s.source)
+	if err != nil {
+		r.fail(n, "%v", err)
+		return s, false
+	}
+	// In { } some ${NAME} need quotes; they do not make a number text.
+	s.quoted = s.quoted && text == s.source
+	s.text = text
+	return s, true
+}
+
+// refuse shows the value as it stands in the file, so never what a variable holds.
+func (r *reader) refuse(n node, s scalar, wanted error) {
+	if n.secret {
+		r.fail(n, "%v", wanted)
+		return
+	}
+	r.fail(n, "%s: %v", s.shown(), wanted)
+}
+
+// A URL's user and password, also where the URL is broken.
+var userInfo = regexp.MustCompile(`(?s)//.*@`)
+
+func (s scalar) shown() string {
+	if s.typed {
+		return s.source
+	}
+	return strconv.Quote(cut(userInfo.ReplaceAllString(s.source, "//…@")))
+}
+
+// cut keeps an error one readable line.
+func cut(text string) string {
+	const longest = 80
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest]) + "…"
+	}
+	return text
+}
+
+var dollar = regexp.MustCompile(`\$\$\{|\$\{[^}]*\}?`)
+
+// expand replaces each ${NAME} by the environment variable, and $${ by ${.
+// What a variable holds is taken as it is.
+func (r *reader) expand(text string) (expanded string, err error) {
+	expanded = dollar.ReplaceAllStringFunc(text, func(found string) string {
+		if found == "$${" {
+			return "${"
+		}
+		name := reference.FindStringSubmatch(found)
+		if name == nil || name[0] != found {
+			// What stands there instead may be part of a password.
+			err = cmp.Or(err, errors.New("a ${ without the name of an environment variable and } behind it; write ${NAME}, or $${ for a plain ${"))
+			return ""
+		}
+		value, ok := r.getenv(name[1])
+		if !ok {
+			err = cmp.Or(err, fmt.Errorf("the environment variable %s is not set; set it, or write $${ for a plain ${", name[1]))
+		}
+		return value
+	})
+	return expanded, err
+}
+
+// unknown is the error of a key that is none: it names the key that was meant, or those there are.
+func unknown(name string, known []key) string {
+	best, least := "", len(name)/3+2 // more mistakes than that make it another word
+	names := make([]string, len(known))
+	for i, f := range known {
+		names[i] = f.name
+		if d := distance(name, f.name); d < least {
+			best, least = f.name, d
+		}
+	}
+	if best != "" {
+		return `unknown key; did you mean "` + best + `"?`
+	}
+	return "unknown key; known here: " + strings.Join(names, ", ")
+}
+
+// distance counts the letters to add, drop, exchange or swap with their neighbour, in any case.
+func distance(a, b string) int {
+	from, to := []rune(strings.ToLower(a)), []rune(strings.ToLower(b))
+	var before, above []int
+	row := make([]int, len(to)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(from); i++ {
+		before, above, row = above, row, make([]int, len(to)+1)
+		row[0] = i
+		for j := 1; j <= len(to); j++ {
+			exchange := 1
+			if from[i-1] == to[j-1] {
+				exchange = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+exchange)
+			if i > 1 && j > 1 && from[i-1] == to[j-2] && from[i-2] == to[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(to)]
 }

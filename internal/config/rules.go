@@ -1,46 +1,115 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Each check here is about one text. Its error says what is wanted; the reader shows the text.
+
+func schedule(s string) error {
+	_, err := ParseSchedule(s)
+	return err
+}
+
+// serviceURL never repeats what url.Parse says, which quotes a password out of a broken URL.
+func serviceURL(s string) error {
+	const mend = "; write it like https://cs.example.com/webconsole/api"
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return errors.New("no URL" + mend)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("wants http:// or https:// in front" + mend)
+	case u.Hostname() == "" || !portInRange(u.Port()):
+		return errors.New("wants a host, and a port up to 65535 if any" + mend)
+	case u.User != nil:
+		return errors.New("wants no user in it; name them under auth")
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
+		return errors.New("wants no ? and # in it" + mend)
+	}
+	return nil
+}
+
+func brokers(s string) error {
+	if s == embedded {
+		return nil
+	}
+	for server := range strings.SplitSeq(s, ",") {
+		u, err := url.Parse(strings.TrimSpace(server))
+		if err == nil && u.Hostname() != "" && u.User != nil && portInRange(u.Port()) {
+			return errors.New("wants no user in it; set nats.user and nats.password_file, or nats.token_file")
+		}
+		if err != nil || u.Hostname() == "" || !portInRange(u.Port()) || !slices.Contains(schemes, u.Scheme) {
+			return errors.New(`wants "embedded", or nats://host:4222 (tls://, ws://, wss:// too), more of them with commas between`)
+		}
+	}
+	return nil
+}
+
+var schemes = []string{"nats", "tls", "ws", "wss"}
+
+func hostPort(s string) error {
+	if _, port, err := net.SplitHostPort(s); err != nil || port == "" || !portInRange(port) {
+		return errors.New(`wants host:port; write it like "127.0.0.1:4222"`)
+	}
+	return nil
+}
+
+func hostPortOrOff(s string) error {
+	if s != "" && hostPort(s) != nil {
+		return errors.New(`wants host:port, or "" for none; write it like "127.0.0.1:9480"`)
+	}
+	return nil
+}
+
+// portInRange takes no port for one: the scheme has a default.
+func portInRange(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil
+}
+
+func glob(s string) error {
+	if _, err := path.Match(s, ""); err != nil {
+		return errors.New(`no pattern: a bracket is open; write it like "fall*" or "[a-c]*"`)
+	}
+	return nil
+}
 
 // A rule here is about several keys of one section. It is asked only where each of them is right.
 
-// member is a key of n, on n's line if the file leaves it out.
-func (r *reader) member(n node, name string) node {
-	key := n.key + "." + name
-	if line := r.lines[key]; line > 0 {
-		return node{key: key, line: line}
-	}
-	return node{key: key, line: n.line}
-}
-
-func (r *reader) completeCommCell(n node, c *CommCell) {
-	if c.Name == "" {
-		r.fail(r.member(n, "name"), `missing; name the CommCell, as "prod"`)
-	}
-	if c.URL == "" {
-		r.fail(r.member(n, "url"), "missing; write it like https://cs.example.com/webconsole/api")
-	}
-	if r.lines[n.key+".auth"] == 0 {
-		r.oneWayIn(node{key: n.key + ".auth", line: n.line}, &c.Auth)
-	}
-	r.keptLongEnough(n, c)
-}
-
-// keptLongEnough: else the Job list would bring back a job that was forgotten.
-func (r *reader) keptLongEnough(n node, c *CommCell) {
-	if c.KeepFinished >= c.Discover.FinishedWithin {
+func (c *CommCell) rules(r *reader, n node, right bool) {
+	c.URL = strings.TrimRight(c.URL, "/")
+	if !right {
 		return
 	}
-	kept, found := short(c.KeepFinished), short(c.Discover.FinishedWithin)
-	if at := r.member(n, "keep_finished"); r.lines[at.key] > 0 {
-		r.fail(at, "%s: less than discover.finished_within, which is %s; make it at least that", kept, found)
-		return
+	r.failIf(c.Name == "", r.member(n, "name"), `missing; name the CommCell, as "prod"`)
+	r.failIf(c.URL == "", r.member(n, "url"), "missing; write it like https://cs.example.com/webconsole/api")
+	if auth := r.member(n, "auth"); r.lines[auth.key] == 0 {
+		c.Auth.rules(r, auth, true)
 	}
-	r.fail(r.member(n, "discover.finished_within"), "%s: more than keep_finished, which is %s; make it at most that", found, kept)
+	// Else the Job list would bring back a job that was forgotten.
+	if kept, found := c.KeepFinished, c.Discover.FinishedWithin; kept < found {
+		at := r.member(n, "keep_finished")
+		given := r.lines[at.key] > 0
+		r.failIf(given, at, "%s: less than discover.finished_within, which is %s; make it at least that", short(kept), short(found))
+		r.failIf(!given, r.member(n, "discover.finished_within"), "%s: more than keep_finished, which is %s; make it at most that", short(found), short(kept))
+	}
 }
 
-// oneWayIn wants exactly one way to log in, and that whole.
-func (r *reader) oneWayIn(n node, a *Auth) {
+// rules want exactly one way to log in, and that whole.
+func (a *Auth) rules(r *reader, n node, right bool) {
+	if !right {
+		return
+	}
 	ways := named(
 		"token", a.Token,
 		"token_file", a.TokenFile,
@@ -59,7 +128,7 @@ func (r *reader) oneWayIn(n node, a *Auth) {
 	}
 	switch password := named("password", a.Password, "password_file", a.PasswordFile); {
 	case ways[0] == "username" && a.Username == "":
-		r.fail(n, "%s without username; set it too", named("password", a.Password, "password_file", a.PasswordFile, "domain", a.Domain)[0])
+		r.fail(n, "%s without username; set it too", append(password, "domain")[0])
 	case ways[0] == "username" && len(password) == 0:
 		r.fail(n, "username without a password; set password_file")
 	case len(password) > 1:
@@ -80,44 +149,69 @@ func named(namesAndValues ...string) []string {
 	return names
 }
 
+func (t *TLS) rules(r *reader, n node, _ bool) { r.certWithKey(n, t.CertFile, t.KeyFile) }
+
+func (t *HTTPTLS) rules(r *reader, n node, _ bool) {
+	r.certWithKey(n, t.CertFile, t.KeyFile)
+	r.failIf(t.ClientCAFile != "" && t.CertFile == "", n,
+		"client_ca_file without cert_file: clients are checked over TLS alone; set cert_file and key_file")
+}
+
 func (r *reader) certWithKey(n node, cert, key string) {
-	if (cert == "") != (key == "") {
-		r.fail(n, "cert_file and key_file go together; set both or neither")
-	}
+	r.failIf((cert == "") != (key == ""), n, "cert_file and key_file go together; set both or neither")
 }
 
-func (r *reader) completeNATS(n node, c *NATS) {
+func (c *NATS) rules(r *reader, n node, right bool) {
+	if !right {
+		return
+	}
 	ways := named("creds_file", c.CredsFile, "nkey_file", c.NKeyFile, "user", c.User+c.PasswordFile, "token_file", c.TokenFile)
-	if len(ways) > 1 {
-		r.fail(n, "%s: more than one way to log in; keep one", strings.Join(ways, ", "))
+	r.failIf(len(ways) > 1, n, "%s: more than one way to log in; keep one", strings.Join(ways, ", "))
+	r.failIf((c.User == "") != (c.PasswordFile == ""), n, "user and password_file go together; set both or neither")
+	inside := c.UsesEmbedded()
+	r.failIf(inside && c.Domain != "", r.member(n, "domain"), "the embedded server has no domain; leave it out, or name the server in nats.url")
+	web, other := false, false
+	for server := range strings.SplitSeq(c.URL, ",") {
+		scheme, _, _ := strings.Cut(strings.TrimSpace(server), "://")
+		isWeb := scheme == "ws" || scheme == "wss"
+		web, other = web || isWeb, other || !isWeb
 	}
-	if (c.User == "") != (c.PasswordFile == "") {
-		r.fail(n, "user and password_file go together; set both or neither")
-	}
-	if c.UsesEmbedded() && c.Domain != "" {
-		r.fail(r.member(n, "domain"), "the embedded server has no domain; leave it out, or name the server in nats.url")
-	}
-	switch web, other := c.schemes(); {
-	case web && other:
-		r.fail(r.member(n, "url"), "ws:// and wss:// go with no other; name WebSockets alone, or none")
-	case web && c.TLSFirst:
-		r.fail(r.member(n, "tls"), "handshake_first goes with no WebSocket: wss:// always begins with TLS; leave it out")
-	case c.UsesEmbedded() && c.TLSFirst:
-		r.fail(r.member(n, "tls"), "the embedded server has no TLS; leave handshake_first out, or name the server in nats.url")
-	}
-	if c.UsesEmbedded() && c.Replicas > 1 {
-		r.fail(r.member(n, "replicas"), "%d: the embedded server is one server; make it 1, or name a cluster in nats.url", c.Replicas)
-	}
+	r.failIf(web && other, r.member(n, "url"), "ws:// and wss:// go with no other; name WebSockets alone, or none")
+	r.failIf(web && !other && c.TLSFirst, r.member(n, "tls"), "handshake_first goes with no WebSocket: wss:// always begins with TLS; leave it out")
+	r.failIf(inside && c.TLSFirst, r.member(n, "tls"), "the embedded server has no TLS; leave handshake_first out, or name the server in nats.url")
+	r.failIf(inside && c.Replicas > 1, r.member(n, "replicas"), "%d: the embedded server is one server; make it 1, or name a cluster in nats.url", c.Replicas)
 }
 
-// schemes tells whether WebSockets are named, and whether anything else is.
-func (n NATS) schemes() (web, other bool) {
-	for server := range strings.SplitSeq(n.URL, ",") {
-		if scheme, _, _ := strings.Cut(strings.TrimSpace(server), "://"); scheme == "ws" || scheme == "wss" {
-			web = true
-		} else {
-			other = true
-		}
+// NotYetInForce gives the keys that the file sets, to something else than the default, and that this
+// version does not act on: "cluster.enabled", in the order of the file.
+func (c *Config) NotYetInForce() []string {
+	var keys []string
+	slices.SortFunc(c.later, func(a, b node) int { return cmp.Or(a.line-b.line, strings.Compare(a.key, b.key)) })
+	for _, n := range c.later {
+		keys = append(keys, n.key)
 	}
-	return web, other
+	return keys
+}
+
+// Warnings gives what is allowed and hardly meant, one sentence each, with file, line and mend.
+func (c *Config) Warnings() []string {
+	warnings := slices.Clone(c.warnings)
+	if n := c.NATS; n.UsesEmbedded() && n.User == "" && n.TokenFile == "" && !loopback(n.Embedded.Listen) {
+		warnings = append(warnings, fmt.Sprintf(
+			"%s:%d: nats.embedded.listen: whoever reaches %s may read and write the stream; set nats.user and nats.password_file, or listen on 127.0.0.1",
+			c.file, c.lines["nats.embedded.listen"], n.Embedded.Listen))
+	}
+	if h := c.HTTP; h.Listen != "" && !loopback(h.Listen) && h.TokenFile == "" && h.TLS.ClientCAFile == "" {
+		warnings = append(warnings, fmt.Sprintf(
+			"%s:%d: http.listen: whoever reaches %s may read all jobs and events; set http.token_file or http.tls.client_ca_file, or listen on 127.0.0.1",
+			c.file, c.lines["http.listen"], h.Listen))
+	}
+	return warnings
+}
+
+// loopback takes a name other than localhost for one that others may reach.
+func loopback(listen string) bool {
+	host, _, _ := net.SplitHostPort(listen)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -2,173 +2,284 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// put notes whether the file says something else than the default, which *dst holds until now.
-func put[T comparable](r *reader, n node, dst *T, v T) {
-	if *dst != v {
-		r.set[n.key] = true
-	}
-	*dst = v
+// value is what a key declares of what stands behind it.
+type value struct {
+	read   func(*reader, node)
+	schema *jsonschema.Schema
+	keys   []key // of a section, or of each section of a list
 }
 
-// text reads a text that every check accepts; a check's error says what is wrong and mends it.
-func (r *reader) text(dst *string, checks ...func(string) error) func(node) {
-	return func(n node) {
-		s, ok := r.textAt(n, checks)
-		if ok {
-			put(r, n, dst, s)
-		}
-	}
+// kind is a kind of scalar. parse takes it from what the file holds; its error says what is wanted.
+type kind[T any] struct {
+	parse  func(scalar) (T, error)
+	schema *jsonschema.Schema
 }
 
-func (r *reader) textAt(n node, checks []func(string) error) (string, bool) {
-	s, ok := r.scalar(n)
-	if !ok {
-		return "", false
-	}
-	if s.typed {
-		r.refuse(n, s, "wants text; put it in quotes")
-		return "", false
-	}
-	for _, check := range checks {
-		if err := check(s.text); err != nil {
-			r.refuse(n, s, "%v", err)
-			return "", false
-		}
-	}
-	return s.text, true
-}
-
-// secret reads a text that no error may show.
-func (r *reader) secret(dst *string) func(node) {
-	return func(n node) {
-		n.secret = true
-		s, ok := r.textAt(n, []func(string) error{func(s string) error { return sendable(trimLineEnd(s)) }})
-		if ok {
-			put(r, n, dst, trimLineEnd(s))
-		}
-	}
-}
-
-// oneOf reads one of a few words.
-func (r *reader) oneOf(dst *string, words ...string) func(node) {
-	return r.text(dst, func(s string) error {
-		for _, word := range words {
-			if s == word {
-				return nil
-			}
-		}
-		return errors.New("wants " + alternatives(words))
-	})
-}
-
-// alternatives is "a, b or c".
-func alternatives(words []string) string {
-	last := len(words) - 1
-	if last < 1 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
-func (r *reader) boolean(dst *bool) func(node) {
-	return func(n node) {
-		s, ok := r.scalar(n)
-		switch {
-		case !ok:
-		case s.quoted || s.text != "true" && s.text != "false":
-			r.refuse(n, s, "wants true or false, without quotes")
-		default:
-			put(r, n, dst, s.text == "true")
-		}
-	}
-}
-
-// whole reads a whole number from least to most.
-func whole[T int | int64](r *reader, dst *T, least, most T) func(node) {
-	return func(n node) {
-		if v, ok := r.wholeAt(n, int64(least), int64(most)); ok {
-			put(r, n, dst, T(v))
-		}
-	}
-}
-
-func (r *reader) wholeAt(n node, least, most int64) (int64, bool) {
-	s, ok := r.scalar(n)
-	if !ok {
-		return 0, false
-	}
-	v, err := strconv.ParseInt(s.text, 10, 64)
-	switch {
-	case s.quoted && err == nil:
-		r.refuse(n, s, "wants a number; leave the quotes out")
-	case err != nil && !errors.Is(err, strconv.ErrRange):
-		r.refuse(n, s, "wants a whole number")
-	case v < least:
-		r.refuse(n, s, "wants %d or more", least)
-	case err != nil || v > most: // a number out of range is read as the nearest in it
-		r.refuse(n, s, "wants %d or less", most)
-	default:
-		return v, true
-	}
-	return 0, false
-}
-
-// rate reads a number that is not below 0.
-func (r *reader) rate(dst *float64) func(node) {
-	return func(n node) {
-		s, ok := r.scalar(n)
+// one is a scalar that goes to dst, where the default is put at once.
+func one[T comparable](dst *T, standard T, k kind[T]) value {
+	*dst = standard
+	k.schema.Default = marshal(standard)
+	return value{schema: k.schema, read: func(r *reader, n node) {
+		v, ok := k.read(r, n)
 		if !ok {
 			return
 		}
+		if n.later && v != *dst {
+			r.later = append(r.later, n)
+		}
+		*dst = v
+	}}
+}
+
+func (k kind[T]) read(r *reader, n node) (v T, ok bool) {
+	s, ok := r.scalar(n)
+	if !ok {
+		return v, false
+	}
+	v, err := k.parse(s)
+	if err != nil {
+		r.refuse(n, s, err)
+	}
+	return v, err == nil
+}
+
+// secret is a text that no error may show.
+func secret(dst *string) value {
+	v := one(dst, "", text(func(s string) error { return sendable(trimLineEnd(s)) }))
+	read := v.read
+	v.read = func(r *reader, n node) {
+		n.secret = true
+		read(r, n)
+		*dst = trimLineEnd(*dst)
+	}
+	return v
+}
+
+// file is the name of a file or folder; one that has a default is never empty.
+func file(dst *string, standard string) value {
+	v := one(dst, standard, text(func(s string) error {
+		if s == "" && standard != "" {
+			return errors.New("wants a value; leave the key out for the default")
+		}
+		return nil
+	}))
+	read := v.read
+	v.read = func(r *reader, n node) {
+		read(r, n)
+		*dst = r.placed(n, *dst)
+	}
+	return v
+}
+
+// text is a text in which no check finds a fault.
+func text(checks ...func(string) error) kind[string] {
+	return kind[string]{schema: &jsonschema.Schema{Type: "string"}, parse: func(s scalar) (string, error) {
+		if s.typed {
+			return "", errors.New("wants text; put it in quotes")
+		}
+		for _, check := range checks {
+			if err := check(s.text); err != nil {
+				return "", err
+			}
+		}
+		return s.text, nil
+	}}
+}
+
+// like is a text of this pattern.
+func like(pattern, wanted string) kind[string] {
+	k := text(func(s string) error {
+		if !regexp.MustCompile(pattern).MatchString(s) {
+			return errors.New(wanted)
+		}
+		return nil
+	})
+	k.schema.Pattern = orReference(pattern)
+	return k
+}
+
+// word is one of a few.
+func word(words ...string) kind[string] {
+	last := len(words) - 1
+	k := text(func(s string) error {
+		if slices.Contains(words, s) {
+			return nil
+		}
+		return fmt.Errorf("wants %s or %s", strings.Join(words[:last], ", "), words[last])
+	})
+	k.schema = wordSchema(words)
+	return k
+}
+
+func boolean() kind[bool] {
+	return kind[bool]{schema: typedSchema("boolean"), parse: func(s scalar) (bool, error) {
+		if s.quoted || s.text != "true" && s.text != "false" {
+			return false, errors.New("wants true or false, without quotes")
+		}
+		return s.text == "true", nil
+	}}
+}
+
+// whole is a whole number from least to most.
+func whole[T int | int64](least, most T) kind[T] {
+	return kind[T]{schema: wholeSchema(float64(least), float64(most)), parse: func(s scalar) (T, error) {
+		v, err := strconv.ParseInt(s.text, 10, 64)
+		switch {
+		case s.quoted && err == nil:
+			return 0, errors.New("wants a number; leave the quotes out")
+		case err != nil && !errors.Is(err, strconv.ErrRange):
+			return 0, errors.New("wants a whole number")
+		case v < int64(least):
+			return 0, fmt.Errorf("wants %d or more", least)
+		case err != nil || v > int64(most): // a number out of range is read as the nearest in it
+			return 0, fmt.Errorf("wants %d or less", most)
+		}
+		return T(v), nil
+	}}
+}
+
+// rate is a number that is not below 0.
+func rate() kind[float64] {
+	k := kind[float64]{schema: typedSchema("number"), parse: func(s scalar) (float64, error) {
 		v, err := strconv.ParseFloat(s.text, 64)
 		switch {
 		case s.quoted || err != nil:
-			r.refuse(n, s, "wants a number, without quotes")
+			return 0, errors.New("wants a number, without quotes")
 		case !(v >= 0) || math.IsInf(v, 1): // NaN is not >= 0
-			r.refuse(n, s, "wants 0 (no limit) or more")
-		default:
-			put(r, n, dst, v)
+			return 0, errors.New("wants 0 (no limit) or more")
 		}
-	}
-}
-
-// duration reads a Go duration; least is 0 or positive.
-func (r *reader) duration(dst *time.Duration, least time.Duration) func(node) {
-	return func(n node) {
-		s, ok := r.scalar(n)
-		if !ok {
-			return
-		}
-		v, err := parseDuration("", s.text)
-		switch {
-		case err != nil:
-			r.refuse(n, s, "%v", err)
-		case v < least && least == positive:
-			r.refuse(n, s, "wants a duration above 0")
-		case v < least:
-			r.refuse(n, s, "wants 0 or more")
-		default:
-			put(r, n, dst, v)
-		}
-	}
-}
-
-// durationOrOff takes 0 for off.
-func (r *reader) durationOrOff(dst *time.Duration, least time.Duration) func(node) {
-	return func(n node) {
-		before := len(r.errs)
-		r.duration(dst, 0)(n)
-		if s, ok := r.scalar(n); ok && len(r.errs) == before && *dst > 0 && *dst < least {
-			r.refuse(n, s, "wants %v or more, or 0 for off", least)
-		}
-	}
+		return v, nil
+	}}
+	k.schema.Minimum = new(float64)
+	return k
 }
 
 // positive is the shortest duration there is.
 const positive = time.Nanosecond
+
+// duration is a Go duration, positive or, with another least, that or 0.
+func duration(least time.Duration) kind[time.Duration] {
+	return kind[time.Duration]{schema: durationSchema(least), parse: func(s scalar) (time.Duration, error) {
+		v, err := parseDuration("", s.text)
+		switch {
+		case err != nil:
+			return 0, err
+		case v <= 0 && least == positive:
+			return 0, errors.New("wants a duration above 0")
+		case v < 0:
+			return 0, errors.New("wants 0 or more")
+		case v != 0 && v < least:
+			return 0, fmt.Errorf("wants %v or more, or 0 for off", least)
+		}
+		return v, nil
+	}}
+}
+
+// list is a list of scalars; each takes one.
+func list[T any](k kind[T], each func(*reader, node, T)) value {
+	return value{schema: listSchema(k.schema), read: func(r *reader, n node) {
+		for _, item := range r.items(n) {
+			if v, ok := k.read(r, item); ok {
+				each(r, item, v)
+			}
+		}
+	}}
+}
+
+// jobs are job ids, each once.
+func jobs(c *CommCell) value {
+	c.JobLines = map[int64]int{}
+	return list(whole[int64](1, math.MaxInt64), func(r *reader, item node, id int64) {
+		if line, twice := c.JobLines[id]; twice {
+			r.fail(item, "%d: listed on line %d already; keep one", id, line)
+			return
+		}
+		c.Jobs = append(c.Jobs, id)
+		c.JobLines[id] = item.line
+	})
+}
+
+// filter says which jobs are meant: names of clients and the like => globs.
+func filter(dst *map[string][]string) value {
+	*dst = map[string][]string{}
+	var keys []key
+	for _, name := range strings.Fields("client client_group job_type operation application subclient") {
+		globs := list(text(glob), func(_ *reader, _ node, glob string) { (*dst)[name] = append((*dst)[name], glob) })
+		read := globs.read
+		globs.read = func(r *reader, n node) {
+			(*dst)[name] = nil // a list without patterns is another thing than none
+			read(r, n)
+		}
+		keys = append(keys, key{name, globs, "patterns of which one must fit"})
+	}
+	return sectionOf(keys)
+}
+
+// severities say what a state means here; the keys are slugs, of which the CommServe may know any.
+func severities(dst *map[string]string) value {
+	*dst = map[string]string{}
+	severity := word("info", "warning", "error")
+	return value{schema: mapSchema(slug, severity.schema), read: func(r *reader, n node) {
+		for _, n := range r.pairs(n) {
+			if !slug.MatchString(n.name) {
+				r.fail(n, "no slug of a state; write it like completed_with_errors")
+				continue
+			}
+			(*dst)[n.name], _ = severity.read(r, n)
+		}
+	}}
+}
+
+// relays has no keys of its own yet.
+func relays() value {
+	return value{schema: listSchema(&jsonschema.Schema{}), read: func(r *reader, n node) {
+		if len(r.items(n)) > 0 {
+			r.later = append(r.later, n)
+		}
+	}}
+}
+
+// sectionOf is a mapping. Its rule, if any, is asked behind the keys; right says that each of them is.
+func sectionOf(keys []key, rule ...func(r *reader, n node, right bool)) value {
+	return value{keys: keys, schema: sectionSchema(keys), read: func(r *reader, n node) {
+		before := len(r.errs)
+		r.mapping(n, keys)
+		for _, rule := range rule {
+			rule(r, n, len(r.errs) == before)
+		}
+	}}
+}
+
+// commCells also finds what no single CommCell can see: that there is none, or a name twice.
+func commCells(dst *[]CommCell) value {
+	commCell := func(c *CommCell) value { return sectionOf(c.keys(), c.rules) }
+	declared := commCell(new(CommCell))
+	declared.schema.Required = []string{"name", "url", "auth"}
+	return value{keys: declared.keys, schema: listSchema(declared.schema), read: func(r *reader, n node) {
+		before, lines := len(r.errs), map[string]int{}
+		for _, item := range r.items(n) {
+			var c CommCell
+			commCell(&c).read(r, item)
+			name := r.member(item, "name")
+			if first, twice := lines[c.Name]; twice && c.Name != "" {
+				r.fail(name, "%q: the name of the CommCell on line %d too; give each its own", c.Name, first)
+			}
+			lines[c.Name] = name.line
+			*dst = append(*dst, c)
+		}
+		if len(*dst) == 0 && len(r.errs) == before {
+			r.fail(n, "empty; name at least one CommServe, as configs/minimal.yaml does")
+		}
+	}}
+}

@@ -21,6 +21,7 @@ func of(number int64) job.ID { return job.ID{CommCell: "prod", Number: number} }
 type watcher struct {
 	*Admin
 	path   string
+	debug  *Debug
 	polled []job.ID
 	end    func() error
 }
@@ -47,7 +48,7 @@ func (w *watcher) open(t *testing.T) *Client {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- (&Server{Store: w.path, Admin: w.Admin}).Run(ctx) }()
+	go func() { ended <- (&Server{Store: w.path, Admin: w.Admin, Debug: w.debug}).Run(ctx) }()
 	w.end = func() error { cancel(); return <-ended }
 	t.Cleanup(cancel)
 	for {

@@ -22,11 +22,15 @@ import (
 //	GET    /store                           => store.Stat
 //	GET    /store/verify                    => store.Verified
 //	POST   /store/backup?file=/var/copy.db  => {"bytes": 65536}
+//	GET    /debug/dump                      => Dump
+//	GET    /debug/profile/{kind}?for=30s    => {"profile": base64}
+//	PUT    /debug/log-level/{level}         => {"before": "info"}
 //
 // A refusal is {"error": "a sentence"} with the status 409.
 type Server struct {
 	Store string // the store's file; whoever holds that may take the socket's place
 	Admin *Admin
+	Debug *Debug // nil: nothing of that
 }
 
 // Run serves until ctx ends. Its error says why there can be no socket.
@@ -36,7 +40,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	server := &http.Server{Handler: s.Admin.handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -45,8 +49,16 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-func (a *Admin) handler() http.Handler {
+func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
+	s.Admin.handle(mux)
+	if s.Debug != nil {
+		s.Debug.handle(mux)
+	}
+	return mux
+}
+
+func (a *Admin) handle(mux *http.ServeMux) {
 	mux.HandleFunc("GET /jobs", func(w http.ResponseWriter, r *http.Request) {
 		after, limit, err := page(r)
 		if err != nil {
@@ -71,7 +83,6 @@ func (a *Admin) handler() http.Handler {
 		bytes, err := a.Backup(r.Context(), r.FormValue("file"))
 		answer(w, backup{bytes}, err)
 	})
-	return mux
 }
 
 type jobPage struct {

@@ -28,6 +28,7 @@ type Daemon struct {
 	Config  *config.Config
 	Version string // that it shows
 	Log     *slog.Logger
+	Level   *slog.LevelVar // of Log; nil: it stays as it is
 
 	File    string           // the configuration's; "": it has none, and is never reloaded
 	Hangups <-chan os.Signal // each reloads it
@@ -47,38 +48,25 @@ type parts struct {
 	publisher *publish.Publisher
 }
 
-// Run runs until ctx ends. Its error is one that somebody has to fix before the next start. First all is opened that a
-// start can fail for, then the store's file is watched over while start runs.
-func (d *Daemon) Run(ctx context.Context) (err error) {
+// Run runs until ctx ends. Its error is one that somebody has to fix before the next start.
+func (d *Daemon) Run(ctx context.Context) error {
 	defer runtime.KeepAlive(make([]byte, ballast))
 	for _, notice := range Notices(d.Config) {
 		d.Log.Warn(notice)
 	}
-	p := parts{Daemon: d, metrics: metrics.New(d.Version)}
-	if p.store, err = openStore(ctx, d.Config, d.Log); err != nil {
-		return err
-	}
-	defer p.store.Close()
-	if p.pollers, err = newSupervisor(d.Config.CommCells, p.newPoller); err != nil {
-		return err
-	}
-	if p.site, err = openSite(d.Config.HTTP, d.Version, d.Log); err != nil {
-		return err
-	}
-	defer p.site.close()
-	if p.embedded = d.Embedded; p.embedded == nil && d.Config.NATS.UsesEmbedded() {
-		if p.embedded, err = StartEmbedded(d.Config.NATS, d.Log); err != nil {
+	p := &parts{Daemon: d, metrics: metrics.New(d.Version)}
+	defer p.close()
+	for _, open := range []func(context.Context) error{
+		p.openStore,
+		p.makePollers,
+		p.openSite,
+		p.openNATS,
+	} {
+		if err := open(ctx); err != nil {
 			return err
 		}
-		defer p.embedded.Close()
 	}
-	if p.broker, err = newBroker(d.Config.NATS, p.embedded, p.store, d.Log); err != nil {
-		return err
-	}
-	p.publisher = publish.New(publish.Config{
-		Store: p.store, Broker: p.broker, Prefix: d.Config.NATS.SubjectPrefix, Log: d.Log, Follows: p.pollers.Follows,
-	})
-	return untilBroken(ctx, p.store, p.start)
+	return p.untilBroken(ctx, p.start)
 }
 
 // start runs all parts until ctx ends or one of them cannot go on: the loops as soon as the stream was found and read,
@@ -109,13 +97,14 @@ func (p *parts) start(ctx context.Context) error {
 	return group.Wait()
 }
 
-// untilBroken runs until ctx ends, or the store's file turns out to be overwritten by somebody else. Then nobody is waited
-// for, and nobody who uses the store gets an answer: what is in the file is neither to be worked with nor reported on.
-func untilBroken(ctx context.Context, st *store.Store, run func(context.Context) error) error {
+// untilBroken runs until ctx ends, or the store's file turns out to be overwritten by somebody else. Then nobody is
+// waited for, and nobody who uses the store gets an answer: what is in the file is neither to be worked with nor
+// reported on.
+func (p *parts) untilBroken(ctx context.Context, run func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	st.Broken = func(err error) {
+	p.store.Broken = func(err error) {
 		ended <- err
 		select {} // until the process ends
 	}
@@ -123,12 +112,50 @@ func untilBroken(ctx context.Context, st *store.Store, run func(context.Context)
 	return <-ended
 }
 
-func openStore(ctx context.Context, c *config.Config, log *slog.Logger) (*store.Store, error) {
-	st, err := store.OpenCompacted(ctx, c.Store.Path, event.NewMinter(Severities(c.Severity)), log)
+func (p *parts) openStore(ctx context.Context) (err error) {
+	c := p.Config
+	p.store, err = store.OpenCompacted(ctx, c.Store.Path, event.NewMinter(Severities(c.Severity)), p.Log)
 	if err == nil && c.NATS.OnNewStream == "resend" {
-		st.KeepSent = c.Store.KeepSent
+		p.store.KeepSent = c.Store.KeepSent
 	}
-	return st, err
+	return err
+}
+
+func (p *parts) makePollers(context.Context) (err error) {
+	p.pollers, err = newSupervisor(p.Config.CommCells, p.newPoller)
+	return err
+}
+
+func (p *parts) openSite(context.Context) (err error) {
+	p.site, err = newSite(p.Config.HTTP, p.Version, p.Log)
+	return err
+}
+
+func (p *parts) openNATS(context.Context) (err error) {
+	c := p.Config.NATS
+	if p.embedded = p.Embedded; p.embedded == nil && c.UsesEmbedded() {
+		if p.embedded, err = StartEmbedded(c, p.Log); err != nil {
+			return err
+		}
+	}
+	if p.broker, err = newBroker(c, p.embedded, p.store, p.Log); err != nil {
+		return err
+	}
+	p.publisher = publish.New(publish.Config{
+		Store: p.store, Broker: p.broker, Prefix: c.SubjectPrefix, Log: p.Log, Follows: p.pollers.Follows,
+	})
+	return nil
+}
+
+// close closes what was opened, the last first. An embedded server that the caller has started is the caller's.
+func (p *parts) close() {
+	if p.embedded != nil && p.Embedded == nil {
+		p.embedded.Close()
+	}
+	p.site.close()
+	if p.store != nil {
+		p.store.Close()
+	}
 }
 
 // readPatience is how long the start waits for the stream to be read, once it is there: it is better read before the
@@ -173,17 +200,13 @@ func (p *parts) reload(ctx context.Context) error {
 	if p.File == "" {
 		return nil
 	}
-	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.pollers.Apply, log: p.Log}
+	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.pollers.Apply, log: p.Log, level: p.Level}
 	return r.Run(ctx)
 }
 
 func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
-	return newPoller(cell, p.store, p.metrics, p.Log)
-}
-
-func newPoller(cell config.CommCell, st *store.Store, counts *metrics.Metrics, log *slog.Logger) (*poller.Poller, error) {
-	meter := counts.CommCell(cell.Name)
-	client, err := NewClient(cell, meter.Request, log)
+	meter := p.metrics.CommCell(cell.Name)
+	client, err := NewClient(cell, meter.Request, p.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +216,7 @@ func newPoller(cell config.CommCell, st *store.Store, counts *metrics.Metrics, l
 		return nil, err
 	}
 	return poller.New(poller.Config{
-		CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Log: log,
+		CommCell: cell.Name, Source: client, Store: p.store, Schedule: schedule, Log: p.Log,
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 		Filter: poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
 		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,

@@ -21,6 +21,7 @@ type reloader struct {
 	hangups <-chan os.Signal
 	apply   func([]config.CommCell) (string, error)
 	log     *slog.Logger
+	level   *slog.LevelVar // of log; nil: it stays as it is
 
 	seen   []byte         // the text last taken or refused
 	latest *config.Config // that was taken: what is said of it is not said again
@@ -70,10 +71,15 @@ func (r *reloader) reload(text []byte) bool {
 	if err != nil {
 		return r.refuse(err)
 	}
-	if words != "" {
+	told := words != ""
+	if told {
 		r.log.Info("configuration taken: " + words)
 	}
-	restart := needRestart(r.started, next)
+	if r.level != nil && next.Log.Level != r.latest.Log.Level {
+		told = true
+		logAt(r.level, next.Log.Level, r.log, "configuration taken: log.level is "+next.Log.Level)
+	}
+	restart := r.needRestart(next)
 	for _, key := range restart {
 		r.log.Warn("changed in the configuration, and taken at the next start: " + key)
 	}
@@ -84,7 +90,7 @@ func (r *reloader) reload(text []byte) bool {
 		}
 	}
 	r.latest = next
-	return words != "" || len(restart) > 0
+	return told || len(restart) > 0
 }
 
 func (r *reloader) refuse(err error) bool {
@@ -95,13 +101,18 @@ func (r *reloader) refuse(err error) bool {
 }
 
 // needRestart names the sections that differ and that a running watcher cannot take.
-func needRestart(a, b *config.Config) []string {
+func (r *reloader) needRestart(b *config.Config) []string {
+	a := r.started
+	aLog, bLog := a.Log, b.Log
+	if r.level != nil {
+		aLog.Level = bLog.Level
+	}
 	var keys []string
 	for _, section := range []struct {
 		key  string
 		a, b any
 	}{
-		{"nats", a.NATS, b.NATS}, {"store", a.Store, b.Store}, {"http", a.HTTP, b.HTTP}, {"log", a.Log, b.Log},
+		{"nats", a.NATS, b.NATS}, {"store", a.Store, b.Store}, {"http", a.HTTP, b.HTTP}, {"log", aLog, bLog},
 		{"cluster", a.Cluster, b.Cluster}, {"severity", a.Severity, b.Severity},
 	} {
 		if !reflect.DeepEqual(section.a, section.b) {

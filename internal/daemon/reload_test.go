@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -43,4 +44,40 @@ func TestAnEditBeforeTheStartIsOver(t *testing.T) {
 			t.Errorf("taken: %q, %v", taken, err)
 		}
 	})
+}
+
+// TestTheLogsLevelIsReloaded edits the file's log section: the level is set at once, what else is in it waits for a restart.
+func TestTheLogsLevelIsReloaded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "watcher.yaml")
+	text := func(log string) []byte {
+		return fmt.Appendf(nil, "commcells: [{name: prod, url: 'http://127.0.0.1:1', auth: {token: QSDK}}]\nlog: {%s}", log)
+	}
+	started, err := config.Parse(file, text("level: warn"), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := new(slog.LevelVar)
+	level.Set(slog.LevelWarn)
+	var said strings.Builder
+	r := reloader{
+		file: file, started: started, latest: started, level: level, apply: func([]config.CommCell) (string, error) { return "", nil },
+		log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: level})),
+	}
+	const restart = "taken at the next start: log"
+	if !r.reload(text("level: debug")) || level.Level() != slog.LevelDebug || strings.Contains(said.String(), restart) {
+		t.Errorf("level %v: %s", level, said.String())
+	}
+	level.Set(slog.LevelError) // as watcher debug does
+	if r.reload(text("level: debug")) || level.Level() != slog.LevelError {
+		t.Errorf("what was not edited is taken: level %v: %s", level, said.String())
+	}
+	level.Set(slog.LevelDebug)
+	if !r.reload(text("level: info, format: json")) || level.Level() != slog.LevelInfo || !strings.Contains(said.String(), restart) {
+		t.Errorf("level %v: %s", level, said.String())
+	}
+	for _, want := range []string{"log.level is debug", "log.level is info"} {
+		if strings.Count(said.String(), want) != 1 {
+			t.Errorf("%q is not said once:\n%s", want, said.String())
+		}
+	}
 }

@@ -15,8 +15,8 @@ type site struct {
 	listener net.Listener
 }
 
-// openSite takes the address, so that a start fails at once where it cannot be had.
-func openSite(c config.HTTP, version string, log *slog.Logger) (*site, error) {
+// newSite takes the address, so that a start fails at once where it cannot be had.
+func newSite(c config.HTTP, version string, log *slog.Logger) (*site, error) {
 	if c.Listen == "" {
 		return nil, nil
 	}

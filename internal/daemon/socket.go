@@ -14,7 +14,7 @@ func (p *parts) serveSocket(ctx context.Context) error {
 	known := func() map[string]control.CommCell {
 		return CommCells(p.pollers.Cells(), p.File, p.pollers.Pollers())
 	}
-	server := control.Server{Store: p.Config.Store.Path, Admin: &control.Admin{Store: p.store, CommCells: known}}
+	server := control.Server{Store: p.Config.Store.Path, Admin: &control.Admin{Store: p.store, CommCells: known}, Debug: p.debug()}
 	if err := server.Run(ctx); err != nil {
 		p.Log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
 	}

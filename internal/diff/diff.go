@@ -80,11 +80,11 @@ func machines(told *job.Told, seen *job.Snapshot) []job.Change {
 		if vm.Reason == "" {
 			continue
 		}
-		before, known := told.ToldOf(vm)
+		before, known := told.VMReason(vm)
 		if !known {
 			before = inherited(told, seen.Machines, i)
 		}
-		if vm.FailsAnew(before) {
+		if vm.HasNewFailure(before) {
 			changes = append(changes, job.Change{
 				Kind: job.KindFailure, Detail: job.DetailVM, From: before, To: vm.Reason,
 				VM: vm.Name, VMGUID: string(vm.GUID), VMJob: vm.JobNumber(),
@@ -112,11 +112,11 @@ func inherited(told *job.Told, vms []job.VM, i int) job.Text {
 		if vm.GUID == "" {
 			return ""
 		}
-		_, known := told.ToldOf(vm)
+		_, known := told.VMReason(vm)
 		if known || vm.Reason == "" {
 			continue
 		}
-		if heir < 0 || vms[heir].FailsAnew(reason) && !vm.FailsAnew(reason) {
+		if heir < 0 || vms[heir].HasNewFailure(reason) && !vm.HasNewFailure(reason) {
 			heir = k
 		}
 	}

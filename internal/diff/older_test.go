@@ -20,7 +20,7 @@ func older(told map[string]job.Text, seen *job.Snapshot) []job.Change {
 		if !slices.Contains(names, vm.Name) {
 			names = append(names, vm.Name)
 		}
-		if vm.Reason != "" && !vm.Reason.StandsIn() {
+		if vm.Reason != "" && !vm.Reason.IsPlaceholder() {
 			reasons[vm.Name] = append(reasons[vm.Name], string(vm.Reason))
 		}
 	}

@@ -243,7 +243,7 @@ func (p *commCellProbe) details(ctx context.Context) bool {
 	if err != nil {
 		return p.failed("job details", err)
 	}
-	if refusal := p.client.RefusedForm(); refusal != "" {
+	if refusal := p.client.AttemptsRefused(); refusal != "" {
 		p.warn("attempts", "the CommServe is too old to tell them: with showAttempt it refuses what it answers without (%s)", refusal)
 	}
 	state := string(seen.Snapshot.State)

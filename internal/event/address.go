@@ -13,7 +13,7 @@ import (
 
 // Address reads of an event about id, as it is published, its own id and the subject where that is:
 // jobs.<commcell>.<job id>.<client>.<kind>.<detail>, or commcells.<commcell>.<detail>, behind the prefix where there
-// is one. It reads no further than it must: each event passes here on its way to the broker.
+// is one. It reads no further than it must: it runs for each event that is published.
 func Address(prefix string, id job.ID, row []byte) (eventID, subject string, err error) {
 	var a address
 	dec := jsontext.NewDecoder(bytes.NewBuffer(row), lenient)
@@ -22,9 +22,9 @@ func Address(prefix string, id job.ID, row []byte) (eventID, subject string, err
 		return "", "", cmp.Or(err, errNotOurs)
 	}
 	if id.IsCommCell() {
-		return a.id, of(prefix, id) + "." + a.detail, nil
+		return a.id, subjectOf(prefix, id) + "." + a.detail, nil
 	}
-	return a.id, strings.Join([]string{of(prefix, id), clientToken(a.client), a.kind, a.detail}, "."), nil
+	return a.id, strings.Join([]string{subjectOf(prefix, id), clientToken(a.client), a.kind, a.detail}, "."), nil
 }
 
 type address struct{ id, kind, detail, client string }

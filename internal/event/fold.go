@@ -12,7 +12,7 @@ type Fold struct {
 	Told     job.Told
 	Snapshot job.Snapshot // the job of the last event
 	Last     Event
-	Stream   uint64    // sequence in the stream of the last message, be it ours or not
+	Stream   uint64    // sequence in the stream of the last message, one of ours or not
 	Asked    time.Time // the last event's notBefore; zero where it has none
 }
 

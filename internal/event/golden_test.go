@@ -12,7 +12,7 @@ import (
 	"jobwatch/internal/job"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 // TestGolden pins the form of an event: the names of all members are a promise to subscribers.
 func TestGolden(t *testing.T) {

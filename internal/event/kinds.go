@@ -28,24 +28,24 @@ const (
 
 var (
 	anySeverity = []job.Severity{job.Info, job.Warning, job.Error} // a state's can be configured
-	news        = []job.Severity{job.Info}
-	worry       = []job.Severity{job.Warning}
+	infoOnly    = []job.Severity{job.Info}
+	warningOnly = []job.Severity{job.Warning}
 )
 
 // rows are all kinds of events there are.
 var rows = []row{
 	{kind: job.KindState, from: wordsOrNull, to: words, severities: anySeverity},
-	{kind: job.KindPhase, from: wordsOrNull, to: words, severities: news},
+	{kind: job.KindPhase, from: wordsOrNull, to: words, severities: infoOnly},
 	{kind: job.KindFailure, detail: job.DetailState, from: wordsOrNull, to: words, severities: anySeverity},
-	{kind: job.KindFailure, detail: job.DetailItems, from: wordsOrNull, to: words, severities: worry},
-	{kind: job.KindFailure, detail: job.DetailVM, from: wordsOrNull, to: words, extra: "vm", severities: worry},
-	{kind: job.KindFailure, detail: job.DetailReason, from: wordsOrNull, to: words, extra: "code", severities: worry},
-	{kind: job.KindWatch, detail: job.DetailLost, severities: worry},
-	{kind: job.KindWatch, detail: job.DetailStalled, severities: worry},
-	{kind: job.KindWatch, detail: job.DetailResumed, severities: news},
-	{kind: job.KindWatch, detail: job.DetailAttempt, from: numeralOrNull, to: numeral, severities: news},
-	{kind: job.KindCommCell, detail: job.DetailUnreachable, severities: worry},
-	{kind: job.KindCommCell, detail: job.DetailReachable, severities: news},
+	{kind: job.KindFailure, detail: job.DetailItems, from: wordsOrNull, to: words, severities: warningOnly},
+	{kind: job.KindFailure, detail: job.DetailVM, from: wordsOrNull, to: words, extra: "vm", severities: warningOnly},
+	{kind: job.KindFailure, detail: job.DetailReason, from: wordsOrNull, to: words, extra: "code", severities: warningOnly},
+	{kind: job.KindWatch, detail: job.DetailLost, severities: warningOnly},
+	{kind: job.KindWatch, detail: job.DetailStalled, severities: warningOnly},
+	{kind: job.KindWatch, detail: job.DetailResumed, severities: infoOnly},
+	{kind: job.KindWatch, detail: job.DetailAttempt, from: numeralOrNull, to: numeral, severities: infoOnly},
+	{kind: job.KindCommCell, detail: job.DetailUnreachable, severities: warningOnly},
+	{kind: job.KindCommCell, detail: job.DetailReachable, severities: infoOnly},
 }
 
 var classes = []job.Class{

@@ -97,7 +97,7 @@ func (e *Event) fill(data any) error {
 }
 
 // severityOf follows the table of states and its overrides for a state and its failure; any other
-// failure is a warning, as is a job that is lost or stalled; the rest is news.
+// failure is a warning, as is a job that is lost or stalled; the rest is info.
 func (m *Minter) severityOf(c job.Change, seen *job.Snapshot) job.Severity {
 	switch {
 	case c.Kind == job.KindState, c.Kind == job.KindFailure && c.Detail == job.DetailState:

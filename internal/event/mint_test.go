@@ -170,7 +170,7 @@ func TestTimesAreUTCInMilliseconds(t *testing.T) {
 	}
 }
 
-// The one who configures severities may go on using the map.
+// The caller may change its map of severities later.
 func TestMinterKeepsItsSeverities(t *testing.T) {
 	set := map[string]job.Severity{"killed": job.Info}
 	m := NewMinter(set)

@@ -83,7 +83,7 @@ func (r row) jobData() *jsonschema.Schema {
 func truncated() *jsonschema.Schema {
 	s := schemaOf[JobData]("jobData").Properties["truncated"]
 	s.UniqueItems, s.MinItems = true, jsonschema.Ptr(1)
-	s.Items.Enum = cuttable()
+	s.Items.Enum = truncatable()
 	return s
 }
 
@@ -146,8 +146,8 @@ func jobSchema() *jsonschema.Schema {
 	return s
 }
 
-// cuttable are the members of a job that can be cut.
-func cuttable() []any {
+// truncatable are the members of a job that can be cut.
+func truncatable() []any {
 	s := schemaOf[job.Snapshot]("job")
 	names := []any{"vms"}
 	for _, name := range s.PropertyOrder {

@@ -8,12 +8,12 @@ import (
 	"jobwatch/internal/job"
 )
 
-// A note on a member that is no more would be a description that nobody reads.
-func TestNotesAreOfMembers(t *testing.T) {
+// A description of a member that is no more is one that nobody reads.
+func TestDescriptionsAreOfMembers(t *testing.T) {
 	members := slices.Concat(
 		members[Event]("event"), members[JobData]("jobData"), members[Observed]("change"),
 		members[CommCellData]("commcellData"), members[job.Snapshot]("job"), members[job.VMCount]("vms"), members[job.FeedEntry]("feedEntry"))
-	for member, n := range notes {
+	for member, n := range descriptions {
 		if !slices.Contains(members, member) {
 			t.Errorf("a note on %s, which is no member", member)
 		}

@@ -21,11 +21,11 @@ const (
 )
 
 // Filter matches every event of a job, or of a CommCell itself, whatever its client is called.
-// All writers must use the same text: the broker guards what is in process by it.
-func Filter(prefix string, id job.ID) string { return of(prefix, id) + ".>" }
+// All writers must use the same text: the broker guards by it what is in flight.
+func Filter(prefix string, id job.ID) string { return subjectOf(prefix, id) + ".>" }
 
-// OfJob reads from a subject which job it is about; false if that is none of ours, or a CommCell itself.
-func OfJob(prefix, subject string) (job.ID, bool) {
+// ParseSubject reads from a subject which job it is about; false if that is none of ours, or a CommCell itself.
+func ParseSubject(prefix, subject string) (job.ID, bool) {
 	rest, ours := strings.CutPrefix(subject, withPrefix(prefix, jobsTree)+".")
 	commCell, rest, _ := strings.Cut(rest, ".")
 	digits, rest, _ := strings.Cut(rest, ".")
@@ -39,7 +39,7 @@ func OfJob(prefix, subject string) (job.ID, bool) {
 
 // IsOurs says whether a subject is one that an event of ours may have.
 func IsOurs(prefix, subject string) bool {
-	if _, ofJob := OfJob(prefix, subject); ofJob {
+	if _, ofJob := ParseSubject(prefix, subject); ofJob {
 		kind := subject[:strings.LastIndexByte(subject, '.')]
 		kind = kind[strings.LastIndexByte(kind, '.')+1:]
 		return slices.ContainsFunc(rows, func(r row) bool { return r.kind == kind })
@@ -48,7 +48,8 @@ func IsOurs(prefix, subject string) bool {
 	return ours && strings.Count(rest, ".") == 1
 }
 
-// Samples are subjects of no job of a CommCell, one of each kind and detail, of phases one: where they lead, its events do.
+// Samples are subjects of no real job of a CommCell, one for each kind and detail, and one for all phases: where a mapping
+// of NATS leads them, it leads the CommCell's events.
 func Samples(prefix, commCell string) (subjects []string) {
 	ofJob := withPrefix(prefix, jobsTree) + "." + commCell + ".0.-."
 	for _, r := range rows {
@@ -71,7 +72,7 @@ func Subjects(prefix string) []string {
 	return []string{withPrefix(prefix, jobsTree) + ".>", withPrefix(prefix, commCellsTree) + ".>"}
 }
 
-func of(prefix string, id job.ID) string {
+func subjectOf(prefix string, id job.ID) string {
 	if id.IsCommCell() {
 		return withPrefix(prefix, commCellsTree) + "." + id.CommCell
 	}
@@ -122,4 +123,42 @@ func writeTokenRune(token *strings.Builder, r rune) {
 	for _, b := range utf8.AppendRune(nil, r) {
 		fmt.Fprintf(token, "%%%02X", b)
 	}
+}
+
+// Selection says which events are wanted; an empty member takes all.
+type Selection struct {
+	CommCell string
+	Job      int64  // with CommCell
+	Client   string // by its name, as Commvault writes it
+	Kind     string // state, phase, failure, watch; commcell: the CommCells themselves
+}
+
+// Subjects are the subject filters that take these events and no others.
+func (s Selection) Subjects(prefix string) []string {
+	var filters []string
+	if s.Kind != job.KindCommCell {
+		filters = append(filters, withPrefix(prefix, jobsTree)+"."+s.jobTokens())
+	}
+	if s.Kind == job.KindCommCell || s.Kind == "" && s.Job == 0 && s.Client == "" {
+		filters = append(filters, withPrefix(prefix, commCellsTree)+"."+orAny(s.CommCell)+".>")
+	}
+	return filters
+}
+
+func (s Selection) jobTokens() string {
+	number, client := "*", "*"
+	if s.Job != 0 {
+		number = strconv.FormatInt(s.Job, 10)
+	}
+	if s.Client != "" {
+		client = clientToken(s.Client)
+	}
+	return strings.Join([]string{orAny(s.CommCell), number, client, orAny(s.Kind), ">"}, ".")
+}
+
+func orAny(token string) string {
+	if token == "" {
+		return "*"
+	}
+	return token
 }

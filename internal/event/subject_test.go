@@ -119,7 +119,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-func TestOfJob(t *testing.T) {
+func TestParseSubject(t *testing.T) {
 	prod := job.ID{CommCell: "prod", Number: 1248}
 	for _, row := range []struct {
 		prefix, subject string
@@ -141,7 +141,7 @@ func TestOfJob(t *testing.T) {
 		{"", "jobs", job.ID{}},
 		{"", "commcells.prod.unreachable", job.ID{}},
 	} {
-		id, ours := OfJob(row.prefix, row.subject)
+		id, ours := ParseSubject(row.prefix, row.subject)
 		if id != row.want || ours != (row.want != job.ID{}) {
 			t.Errorf("with the prefix %q, %s is about %v (%v), want %v", row.prefix, row.subject, id, ours, row.want)
 		}
@@ -172,7 +172,7 @@ func TestSamplesNameEachKindAndDetail(t *testing.T) {
 		}
 	}
 	for _, sample := range samples {
-		if _, ofJob := OfJob("acme", sample); ofJob {
+		if _, ofJob := ParseSubject("acme", sample); ofJob {
 			t.Errorf("%s is a job's", sample)
 		}
 	}

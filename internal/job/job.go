@@ -1,5 +1,6 @@
-// Package job says what we know of one Commvault job: what was seen of it (Snapshot),
-// what was told of it (Told), and what lies between (Change). It knows no wire, no file and no clock.
+// Package job says what is known of one Commvault job: what an answer showed of it (Snapshot), what the stream has told of
+// it (Told, the one word that is our own: the fold of the job's events), and a difference between the two (Change).
+// It knows no wire, no file and no clock.
 package job
 
 import (

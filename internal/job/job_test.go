@@ -16,7 +16,7 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-func TestParseIDSaysTheMend(t *testing.T) {
+func TestParseIDSaysTheFix(t *testing.T) {
 	_, err := ParseID("1248")
 	if want := `"1248" names no job; write <commcell>/<job id>, as in prod/1248`; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

@@ -82,7 +82,7 @@ func (s *Snapshot) ReasonText() Text {
 }
 
 // Updated is the answer's own time, by the CommServe's clock: when it last changed the job, or ended it.
-// The zero time is: it says none.
+// The zero time: it says none.
 func (s *Snapshot) Updated() time.Time {
 	var updated time.Time
 	for _, t := range []*time.Time{s.LastUpdateTime, s.EndTime} {
@@ -107,7 +107,7 @@ func (s *Snapshot) BeganAfter(last time.Time) bool {
 func (s *Snapshot) EndsWithoutState() bool { return s.State == "" && s.EndTime != nil }
 
 // Settle derives what follows from the rest of the snapshot: class, end, the end's empty phase, counts.
-// Whoever fills a snapshot calls it last.
+// Code that fills a snapshot calls it last.
 func (s *Snapshot) Settle() {
 	info := LookUp(s.State, s.EndTime != nil)
 	s.Terminal = info.Finished

@@ -24,7 +24,7 @@ const (
 // Failing says whether entering the class is a failure event of its own.
 func (c Class) Failing() bool { return c == Failed || c == Partial || c == Killed }
 
-// Severity says how much an event should worry whoever reads it.
+// Severity says how much an event should worry its reader.
 type Severity string
 
 // The severities, as events and the configuration spell them.

@@ -55,13 +55,13 @@ type Told struct {
 	VMGUIDs      map[string]Text `json:"vmGuids,omitempty"`
 	Attempt      Text            `json:"attempt,omitempty"`
 	Stalled      bool            `json:"stalled,omitempty"`
-	Lost         bool            `json:"lost,omitempty"`        // and not heard of since
+	Lost         bool            `json:"lost,omitempty"`        // and not seen since
 	Unreachable  bool            `json:"unreachable,omitempty"` // of a CommCell
 }
 
 // TellAll tells several changes, in their order.
 func (t Told) TellAll(changes []Change, of *Snapshot) Told {
-	cloned := false // who holds what was told before keeps it
+	cloned := false // the caller may still hold what was told before
 	for i := range changes {
 		if c := &changes[i]; c.Kind == KindFailure && c.Detail == DetailVM && !cloned {
 			t.VMs, t.VMGUIDs, cloned = maps.Clone(t.VMs), maps.Clone(t.VMGUIDs), true
@@ -159,7 +159,7 @@ func ParseFailures(text Text) (folders, files int64, ok bool) {
 	return folders, files, true
 }
 
-// parseCount reads "3 Folders". It is done at each poll, where a regular expression would cost as much as the store.
+// parseCount reads "3 Folders". It runs at each poll, where a regular expression would cost as much as the store.
 func parseCount(text, unit string) (int64, bool) {
 	text = strings.TrimSpace(text)
 	end := strings.IndexFunc(text, unicode.IsSpace)

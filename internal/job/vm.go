@@ -20,7 +20,7 @@ type VM struct {
 	Job        *int64     `json:"job"`           // jobID: the child job, where there is one
 	Status     *int64     `json:"status"`        // 0 is well, 1 has failed, 5 was seen while it runs
 	SyncStatus *int64     `json:"syncStatus"`    // of a live sync: 5, 8 and 10 are failures
-	Reason     Text       `json:"failureReason"` // a stand-in where the server gives none
+	Reason     Text       `json:"failureReason"` // a placeholder where the server gives none
 	Agent      Text       `json:"agent"`         // the proxy that took the backup
 	Host       Text       `json:"host"`          // where the machine runs
 	StartTime  *time.Time `json:"startTime"`
@@ -51,8 +51,8 @@ const (
 	SyncRevertFailed     Text = "live sync revert failed; the CommServe gives no reason"
 )
 
-// StandsIn says whether a machine's reason is one of ours.
-func (t Text) StandsIn() bool {
+// IsPlaceholder says whether a machine's reason is one of ours.
+func (t Text) IsPlaceholder() bool {
 	return t == Unexplained || t == SyncFailed || t == SyncValidationFailed || t == SyncRevertFailed
 }
 
@@ -72,15 +72,15 @@ func (v *VM) JobNumber() int64 {
 	return *v.Job
 }
 
-// FailsAnew says whether the machine has failed, and nothing or another reason was told of it. That its reason is no
-// longer given is no other reason.
-func (v *VM) FailsAnew(told Text) bool {
+// HasNewFailure says whether the machine has failed, and nothing or another reason was told of it. That its reason is
+// given no longer is no other reason.
+func (v *VM) HasNewFailure(told Text) bool {
 	switch {
 	case v.Reason == "":
 		return false
 	case told == "":
 		return true
-	case v.Reason == Unexplained, v.Reason.StandsIn() && !told.StandsIn():
+	case v.Reason == Unexplained, v.Reason.IsPlaceholder() && !told.IsPlaceholder():
 		return false
 	}
 	return !SameReasons(v.Reason, told)

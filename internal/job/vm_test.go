@@ -29,10 +29,10 @@ func TestSameReasons(t *testing.T) {
 	}
 }
 
-func TestFailsAnew(t *testing.T) {
+func TestHasNewFailure(t *testing.T) {
 	for _, row := range []struct {
 		reason, told Text
-		anew         bool
+		isNew        bool
 	}{
 		{"", "", false},
 		{"", "disk full", false},
@@ -50,8 +50,8 @@ func TestFailsAnew(t *testing.T) {
 		{Unexplained, SyncFailed, false},
 	} {
 		vm := VM{Reason: row.reason}
-		if vm.FailsAnew(row.told) != row.anew {
-			t.Errorf("%q is news after %q: %v", row.reason, row.told, !row.anew)
+		if vm.HasNewFailure(row.told) != row.isNew {
+			t.Errorf("%q is news after %q: %v", row.reason, row.told, !row.isNew)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func TestToldOfMachines(t *testing.T) {
 			t.Errorf("%s: one by one %+v, together %+v", words, one, told)
 		}
 		for machine, want := range row.want {
-			if got, _ := told.ToldOf(machineCalled(machine)); got != want {
+			if got, _ := told.VMReason(machineCalled(machine)); got != want {
 				t.Errorf("%s: of %s was told %q, want %q", words, machine, got, want)
 			}
 		}

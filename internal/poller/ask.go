@@ -3,34 +3,53 @@ package poller
 import (
 	"context"
 	"errors"
-	"sync"
+	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
-	"golang.org/x/time/rate"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
+	"jobwatch/internal/limiter"
 )
 
 const (
-	triesMore   = 2                      // after the first; the schedule is what tries for ever
-	firstWait   = 500 * time.Millisecond // before the second try, doubled before the third, each ± half
-	longestRest = 10 * time.Second       // that a cycle waits for; a longer one ends it
+	triesMore = 2                      // after the first; the schedule is what tries for ever
+	firstWait = 500 * time.Millisecond // before the second try, doubled before the third, each ± half
 )
 
-// ask asks for one job, and asks again after a passing failure.
-func (p *Poller) ask(ctx context.Context, number int64) (seen job.Observation, err error) {
-	err = p.repeat(ctx, func() error {
-		seen, err = p.askOnce(ctx, number)
+// ask asks for one job, and asks again after a failure that may pass.
+func (p *Poller) ask(ctx context.Context, j trackedJob) (seen job.Observation, err error) {
+	if j.once {
+		return p.askOnce(ctx, j)
+	}
+	err = p.retry(ctx, func() error {
+		seen, err = p.askOnce(ctx, j)
 		return err
 	})
 	return seen, err
 }
 
-// list reads the Job list, from its start again after a passing failure. An error of yield's is its own.
+func (p *Poller) askOnce(ctx context.Context, j trackedJob) (seen job.Observation, err error) {
+	permit, err := p.limiter.Acquire(ctx)
+	if err != nil {
+		return seen, err
+	}
+	if j.inFlight != nil {
+		ctx = j.inFlight
+	}
+	seen, err = p.Source.JobDetails(ctx, j.id.Number)
+	p.returnPermit(permit, true, err)
+	if seen.Snapshot.EndsWithoutState() && p.addListedState(&seen.Snapshot) {
+		err = nil
+	}
+	return seen, err
+}
+
+// list reads the Job list, from its start again after a failure that may pass. An error of yield's is its own.
 func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
-	return p.repeat(ctx, func() error {
+	return p.retry(ctx, func() error {
 		p.lines = 0
 		return p.pages(ctx, finishedWithin, func(lines []commvault.Line) error {
 			p.lines += len(lines)
@@ -39,53 +58,76 @@ func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield f
 	})
 }
 
-// pages has each page of the list wait for its turn. After the last one it waits, too, and asks for none.
+// pages has each page of the list wait for a permit. After the last one it waits, too, and asks for none.
 func (p *Poller) pages(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
-	turn, err := p.admit(ctx)
+	permit, err := p.limiter.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	admitted := true
+	held := true
 	err = p.Source.List(ctx, finishedWithin, func(lines []commvault.Line) error {
-		p.done(turn, false, nil)
-		admitted = false
+		p.returnPermit(permit, false, nil)
+		held = false
 		err := yield(lines)
 		if err == nil {
-			turn, err = p.admit(ctx)
-			admitted = err == nil
+			permit, err = p.limiter.Acquire(ctx)
+			held = err == nil
 		}
 		return err
 	})
 	switch {
-	case admitted && err == nil:
-		p.load.release()
-	case admitted:
-		p.done(turn, false, err)
+	case held && err == nil:
+		permit.Release(limiter.Outcome{})
+	case held:
+		p.returnPermit(permit, false, err)
 	}
 	return err
 }
 
-// underWay is the key of the context that a request lives with, where the one that waits for it ends sooner.
-type underWay struct{}
-
-func (p *Poller) askOnce(ctx context.Context, number int64) (seen job.Observation, err error) {
-	turn, err := p.admit(ctx)
+// request sends another request than those for details and list.
+func (p *Poller) request(ctx context.Context, send func() error) error {
+	permit, err := p.limiter.Acquire(ctx)
 	if err != nil {
-		return seen, err
+		return err
 	}
-	if whole, waiting := ctx.Value(underWay{}).(context.Context); waiting {
-		ctx = whole
-	}
-	seen, err = p.Source.JobDetails(ctx, number)
-	p.done(turn, true, err)
-	if seen.Snapshot.EndsWithoutState() && p.addListedState(&seen.Snapshot) {
-		err = nil
-	}
-	return seen, err
+	err = send()
+	p.returnPermit(permit, false, err)
+	return err
 }
 
-// repeat tries again after a passing failure. One that took its whole time-out is left to the next cycle.
-func (p *Poller) repeat(ctx context.Context, try func() error) error {
+// returnPermit says what has come of a request. Whether answers slow down is judged by JobDetails: pages of the list differ
+// in length.
+func (p *Poller) returnPermit(permit limiter.Permit, details bool, err error) {
+	p.Counts.alive.Store(time.Now().UnixNano())
+	o := outcomeOf(err)
+	o.Timed = details
+	permit.Release(o)
+}
+
+// outcomeOf says what a request's error, or its answer, means for those after it.
+func outcomeOf(err error) limiter.Outcome {
+	if answered(err) {
+		return limiter.Outcome{Result: limiter.Answered}
+	}
+	o := limiter.Outcome{Result: limiter.Failed, Err: err}
+	e, ours := errors.AsType[*commvault.Error](err)
+	if !ours {
+		return o
+	}
+	o.Rate = e.Rate
+	if e.Kind == commvault.Throttled || e.Kind == commvault.Timeout || e.Code == http.StatusGatewayTimeout { // its own, or a gateway's before it
+		o.Result = limiter.TooMuch
+	}
+	if e.Kind == commvault.Throttled && e.RetryAfter > 0 { // that of a refused login is the client's affair
+		cause := *e
+		cause.RetryAfter = 0 // it counts from now
+		o.HoldFor, o.HoldCause = e.RetryAfter, &cause
+	}
+	return o
+}
+
+// retry tries again after a failure that may pass. One that took its whole time-out is left to the next cycle.
+func (p *Poller) retry(ctx context.Context, try func() error) error {
 	err := try()
 	if !p.transient(err) {
 		return err
@@ -106,100 +148,46 @@ func (p *Poller) repeat(ctx context.Context, try func() error) error {
 }
 
 func (p *Poller) transient(err error) bool {
-	return err != nil && commvault.Retryable(err) && commvault.KindOf(err) != commvault.Timeout && !p.rest.long()
+	if err == nil || !commvault.Retryable(err) || commvault.KindOf(err) == commvault.Timeout {
+		return false
+	}
+	until, _ := p.Hold()
+	return until.IsZero()
 }
 
-// rest is the time for which the CommServe wants to be left alone (Retry-After, or a quota's period).
-type rest struct {
-	mu    sync.Mutex
-	until time.Time        // guarded by mu, as the rest is
-	cause *commvault.Error // without its Retry-After, which counts from then
-	said  bool             // that nothing is asked until then
-}
+// Limit is how many requests are in flight at once at most, just now.
+func (p *Poller) Limit() int { return p.limiter.Limit() }
 
-// restError is a request that was not sent, since the CommServe wants to be left alone.
-type restError struct{ cause *commvault.Error }
+// Hold says until when, and why, nothing is asked, since the CommServe wants to be left alone: a Retry-After, or a
+// quota's period. The zero time is: it is asked.
+func (p *Poller) Hold() (until time.Time, cause error) { return p.limiter.Hold() }
 
-func (e *restError) Error() string { return e.cause.Error() }
-func (e *restError) Unwrap() error { return e.cause }
-
-const quotaShare = 0.9 // of the requests that a quota allows: its period may begin at another moment than ours
-
-// heed has all requests wait for as long as the CommServe wants, and come no faster from then on than its quota allows:
-// else each period would begin with a burst, and be spent in silence.
-func (p *Poller) heed(err error) {
-	p.rest.heed(err)
-	e, ours := errors.AsType[*commvault.Error](err)
-	if !ours || e.Rate <= 0 {
-		return
-	}
-	if allowed := rate.Limit(e.Rate * quotaShare); allowed < p.limiter.Limit() {
-		p.limiter.SetLimit(allowed)
-		p.Log.Warn("asks no faster than the CommServe's quota allows, from now on", "commcell", p.CommCell, "err", err)
-	}
-}
-
-// heed notes a Retry-After. That of a refused login is not the server's: the client minds it itself.
-func (r *rest) heed(err error) {
-	var asked *commvault.Error
-	if !errors.As(err, &asked) || asked.Kind != commvault.Throttled || asked.RetryAfter <= 0 {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if until := time.Now().Add(asked.RetryAfter); until.After(r.until) {
-		cause := *asked
-		cause.RetryAfter = 0
-		r.until, r.cause, r.said = until, &cause, false
-	}
-}
-
-func (r *rest) left() (time.Duration, *commvault.Error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cause == nil {
-		return 0, nil
-	}
-	return time.Until(r.until), r.cause
-}
-
-// Rests says until when, and why, nothing is asked; the zero time is: it is asked.
-func (p *Poller) Rests() (until time.Time, cause error) {
-	if left, cause := p.rest.left(); left > longestRest {
-		return time.Now().Add(left), cause
-	}
-	return time.Time{}, nil
-}
-
-// rests says so once in the log for each rest that no cycle waits for.
-func (p *Poller) rests() bool {
-	until, cause := p.Rests()
+// held says whether nothing is asked, and logs it once for each hold.
+func (p *Poller) held() bool {
+	until, cause := p.Hold()
 	if until.IsZero() {
 		return false
 	}
-	p.rest.mu.Lock()
-	said := p.rest.said
-	p.rest.said = true
-	p.rest.mu.Unlock()
-	if !said {
+	if !until.Equal(p.holdLogged) {
+		p.holdLogged = until
 		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
 	}
 	return true
 }
 
-func (r *rest) long() bool {
-	left, _ := r.left()
-	return left > longestRest
-}
-
-// wait sits a short rest out. A long one is an error at once, the one that asked for it.
-func (r *rest) wait(ctx context.Context) error {
-	left, cause := r.left()
-	if left <= 0 {
-		return nil
+// limitChanged logs that less is asked than was configured, and then that as much is asked again: not each time that
+// the limit falls and rises for the same cause. The limiter calls it, once at a time.
+func (p *Poller) limitChanged(c limiter.Change) {
+	switch c.Kind {
+	case limiter.Lowered:
+		p.lessLogged = p.logSparingly(slog.LevelWarn, "asks less at once, until it bears more", causeOf(c.Cause), 1,
+			"commcell", p.CommCell, "cause", c.Cause.Error(), "from", c.From, "to", c.To) || p.lessLogged
+	case limiter.Restored:
+		if p.lessLogged {
+			p.lessLogged = false
+			p.Log.Info("asks as much at once as configured again", "commcell", p.CommCell, "limit", c.To)
+		}
+	case limiter.Slowed:
+		p.Log.Warn("asks no faster than the CommServe's quota allows, from now on", "commcell", p.CommCell, "err", c.Cause)
 	}
-	if left > longestRest {
-		return &restError{cause}
-	}
-	return sleepUntil(ctx, time.Now().Add(left))
 }

@@ -12,6 +12,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
+	"jobwatch/internal/limiter"
 	"jobwatch/internal/store"
 )
 
@@ -50,7 +51,7 @@ func (c *cycle) note(err error) (first bool) {
 		c.failures = 0
 		return c.answers == 1
 	}
-	if _, rests := errors.AsType[*restError](err); !rests {
+	if _, held := errors.AsType[*limiter.HeldError](err); !held {
 		c.asked++
 	}
 	c.err = err
@@ -77,11 +78,12 @@ func (c *cycle) hopeless() bool {
 }
 
 // pollAll polls the jobs, several at once. Few goroutines that stay are cheaper than one a job,
-// each of which would grow its stack anew. Where the CommCell is given up, who still waits for a turn leaves;
-// a request that is under way may yet bring an answer.
+// each of which would grow its stack anew. Where the CommCell is given up, a poll that still waits for a permit
+// ends; a request that is in flight may yet bring an answer.
 func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) error {
 	var next atomic.Int64
-	ctx, giveUp := context.WithCancel(context.WithValue(ctx, underWay{}, ctx))
+	inFlight := ctx
+	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(p.Concurrency, len(jobs)) {
@@ -96,7 +98,7 @@ func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) er
 					return nil
 				}
 				id := job.ID{CommCell: p.CommCell, Number: jobs[i].Number}
-				if err := p.pollJob(ctx, c, trackedJob{id: id, why: jobs[i].Why}); err != nil {
+				if err := p.pollJob(ctx, c, trackedJob{id: id, why: jobs[i].Why, inFlight: inFlight}); err != nil {
 					return err
 				}
 			}

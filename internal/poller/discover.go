@@ -20,6 +20,8 @@ type trackedJob struct {
 	cached  *cachedJob // claimed for the poll
 	changed uint16     // its line.changed when the poll began
 	once    bool       // a failure is not repeated
+
+	inFlight context.Context // of its request, which lives longer than the wait for a permit; nil: the poll's own
 }
 
 // discover reads the Job list and tracks what it names, the filter takes, and is not told to its end. What is tracked

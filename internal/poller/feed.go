@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/limiter"
 )
 
 // Feed is what tells which jobs have just changed: a commvault.Client.
@@ -86,17 +87,18 @@ func (p *Poller) feedIsDue() (bool, error) {
 
 func (p *Poller) askFeed(ctx context.Context) (entries []commvault.FeedEntry, err error) {
 	p.feed.tried = true
-	turn, err := p.admit(ctx)
+	permit, err := p.limiter.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	entries, p.feed.mark, err = p.Feed.Feed(ctx, p.feed.mark)
-	if err != nil { // a feed that fails alone is not to slow the rest down
-		p.heed(err)
-		p.load.release()
+	if err != nil { // a feed that fails alone is not to slow the rest down; what it says of hold and quota is for all
+		o := outcomeOf(err)
+		o.Result = limiter.Unused
+		permit.Release(o)
 		return entries, err
 	}
-	p.done(turn, false, nil)
+	p.returnPermit(permit, false, nil)
 	return entries, nil
 }
 

@@ -3,8 +3,6 @@ package poller
 import (
 	"math"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -27,9 +25,7 @@ func (p *Poller) FreshUntil() time.Time {
 		last = p.Schedule.Next(last)
 	}
 	late := min(max(last.Sub(due), p.Timeout+shortLate), longLate+p.Timeout)
-	if limit := p.limiter.Limit(); limit < rate.Inf {
-		late += time.Duration(2 * float64(time.Second) / float64(limit)) // the end of a list waits for its turn and asks nothing
-	}
+	late += 2 * p.limiter.Interval() // the end of a list waits for a permit and asks nothing
 	return due.Add(late)
 }
 

@@ -43,7 +43,7 @@ func (p *Poller) raiseHighWaterMark(asked time.Time) error {
 	if since := asked.Sub(p.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
 		return nil
 	}
-	err := p.Store.NoteList(p.CommCell, asked)
+	err := p.Store.SetLastList(p.CommCell, asked)
 	if err == nil {
 		p.highWater.at = asked
 	}
@@ -56,7 +56,7 @@ func (p *Poller) dropHighWaterMark() error {
 	if err != nil || last.IsZero() {
 		return err
 	}
-	err = p.Store.NoteList(p.CommCell, time.Time{})
+	err = p.Store.SetLastList(p.CommCell, time.Time{})
 	if err == nil {
 		p.highWater.at = time.Time{}
 	}

@@ -42,12 +42,10 @@ func (p *Poller) identify(ctx context.Context, c *cycle) (same bool, err error) 
 var noAnswer = []commvault.Kind{commvault.Unreachable, commvault.Timeout, commvault.Throttled, commvault.Canceled}
 
 func (p *Poller) askGUID(ctx context.Context) (guid string, err error) {
-	turn, err := p.admit(ctx)
-	if err != nil {
-		return "", err
-	}
-	guid, err = p.Identify(ctx)
-	p.done(turn, false, err)
+	err = p.request(ctx, func() error {
+		guid, err = p.Identify(ctx)
+		return err
+	})
 	return guid, err
 }
 

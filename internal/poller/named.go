@@ -121,12 +121,10 @@ func (p *Poller) longOver(line *commvault.Line, said []job.FeedEntry) bool {
 }
 
 func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line, err error) {
-	turn, err := p.admit(ctx)
-	if err != nil {
-		return line, err
-	}
-	line, err = p.Feed.Summary(ctx, number)
-	p.done(turn, false, err)
+	err = p.request(ctx, func() error {
+		line, err = p.Feed.Summary(ctx, number)
+		return err
+	})
 	return line, err
 }
 

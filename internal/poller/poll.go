@@ -13,16 +13,12 @@ import (
 // poll asks the CommServe about one job, once, and commits what changed.
 // Everything up to Commit may be repeated or lost without harm; after it the events are owed.
 func (p *Poller) poll(ctx context.Context, j trackedJob) error {
-	ask := p.ask
-	if j.once {
-		ask = p.askOnce
-	}
 	for {
 		known, err := p.Store.Recall(j.id) // first: if another watcher speaks meanwhile, the answer may be older than that
 		if err != nil {
 			return &storeError{err}
 		}
-		seen, err := ask(ctx, j.id.Number)
+		seen, err := p.ask(ctx, j)
 		if err != nil {
 			return err // not an observation: no snapshot, no event
 		}

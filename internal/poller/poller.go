@@ -12,10 +12,10 @@ import (
 
 	"github.com/robfig/cron/v3"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
+	"jobwatch/internal/limiter"
 	"jobwatch/internal/store"
 )
 
@@ -64,9 +64,9 @@ type Poller struct {
 	id           job.ID // of the CommCell itself
 	began        time.Time
 	beganAt      int64 // the same by our clock as it was then, in Unix nanoseconds
-	limiter      *rate.Limiter
-	load         *load
-	rest         rest
+	limiter      *limiter.Limiter
+	lessLogged   bool      // the log says that less is asked; limitChanged's alone
+	holdLogged   time.Time // the hold that was last logged
 	highWater    highWaterMark
 	filterJudged bool      // the filter has been judged
 	forgot       time.Time // when finished jobs were last forgotten
@@ -100,17 +100,11 @@ func New(c Config) *Poller {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	limit := rate.Inf
-	if c.RateLimit > 0 {
-		limit = rate.Limit(c.RateLimit)
-	}
 	p := &Poller{
 		Config:    c,
 		id:        job.ID{CommCell: c.CommCell},
 		began:     time.Now(),
 		beganAt:   time.Now().UnixNano(),
-		limiter:   rate.NewLimiter(limit, 1),
-		load:      newLoad(c.Concurrency),
 		requested: make(chan job.ID, maxRequested),
 		cached:    map[int64]*cachedJob{},
 		ended:     map[int64]job.Text{},
@@ -118,6 +112,7 @@ func New(c Config) *Poller {
 	for _, number := range c.Jobs {
 		p.cached[number] = &cachedJob{} // their first line is to be known at their first poll
 	}
+	p.limiter = limiter.New(limiter.Config{Concurrency: c.Concurrency, RateLimit: c.RateLimit, Changed: p.limitChanged})
 	p.Counts.meter = c.Meter
 	return p
 }
@@ -155,7 +150,7 @@ func (p *Poller) configure(ctx context.Context) {
 func (p *Poller) Cycle(ctx context.Context) (err error) {
 	c := newCycle(p.Limit())
 	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
-	if p.rests() {
+	if p.held() {
 		return nil // nothing is asked, so that nothing is said
 	}
 	up, err := p.identify(ctx, c)
@@ -170,7 +165,7 @@ func (p *Poller) Cycle(ctx context.Context) (err error) {
 	}
 	if c.asked > 0 && c.answers == 0 {
 		p.identified.Store(false) // who answers next may be another
-		p.load.begin()
+		p.limiter.SlowStart()
 	}
 	if err := p.forget(); err != nil {
 		return err

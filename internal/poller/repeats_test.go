@@ -13,6 +13,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/failpoint"
+	"jobwatch/internal/limiter"
 	"jobwatch/internal/store/storetest"
 )
 
@@ -57,7 +58,7 @@ func TestACauseIsLoggedOnceAndCounted(t *testing.T) {
 	})
 }
 
-// saying is a bench of a list of jobs, and what it logs.
+// loggingBench is a bench of a list of jobs, and what it logs.
 func loggingBench(t *testing.T, jobs int64) (*bench, *bytes.Buffer) {
 	var said bytes.Buffer
 	b := newBench(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
@@ -75,22 +76,11 @@ func TestALimitThatFallsAndRisesIsNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
 		b := limiterBench(t, 1, func(c *Config) { c.Log, c.Concurrency = slog.New(slog.NewTextHandler(&said, nil)), 64 })
-		b.rounds(30, time.Second, nil)
-		fall := func(took time.Duration) {
-			b.load.mu.Lock()
-			before := b.load.limit
-			b.load.slow, b.load.delay.recent, b.load.delay.usual = slowInARow, took, took/5
-			cause := b.load.lower(time.Now())
-			b.sayLimit(before, cause)
-			b.load.slow, b.load.delay = 0, delay{}
-			b.load.mu.Unlock()
-		}
 		for i := range 25 {
-			fall(time.Duration(i+1) * 431 * time.Millisecond)
-			b.rounds(30, 5*time.Second, nil) // 150 s
-			if b.Limit() != 64 {
-				t.Fatalf("the limit is %d after 30 good answers", b.Limit())
-			}
+			cause := fmt.Errorf("answers take %d ms, and took %d ms", (i+1)*431, (i+1)*431/5)
+			b.limitChanged(limiter.Change{Kind: limiter.Lowered, From: 64, To: 63, Cause: cause})
+			time.Sleep(150 * time.Second)
+			b.limitChanged(limiter.Change{Kind: limiter.Restored, From: 63, To: 64})
 		}
 		if less, again := lines(&said, "asks less"), lines(&said, "asks as much"); less != 2 || again != 2 || lines(&said, "count=24") != 1 {
 			t.Errorf("in an hour %d lines say that less is asked, %d that as much is again; want 2:\n%s", less, again, &said)

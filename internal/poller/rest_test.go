@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -40,18 +41,18 @@ func TestACycleInAHoldAsksNothingAndSaysNothing(t *testing.T) {
 		if got := b.script.requests(); len(got) != 0 {
 			t.Errorf("asked for %d in the hour", got)
 		}
-		if until, cause := b.Rests(); cause == nil || until.Before(time.Now()) {
-			t.Errorf("rests until %v: %v", until, cause)
+		if until, cause := b.Hold(); cause == nil || until.Before(time.Now()) {
+			t.Errorf("held until %v: %v", until, cause)
 		}
 		if n := strings.Count(said.String(), "asks nothing until the CommServe allows it again"); n != 1 {
 			t.Errorf("said %d times in\n%s", n, said.String())
 		}
 		time.Sleep(time.Minute)
 		b.tells("prod/71 state: Running → Completed")
-		if until, cause := b.Rests(); cause != nil {
-			t.Errorf("rests until %v: %v", until, cause)
+		if until, cause := b.Hold(); cause != nil {
+			t.Errorf("held until %v: %v", until, cause)
 		}
-		b.rest.heed(throttled(time.Hour))
+		b.isHeld(time.Hour)
 		b.tells()
 		if n := strings.Count(said.String(), "asks nothing until the CommServe allows it again"); n != 2 {
 			t.Errorf("said %d times of two rests in\n%s", n, said.String())
@@ -76,11 +77,11 @@ func TestARestThatTheFeedIsToldHoldsForAll(t *testing.T) {
 	})
 }
 
-// A cycle that found the rest under way has asked nothing, whoever began it.
+// A cycle that finds itself in a hold has asked nothing, whichever request began it.
 func TestWhatWasNotSentWasNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Discover, c.Jobs = false, []int64{71} })
-		b.rest.heed(throttled(time.Hour))
+		b.isHeld(time.Hour)
 		c := newCycle(1)
 		if err := b.sweep(t.Context(), c); err != nil {
 			t.Fatal(err)
@@ -95,15 +96,21 @@ func TestWhatWasNotSentWasNotAsked(t *testing.T) {
 // A quota lowers what is configured, and never raises it.
 func TestAQuotaLowersTheRate(t *testing.T) {
 	for _, row := range []struct{ configured, quota, want float64 }{{0, 1, 0.9}, {5, 1, 0.9}, {0.25, 1, 0.25}, {0.25, 0, 0.25}} {
-		var said bytes.Buffer
-		p := New(Config{CommCell: "prod", RateLimit: row.configured, Log: slog.New(slog.NewTextHandler(&said, nil))})
-		for range 2 {
-			p.heed(&commvault.Error{Code: 429, Kind: commvault.Throttled, Rate: row.quota})
-		}
-		lines := strings.Count(said.String(), "asks no faster")
-		if got := float64(p.limiter.Limit()); got != row.want || (lines == 1) != (row.want != row.configured) || lines > 1 {
-			t.Errorf("%+v: asks %v times a second, and says so %d times", row, got, lines)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			var said bytes.Buffer
+			p := New(Config{CommCell: "prod", RateLimit: row.configured, Log: slog.New(slog.NewTextHandler(&said, nil))})
+			for range 2 {
+				permit, err := p.limiter.Acquire(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.returnPermit(permit, true, &commvault.Error{Code: 429, Kind: commvault.Throttled, Rate: row.quota})
+			}
+			lines := strings.Count(said.String(), "asks no faster")
+			if got := 1 / p.limiter.Interval().Seconds(); math.Abs(got-row.want) > 1e-6 || (lines == 1) != (row.want != row.configured) || lines > 1 {
+				t.Errorf("%+v: asks %v times a second, and says so %d times", row, got, lines)
+			}
+		})
 	}
 }
 
@@ -133,7 +140,7 @@ func (q *quota) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 429, Header: h, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
 }
 
-// Cycles, feed and unscheduled polls share the rest. Once the quota is known it is kept, and what it leaves is asked for;
+// Cycles, feed and unscheduled polls share the hold. Once the quota is known it is kept, and what it leaves is asked for;
 // no outage is told, for every cycle that asked got an answer.
 func TestAQuotaIsHeededByAllRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -69,3 +69,13 @@ func (p *Poller) waitForTick(ctx context.Context, due time.Time) error {
 		}
 	}
 }
+
+// sleepUntil sleeps, or leaves with ctx's error.
+func sleepUntil(ctx context.Context, at time.Time) error {
+	select {
+	case <-time.After(time.Until(at)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -17,10 +17,10 @@ import (
 
 // catchUp reads the stream on from where it was last read, and settles each job that it names, while
 // nothing is in flight. So a store that is new, older than the stream or restored learns what was
-// told before anything more is; and a stream that has lost something gets again what is kept of it.
+// told before anything more is; and a stream that has lost something gets again what is retained of it.
 func (p *Publisher) catchUp(ctx context.Context) error {
 	if p.Store.KeepSent == 0 {
-		if err := p.Store.Prune(); err != nil { // what an earlier start has kept is not to be sent again either
+		if err := p.Store.Prune(); err != nil { // what an earlier start has retained is not to be sent again either
 			return err
 		}
 	}
@@ -46,12 +46,12 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	news := 0
+	adopted := 0
 	if err = p.checkMisplaced(ctx, r, lost); err == nil {
 		err = p.noteEnd(ctx, r, last)
 	}
 	if err == nil {
-		news, err = p.settleAll(ctx, r.folds, lost)
+		adopted, err = p.settleAll(ctx, r.folds, lost)
 	}
 	if errors.Is(err, errTruncated) {
 		return errors.Join(err, p.invalidate(info))
@@ -61,7 +61,7 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	if p.startedAt == math.MaxUint64 {
 		p.startedAt = last
-		p.logAdopted(news)
+		p.logAdopted(adopted)
 	}
 	name := nameOf(info)
 	if lost {
@@ -78,7 +78,7 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	return p.Store.Prune()
 }
 
-// errTruncated says that a job's last event in the stream is older than the last that was acknowledged.
+// errTruncated says that a job's last event in the stream is older than the last one acknowledged.
 var errTruncated = errors.New("the stream has lost what it acknowledged")
 
 // nameOf names a stream for good: another of the same name has another birth.
@@ -125,8 +125,8 @@ type folded struct {
 	whole bool // nothing of them lies before
 }
 
-// foldInto reads one message. Up to the last event that the broker has acknowledged to us nothing is news, and
-// nothing is kept: most of what is read are our own events, of up to 100,000 jobs.
+// foldInto reads one message. Up to the last event that the broker has acknowledged to us nothing is news, and no fold
+// is kept: most of what is read are our own events, of up to 100,000 jobs.
 func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	r.end = position{m.Sequence, m.ID}
 	e, err := event.Parse(m.Data)
@@ -165,8 +165,8 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	return nil
 }
 
-// checkMisplaced looks whether what we publish is still stored under other subjects, where that was read of events that were
-// acknowledged. Those that are the last of their jobs are sent again, once all of the stream is read.
+// checkMisplaced asks, where acknowledged events were read under other subjects than their own, whether what we publish
+// still ends there. Those that are the last of their jobs are sent again, once all of the stream is read.
 func (p *Publisher) checkMisplaced(ctx context.Context, r *reading, lost bool) error {
 	if lost {
 		return nil
@@ -196,9 +196,9 @@ func (p *Publisher) checkMisplaced(ctx context.Context, r *reading, lost bool) e
 	return nil
 }
 
-// settleAll settles many jobs at once, so that they share transactions. news counts those of which the stream told more
+// settleAll settles many jobs at once, so that they share transactions. adopted counts those of which the stream told more
 // than we knew.
-func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, lost bool) (news int, err error) {
+func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, lost bool) (adopted int, err error) {
 	var count atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
@@ -220,8 +220,12 @@ func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, los
 	return int(count.Load()), err
 }
 
-func (p *Publisher) logAdopted(news int) {
-	if news > 0 {
-		p.Log.Info("the stream tells of jobs what the store did not know; going on from what was told", "count", news)
+func (p *Publisher) logAdopted(adopted int) {
+	if adopted > 0 {
+		p.Log.Info("the stream tells of jobs what the store did not know; going on from what was told", "count", adopted)
 	}
 }
+
+// ReadBack reads the stream once, as the start of Run does, and publishes nothing: the store then knows what
+// was told.
+func (p *Publisher) ReadBack(ctx context.Context) error { return p.catchUp(ctx) }

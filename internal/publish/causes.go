@@ -9,27 +9,27 @@ import (
 	"jobwatch/internal/job"
 )
 
-// causes are what keeps us from publishing or reading. Each is named once, however often it is met, and again at the
-// tenth time, the hundredth and so on, with the count; and when it comes back after things went well.
+// causes are what keeps us from publishing or reading. Each is logged once, however often it is met, and again at the
+// tenth time, the hundredth and so on, with the count; and when it comes back after a success.
 type causes struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	known map[string]*cause // by what is done about it and its words, without numbers; guarded by mu
+	known map[string]*cause // by the message and the error without its numbers; guarded by mu
 }
 
 type cause struct {
 	times     int
 	named     time.Time
-	recovered bool // something has gone well since
+	recovered bool // something has succeeded since
 }
 
 const (
-	mostCauses      = 100             // a cause whose words are new each time must not take all memory
+	mostCauses      = 100             // a cause with another text each time must not take all memory
 	namedAgainAfter = 3 * time.Second // a cause that comes and goes
 )
 
-// report names a cause, if that is news.
+// report logs a cause, if it is due.
 func (c *causes) report(level slog.Level, what string, err error, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *causes) report(level slog.Level, what string, err error, args ...any) {
 	c.log.Log(context.Background(), level, what, args...)
 }
 
-// recovered notes that things go well.
+// recovered notes a success.
 func (c *causes) recovered() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -62,7 +62,7 @@ func TestSubjectsThatAreNotImported(t *testing.T) {
 	run(t, p.Run)
 	x.isStopped(p, "let it import the service jobs.>")
 	x.w.until("it has asked again", func() bool { return b.looks.Load() >= 3 })
-	if n := log.count("nothing is published until this is mended"); n != 1 {
+	if n := log.count("nothing is published until this is fixed"); n != 1 {
 		t.Errorf("%d lines name it, want 1", n)
 	}
 	if b.publishes.Load() > 20 || b.follows.Load() > 2 || b.scans.Load() > 2 || a.consumers() > 2 {

@@ -16,7 +16,7 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// Broker is the stream, as stream.Broker has it. A test puts a broker between that loses what it is told.
+// Broker is the stream, as stream.Broker has it. Tests put one in between that fails.
 type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
@@ -44,7 +44,7 @@ type Config struct {
 	Round    time.Duration // how often the stream is read on, and a refused job tried again; default 1 min
 	Log      *slog.Logger  // default slog.Default()
 
-	Follows func(commCell string) bool // what another watcher tells of these is noticed at once; default: all
+	Follows func(commCell string) bool // foreign events of these are noticed at once; default: all
 }
 
 // Publisher is loop 2.
@@ -66,11 +66,11 @@ type Publisher struct {
 	misrouted atomic.Pointer[misrouted]
 	stopped   atomic.Pointer[error] // why nothing is published now; nil while it is
 	failing   atomic.Pointer[error] // why the last publish was not acknowledged; nil if it was
-	tail      *tail                 // hears what the stream stores
+	tail      *tail                 // follows what the stream stores; nil: not now
 
-	misplacedChecked atomic.Bool // in this round: where an event of ours went that was heard under a subject of nobody's
+	misplacedChecked atomic.Bool // in this round: where our events go, after one came under a subject of nobody's
 
-	startedAt uint64 // what the stream holds behind this sequence was stored while we ran; set while nothing is in flight
+	startedAt uint64 // what the stream holds behind this sequence was stored while we run; set while nothing is in flight
 }
 
 // Counts are what metrics show.
@@ -118,17 +118,17 @@ func (p *Publisher) CaughtUp() <-chan struct{} { return p.caughtUp }
 func (p *Publisher) Refusals() (byReason map[string]int64, stopped int) { return p.refused.counts() }
 
 // Refusal is that which stops most of the jobs that are stopped by one now; "" if none is.
-func (p *Publisher) Refusal() string { return p.refused.why() }
+func (p *Publisher) Refusal() string { return p.refused.mostCommon() }
 
 // Errors counts the publishes that were not acknowledged, by reason: those of Refusals, and
 // disconnected, sequence, busy, no_stream, unacknowledged, which are tried again at once.
 func (p *Publisher) Errors() map[string]int64 { return p.refused.all() }
 
-// ForeignWrites counts by CommCell the jobs of which another watcher was found to have told while this one ran.
+// ForeignWrites counts by CommCell the jobs of which an event of another watcher was found that came while this one ran.
 func (p *Publisher) ForeignWrites() map[string]int64 { return p.foreign.counts() }
 
 // Stopped says why nothing can be published now, or why the last try was not acknowledged; nil: nothing is known to be
-// wrong but what Refusals count.
+// wrong but what Refusals counts.
 func (p *Publisher) Stopped() error {
 	for _, why := range []*error{p.stopped.Load(), p.failing.Load()} {
 		if why != nil {
@@ -156,7 +156,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			p.refused.count(stream.Misfit)
 		}
 		p.stop(err)
-		if errors.Is(err, stream.ErrDisconnected) { // whose matter that is says so
+		if errors.Is(err, stream.ErrDisconnected) { // the broker logs that itself
 			continue
 		}
 		if fails > 0 || !errors.Is(err, stream.ErrNoStream) { // else the next try makes the stream, or says what is wrong
@@ -168,10 +168,10 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return nil
 }
 
-// logHalted names what keeps everything from being published.
+// logHalted logs what keeps everything from being published.
 func (p *Publisher) logHalted(err error) {
 	if errors.As(err, new(*stream.MisfitError)) {
-		p.causes.report(slog.LevelError, "nothing is published until this is mended", err)
+		p.causes.report(slog.LevelError, "nothing is published until this is fixed", err)
 		return
 	}
 	p.causes.report(slog.LevelWarn, "nothing is published now; trying again", err)

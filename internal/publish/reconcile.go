@@ -11,14 +11,17 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// meaning is what the last message that the stream holds of a job means to us.
+// meaning is why the broker has refused the sequence that an event expects, told by the job's last message in the stream.
+//
+// A fifth is told from foreign only once all events of the job are read: they are of an earlier job with the same id,
+// which the store has forgotten. Ours go on behind them, renumbered (adopt).
 type meaning int
 
 const (
 	delivered   meaning = iota // it is an event that we hold as unsent: its acknowledgement was lost
-	resequenced                // it is our last acknowledged event, perhaps under another stream sequence
-	truncated                  // there is none, or an older one: the stream forgot what it had acknowledged
-	foreign                    // another watcher spoke
+	resequenced                // it is our last acknowledged event, under another stream sequence: ours go on behind it
+	truncated                  // there is none, or an older one of ours: what is retained behind it is sent again (resend.go)
+	foreign                    // it is of another watcher: what that told is adopted, and ours is replaced by the difference
 )
 
 // judge says what the last event of a job in the stream means. holds says that it waits in our
@@ -37,11 +40,11 @@ func judge(sent store.Sent, last *event.Event, holds bool) meaning {
 	return foreign
 }
 
-// reconcile finds out why the broker refused an event's expected sequence, and mends what we expect.
+// reconcile finds out why the broker refused an event's expected sequence, and corrects what we expect.
 func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	last, err := p.Broker.Last(ctx, event.Filter(p.Prefix, id))
 	if errors.Is(err, stream.ErrNone) {
-		return p.resume(ctx, id, event.Fold{}, true)
+		return p.reconcileFold(ctx, id, event.Fold{}, true)
 	}
 	if err != nil {
 		return err
@@ -54,18 +57,18 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	var fold event.Fold
 	p.fold(&fold, last)
 	if !fold.Empty() {
-		return p.resume(ctx, id, fold, fold.Last.Number() == 1)
+		return p.reconcileFold(ctx, id, fold, fold.Last.Number() == 1)
 	}
 	fold, err = p.foldAll(ctx, id) // the last message is none of ours: one before it may be
 	if err != nil {
 		return err
 	}
-	return p.resume(ctx, id, fold, true)
+	return p.reconcileFold(ctx, id, fold, true)
 }
 
-// resume settles a job. What the stream forgot of it is sent first, where it is kept: once the next publish expects what
-// the stream still holds, nothing would say any more that something is missing.
-func (p *Publisher) resume(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
+// reconcileFold settles a job. What the stream has lost of it is sent again first, where it is retained: once the next publish
+// expects what the stream still holds, nothing would show any more that something is missing.
+func (p *Publisher) reconcileFold(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
 	sent, found, err := p.meaningOf(id, fold)
 	if err == nil && found == truncated {
 		if err = p.checkLastPlaced(ctx, sent); err == nil {
@@ -114,6 +117,7 @@ func (p *Publisher) settle(ctx context.Context, id job.ID, sent store.Sent, foun
 	return p.Store.Expect(id, fold.Stream)
 }
 
+// adopt makes what the stream tells of a job what we have told of it.
 func (p *Publisher) adopt(ctx context.Context, id job.ID, fold event.Fold, whole bool) (err error) {
 	if !whole {
 		if fold, err = p.foldAll(ctx, id); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // refusals remember the jobs that are stopped because the broker refuses their oldest event for good.
-// Each distinct refusal is named once, however many jobs it stops and however often they try again.
+// Each distinct refusal is logged once, however many jobs it stops and however often they try again.
 type refusals struct {
 	log *slog.Logger
 
@@ -85,8 +85,8 @@ func (r *refusals) cleared(id job.ID) {
 	delete(r.stops, id)
 }
 
-// why is the refusal that stops most jobs; "" if none is stopped.
-func (r *refusals) why() (most string) {
+// mostCommon is the refusal that stops most jobs; "" if none is stopped.
+func (r *refusals) mostCommon() (most string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	jobs := map[string]int{}
@@ -101,7 +101,7 @@ func (r *refusals) why() (most string) {
 	return most
 }
 
-// lift lets go of the jobs that one refusal has stopped.
+// lift clears the jobs that one refusal has stopped.
 func (r *refusals) lift(refused *stream.RefusedError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

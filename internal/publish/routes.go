@@ -14,10 +14,10 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// routes are the kinds of subjects of which it is known, since the connection was made, that the stream stores under
-// them what is published there. NATS may turn a subject into another (an account's mapping, an import, a transform), and
-// acknowledges all the same. The first event of a CommCell, kind and detail waits until NATS has told, the others of that
-// route for the first. What is changed later is heard (hear.go), read (catchup.go), or met by a refusal (reconcile.go).
+// routes are the kinds of subjects that are known, since the connection was made, to be stored by the stream under their
+// own name. NATS may map a subject to another one (an account's mapping, an import, a transform), and acknowledges all the
+// same. The first event of a CommCell, kind and detail waits until NATS has said where it leads, the others of that route
+// for the first. A later change shows at the tail (tail.go), in what is read (catchup.go), or by a refusal (reconcile.go).
 type routes struct {
 	mu    sync.Mutex
 	known map[route]*routeState // guarded by mu
@@ -28,7 +28,7 @@ type route struct{ commCell, detail string }
 // routeState is what is known of a route.
 type routeState struct {
 	verified  atomic.Bool
-	verifying chan struct{} // held by the one who finds out
+	verifying chan struct{} // held by the goroutine that finds out
 }
 
 const mostRoutes = 10_000 // the CommServe names states and phases as it likes
@@ -58,8 +58,8 @@ func (r *routes) clear() {
 	r.known = nil
 }
 
-// verifyRoute finds out where an event's subject leads, if nobody has. untraced says that NATS does not tell, and that the event is
-// to be looked for once it is acknowledged; release is to be called then, with what came of it.
+// verifyRoute finds out where an event's subject leads, if that is not known yet. untraced says that NATS does not tell:
+// the caller has to find the event in the stream once it is acknowledged, and to call release with the result.
 func (p *Publisher) verifyRoute(ctx context.Context, id job.ID, subject string) (untraced bool, release func(verified bool), err error) {
 	is := p.routes.of(id, subject)
 	if is.verified.Load() {
@@ -84,13 +84,13 @@ func (p *Publisher) verifyRoute(ctx context.Context, id job.ID, subject string) 
 	return false, nil, err
 }
 
-// misrouted is a subject that did not lead to the stream, and what was said of it.
+// misrouted is a subject that did not lead to the stream, and the error that said so.
 type misrouted struct {
 	subject string
 	err     error
 }
 
-// noteMisrouted has nothing more published until a subject is known to lead to the stream. Of many the first stands for all.
+// noteMisrouted halts publishing until the subject is known to lead to the stream. Of many the first stands for all.
 func (p *Publisher) noteMisrouted(subject string, err error) error {
 	var misfit *stream.MisfitError
 	if errors.As(err, &misfit) || errors.Is(err, stream.ErrNoStream) {
@@ -99,7 +99,7 @@ func (p *Publisher) noteMisrouted(subject string, err error) error {
 	return err
 }
 
-// recheckMisrouted says whether what was doubted leads to the stream by now.
+// recheckMisrouted is nil if the misrouted subject leads to the stream by now.
 func (p *Publisher) recheckMisrouted(ctx context.Context) error {
 	d := p.misrouted.Load()
 	if d == nil {
@@ -135,7 +135,7 @@ func (p *Publisher) checkRoute(ctx context.Context, want string) error {
 	return p.noteMisrouted(want, p.Broker.CheckRoute(ctx, want))
 }
 
-// verifyStored looks where an acknowledged event stands, of whose subject NATS did not tell where it leads.
+// verifyStored checks that an acknowledged event stands under its own subject, where NATS did not say where that leads.
 func (p *Publisher) verifyStored(ctx context.Context, m stream.Outgoing, sequence uint64) error {
 	held, err := p.Broker.At(ctx, sequence)
 	switch {
@@ -149,8 +149,8 @@ func (p *Publisher) verifyStored(ctx context.Context, m stream.Outgoing, sequenc
 	return nil
 }
 
-// checkLastPlaced is an error where the last event that was acknowledged of a job stands under another subject than its
-// own, and that still leads elsewhere.
+// checkLastPlaced is an error where the last acknowledged event of a job stands under another subject than its own, and
+// its own still leads elsewhere.
 func (p *Publisher) checkLastPlaced(ctx context.Context, sent store.Sent) error {
 	if sent.ID == "" || sent.Stream == 0 {
 		return nil

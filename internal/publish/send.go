@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -53,8 +54,8 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 	}
 }
 
-// drain sends a job's events, oldest first, one in flight. A job that another goroutine drains is
-// left to it. One that gets nowhere is left to the next round when this one is over: all others wait for its end.
+// drain sends a job's events, oldest first, one in flight. A job that another goroutine is sending is skipped. One that
+// gets nowhere is left to the next round when this one is over: the end of a round waits for all its jobs.
 func (p *Publisher) drain(ctx, round context.Context, id job.ID, end context.CancelCauseFunc) {
 	if !p.claims.take(id) {
 		return
@@ -79,7 +80,7 @@ func (p *Publisher) drain(ctx, round context.Context, id job.ID, end context.Can
 	}
 }
 
-// tries are those in a row in which nothing of a job was acknowledged.
+// tries counts those in a row in which nothing of a job was acknowledged.
 type tries struct {
 	all     int
 	refused int // of them, those whose expected sequence was refused
@@ -102,7 +103,7 @@ const mostRefused = 5
 func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *tries, end context.CancelCauseFunc) outcome {
 	due, err := p.Store.Due(id)
 	if err == nil && len(due.Rows) == 0 {
-		p.refused.cleared(id) // whoever has taken the job over may have had its event dropped
+		p.refused.cleared(id) // adopting a foreign event may have dropped the one that was refused
 		return done
 	}
 	if err == nil && ctx.Err() != nil {
@@ -130,7 +131,7 @@ func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *trie
 	return p.handleFailure(ctx, round, id, before.all, err, end)
 }
 
-// settleRefusal mends what we expect of a job whose event was not stored.
+// settleRefusal reconciles a job whose event was not stored.
 func (p *Publisher) settleRefusal(ctx, round context.Context, id job.ID, before *tries, refusal error) error {
 	switch {
 	case errors.Is(refusal, stream.ErrBusy):
@@ -189,11 +190,11 @@ func (p *Publisher) send(ctx context.Context, id job.ID, due store.Due) (acknowl
 	return len(acked), failed
 }
 
-// publish publishes an event when there is a place in flight, and when it is known where its subject leads.
+// publish publishes an event once a slot in flight is free and it is known where its subject leads.
 func (p *Publisher) publish(ctx context.Context, id job.ID, m stream.Outgoing) (sequence uint64, err error) {
 	untraced, release, err := p.verifyRoute(ctx, id, m.Subject)
 	if err != nil {
-		if ctx.Err() == nil { // else nothing was asked
+		if ctx.Err() == nil { // else nothing was sent
 			p.countFailure(m.Subject, err)
 		}
 		return 0, err
@@ -228,7 +229,7 @@ func (p *Publisher) publishInto(ctx context.Context, m stream.Outgoing) (sequenc
 	return sequence, p.detectRollback(ctx, m.ID, sequence, before)
 }
 
-// countFailure counts a publish that failed, and lets the light show it where nobody knows what became of the event.
+// countFailure counts a publish that failed, and shows it in Stopped where nobody knows what became of the event.
 func (p *Publisher) countFailure(subject string, err error) {
 	var refused *stream.RefusedError
 	var misfit *stream.MisfitError
@@ -242,11 +243,48 @@ func (p *Publisher) countFailure(subject string, err error) {
 	}
 }
 
-// succeeded notes an event that has reached the stream.
+// succeeded counts an event that has reached the stream.
 func (p *Publisher) succeeded() {
 	if p.failing.Load() != nil {
 		p.failing.Store(nil)
 		p.causes.recovered()
 	}
 	p.Counts.Published.Add(1)
+}
+
+// claims ensure that one goroutine at a time sends a job's events.
+type claims struct {
+	mu    sync.Mutex
+	taken map[job.ID]bool // true: asked for again meanwhile; guarded by mu
+}
+
+// take claims a job; false if another goroutine has it, which will then try once more before it releases the job.
+func (c *claims) take(id job.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken == nil {
+		c.taken = map[job.ID]bool{}
+	}
+	_, busy := c.taken[id]
+	c.taken[id] = busy
+	return !busy
+}
+
+// release gives a job up; false if it was asked for meanwhile, and stays claimed.
+func (c *claims) release(id job.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken[id] {
+		c.taken[id] = false
+		return false
+	}
+	delete(c.taken, id)
+	return true
+}
+
+// drop gives a job up, asked for or not: the next round finds it, since events of it wait.
+func (c *claims) drop(id job.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.taken, id)
 }

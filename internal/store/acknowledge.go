@@ -25,7 +25,7 @@ func (s *Store) Sent(id job.ID) (Sent, error) {
 		r, _, err := readRecord(tx, id)
 		sent = Sent{ID: r.AckedID, Sequence: r.Acked, Stream: r.Stream, Known: r.Revision > 0}
 		if next := nextUnsent(tx, id); next > 0 {
-			sent.Sequence = max(sent.Sequence, next-1) // another's may have filled what we had not kept
+			sent.Sequence = max(sent.Sequence, next-1) // a foreign event may have filled what was not retained
 		}
 		return err
 	})
@@ -65,7 +65,7 @@ func (s *Store) Acknowledge(id job.ID, e event.Event, stream uint64) error {
 
 // AcknowledgeAll acknowledges events of a job, which come in the order of their sequences, in one transaction.
 func (s *Store) AcknowledgeAll(id job.ID, acked []Acked) error {
-	dropped, kept := 0, tally{}
+	dropped, retained := 0, tally{}
 	last := acked[len(acked)-1]
 	err := s.change(id, func(tx *bbolt.Tx, r *record) (err error) {
 		if r.RefreshPending || last.Sequence <= r.Acked {
@@ -74,7 +74,7 @@ func (s *Store) AcknowledgeAll(id job.ID, acked []Acked) error {
 		r.AckedID, r.Acked, r.Stream = last.ID, last.Sequence, last.Stream
 		if s.KeepSent > 0 {
 			r.AckedAt = time.Now().UnixNano()
-			if kept, err = s.keep(tx, id, acked); err != nil {
+			if retained, err = s.retain(tx, id, acked); err != nil {
 				return err
 			}
 		}
@@ -82,8 +82,8 @@ func (s *Store) AcknowledgeAll(id job.ID, acked []Acked) error {
 		return err
 	})
 	if err == nil {
-		s.kept.add(kept)
-		s.owe(id, 0, dropped)
+		s.retained.add(retained)
+		s.outboxChanged(id, 0, dropped)
 	}
 	return err
 }

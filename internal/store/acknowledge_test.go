@@ -8,8 +8,8 @@ import (
 
 func TestAnAcknowledgementEmptiesTheOutboxUpToIt(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
-	f.see(t, of(71), "Running", "Backup")
+	f.sees(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Backup")
 	oldest, _, err := f.oldest(of(71))
 	must(t, err)
 	must(t, f.Acknowledge(of(71), oldest.Event.Numbered(2), 11))
@@ -18,7 +18,7 @@ func TestAnAcknowledgementEmptiesTheOutboxUpToIt(t *testing.T) {
 
 func TestALateAcknowledgementSetsNothingBack(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	first, second := f.sent(t, of(71), 10), f.sent(t, of(71), 11)
 	must(t, f.Acknowledge(of(71), first, 10))
 	sent, err := f.Sent(of(71))
@@ -28,11 +28,11 @@ func TestALateAcknowledgementSetsNothingBack(t *testing.T) {
 	}
 }
 
-// Another watcher spoke while our event was under way: what it told is what the next event follows.
-func TestAnAcknowledgementAfterATakeOverChangesNothing(t *testing.T) {
+// A foreign event is adopted while ours is in flight: what it told is what the next event follows.
+func TestAnAcknowledgementAfterAnAdoptionChangesNothing(t *testing.T) {
 	f := newStore(t)
 	for _, state := range []string{"Running", "Waiting", "Pending"} {
-		f.see(t, of(71), job.Text(state), "")
+		f.sees(t, of(71), job.Text(state), "")
 	}
 	under, _, err := f.oldest(of(71))
 	must(t, err)

@@ -8,15 +8,15 @@ import (
 	"jobwatch/internal/job"
 )
 
-// A look that began before another watcher's telling was read compares with what is not told any more.
-func TestALookUnderWayIsOutdatedByATakeOver(t *testing.T) {
+// A poll that began before a foreign event was adopted compares with what is not told any more.
+func TestAPollUnderWayIsOutdatedByAnAdoption(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "")
-	look := f.sight(t, observed(of(71), "Pending", ""))
+	f.sees(t, of(71), "Running", "")
+	result := f.poll(t, observed(of(71), "Pending", ""))
 	other := toldByAnother(t, of(71), "Suspended")
 	other.Asked = at.Add(time.Minute)
 	must(t, f.Adopt(of(71), other))
-	if err := f.Commit(look); !errors.Is(err, ErrChanged) {
+	if err := f.Commit(result); !errors.Is(err, ErrChanged) {
 		t.Fatalf("got %v, want %v", err, ErrChanged)
 	}
 	known, err := f.Recall(of(71))
@@ -27,12 +27,12 @@ func TestALookUnderWayIsOutdatedByATakeOver(t *testing.T) {
 }
 
 // The names of the machines that failed are in no snapshot of the stream: they can still be told.
-func TestAFinishedJobWhoseMachinesAreNotToldIsOwedALook(t *testing.T) {
+func TestARefreshIsPendingOfAFinishedJobWhoseMachinesAreNotTold(t *testing.T) {
 	f := newStore(t)
 	other := toldByAnother(t, of(1), "Completed")
 	other.Snapshot.VMs = &job.VMCount{Total: 5, Failed: 1}
 	must(t, f.Adopt(of(1), other))
 	if known, err := f.Recall(of(1)); err != nil || !known.RefreshPending {
-		t.Errorf("owed %v, want a look (%v)", known.RefreshPending, err)
+		t.Errorf("refresh pending %v, want one (%v)", known.RefreshPending, err)
 	}
 }

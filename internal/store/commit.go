@@ -19,7 +19,7 @@ import (
 // compare again.
 var ErrChanged = errors.New("what was told of the job has changed meanwhile")
 
-// PollResult is what one poll at a job has found.
+// PollResult is what one poll of a job has found.
 type PollResult struct {
 	Known        Known // as recalled before
 	Seen         job.Observation
@@ -28,38 +28,38 @@ type PollResult struct {
 	Log          []job.FeedEntry // that each of the events carries
 	LastProgress time.Time       // since when the job shows this progress; zero: unknown, or not active
 	Missed       bool            // the CommServe did not know the job: Seen holds what was last seen of it
-	Ended        bool            // the job's end is told with this: look at it once more, unless it is configured
-	Untrack      bool            // look at it no more, unless it is configured
+	Ended        bool            // the job's end is told with this: poll it once more, unless it is configured
+	Untrack      bool            // poll it no more, unless it is configured
 }
 
 // Told is what will have been told. A job that is seen again need not differ from what was told before it
-// was lost, and then no event says so: who has only the stream learns it by looking, too.
-func (l *PollResult) Told() job.Told {
-	before := l.Known.Told
-	before.Lost = before.Lost && l.Missed
-	return before.TellAll(l.Changes, &l.Seen.Snapshot)
+// was lost, and then no event says so: a watcher that has only the stream learns it by polling, too.
+func (p *PollResult) Told() job.Told {
+	before := p.Known.Told
+	before.Lost = before.Lost && p.Missed
+	return before.TellAll(p.Changes, &p.Seen.Snapshot)
 }
 
-// Commit keeps what a look has found, with the events that it owes. It returns ErrChanged when the
-// look started from something else than what the store holds now.
-func (s *Store) Commit(l PollResult) error {
-	snapshot, err := encodeSnapshot(&l.Seen.Snapshot)
+// Commit stores what a poll has found, and puts the events of it into the outbox. It returns ErrChanged when the
+// poll started from something else than what the store holds now.
+func (s *Store) Commit(p PollResult) error {
+	snapshot, err := encodeSnapshot(&p.Seen.Snapshot)
 	if err != nil {
 		return err
 	}
-	next := step{id: l.Seen.ID(), known: l.Known, finish: l.Ended, leave: l.Untrack}
-	next.told = l.Told()
-	next.keep = func(r *record) []byte {
-		r.Asked, r.Updated = nanos(l.Seen.Asked), nanos(l.Seen.Snapshot.Updated())
-		r.LastProgress = nanos(l.LastProgress)
-		if !l.Missed || l.Untrack {
-			r.miss(Misses{})
+	next := step{id: p.Seen.ID(), known: p.Known, ended: p.Ended, untrack: p.Untrack}
+	next.told = p.Told()
+	next.fill = func(r *record) []byte {
+		r.Asked, r.Updated = nanos(p.Seen.Asked), nanos(p.Seen.Snapshot.Updated())
+		r.LastProgress = nanos(p.LastProgress)
+		if !p.Missed || p.Untrack {
+			r.setMisses(Misses{})
 		}
-		r.Digest, r.Terminal = Digest(&l.Seen.Snapshot), l.Seen.Snapshot.Terminal
+		r.Digest, r.Terminal = Digest(&p.Seen.Snapshot), p.Seen.Snapshot.Terminal
 		return snapshot
 	}
-	for _, c := range l.Changes {
-		e, err := s.mint.Job(next.nextSequence(), c, l.Seen, l.NotBefore, l.Log...)
+	for _, c := range p.Changes {
+		e, err := s.mint.Job(next.nextSequence(), c, p.Seen, p.NotBefore, p.Log...)
 		if err != nil {
 			return err
 		}
@@ -68,10 +68,10 @@ func (s *Store) Commit(l PollResult) error {
 	return s.commit(next)
 }
 
-// CommitCommCell keeps that a CommCell answers, or does not, with the event that is owed for it.
+// CommitCommCell stores that a CommCell answers, or does not, and puts the event of it into the outbox.
 func (s *Store) CommitCommCell(id job.ID, known Known, changes []job.Change, at time.Time, reason string) error {
-	next := step{id: id, known: known, told: known.Told.TellAll(changes, &job.Snapshot{}), leave: true}
-	next.keep = func(*record) []byte { return nil }
+	next := step{id: id, known: known, told: known.Told.TellAll(changes, &job.Snapshot{}), untrack: true}
+	next.fill = func(*record) []byte { return nil }
 	for _, c := range changes {
 		e, err := s.mint.CommCell(next.nextSequence(), c, id, at, reason)
 		if err != nil {
@@ -84,20 +84,20 @@ func (s *Store) CommitCommCell(id job.ID, known Known, changes []job.Change, at 
 
 // step is what one commit changes.
 type step struct {
-	id     job.ID
-	known  Known
-	told   job.Told
-	events []event.Event
-	finish bool
-	leave  bool
-	keep   func(*record) (snapshot []byte)
+	id      job.ID
+	known   Known
+	told    job.Told
+	events  []event.Event
+	ended   bool
+	untrack bool
+	fill    func(*record) (snapshot []byte)
 }
 
-// nextSequence counts on from what was recalled; the revision guards that nobody else does.
+// nextSequence counts on from what was recalled; that nobody else does is what commit compares revisions for.
 func (n *step) nextSequence() uint64 { return n.known.sequence + uint64(len(n.events)) + 1 }
 
-// commit is the commit point: a crash before it and nothing was seen, a crash after it and the
-// events are owed.
+// commit is the commit point: after a crash before it nothing was seen, after a crash behind it the events wait in the
+// outbox.
 func (s *Store) commit(n step) error {
 	rows, err := encodeRows(n.events)
 	if err != nil {
@@ -120,26 +120,26 @@ func (s *Store) commit(n step) error {
 		r.Told, r.RefreshPending, r.Sequence = n.told, false, r.Sequence+uint64(len(rows))
 		return errors.Join(err,
 			putRows(tx, n.id, n.known.sequence, rows),
-			writeRecord(tx, n.id, r, n.keep(&r)),
-			finish(tx, n.id, n.finish),
-			leave(tx, n.id, n.leave))
+			writeRecord(tx, n.id, r, n.fill(&r)),
+			awaitFinalPoll(tx, n.id, n.ended),
+			stopTracking(tx, n.id, n.untrack))
 	})
 	if err != nil {
 		return err
 	}
-	s.owe(n.id, len(rows), dropped)
+	s.outboxChanged(n.id, len(rows), dropped)
 	return nil
 }
 
-// Misses is a row of answers that did not know a job. The zero Misses is none.
+// Misses is a run of answers that did not know a job. The zero Misses is none.
 type Misses struct {
 	Count int
 	Since time.Time // the first was answered
 }
 
-// Miss keeps a row of misses, or its end, until a look is committed: a restart is not to begin it anew. The job
+// Miss stores a run of misses, or its end, until a poll is committed, so that a restart goes on counting. The job
 // may never have been seen. It returns ErrChanged when what was told has changed since the job was recalled.
-func (s *Store) Miss(id job.ID, known Known, row Misses) error {
+func (s *Store) Miss(id job.ID, known Known, misses Misses) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		r, snapshot, err := readRecord(tx, id)
 		if err != nil {
@@ -148,24 +148,24 @@ func (s *Store) Miss(id job.ID, known Known, row Misses) error {
 		if r.Revision != known.revision {
 			return ErrChanged
 		}
-		r.miss(row)
+		r.setMisses(misses)
 		return writeRecord(tx, id, r, snapshot)
 	})
 }
 
-func (r *record) miss(row Misses) { r.Misses, r.Missed = row.Count, nanos(row.Since) }
+func (r *record) setMisses(m Misses) { r.Misses, r.Missed = m.Count, nanos(m.Since) }
 
-// endMisses has no row of before count where a job is looked at again.
-func endMisses(tx *bbolt.Tx, id job.ID) error {
+// clearMisses forgets the misses of a job that is polled no more: they do not count once it is polled again.
+func clearMisses(tx *bbolt.Tx, id job.ID) error {
 	r, snapshot, err := readRecord(tx, id)
 	if err != nil || r.Misses == 0 {
 		return err
 	}
-	r.miss(Misses{})
+	r.setMisses(Misses{})
 	return writeRecord(tx, id, r, snapshot)
 }
 
-// Digest sums up what is worth keeping of a snapshot. An active job's progress is not, nor are its
+// Digest sums up what is worth storing of a snapshot. An active job's progress is not, nor are its
 // machines' sizes: they are different in every answer.
 func Digest(s *job.Snapshot) uint64 {
 	sum := fnv.New64a()

@@ -26,12 +26,12 @@ func benchmarkCommit(b *testing.B, together int) {
 	var took, rawTook time.Duration
 	states := []job.Text{"Running", "Waiting"}
 	for i := 0; b.Loop(); i++ {
-		looks := make([]PollResult, together)
-		for n := range looks {
-			looks[n] = f.sight(b, observed(of(int64(n+1)), states[i%2], ""))
+		results := make([]PollResult, together)
+		for n := range results {
+			results[n] = f.poll(b, observed(of(int64(n+1)), states[i%2], ""))
 		}
 		start := time.Now()
-		must(b, commitAll(f.Store, looks))
+		must(b, commitAll(f.Store, results))
 		took += time.Since(start)
 
 		rows := f.rows(b)
@@ -47,10 +47,10 @@ func benchmarkCommit(b *testing.B, together int) {
 	b.ReportMetric(rawTook.Seconds()/took.Seconds(), "of_bare")
 }
 
-func commitAll(s *Store, looks []PollResult) error {
+func commitAll(s *Store, results []PollResult) error {
 	var group errgroup.Group
-	for _, look := range looks {
-		group.Go(func() error { return s.Commit(look) })
+	for _, result := range results {
+		group.Go(func() error { return s.Commit(result) })
 	}
 	return group.Wait()
 }

@@ -29,7 +29,7 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 	defer os.Remove(temporary.Name()) // of no effect once it is renamed
 	size, err = s.copyTo(ctx, temporary)
 	if err == nil {
-		_, err = inspect(temporary.Name(), legible)
+		_, err = inspect(temporary.Name(), decodable)
 	}
 	if err == nil {
 		err = os.Rename(temporary.Name(), file)
@@ -57,7 +57,7 @@ func (s *Store) copyTo(ctx context.Context, file *os.File) (size int64, err erro
 	return size, errors.Join(err, file.Close())
 }
 
-// syncFolder has a file's new name outlast a power failure.
+// syncFolder makes a file's new name survive a power failure.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {

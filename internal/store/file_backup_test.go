@@ -15,7 +15,7 @@ import (
 func (f *fixture) fill(t *testing.T) {
 	t.Helper()
 	for number := range int64(40) {
-		f.see(t, of(number+1), "Running", "Scan")
+		f.sees(t, of(number+1), "Running", "Scan")
 		must(t, f.Track(Discovered, of(number+1)))
 	}
 	for number := range int64(5) {
@@ -32,7 +32,7 @@ func TestBackup(t *testing.T) {
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	size, err := f.Backup(t.Context(), copied)
 	must(t, err)
-	f.see(t, of(1), "Completed", "")
+	f.sees(t, of(1), "Completed", "")
 	if same(before, f.content(t)) {
 		t.Error("the store does not go on")
 	}

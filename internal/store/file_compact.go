@@ -21,10 +21,10 @@ const (
 )
 
 // OpenCompacted is Open for the start of a watcher. A file of which more than three quarters are free is copied into a
-// new one first, which takes its place when it is whole. Where that fails, the old one is used on, and log says why.
+// new one first, which takes its place when it is whole. Where that fails, the old one is used, and log says why.
 func OpenCompacted(ctx context.Context, path string, mint *event.Minter, log *slog.Logger) (*Store, error) {
 	c := compaction{path: path, from: compactFrom, log: log}
-	return open(path, mint, func(db *bbolt.DB) (*bbolt.DB, error) { return c.of(ctx, db) })
+	return open(path, mint, func(db *bbolt.DB) (*bbolt.DB, error) { return c.run(ctx, db) })
 }
 
 type compaction struct {
@@ -33,10 +33,10 @@ type compaction struct {
 	log  *slog.Logger
 }
 
-// of returns the file to go on with. The lock of the old one is held until that of the new one is: whoever waits for
-// it finds another file under the name then (openFile).
-func (c compaction) of(ctx context.Context, old *bbolt.DB) (*bbolt.DB, error) {
-	path, before, err := c.place(old)
+// run returns the file to use from now on. The lock of the old one is held until that of the new one is: a watcher that
+// waits for it then finds another file under the name (openFile).
+func (c compaction) run(ctx context.Context, old *bbolt.DB) (*bbolt.DB, error) {
+	path, before, err := c.locate(old)
 	if err != nil || before == 0 {
 		return old, err
 	}
@@ -48,7 +48,7 @@ func (c compaction) of(ctx context.Context, old *bbolt.DB) (*bbolt.DB, error) {
 		return old, nil
 	}
 	fresh, err := openFile(path, false)
-	_ = old.Close() // nothing is written to it, and nobody finds it any more
+	_ = old.Close() // nothing is written to it, and no name leads to it any more
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +60,9 @@ func (c compaction) of(ctx context.Context, old *bbolt.DB) (*bbolt.DB, error) {
 	return fresh, nil
 }
 
-// place is where the file really lies, and its size; 0: it is to stay as it is. What a start that was killed had begun
-// to copy is removed, which the lock makes ours.
-func (c compaction) place(old *bbolt.DB) (path string, before int64, err error) {
+// locate gives where the file really lies, and its size; 0: it is to stay as it is. A copy that a killed start has left
+// unfinished is removed: under the lock nobody else is making one.
+func (c compaction) locate(old *bbolt.DB) (path string, before int64, err error) {
 	path, err = filepath.EvalSymlinks(c.path)
 	if err != nil {
 		return "", 0, err
@@ -105,7 +105,7 @@ func replaceByCopy(ctx context.Context, old *bbolt.DB, path string) error {
 	if _, err := inspect(fresh); err != nil {
 		return err
 	}
-	if err := likeness(fresh, path); err != nil {
+	if err := copyOwnerAndMode(fresh, path); err != nil {
 		return err
 	}
 	if err := syncFolder(filepath.Dir(path)); err != nil { // rather now than when it is too late
@@ -133,7 +133,7 @@ func copyCompact(ctx context.Context, old *bbolt.DB, path string) error {
 	return errors.Join(err, fresh.Close())
 }
 
-// copyTables is bbolt.Compact that ends with ctx: a watcher of a million jobs is to stop within ten seconds.
+// copyTables is bbolt.Compact that ends with ctx: a watcher of a million jobs has to stop within ten seconds.
 func copyTables(ctx context.Context, from, to *bbolt.DB) error {
 	return from.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, table *bbolt.Bucket) error {
@@ -175,8 +175,8 @@ func copyBatch(tx *bbolt.Tx, name []byte, rows *bbolt.Cursor, key, value []byte)
 	return key, nil
 }
 
-// likeness gives a file the mode and the owner of another.
-func likeness(path, of string) error {
+// copyOwnerAndMode gives a file the owner and the mode of another.
+func copyOwnerAndMode(path, of string) error {
 	info, err := os.Stat(of)
 	if err != nil {
 		return err

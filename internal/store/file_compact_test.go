@@ -16,7 +16,7 @@ import (
 	"jobwatch/internal/event"
 )
 
-// bloated is a closed store of some 16 MiB that has had much to keep, and has 2 MiB.
+// bloated is a closed store of some 16 MiB that has held much, and holds 2 MiB.
 func bloated(t *testing.T) (f *fixture, before map[string]string) {
 	t.Helper()
 	f = newStore(t)
@@ -46,7 +46,7 @@ func (f *fixture) openCompacted(t *testing.T, ctx context.Context) (logged strin
 	t.Helper()
 	var text bytes.Buffer
 	c := compaction{path: f.path, from: 1 << 20, log: slog.New(slog.NewTextHandler(&text, nil))}
-	s, err := open(f.path, event.NewMinter(nil), func(db *bbolt.DB) (*bbolt.DB, error) { return c.of(ctx, db) })
+	s, err := open(f.path, event.NewMinter(nil), func(db *bbolt.DB) (*bbolt.DB, error) { return c.run(ctx, db) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,13 +80,13 @@ func TestMostlyFreeStoreIsCompacted(t *testing.T) {
 		t.Error("the old file is still open")
 	}
 	f.verifies(t, 40, 75)
-	f.see(t, of(1), "Completed", "")
+	f.sees(t, of(1), "Completed", "")
 	f.reopen(t)
 	f.verifies(t, 40, 76)
 	f.leaves(t, "watcher.db")
 }
 
-// leaves looks what lies in the store's folder.
+// leaves checks what lies in the store's folder.
 func (f *fixture) leaves(t *testing.T, want string) {
 	t.Helper()
 	entries, err := os.ReadDir(strings.TrimSuffix(f.path, "watcher.db"))
@@ -172,12 +172,12 @@ func filesUpTo(t *testing.T, bytes uint64) {
 
 func (f *fixture) verifiesPages(t *testing.T) {
 	t.Helper()
-	must(t, f.db.View(func(tx *bbolt.Tx) error { return check(f.path, tx) }))
+	must(t, f.db.View(func(tx *bbolt.Tx) error { return checkPages(f.path, tx) }))
 }
 
 // A start that was killed leaves a copy, of which nobody knows whether it is whole; the old file is, and counts.
 func TestUnfinishedCopyIsRemoved(t *testing.T) {
-	old := storeFile(t, func(f *fixture) { f.see(t, of(99), "Running", "Scan") })
+	old := storeFile(t, func(f *fixture) { f.sees(t, of(99), "Running", "Scan") })
 	for words, left := range map[string][]byte{"empty": nil, "begun": old[:len(old)/2], "whole": old} {
 		t.Run(words, func(t *testing.T) {
 			f, before := bloated(t)
@@ -229,7 +229,7 @@ func TestMostlyFree(t *testing.T) {
 	}
 }
 
-// Whoever waits for a store in whose place another is put gets that one.
+// A watcher that waits for a store in whose place another is put gets that one.
 func TestOpenedIsTheFileThatHasTheName(t *testing.T) {
 	f, fresh := newStore(t), newStore(t)
 	fresh.fill(t)

@@ -102,7 +102,7 @@ func freePages(t *testing.T, data []byte) map[int]bool {
 	return free
 }
 
-func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
+func TestStoreWithACorruptValueIsRefused(t *testing.T) {
 	record := []byte(`{"rev":1,"seq":2}`)
 	for words, row := range map[string]struct {
 		table, key, value []byte
@@ -119,22 +119,22 @@ func TestStoreWithAnIllegibleValueIsRefused(t *testing.T) {
 	} {
 		t.Run(words, func(t *testing.T) {
 			data := storeFile(t, func(f *fixture) {
-				f.see(t, of(7), "Running", "Scan")
+				f.sees(t, of(7), "Running", "Scan")
 				must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
 			})
 			refuses(t, data, row.want)
 			refuses(t, data, "the file is damaged; stop the watcher, and put a copy of watcher store backup in its place, or run: watcher store rebuild")
-			if left, err := LeftIn(placed(t, data)); err != nil || left.Unsent < 2 {
+			if left, err := CountUnrecoverable(placed(t, data)); err != nil || left.Unsent < 2 {
 				t.Errorf("left in it are %+v (%v)", left, err)
 			}
 		})
 	}
 }
 
-// What no quick look finds is named when it is met.
-func TestIllegibleValueThatIsMet(t *testing.T) {
+// What the check at the start does not find is named when it is met.
+func TestCorruptValueThatIsMet(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(7), "Running", "Scan")
+	f.sees(t, of(7), "Running", "Scan")
 	for words, row := range map[string]struct {
 		table, key, value []byte
 		read              func() error
@@ -146,8 +146,8 @@ func TestIllegibleValueThatIsMet(t *testing.T) {
 		must(t, f.write(func(tx *bbolt.Tx) error { return tx.Bucket(row.table).Put(row.key, row.value) }))
 		err := row.read()
 		want := words + " in " + f.path + " cannot be read ("
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; "+mendRebuild) {
-			t.Errorf("met with %v, want %s… and a mend", err, want)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; "+fixRebuild) {
+			t.Errorf("met with %v, want %s… and what to do", err, want)
 		}
 	}
 }
@@ -156,7 +156,7 @@ func TestIllegibleValueThatIsMet(t *testing.T) {
 func filledStore(t *testing.T) []byte {
 	return storeFile(t, func(f *fixture) {
 		for number := range int64(40) {
-			f.see(t, of(number+1), "Running", "Scan")
+			f.sees(t, of(number+1), "Running", "Scan")
 			must(t, f.Track(Discovered, of(number+1)))
 		}
 		for number := range int64(5) {
@@ -220,7 +220,7 @@ func opens(t *testing.T, data []byte, format string, args ...any) bool {
 		return true
 	}
 	if text := err.Error(); !strings.HasPrefix(text, path+": ") || strings.Contains(text, "\n") || !strings.Contains(text, "; ") {
-		t.Errorf("%s: the error names no file or no mend: %s", words, text)
+		t.Errorf("%s: the error names no file, or not what to do: %s", words, text)
 	}
 	after, err := os.ReadFile(path)
 	must(t, err)

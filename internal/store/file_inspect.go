@@ -17,15 +17,14 @@ import (
 )
 
 var (
-	errNotOurs = errors.New("not a store of jobwatch; move it away, or set another store.path")
-	errNoHead  = fmt.Errorf("%w; if it was one, put a copy of watcher store backup in its place, or run: watcher store rebuild", errNotOurs)
-	errDamaged = errors.New("the file is damaged; stop the watcher, and put a copy of watcher store backup in its place, or run: watcher store rebuild, which moves it aside and reads back what was told")
+	errNotOurs  = errors.New("not a store of jobwatch; move it away, or set another store.path")
+	errNoHeader = fmt.Errorf("%w; if it was one, put a copy of watcher store backup in its place, or run: watcher store rebuild", errNotOurs)
+	errDamaged  = errors.New("the file is damaged; stop the watcher, and put a copy of watcher store backup in its place, or run: watcher store rebuild, which moves it aside and reads back what was told")
 )
 
-// inspect reads the format of a file, and refuses what is no store or is damaged, or what looks at a store have an
-// error for. It opens the file for reading: bbolt writes to some files as it opens them, and what is refused is to stay
-// as it is.
-func inspect(path string, looks ...func(*bbolt.Tx) error) (format int, err error) {
+// inspect reads the format of a file, and refuses what is no store, is damaged, or fails one of the checks. It opens the
+// file for reading: bbolt writes to some files as it opens them, and what is refused is to stay as it is.
+func inspect(path string, checks ...func(*bbolt.Tx) error) (format int, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -43,14 +42,14 @@ func inspect(path string, looks ...func(*bbolt.Tx) error) (format int, err error
 	defer db.Close()
 	err = guard(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			if err := check(path, tx); err != nil {
+			if err := checkPages(path, tx); err != nil {
 				return fmt.Errorf("%w (%w)", errDamaged, err)
 			}
 			if format, err = readFormat(tx); err != nil || format == 0 {
 				return err
 			}
-			for _, look := range looks {
-				if err := look(tx); err != nil {
+			for _, check := range checks {
+				if err := check(tx); err != nil {
 					return fmt.Errorf("%w (%w)", errDamaged, err)
 				}
 			}
@@ -60,8 +59,8 @@ func inspect(path string, looks ...func(*bbolt.Tx) error) (format int, err error
 	return format, err
 }
 
-// readThrough brings a file into the system's memory in one go. bbolt asks for its pages one by one, in no order: after
-// a reboot that was half a minute for 370 MiB. What cannot be read is found by who needs it.
+// readThrough brings a file into the page cache in one go. bbolt reads its pages one by one, in no order: after a reboot
+// that took half a minute for 370 MiB. Whatever cannot be read is found by the reads that need it.
 func readThrough(path string) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -71,14 +70,14 @@ func readThrough(path string) {
 	_, _ = io.Copy(io.Discard, file)
 }
 
-// check finds what is missing, and lets bbolt look at every page.
-func check(path string, tx *bbolt.Tx) error {
-	// A page beyond the end is a fault in another goroutine, which nobody can catch: look first.
+// checkPages finds what is missing, and has bbolt check every page.
+func checkPages(path string, tx *bbolt.Tx) error {
+	// A page beyond the end is a fault in bbolt's goroutine, which nobody can catch: compare first.
 	if info, err := os.Stat(path); err != nil || info.Size() < tx.Size() {
 		return errors.New("cut short")
 	}
 	var err error
-	for wrong := range tx.Check() { // to the end: the checking goroutine waits to be heard
+	for wrong := range tx.Check() { // to the end, or bbolt's goroutine waits for ever
 		if err == nil {
 			err = wrong
 		}
@@ -127,16 +126,16 @@ func readFormat(tx *bbolt.Tx) (int, error) {
 
 // Inspect says what Open would refuse of a file, and leaves it as it is. A file that is not there is fine.
 func Inspect(path string) error {
-	if _, err := inspect(path, legible); err != nil {
+	if _, err := inspect(path, decodable); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
 
-// legible finds the first value that is no text: bbolt has no checksum for what lies in its pages, and a start is the
-// time to hear of a sector that was lost or overwritten. Reading each value as JSON would take a start six times as
+// decodable finds the first value that is no text: bbolt has no checksum for what lies in its pages, and a start is the
+// time to find a sector that was lost or overwritten. Reading each value as JSON would make a start six times as
 // long; Verify does.
-func legible(tx *bbolt.Tx) error {
+func decodable(tx *bbolt.Tx) error {
 	return errors.Join(
 		eachValue(tx, jobsBucket, func(key, value []byte) error {
 			record, snapshot, _ := bytes.Cut(value, newline)
@@ -169,7 +168,7 @@ func eachValue(tx *bbolt.Tx, table []byte, do func(key, value []byte) error) err
 	return bucket.ForEach(do)
 }
 
-// isText says whether the value may be one JSON object, as far as a quick look tells.
+// isText says whether the value may be one JSON object, as far as its ends and bytes tell.
 func isText(value []byte) bool {
 	return bytes.HasPrefix(value, []byte("{")) && bytes.HasSuffix(value, []byte("}")) &&
 		bytes.IndexByte(value, 0) < 0 && utf8.Valid(value)
@@ -182,16 +181,16 @@ func keyName(key []byte, suffix int) string {
 	return parseKey(key, suffix).String()
 }
 
-// illegible is the error of a value that is met later.
-func illegible(tx *bbolt.Tx, id job.ID, what string, err error) error {
-	return illegibleIn(tx.DB().Path(), id, what, err)
+// corrupt is the error of a value that is met later.
+func corrupt(tx *bbolt.Tx, id job.ID, what string, err error) error {
+	return corruptIn(tx.DB().Path(), id, what, err)
 }
 
-func illegibleIn(path string, id job.ID, what string, err error) error {
-	return fmt.Errorf("%s: %s in %s cannot be read (%w); %s", id, what, path, err, mendRebuild)
+func corruptIn(path string, id job.ID, what string, err error) error {
+	return fmt.Errorf("%s: %s in %s cannot be read (%w); %s", id, what, path, err, fixRebuild)
 }
 
 // Corrupt is the error of an unsent event that cannot be read, which is found when it is sent.
 func (s *Store) Corrupt(id job.ID, err error) error {
-	return illegibleIn(s.db.Path(), id, "its unsent event", err)
+	return corruptIn(s.db.Path(), id, "its unsent event", err)
 }

@@ -15,13 +15,13 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-const lockWait = time.Second // how long another watcher may take to let go of the file
+const lockWait = time.Second // how long another watcher may take to unlock the file
 
-// makeFile makes a file where there is none, whole or not at all: a disk that is full, or a crash, leaves no part of one,
-// which the next start would refuse.
-func makeFile(path string) error {
+// createFile makes a file where there is none, whole or not at all: a full disk or a crash leaves no part of one, which
+// the next start would refuse.
+func createFile(path string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil // inspected, or for openFile to say
+		return nil // inspected, or openFile says what is wrong with it
 	}
 	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new")
 	if err != nil {
@@ -42,15 +42,15 @@ func makeFile(path string) error {
 	return os.Rename(part.Name(), path) // a file system without links
 }
 
-// openFile locks the file that has the name. Whoever waited for the lock may hold one that compaction or a rebuild has
-// put another in the place of: it looks again, or it would work on a file that nobody finds.
+// openFile opens and locks the file that has the name. While it waited for the lock, compaction or a rebuild may have put
+// another in its place: it checks, or the store would be written to a file that nobody finds.
 func openFile(path string, readOnly bool) (*bbolt.DB, error) {
 	for tries := 1; ; tries++ {
 		db, file, err := openOnce(path, readOnly)
 		if err != nil {
 			return nil, err
 		}
-		if isNamed(file, path) || tries == 3 { // some file systems give a file another number at each look
+		if isNamed(file, path) || tries == 3 { // some file systems give a file another number each time
 			return db, nil
 		}
 		if err := db.Close(); err != nil {
@@ -91,7 +91,7 @@ func unusable(err error) error {
 	if errors.As(err, &refused) { // the path stands before it already
 		return fmt.Errorf("%w; the watcher must be able to read and write it, or set another store.path", refused.Err)
 	}
-	return fmt.Errorf("%w (%w)", errNoHead, err)
+	return fmt.Errorf("%w (%w)", errNoHeader, err)
 }
 
 // lockHolder names the process that holds the file's lock, " (pid 71)", where the system tells (Linux does).

@@ -12,15 +12,15 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Claim keeps watchers from a store's file while one is made that is to take its place.
+// Claim locks a store's file while another is made that is to take its place.
 type Claim struct {
 	path string
 	file *os.File
-	made bool // by us, empty: there was none to keep others from
+	made bool // by ClaimFile, empty: there was none to lock
 }
 
-// Replacing claims a file, whatever it holds. One that is in use is refused.
-func Replacing(path string) (*Claim, error) {
+// ClaimFile locks a file, whatever it holds. One that is in use is refused.
+func ClaimFile(path string) (*Claim, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("%s: %w; set store.path to a place where the watcher may write", path, cause(err))
 	}
@@ -37,9 +37,9 @@ func Replacing(path string) (*Claim, error) {
 	return c, nil
 }
 
-// By puts another file in the place of the one claimed, which lies under the name returned from then on; ""
+// ReplaceBy puts another file in the place of the one claimed, which lies under the name returned from then on; ""
 // if there was none.
-func (c *Claim) By(path string) (aside string, err error) {
+func (c *Claim) ReplaceBy(path string) (aside string, err error) {
 	if !c.made {
 		aside = c.path + ".old-" + time.Now().UTC().Format("20060102T150405.000Z")
 		if err := setAside(c.path, aside); err != nil {
@@ -50,7 +50,7 @@ func (c *Claim) By(path string) (aside string, err error) {
 	return aside, errors.Join(os.Rename(path, c.path), syncFolder(filepath.Dir(c.path)))
 }
 
-// setAside leaves the file under its own name too until another takes it: where there were none for a moment, whoever
+// setAside leaves the file under its own name too until another takes it: if there were none for a moment, a watcher that
 // opens the store would make one. A file system without links has no such way.
 func setAside(path, aside string) error {
 	if os.Link(path, aside) == nil {
@@ -59,45 +59,45 @@ func setAside(path, aside string) error {
 	return os.Rename(path, aside)
 }
 
-// End lets go of the file. What was not replaced is as it was.
-func (c *Claim) End() error {
+// Release unlocks the file. One that was not replaced is as it was.
+func (c *Claim) Release() error {
 	if c.made {
 		return errors.Join(os.Remove(c.path), c.file.Close())
 	}
 	return c.file.Close()
 }
 
-// Left is what a file holds that no stream tells.
-type Left struct {
+// Unrecoverable is what a file holds that a rebuild cannot read back from the stream.
+type Unrecoverable struct {
 	Unsent int // events
 	ByHand int // jobs tracked or untracked by a person
 }
 
-// LeftIn counts it, and leaves the file as it is. Its errors are those of Inspect, but that it also counts what cannot
-// be read.
-func LeftIn(path string) (left Left, err error) {
+// CountUnrecoverable leaves the file as it is. Its errors are those of Inspect, but it also counts values that cannot be
+// decoded.
+func CountUnrecoverable(path string) (lost Unrecoverable, err error) {
 	if _, err := inspect(path); err != nil {
-		return left, fmt.Errorf("%s: %w", path, err)
+		return lost, fmt.Errorf("%s: %w", path, err)
 	}
 	db, err := openFile(path, true)
 	if err != nil {
-		return left, err
+		return lost, err
 	}
 	defer db.Close()
 	err = guard(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			left.Unsent = keys(tx, outboxBucket)
+			lost.Unsent = keys(tx, outboxBucket)
 			return eachTracked(tx, func(why Why) {
 				if why == ByHand || why == Untracked {
-					left.ByHand++
+					lost.ByHand++
 				}
 			})
 		})
 	})
-	return left, err
+	return lost, err
 }
 
-// keys counts those of a table, which an empty file has none of.
+// keys counts those of a table. An empty file has no table.
 func keys(tx *bbolt.Tx, table []byte) int {
 	bucket := tx.Bucket(table)
 	if bucket == nil {

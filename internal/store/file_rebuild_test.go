@@ -13,7 +13,7 @@ import (
 func TestReplacing(t *testing.T) {
 	t.Run("a store in use is refused", func(t *testing.T) {
 		f := newStore(t)
-		if _, err := Replacing(f.path); err == nil || !strings.Contains(err.Error(), "in use by another watcher (pid ") {
+		if _, err := ClaimFile(f.path); err == nil || !strings.Contains(err.Error(), "in use by another watcher (pid ") {
 			t.Errorf("the error is %v", err)
 		}
 	})
@@ -22,13 +22,13 @@ func TestReplacing(t *testing.T) {
 		f.fill(t)
 		before := f.content(t)
 		must(t, f.Close())
-		claim, err := Replacing(f.path)
+		claim, err := ClaimFile(f.path)
 		must(t, err)
 		if s, err := Open(f.path, event.NewMinter(nil)); err == nil {
 			s.Close()
 			t.Error("it is opened")
 		}
-		must(t, claim.End())
+		must(t, claim.Release())
 		f.open(t)
 		if !same(before, f.content(t)) {
 			t.Error("it has changed")
@@ -36,9 +36,9 @@ func TestReplacing(t *testing.T) {
 	})
 	t.Run("where there was none, there is none if none came", func(t *testing.T) {
 		path := t.TempDir() + "/new/watcher.db"
-		claim, err := Replacing(path)
+		claim, err := ClaimFile(path)
 		must(t, err)
-		must(t, claim.End())
+		must(t, claim.Release())
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("left is %v", err)
 		}
@@ -50,15 +50,15 @@ func TestReplacing(t *testing.T) {
 		must(t, f.Track(ByHand, of(99)))
 		must(t, f.Close())
 		must(t, other.Close())
-		claim, err := Replacing(f.path)
+		claim, err := ClaimFile(f.path)
 		must(t, err)
-		aside, err := claim.By(other.path)
+		aside, err := claim.ReplaceBy(other.path)
 		must(t, err)
-		must(t, claim.End())
-		if left, err := LeftIn(aside); err != nil || left != (Left{Unsent: 75, ByHand: 2}) {
+		must(t, claim.Release())
+		if left, err := CountUnrecoverable(aside); err != nil || left != (Unrecoverable{Unsent: 75, ByHand: 2}) {
 			t.Errorf("left in %s is %+v (%v)", aside, left, err)
 		}
-		if left, err := LeftIn(f.path); err != nil || left != (Left{}) {
+		if left, err := CountUnrecoverable(f.path); err != nil || left != (Unrecoverable{}) {
 			t.Errorf("in the new one is %+v (%v)", left, err)
 		}
 	})

@@ -25,7 +25,7 @@ type Stat struct {
 
 // Stat counts what the file holds. It walks all its keys.
 func (s *Store) Stat() (Stat, error) {
-	stat := Stat{Path: s.db.Path(), Tracked: map[string]int{}, Unsent: s.Unsent(), Retained: s.kept.rows.Load(), RetainedBytes: s.kept.bytes.Load()}
+	stat := Stat{Path: s.db.Path(), Tracked: map[string]int{}, Unsent: s.Unsent(), Retained: s.retained.rows.Load(), RetainedBytes: s.retained.bytes.Load()}
 	oldest, err := s.OldestUnsent()
 	if err != nil {
 		return Stat{}, err

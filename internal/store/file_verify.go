@@ -17,7 +17,7 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Verified is what Verify has looked at, and what is wrong with it.
+// Verified is what Verify has read, and what is wrong with it.
 type Verified struct {
 	Path     string   `json:"path"`
 	Jobs     int      `json:"jobs"`     // known, CommCells left out
@@ -29,14 +29,14 @@ type Verified struct {
 const (
 	mostFindings = 100
 
-	mendRebuild = "stop the watcher and run: watcher store rebuild"
-	mendRestart = "restart the watcher"
+	fixRebuild = "stop the watcher and run: watcher store rebuild"
+	fixRestart = "restart the watcher"
 )
 
-// Verify looks at all that the store holds: the structure of the file, each record, snapshot and unsent
+// Verify reads all that the store holds: the structure of the file, each record, snapshot and unsent
 // event, and whether a job's unsent events are those behind the last acknowledged one, without a gap.
-// It looks at a copy, which it makes beside the file: bbolt checks none that is written to, and what a
-// damaged page does is to hit nobody who works. The error says that it could not look.
+// It reads a copy, which it makes beside the file: bbolt checks no file that is written to, and a damaged page is not to
+// hit the running program. The error says that it could not read.
 func (s *Store) Verify(ctx context.Context) (Verified, error) {
 	v := Verified{Path: s.db.Path(), Findings: []string{}}
 	if err := s.recount(&v); err != nil {
@@ -54,7 +54,7 @@ func (s *Store) Verify(ctx context.Context) (Verified, error) {
 	if _, err := s.copyTo(ctx, copied); err != nil {
 		return v, fmt.Errorf("%s: a copy to look at cannot be made: %w", v.Path, cause(err))
 	}
-	err = v.look(copied.Name())
+	err = v.examine(copied.Name())
 	slices.Sort(v.Findings)
 	return v, v.damaged(err)
 }
@@ -62,14 +62,14 @@ func (s *Store) Verify(ctx context.Context) (Verified, error) {
 // damaged makes a finding of the error that a damaged file causes.
 func (v *Verified) damaged(err error) error {
 	if errors.Is(err, errDamaged) || errors.Is(err, errNotOurs) {
-		v.find("%s: %v", v.Path, err)
+		v.addFinding("%s: %v", v.Path, err)
 		return nil
 	}
 	return err
 }
 
-// look walks a file that nobody writes to. What keeps it from doing so is the error.
-func (v *Verified) look(path string) error {
+// examine reads a file that nobody writes to. The error says why it cannot.
+func (v *Verified) examine(path string) error {
 	db, err := openFile(path, true)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (v *Verified) look(path string) error {
 	defer db.Close()
 	return guard(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			if err := check(path, tx); err != nil {
+			if err := checkPages(path, tx); err != nil {
 				return fmt.Errorf("%w (%w)", errDamaged, err)
 			}
 			if _, err := readFormat(tx); err != nil {
@@ -89,8 +89,8 @@ func (v *Verified) look(path string) error {
 	})
 }
 
-// find adds a finding.
-func (v *Verified) find(format string, values ...any) {
+// addFinding adds a sentence, or counts it where there are enough.
+func (v *Verified) addFinding(format string, values ...any) {
 	if len(v.Findings) == mostFindings {
 		v.More++
 		return
@@ -105,7 +105,7 @@ func (s *Store) recount(v *Verified) error {
 	for range recounts {
 		rows := 0
 		err := s.view(func(tx *bbolt.Tx) error {
-			return guard(func() error { // a damaged page is a finding, and breaks nobody who works
+			return guard(func() error { // a damaged page is a finding, and does not break the store
 				rows = tx.Bucket(outboxBucket).Stats().KeyN
 				return nil
 			})
@@ -115,7 +115,7 @@ func (s *Store) recount(v *Verified) error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	v.find("%d events are counted as unsent, which is not what the file holds; %s", s.Unsent(), mendRestart)
+	v.addFinding("%d events are counted as unsent, which is not what the file holds; %s", s.Unsent(), fixRestart)
 	return nil
 }
 
@@ -140,7 +140,7 @@ func (v *Verified) walk(tx *bbolt.Tx) {
 
 func (v *Verified) record(records map[job.ID]record, key, value []byte) {
 	if !isKey(key, 0) {
-		v.find("jobs holds a key that names no job (%.40q); %s", key, mendRebuild)
+		v.addFinding("jobs holds a key that names no job (%.40q); %s", key, fixRebuild)
 		return
 	}
 	id := parseKey(key, 0)
@@ -150,7 +150,7 @@ func (v *Verified) record(records map[job.ID]record, key, value []byte) {
 	first, line, _ := bytes.Cut(value, newline)
 	var r record
 	if err := json.Unmarshal(first, &r); err != nil {
-		v.find("%s: its record cannot be read (%v); %s", id, err, mendRebuild)
+		v.addFinding("%s: its record cannot be read (%v); %s", id, err, fixRebuild)
 		return
 	}
 	records[id] = r
@@ -158,16 +158,16 @@ func (v *Verified) record(records map[job.ID]record, key, value []byte) {
 		return
 	}
 	if snapshot, err := decodeSnapshot(line); err != nil {
-		v.find("%s: its snapshot cannot be read (%v); %s", id, err, mendRebuild)
+		v.addFinding("%s: its snapshot cannot be read (%v); %s", id, err, fixRebuild)
 	} else if snapshot.JobID() != id {
-		v.find("%s: its snapshot is of %s; %s", id, snapshot.JobID(), mendRebuild)
+		v.addFinding("%s: its snapshot is of %s; %s", id, snapshot.JobID(), fixRebuild)
 	}
 }
 
 func (v *Verified) row(rows map[job.ID][]uint64, key, row []byte) {
 	v.Unsent++
 	if !isKey(key, 8) {
-		v.find("outbox holds a key that names no event (%.40q); %s", key, mendRebuild)
+		v.addFinding("outbox holds a key that names no event (%.40q); %s", key, fixRebuild)
 		return
 	}
 	id, sequence := parseKey(key, 8), keySequence(key)
@@ -177,11 +177,11 @@ func (v *Verified) row(rows map[job.ID][]uint64, key, row []byte) {
 		err = readData(e)
 	}
 	if err != nil {
-		v.find("%s: its unsent event %d cannot be read (%v); %s", id, sequence, err, mendRebuild)
+		v.addFinding("%s: its unsent event %d cannot be read (%v); %s", id, sequence, err, fixRebuild)
 		return
 	}
 	if about, err := e.JobID(); err != nil || about != id || e.Number() != sequence {
-		v.find("%s: its unsent event %d is %s's event %d; %s", id, sequence, e.PartitionKey, e.Number(), mendRebuild)
+		v.addFinding("%s: its unsent event %d is %s's event %d; %s", id, sequence, e.PartitionKey, e.Number(), fixRebuild)
 	}
 }
 
@@ -194,22 +194,20 @@ func readData(e event.Event) (err error) {
 	return err
 }
 
-var whys = []Why{Configured, ByHand, Discovered, FinalPoll, Refresh, Untracked}
-
 func (v *Verified) tracked(key []byte, why Why) {
 	if !isKey(key, 0) {
-		v.find("tracked holds a key that names no job (%.40q); %s", key, mendRebuild)
+		v.addFinding("tracked holds a key that names no job (%.40q); %s", key, fixRebuild)
 	} else if !slices.Contains(whys, why) {
-		v.find("%s: tracked for no known reason (%.40q); %s", parseKey(key, 0), why, mendRebuild)
+		v.addFinding("%s: tracked for no known reason (%.40q); %s", parseKey(key, 0), why, fixRebuild)
 	}
 }
 
-// order looks whether the unsent events of a job are those behind the acknowledged ones. Where another
-// watcher spoke, what is held follows nothing until a look has answered.
+// order checks that the unsent events of a job are those behind the acknowledged ones. While a refresh is pending, what
+// is held follows nothing.
 func (v *Verified) order(records map[job.ID]record, rows map[job.ID][]uint64) {
 	for id, held := range rows {
 		if _, known := records[id]; !known {
-			v.find("%s: %d unsent events of a job that is not known; %s", id, len(held), mendRebuild)
+			v.addFinding("%s: %d unsent events of a job that is not known; %s", id, len(held), fixRebuild)
 		}
 	}
 	for id, r := range records {
@@ -217,7 +215,7 @@ func (v *Verified) order(records map[job.ID]record, rows map[job.ID][]uint64) {
 			continue
 		}
 		if gap := gapIn(rows[id], r.Acked, r.Sequence); gap != "" {
-			v.find("%s: %s; %s", id, gap, mendRebuild)
+			v.addFinding("%s: %s; %s", id, gap, fixRebuild)
 		}
 	}
 }

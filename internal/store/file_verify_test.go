@@ -18,7 +18,7 @@ func TestVerifyFindsNothing(t *testing.T) {
 	f.verifies(t, 0, 0)
 	f.fill(t)
 	f.verifies(t, 40, 75)
-	f.see(t, of(1), "Completed", "")
+	f.sees(t, of(1), "Completed", "")
 	f.reopen(t)
 	f.verifies(t, 40, 76)
 	left, err := fs.Glob(os.DirFS(filepath.Dir(f.path)), "*")
@@ -27,15 +27,15 @@ func TestVerifyFindsNothing(t *testing.T) {
 	}
 }
 
-// What another watcher told is ahead of what is held, until a look has answered.
-func TestVerifyWhereAnotherSpoke(t *testing.T) {
+// What a foreign writer told is ahead of what is held, until a poll has answered.
+func TestVerifyAfterAnAdoption(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(7), "Running", "Scan")
+	f.sees(t, of(7), "Running", "Scan")
 	var told event.Fold
 	told.Last = event.Event{ID: "another-1", Sequence: "00000000000000000009"}
 	must(t, f.Adopt(of(7), told))
 	f.verifies(t, 1, 2)
-	f.see(t, of(7), "Failed", "")
+	f.sees(t, of(7), "Failed", "")
 	f.verifies(t, 1, int(f.Unsent()))
 }
 
@@ -78,8 +78,8 @@ func TestVerifyFindsDamage(t *testing.T) {
 	} {
 		t.Run(words, func(t *testing.T) {
 			f := newStore(t)
-			f.see(t, of(7), "Running", "Scan")
-			f.see(t, of(7), "Running", "Backup")
+			f.sees(t, of(7), "Running", "Scan")
+			f.sees(t, of(7), "Running", "Backup")
 			f.sent(t, of(7), 1)
 			must(t, f.Track(ByHand, of(8)))
 			f.verifies(t, 1, 2)

@@ -15,8 +15,8 @@ type Listed struct {
 	Snapshot       job.Snapshot // the newest held; of a job never seen its names alone
 	Seen           time.Time    // when that was asked for; zero: unknown, or never seen
 	Told           job.Told     // what the stream says of it, or will once the unsent events are there
-	Why            Why          // why it is looked at; "": it is not any more
-	RefreshPending bool         // another watcher spoke: the next look tells anew
+	Why            Why          // why it is polled; "": it is not any more
+	RefreshPending bool         // what a foreign writer told was adopted: the next poll replaces what is unsent
 	Sequence       uint64       // of its last event, sent or not; 0: none
 	Sent           uint64       // of its last event that the broker acknowledged
 	Unsent         int          // events that wait for the broker
@@ -30,7 +30,7 @@ func (l Listed) ID() job.ID { return l.Snapshot.JobID() }
 func (s *Store) List(after job.ID, limit int) ([]Listed, error) {
 	var page []Listed
 	err := s.view(func(tx *bbolt.Tx) error {
-		next := mergeKeys(tx, behind(after))
+		next := mergeKeys(tx, keysAfter(after))
 		for len(page) < limit {
 			key := next()
 			if key == nil {
@@ -62,8 +62,8 @@ func (s *Store) Show(id job.ID) (Listed, bool, error) {
 	return l, found && err == nil && !id.IsCommCell(), err
 }
 
-// behind is where the keys behind a job's begin.
-func behind(id job.ID) []byte {
+// keysAfter is where the keys after a job's begin.
+func keysAfter(id job.ID) []byte {
 	if id == (job.ID{}) {
 		return nil
 	}
@@ -149,7 +149,7 @@ func mintedAt(row []byte) (time.Time, error) {
 // listedJSON is the form in which people and programs get a job outside of events: the snapshot as
 // events carry it, with what they leave out.
 type listedJSON struct {
-	kept
+	storedSnapshot
 	SnapshotAt *time.Time `json:"snapshotAt"` // when it was asked for: an active job's progress is not kept up
 	Tracked    job.Text   `json:"tracked"`    // configured, by hand, discovered, closing, owed, untracked; null: not any more
 	Sequence   uint64     `json:"sequence"`   // of the job's last event, sent or not
@@ -160,7 +160,7 @@ type listedJSON struct {
 // MarshalJSON leaves out what was told: subscribers have it from the stream.
 func (l Listed) MarshalJSON() ([]byte, error) {
 	j := listedJSON{Tracked: job.Text(l.Why), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent}
-	j.kept = kept{Snapshot: l.Snapshot, Machines: l.Snapshot.Machines, Truncated: l.Snapshot.Truncated}
+	j.storedSnapshot = storedSnapshot{Snapshot: l.Snapshot, Machines: l.Snapshot.Machines, Truncated: l.Snapshot.Truncated}
 	if !l.Seen.IsZero() {
 		j.SnapshotAt = &l.Seen
 	}

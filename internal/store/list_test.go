@@ -17,10 +17,10 @@ func listed(l Listed) string {
 func TestList(t *testing.T) {
 	f := newStore(t)
 	dashed, test := job.ID{CommCell: "-a", Number: 3}, job.ID{CommCell: "test", Number: 1}
-	f.see(t, of(71), "Running", "Scan")
-	f.see(t, of(300), "Waiting", "")
-	f.see(t, dashed, "Running", "")
-	f.see(t, test, "Completed", "")
+	f.sees(t, of(71), "Running", "Scan")
+	f.sees(t, of(300), "Waiting", "")
+	f.sees(t, dashed, "Running", "")
+	f.sees(t, test, "Completed", "")
 	f.sent(t, of(71), 1)
 	must(t, f.Track(Discovered, of(71), test))
 	must(t, f.Configure("prod", []int64{80}))
@@ -65,7 +65,7 @@ func TestShow(t *testing.T) {
 	f := newStore(t)
 	o := observed(of(71), "Running", "Scan")
 	o.Snapshot.Machines = []job.VM{{Name: "sk-vm1", Reason: "no disk"}}
-	must(t, f.Commit(f.sight(t, o)))
+	must(t, f.Commit(f.poll(t, o)))
 	must(t, f.Track(Configured, of(80)))
 
 	l, found, err := f.Show(of(71))
@@ -96,8 +96,8 @@ func TestOldestUnsent(t *testing.T) {
 	want(time.Time{})
 	late, early := observed(of(71), "Running", ""), observed(of(72), "Running", "")
 	late.Answered, early.Answered = at.Add(time.Minute), at
-	must(t, f.Commit(f.sight(t, late)))
-	must(t, f.Commit(f.sight(t, early)))
+	must(t, f.Commit(f.poll(t, late)))
+	must(t, f.Commit(f.poll(t, early)))
 	want(at)
 	f.sent(t, of(72), 1)
 	want(at.Add(time.Minute))

@@ -32,8 +32,8 @@ func TestARecordThatNamesMachinesOnly(t *testing.T) {
 		t.Errorf("told again: %+v", again)
 	}
 	seen.Machines[0].Reason = "host down"
-	look := PollResult{Known: known, Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: diff.Since(known.Told, &seen)}
-	must(t, f.Commit(look))
+	result := PollResult{Known: known, Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: diff.Since(known.Told, &seen)}
+	must(t, f.Commit(result))
 	f.reopen(t)
 	if known, err = f.Recall(of(71)); err != nil || len(diff.Since(known.Told, &seen)) > 0 || known.Told.VMGUIDs["app"] != "g-1" {
 		t.Errorf("then it knows %+v (%v)", known.Told, err)

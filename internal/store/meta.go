@@ -14,7 +14,7 @@ var (
 	streamKey = []byte("stream")
 	readKey   = []byte("read") // the cursor once more, and the id of the message there
 
-	keptSinceKey = []byte("kept since")
+	retainedSinceKey = []byte("kept since")
 )
 
 // readNumber reads a number of meta; 0 where there is none.
@@ -26,7 +26,7 @@ func readNumber(tx *bbolt.Tx, key []byte) uint64 {
 	return binary.BigEndian.Uint64(value)
 }
 
-// Invalidated stands for the sequence read of a stream that has lost something, until all of it has been read.
+// Invalidated is the cursor's sequence for a stream that has lost something, until all of it has been read.
 const Invalidated = math.MaxUint64
 
 // Cursor is how far the stream was read.
@@ -36,14 +36,14 @@ type Cursor struct {
 	ID       string // of the message there; empty: unknown
 }
 
-// Cursor says how far the stream was read. It is a cursor of reading: another watcher's event may lie below our highest
+// Cursor says how far the stream was read, not how far it was acknowledged: a foreign event may lie below the highest
 // acknowledgement.
 func (s *Store) Cursor() (c Cursor, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		c.Stream = string(tx.Bucket(metaBucket).Get(streamKey))
 		c.Sequence = readNumber(tx, cursorKey)
 		read := tx.Bucket(metaBucket).Get(readKey)
-		if len(read) > 8 && binary.BigEndian.Uint64(read) == c.Sequence { // an older program moves the cursor alone
+		if len(read) > 8 && binary.BigEndian.Uint64(read) == c.Sequence { // an older version moves the cursor alone
 			c.ID = string(read[8:])
 		}
 		return nil
@@ -66,7 +66,7 @@ func (s *Store) SetCursor(c Cursor) error {
 	})
 }
 
-// GUID is that of the CommServe which a CommCell's jobs are known from; "" is not learned yet.
+// GUID is that of the CommServe from which a CommCell's jobs are known; "": not known yet.
 func (s *Store) GUID(commCell string) (guid string, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		guid = string(tx.Bucket(metaBucket).Get(guidKey(commCell)))
@@ -95,9 +95,8 @@ func (s *Store) LastList(commCell string) (at time.Time, err error) {
 	return at, err
 }
 
-// NoteList keeps when a CommCell's Job list was asked for that has been read to its end; the zero time
-// forgets it.
-func (s *Store) NoteList(commCell string, at time.Time) error {
+// SetLastList stores when the Job list was asked for that has been read to its end; the zero time forgets it.
+func (s *Store) SetLastList(commCell string, at time.Time) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		if at.IsZero() {
 			return tx.Bucket(metaBucket).Delete(listedKey(commCell))

@@ -12,7 +12,7 @@ func TestLastList(t *testing.T) {
 		commCell string
 		at       time.Time
 	}{{"prod", noon}, {"lab", noon.Add(time.Hour)}, {"prod", noon.Add(time.Minute)}, {"lab", time.Time{}}} {
-		if err := b.NoteList(note.commCell, note.at); err != nil {
+		if err := b.SetLastList(note.commCell, note.at); err != nil {
 			t.Fatal(err)
 		}
 	}

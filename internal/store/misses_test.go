@@ -8,7 +8,7 @@ import (
 	"jobwatch/internal/event"
 )
 
-// missed keeps a row of misses of a job.
+// missed stores a run of misses of a job.
 func (f *fixture) missed(t *testing.T, number int64, count int) {
 	t.Helper()
 	known, err := f.Recall(of(number))
@@ -26,7 +26,7 @@ func (f *fixture) hasMissed(t *testing.T, what string, number int64, want Misses
 
 func TestMissesAreKept(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	f.missed(t, 71, 2)
 	f.missed(t, 72, 1)
 	f.hasMissed(t, "at once", 71, Misses{2, at})
@@ -41,31 +41,31 @@ func TestMissesAreKept(t *testing.T) {
 	if snapshot, _, err := f.Snapshot(of(71)); err != nil || snapshot.Phase != "Scan" {
 		t.Errorf("the snapshot is %+v (%v)", snapshot, err)
 	}
-	f.see(t, of(72), "Running", "")
+	f.sees(t, of(72), "Running", "")
 	f.holds(t, "prod/71#2 phase.scan", "prod/72#1 state.running")
 }
 
 func TestWhatEndsARowOfMisses(t *testing.T) {
 	for what, end := range map[string]func(*fixture, *testing.T){
-		"a look":            func(f *fixture, t *testing.T) { f.see(t, of(71), "Running", "Scan") },
+		"a poll":            func(f *fixture, t *testing.T) { f.sees(t, of(71), "Running", "Scan") },
 		"a miss of none":    func(f *fixture, t *testing.T) { f.missedNone(t) },
-		"no look any more":  func(f *fixture, t *testing.T) { must(t, f.Untrack(of(71))) },
+		"no poll any more":  func(f *fixture, t *testing.T) { must(t, f.Untrack(of(71))) },
 		"a loss that is it": func(f *fixture, t *testing.T) { f.lose(t, true) },
-		"another watcher":   func(f *fixture, t *testing.T) { must(t, f.Adopt(of(71), event.Fold{})) },
+		"a foreign writer":  func(f *fixture, t *testing.T) { must(t, f.Adopt(of(71), event.Fold{})) },
 	} {
 		f := newStore(t)
 		must(t, f.Track(Discovered, of(71)))
-		f.see(t, of(71), "Running", "Scan")
+		f.sees(t, of(71), "Running", "Scan")
 		f.missed(t, 71, 2)
 		end(f, t)
 		f.reopen(t)
 		f.hasMissed(t, what, 71, Misses{})
 	}
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	f.missed(t, 71, 2)
 	f.lose(t, false)
-	f.hasMissed(t, "a miss that is looked at further", 71, Misses{2, at})
+	f.hasMissed(t, "a miss that is polled further", 71, Misses{2, at})
 }
 
 func (f *fixture) missedNone(t *testing.T) {
@@ -75,17 +75,17 @@ func (f *fixture) missedNone(t *testing.T) {
 }
 
 func (f *fixture) lose(t *testing.T, leave bool) {
-	look := f.sight(t, observed(of(71), "Running", "Scan"))
-	look.Missed, look.Untrack = true, leave
-	must(t, f.Commit(look))
+	result := f.poll(t, observed(of(71), "Running", "Scan"))
+	result.Missed, result.Untrack = true, leave
+	must(t, f.Commit(result))
 }
 
 func TestAMissOfWhatHasChangedIsNone(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	known, err := f.Recall(of(71))
 	must(t, err)
-	f.see(t, of(71), "Running", "Backup")
+	f.sees(t, of(71), "Running", "Backup")
 	if err := f.Miss(of(71), known, Misses{1, at.Add(time.Minute)}); !errors.Is(err, ErrChanged) {
 		t.Errorf("got %v", err)
 	}

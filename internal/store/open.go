@@ -36,16 +36,16 @@ func Open(path string, mint *event.Minter) (*Store, error) {
 	return open(path, mint, func(db *bbolt.DB) (*bbolt.DB, error) { return db, nil })
 }
 
-// open has prepare look at the file before anything else does, under its lock; it may put another in its place.
+// open calls prepare with the file, locked, before anything else reads it; prepare may put another in its place.
 func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, error)) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("%s: %w; set store.path to a place where the watcher may write", path, err)
 	}
-	format, err := inspect(path, legible)
+	format, err := inspect(path, decodable)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := makeFile(path); err != nil {
+	if err := createFile(path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	db, err := openFile(path, false)
@@ -64,7 +64,7 @@ func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, e
 }
 
 func newOn(db *bbolt.DB, mint *event.Minter) *Store {
-	return &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, refresh: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), keepBytes: keepBytes}
+	return &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, refresh: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), maxRetained: maxRetainedBytes}
 }
 
 // ready brings the file to the newest format.
@@ -72,16 +72,16 @@ func (s *Store) ready(format int) error {
 	if err := s.migrate(format); err != nil {
 		return err
 	}
-	return s.takeStock()
+	return s.readState()
 }
 
-// takeStock reads how far the file was written, and counts what waits.
-func (s *Store) takeStock() error {
+// readState reads at which transaction the file is, and counts the rows of outbox and sent.
+func (s *Store) readState() error {
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		s.committed.Store(int64(tx.ID()))
 		return nil
 	})
-	return errors.Join(err, s.countOutbox(), s.countKept())
+	return errors.Join(err, s.countOutbox(), s.countRetained())
 }
 
 func (s *Store) migrate(format int) error {

@@ -12,7 +12,7 @@ import (
 
 const manyJobs = 100_000
 
-// BenchmarkOpen opens a store with 100,000 jobs, which looks at every page first, and beside it opens the same
+// BenchmarkOpen opens a store with 100,000 jobs, which checks every page first, and beside it opens the same
 // file with bbolt alone and has it checked: `of_bare` is bbolt's time as a share of ours.
 func BenchmarkOpen(b *testing.B) {
 	path := manyJobsFile(b)
@@ -46,7 +46,7 @@ func BenchmarkOpen(b *testing.B) {
 
 func manyJobsFile(b *testing.B) string {
 	f := newStore(b)
-	f.see(b, of(1), "Running", "Backup")
+	f.sees(b, of(1), "Running", "Backup")
 	value := f.rows(b)[0].value
 	for first := int64(1); first < manyJobs; first += 1000 {
 		must(b, f.write(func(tx *bbolt.Tx) error {

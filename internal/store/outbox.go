@@ -14,7 +14,7 @@ import (
 
 // Due is what is to be sent next of a job.
 type Due struct {
-	Rows   []Row  // the oldest first; none if nothing waits, or if another watcher spoke and a look is owed first
+	Rows   []Row  // the oldest first; none if nothing waits, or while a refresh is pending
 	Expect uint64 // the stream's last sequence of the job, as far as we know
 }
 
@@ -81,8 +81,8 @@ func (s *Store) TakeFresh() []job.ID {
 	return ids
 }
 
-// owe notes what a commit has added to the outbox and dropped from it, and wakes the publisher.
-func (s *Store) owe(id job.ID, added, dropped int) {
+// outboxChanged counts what a commit has added to the outbox and dropped from it, and wakes the publisher.
+func (s *Store) outboxChanged(id job.ID, added, dropped int) {
 	s.unsent.Add(int64(added - dropped))
 	if added == 0 {
 		return

@@ -26,7 +26,7 @@ func (s *Store) Version() (version int) {
 	return version
 }
 
-const outlineBatch = 5000 // jobs read in one transaction: while one is open, the file may have to wait for it to grow
+const outlineBatch = 5000 // jobs read in one transaction: while one is open, it may keep the file from growing
 
 // Outline reads the brief of every job that List lists, in its order.
 func (s *Store) Outline() ([]Brief, error) {
@@ -34,7 +34,7 @@ func (s *Store) Outline() ([]Brief, error) {
 	for after, more := (job.ID{}), true; more; {
 		before := len(all)
 		err := s.view(func(tx *bbolt.Tx) error {
-			next := mergeKeys(tx, behind(after))
+			next := mergeKeys(tx, keysAfter(after))
 			jobs, commCell := tx.Bucket(jobsBucket), ""
 			for len(all)-before < outlineBatch {
 				key := next()

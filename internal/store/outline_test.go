@@ -42,7 +42,7 @@ func TestOutline(t *testing.T) {
 			s.Machines = []job.VM{{Name: "endTime", EndTime: new(at)}, {Name: `"endTime":"`, Reason: "terminal"}}
 		}
 		s.Settle()
-		must(t, f.Commit(f.sight(t, o)))
+		must(t, f.Commit(f.poll(t, o)))
 	}
 	must(t, f.Configure("prod", []int64{2, 1000, 1001}))
 	known, err := f.Recall(prod)

@@ -10,13 +10,13 @@ import (
 // Keys lie in the order of the numbers in them, also where these need a second byte.
 func TestALongOutboxKeepsItsOrder(t *testing.T) {
 	f := newStore(t)
-	look := f.sight(t, observed(of(71), "Running", ""))
-	look.Changes = nil
+	result := f.poll(t, observed(of(71), "Running", ""))
+	result.Changes = nil
 	for n := range uint64(600) {
-		look.Changes = append(look.Changes, job.Change{Kind: job.KindPhase, Detail: "scan", To: job.Text(fmt.Sprint(n))})
+		result.Changes = append(result.Changes, job.Change{Kind: job.KindPhase, Detail: "scan", To: job.Text(fmt.Sprint(n))})
 	}
-	must(t, f.Commit(look))
-	f.see(t, of(256+71), "Running", "")
+	must(t, f.Commit(result))
+	f.sees(t, of(256+71), "Running", "")
 	waiting, err := f.Waiting()
 	must(t, err)
 	if len(waiting) != 2 || waiting[0] != of(71) {

@@ -14,13 +14,13 @@ import (
 // Known is what the store knows of a job. The zero Known is a job never seen.
 type Known struct {
 	Told           job.Told
-	Asked          time.Time // when the last observation kept was asked for; zero: unknown
+	Asked          time.Time // when the last observation stored was asked for; zero: unknown
 	Updated        time.Time // its own time, by the CommServe's clock
-	LastProgress   time.Time // since when the job shows the progress of the snapshot held; zero: unknown, or not active
+	LastProgress   time.Time // since when the job shows the progress of the snapshot stored; zero: unknown, or not active
 	Misses         Misses    // since then
 	Digest         uint64
 	Terminal       bool
-	RefreshPending bool // another watcher spoke: the next look replaces what is held
+	RefreshPending bool // what a foreign writer told was adopted: the next poll replaces what is held
 
 	revision, sequence uint64
 }
@@ -30,9 +30,9 @@ func (s *Store) Recall(id job.ID) (Known, error) {
 	var k Known
 	err := s.view(func(tx *bbolt.Tx) error {
 		line, _, _ := bytes.Cut(tx.Bucket(jobsBucket).Get(jobKey(id)), newline)
-		held, found := s.memory.recall(id, line)
+		cached, found := s.cache.get(id, line)
 		if found {
-			k = held
+			k = cached
 			return nil
 		}
 		r, _, err := readRecord(tx, id)
@@ -42,7 +42,7 @@ func (s *Store) Recall(id job.ID) (Known, error) {
 			Terminal: r.Terminal, RefreshPending: r.RefreshPending, revision: r.Revision, sequence: r.Sequence,
 		}
 		if err == nil {
-			s.memory.keep(id, line, k)
+			s.cache.put(id, line, k)
 		}
 		return err
 	})
@@ -60,58 +60,58 @@ func (s *Store) Snapshot(id job.ID) (job.Snapshot, bool, error) {
 		}
 		found = true
 		if snapshot, err = decodeSnapshot(line); err != nil {
-			return illegible(tx, id, "its snapshot", err)
+			return corrupt(tx, id, "its snapshot", err)
 		}
 		return nil
 	})
 	return snapshot, found, err
 }
 
-// memory holds what was recalled last, so that a job that is polled again and again is decoded once.
-// It is never wrong: what it holds goes by the very bytes that it was decoded from.
-type memory struct {
-	mu   sync.Mutex
-	held map[job.ID]memo // guarded by mu
+// recallCache holds what was recalled last, so that a job that is polled again and again is decoded once.
+// It is never stale: an entry counts only for the very bytes that it was decoded from.
+type recallCache struct {
+	mu    sync.Mutex
+	byJob map[job.ID]cachedKnown // guarded by mu
 }
 
-type memo struct {
+type cachedKnown struct {
 	line  string
 	known Known
 }
 
-const memos = 1 << 12 // about 2 MB
+const cacheSize = 1 << 12 // about 2 MB
 
-func (m *memory) recall(id job.ID, line []byte) (Known, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	held, found := m.held[id]
-	return held.known, found && held.line == string(line)
+func (c *recallCache) get(id job.ID, line []byte) (Known, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, found := c.byJob[id]
+	return cached.known, found && cached.line == string(line)
 }
 
-// keep remembers a job. Where there is no room it mostly does not: jobs are polled in turn, so who evicts the
-// last one for the next will have neither when its turn comes.
-func (m *memory) keep(id job.ID, line []byte, known Known) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.held == nil {
-		m.held = map[job.ID]memo{}
+// put remembers a job. Where there is no room it mostly does not: jobs are polled in turn, and a cache that evicts
+// one for the next has neither when its turn comes.
+func (c *recallCache) put(id job.ID, line []byte, known Known) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byJob == nil {
+		c.byJob = map[job.ID]cachedKnown{}
 	}
-	if _, replaced := m.held[id]; !replaced && !m.room() {
+	if _, replaced := c.byJob[id]; !replaced && !c.makeRoom() {
 		return
 	}
-	m.held[id] = memo{string(line), known}
+	c.byJob[id] = cachedKnown{string(line), known}
 }
 
-// room makes some now and then, so that those go of which nobody asks any more.
-func (m *memory) room() bool {
-	if len(m.held) < memos {
+// makeRoom evicts a job now and then, so that those that are polled no more disappear.
+func (c *recallCache) makeRoom() bool {
+	if len(c.byJob) < cacheSize {
 		return true
 	}
 	if rand.IntN(10) > 0 {
 		return false
 	}
-	for id := range m.held { // any one
-		delete(m.held, id)
+	for id := range c.byJob { // any one
+		delete(c.byJob, id)
 		break
 	}
 	return true

@@ -24,11 +24,11 @@ func TestRecallGoesByTheFile(t *testing.T) {
 }
 
 func TestMemoryHasAnEnd(t *testing.T) {
-	var m memory
-	for number := int64(1); number <= 3*memos; number++ {
-		m.keep(of(number), []byte("{}"), Known{})
+	var m recallCache
+	for number := int64(1); number <= 3*cacheSize; number++ {
+		m.put(of(number), []byte("{}"), Known{})
 	}
-	if len(m.held) > memos {
-		t.Errorf("%d jobs are remembered, want at most %d", len(m.held), memos)
+	if len(m.byJob) > cacheSize {
+		t.Errorf("%d jobs are remembered, want at most %d", len(m.byJob), cacheSize)
 	}
 }

@@ -19,17 +19,17 @@ type record struct {
 
 	AckedID string `json:"ackId,omitempty"`  // the last event that the broker acknowledged,
 	Acked   uint64 `json:"ack,omitempty"`    // its sequence,
-	AckedAt int64  `json:"ackAt,omitempty"`  // when, Unix nanoseconds, where it was kept,
+	AckedAt int64  `json:"ackAt,omitempty"`  // when, Unix nanoseconds, where it was retained,
 	Stream  uint64 `json:"stream,omitempty"` // and the stream's last sequence of the job, which the next publish expects
 
-	Asked          int64  `json:"asked,omitempty"`   // of the last observation kept; Unix nanoseconds, 0 is unknown
+	Asked          int64  `json:"asked,omitempty"`   // of the last observation stored; Unix nanoseconds, 0 is unknown
 	Updated        int64  `json:"updated,omitempty"` // its own time, by the CommServe's clock
 	LastProgress   int64  `json:"still,omitempty"`   // since when an active job shows this progress; 0 is unknown
-	Misses         int    `json:"misses,omitempty"`  // answers without the job since, in a row, as far as they are counted
+	Misses         int    `json:"misses,omitempty"`  // answers without the job since then, in a row, as far as they are counted
 	Missed         int64  `json:"missed,omitempty"`  // when the first of them came, Unix nanoseconds
-	Digest         uint64 `json:"digest,omitempty"`  // of what is worth keeping of the snapshot
+	Digest         uint64 `json:"digest,omitempty"`  // of what is worth storing of the snapshot
 	Terminal       bool   `json:"terminal,omitempty"`
-	RefreshPending bool   `json:"owed,omitempty"` // another watcher spoke: look again before anything is sent
+	RefreshPending bool   `json:"owed,omitempty"` // a foreign writer's telling was adopted: poll again before anything is sent
 }
 
 var newline = []byte("\n") // between the two
@@ -37,19 +37,19 @@ var newline = []byte("\n") // between the two
 // readJSON reads what encoding/json has written, three times as fast: each commit and each acknowledgement reads a record.
 func readJSON(data []byte, into any) error { return fastjson.Unmarshal(data, into) }
 
-// kept is the second line: the snapshot with what events leave out.
-type kept struct {
+// storedSnapshot is the second line: the snapshot with what events leave out.
+type storedSnapshot struct {
 	job.Snapshot
 	Machines  []job.VM `json:"machines,omitempty"`
 	Truncated []string `json:"truncated,omitempty"`
 }
 
 func encodeSnapshot(s *job.Snapshot) ([]byte, error) {
-	return json.Marshal(kept{Snapshot: *s, Machines: s.Machines, Truncated: s.Truncated})
+	return json.Marshal(storedSnapshot{Snapshot: *s, Machines: s.Machines, Truncated: s.Truncated})
 }
 
 func decodeSnapshot(line []byte) (job.Snapshot, error) {
-	var k kept
+	var k storedSnapshot
 	if err := readJSON(line, &k); err != nil {
 		return job.Snapshot{}, err
 	}
@@ -65,7 +65,7 @@ func readRecord(tx *bbolt.Tx, id job.ID) (r record, snapshot []byte, err error) 
 	}
 	first, snapshot, _ := bytes.Cut(value, newline)
 	if err := readJSON(first, &r); err != nil {
-		return record{}, nil, illegible(tx, id, "its record", err)
+		return record{}, nil, corrupt(tx, id, "its record", err)
 	}
 	return r, snapshot, nil
 }

@@ -9,9 +9,10 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Renumber has the unsent events of a job follow those of an earlier job with its number, of which the store has
-// forgotten all and the stream has not. Nobody else has spoken of this one, so what is held stands as it is. It does
-// nothing, and gives false, where the two may be one job, or where an event was sent already.
+// Renumber lets the unsent events of a job follow those of an earlier job with the same number: Commvault has reused the
+// id, and the store has forgotten the earlier job, which the stream still holds. No foreign writer has told anything of
+// the later one, so its events stand as they are. It does nothing, and gives false, where the two may be one job, or
+// where an event was sent already.
 func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		_, _, renumbered, err = renumbers(tx, id, f)
@@ -38,7 +39,7 @@ func (s *Store) Renumber(id job.ID, f event.Fold) (renumbered bool, err error) {
 	return renumbered && err == nil, err
 }
 
-// renumbers says whether a job's unsent events are those of another job than the stream's, and gives its record.
+// renumbers says whether a job's unsent events are those of a later job than the stream's, and gives its record.
 func renumbers(tx *bbolt.Tx, id job.ID, f event.Fold) (r record, line []byte, another bool, err error) {
 	r, line, err = readRecord(tx, id)
 	if err != nil || r.Acked > 0 || r.RefreshPending || len(line) == 0 {
@@ -48,13 +49,13 @@ func renumbers(tx *bbolt.Tx, id job.ID, f event.Fold) (r record, line []byte, an
 	return r, line, err == nil && laterJob(&held, f), err
 }
 
-// laterJob says whether what is held is of another job than the stream's, and a later one.
+// laterJob says whether the snapshot is of another job than the stream's, and a later one.
 func laterJob(held *job.Snapshot, f event.Fold) bool {
 	waited := !f.Snapshot.Terminal && job.LookUp(f.Told.State, false).Class == job.Queued
 	return !waited && held.BeganAfter(f.Snapshot.Updated())
 }
 
-// renumber puts a job's rows, 1 to last, behind a sequence. They have to begin the job anew.
+// renumber puts a job's rows, 1 to last, behind a sequence. The first has to tell the job's first state.
 func renumber(tx *bbolt.Tx, id job.ID, last, behind uint64) (bool, error) {
 	outbox := tx.Bucket(outboxBucket)
 	if !holdsAll(tx, id, last) {
@@ -65,7 +66,7 @@ func renumber(tx *bbolt.Tx, id job.ID, last, behind uint64) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if sequence == last && !beginsAnew(outbox.Get(outboxKey(id, 1))) {
+		if sequence == last && !tellsFirstState(outbox.Get(outboxKey(id, 1))) {
 			return false, nil
 		}
 		moved, err := json.Marshal(e.Numbered(behind + sequence))
@@ -82,7 +83,7 @@ func renumber(tx *bbolt.Tx, id job.ID, last, behind uint64) (bool, error) {
 	return last > 0, nil
 }
 
-// holdsAll says whether none is missing: of those that the stream forgot, not all may have been kept.
+// holdsAll says whether none is missing: of those that a stream has lost, not all may have been retained.
 func holdsAll(tx *bbolt.Tx, id job.ID, last uint64) bool {
 	for sequence := uint64(1); sequence <= last; sequence++ {
 		if tx.Bucket(outboxBucket).Get(outboxKey(id, sequence)) == nil {
@@ -92,7 +93,7 @@ func holdsAll(tx *bbolt.Tx, id job.ID, last uint64) bool {
 	return true
 }
 
-func beginsAnew(row []byte) bool {
+func tellsFirstState(row []byte) bool {
 	e, err := event.Parse(row)
 	if err != nil {
 		return false

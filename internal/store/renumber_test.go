@@ -31,7 +31,7 @@ func earlier(t *testing.T, o job.Observation) event.Fold {
 
 func TestEventsOfANumberUsedAgainFollowTheEarlierOnes(t *testing.T) {
 	f := newStore(t)
-	must(t, f.Commit(f.sight(t, lived(of(71), "Failed", 20, 30))))
+	must(t, f.Commit(f.poll(t, lived(of(71), "Failed", 20, 30))))
 	before := f.content(t)
 	told := earlier(t, lived(of(71), "Completed", 0, 10))
 	f.failAt(failpoint.BeforeCommit)
@@ -41,12 +41,12 @@ func TestEventsOfANumberUsedAgainFollowTheEarlierOnes(t *testing.T) {
 	if !same(f.content(t), before) {
 		t.Error("a failed transaction has changed something")
 	}
-	meanwhile := f.sight(t, lived(of(71), "Killed", 20, 30))
+	meanwhile := f.poll(t, lived(of(71), "Killed", 20, 30))
 	if renumbered, err := f.Renumber(of(71), told); !renumbered || err != nil {
 		t.Fatal(renumbered, err)
 	}
 	if err := f.Commit(meanwhile); !errors.Is(err, ErrChanged) {
-		t.Errorf("a look from before: %v", err)
+		t.Errorf("a poll from before: %v", err)
 	}
 	f.reopen(t)
 	f.holds(t, "prod/71#4 state.failed", "prod/71#5 failure.state")
@@ -56,7 +56,7 @@ func TestEventsOfANumberUsedAgainFollowTheEarlierOnes(t *testing.T) {
 	}
 	f.sent(t, of(71), 78)
 	f.sent(t, of(71), 79)
-	f.see(t, of(71), "Running", "")
+	f.sees(t, of(71), "Running", "")
 	f.holds(t, "prod/71#6 state.running")
 }
 
@@ -79,7 +79,7 @@ func TestEventsThatMayBeOfTheSameJobAreNotRenumbered(t *testing.T) {
 				row.held.Snapshot.Failures = "0 Folders, 3 Files"
 				row.held.Snapshot.Settle()
 			}
-			must(t, f.Commit(f.sight(t, row.held)))
+			must(t, f.Commit(f.poll(t, row.held)))
 			if row.edit != nil {
 				row.edit(f)
 			}

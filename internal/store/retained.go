@@ -12,14 +12,14 @@ import (
 	"jobwatch/internal/job"
 )
 
-// keepBytes bounds what is kept: two minutes of a broker's forgetting are 50 MB at 200 events a second.
-const keepBytes = 256 << 20
+// maxRetainedBytes bounds what is retained: a broker that forgets two minutes has lost 50 MB at 200 events a second.
+const maxRetainedBytes = 256 << 20
 
-// Retained is an event that the broker has acknowledged, kept in case it forgets it.
+// Retained is an event that the broker has acknowledged, retained in case it forgets it.
 type Retained struct {
 	Job      job.ID
 	Sequence uint64
-	Stream   uint64 // where it stands in the stream, or in front of what it stands
+	Stream   uint64 // its sequence in the stream, or one that it does not lie behind
 	row      []byte // valid while it is shown only
 }
 
@@ -29,7 +29,7 @@ func (k Retained) ID() (string, error) {
 	return e.ID, err
 }
 
-// tally counts the rows kept, and the bytes that they and their keys take.
+// tally counts the rows retained, and the bytes that they and their keys take.
 type tally struct{ rows, bytes int64 }
 
 func (t *tally) add(sign int64, key, value []byte) {
@@ -37,39 +37,39 @@ func (t *tally) add(sign int64, key, value []byte) {
 	t.bytes += sign * int64(len(key)+len(value))
 }
 
-type tallied struct{ rows, bytes atomic.Int64 }
+type atomicTally struct{ rows, bytes atomic.Int64 }
 
-func (t *tallied) add(change tally) {
+func (t *atomicTally) add(change tally) {
 	t.rows.Add(change.rows)
 	t.bytes.Add(change.bytes)
 }
 
 const (
-	keptHead = 16      // bytes before the event: when it was acknowledged, and its place
-	near     = 1 << 63 // in a place: it stands there or before
+	retainedHead = 16      // bytes before the event: when it was acknowledged, and its position
+	approximate  = 1 << 63 // in a position: it stands there or before
 )
 
-func keptKey(order uint64, outboxKey []byte) []byte {
+func retainedKey(order uint64, outboxKey []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(outboxKey)), order), outboxKey...)
 }
 
-func keptValue(acknowledged, place uint64, row []byte) []byte {
-	value := make([]byte, 0, keptHead+len(row))
+func retainedValue(acknowledged, position uint64, row []byte) []byte {
+	value := make([]byte, 0, retainedHead+len(row))
 	value = binary.BigEndian.AppendUint64(value, acknowledged)
-	value = binary.BigEndian.AppendUint64(value, place)
+	value = binary.BigEndian.AppendUint64(value, position)
 	return append(value, row...)
 }
 
-func parseKept(key, value []byte) (k Retained, exact bool) {
-	place := binary.BigEndian.Uint64(value[8:])
+func parseRetained(key, value []byte) (k Retained, exact bool) {
+	position := binary.BigEndian.Uint64(value[8:])
 	return Retained{
-		Job: parseKey(key[8:], 8), Sequence: keySequence(key), Stream: place &^ near, row: value[keptHead:],
-	}, place&near == 0
+		Job: parseKey(key[8:], 8), Sequence: keySequence(key), Stream: position &^ approximate, row: value[retainedHead:],
+	}, position&approximate == 0
 }
 
-// keep copies a job's unsent rows, up to the last that was acknowledged, to those kept: the broker has those named under
-// the stream sequences given, and others before them. It lets go of the oldest where they take too much.
-func (s *Store) keep(tx *bbolt.Tx, id job.ID, acked []Acked) (kept tally, err error) {
+// retain copies a job's unsent rows, up to the last that was acknowledged, to those retained: the broker has those named
+// under the stream sequences given, and the others before them. It drops the oldest where they take too much.
+func (s *Store) retain(tx *bbolt.Tx, id job.ID, acked []Acked) (retained tally, err error) {
 	sent := tx.Bucket(sentBucket)
 	sent.FillPercent = 1 // it only grows at its end
 	now := uint64(time.Now().UnixNano())
@@ -78,33 +78,33 @@ func (s *Store) keep(tx *bbolt.Tx, id job.ID, acked []Acked) (kept tally, err er
 		for keySequence(key) > acked[0].Sequence {
 			acked = acked[1:]
 		}
-		place := acked[0].Stream
+		position := acked[0].Stream
 		if keySequence(key) < acked[0].Sequence {
-			place |= near
+			position |= approximate
 		}
 		order, err := sent.NextSequence()
 		if err != nil {
-			return kept, err
+			return retained, err
 		}
-		key, value := keptKey(order, key), keptValue(now, place, row)
+		key, value := retainedKey(order, key), retainedValue(now, position, row)
 		if err := sent.Put(key, value); err != nil {
-			return kept, err
+			return retained, err
 		}
-		kept.add(1, key, value)
+		retained.add(1, key, value)
 	}
-	over := s.kept.bytes.Load() + kept.bytes - s.keepBytes
+	over := s.retained.bytes.Load() + retained.bytes - s.maxRetained
 	if over <= 0 {
-		return kept, nil
+		return retained, nil
 	}
-	dropped, err := dropKept(tx, 2*int(kept.rows), func(at time.Time, dropped tally) bool { return dropped.bytes < over })
-	return tally{kept.rows - dropped.rows, kept.bytes - dropped.bytes}, err
+	dropped, err := dropRetained(tx, 2*int(retained.rows), func(at time.Time, dropped tally) bool { return dropped.bytes < over })
+	return tally{retained.rows - dropped.rows, retained.bytes - dropped.bytes}, err
 }
 
-// dropKept drops the oldest rows kept, at most so many, while drop says so.
-func dropKept(tx *bbolt.Tx, most int, drop func(acknowledged time.Time, dropped tally) bool) (dropped tally, err error) {
+// dropRetained drops the oldest rows retained, at most so many, while drop says so.
+func dropRetained(tx *bbolt.Tx, most int, drop func(acknowledged time.Time, dropped tally) bool) (dropped tally, err error) {
 	var keys [][]byte
 	c := tx.Bucket(sentBucket).Cursor()
-	for key, value := c.First(); key != nil && len(keys) < most && drop(acknowledged(value), dropped); key, value = c.Next() {
+	for key, value := c.First(); key != nil && len(keys) < most && drop(acknowledgedAt(value), dropped); key, value = c.Next() {
 		keys = append(keys, bytes.Clone(key))
 		dropped.add(1, key, value)
 	}
@@ -116,11 +116,11 @@ func dropKept(tx *bbolt.Tx, most int, drop func(acknowledged time.Time, dropped 
 	return dropped, nil
 }
 
-func acknowledged(value []byte) time.Time { return fromNanos(int64(binary.BigEndian.Uint64(value))) }
+func acknowledgedAt(value []byte) time.Time { return fromNanos(int64(binary.BigEndian.Uint64(value))) }
 
-const keptBatch = 500 // rows changed in one transaction; others wait for it
+const retainedBatch = 500 // rows changed in one transaction; others wait for it
 
-// Prune lets go of the events that were kept for KeepSent. Where none is due, nothing is written.
+// Prune drops the events that were retained for KeepSent. Where none is due, nothing is written.
 func (s *Store) Prune() error {
 	before := time.Now().Add(-s.KeepSent)
 	due := func(at time.Time, _ tally) bool { return at.Before(before) }
@@ -128,7 +128,7 @@ func (s *Store) Prune() error {
 		var any bool
 		err := s.view(func(tx *bbolt.Tx) error {
 			key, value := tx.Bucket(sentBucket).Cursor().First()
-			any = key != nil && due(acknowledged(value), tally{})
+			any = key != nil && due(acknowledgedAt(value), tally{})
 			return nil
 		})
 		if err != nil || !any {
@@ -136,41 +136,41 @@ func (s *Store) Prune() error {
 		}
 		var dropped tally
 		err = s.update(func(tx *bbolt.Tx) (err error) {
-			dropped, err = dropKept(tx, keptBatch, due)
+			dropped, err = dropRetained(tx, retainedBatch, due)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		s.kept.add(tally{-dropped.rows, -dropped.bytes})
+		s.retained.add(tally{-dropped.rows, -dropped.bytes})
 	}
 }
 
-// EachRetained shows the events kept, in the order of their acknowledgements. show may not use the store.
+// EachRetained shows the events retained, in the order of their acknowledgements. show may not use the store.
 func (s *Store) EachRetained(show func(Retained) error) error {
 	return s.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(sentBucket).ForEach(func(key, value []byte) error {
-			k, _ := parseKept(key, value)
+			k, _ := parseRetained(key, value)
 			return show(k)
 		})
 	})
 }
 
-// recent is among how many of the last acknowledgements the highest place is looked for: more than are ever in
+// recent is among how many of the last acknowledgements the highest position is looked for: more than are ever in
 // flight at once.
 const recent = 1000
 
 // HighestRetained is the event of the highest stream sequence that was acknowledged since the stream was last found
-// to have lost something; sequence 0: none is kept.
+// to have lost something; sequence 0: none is retained.
 func (s *Store) HighestRetained() (eventID string, stream uint64, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		var highest Retained
-		since := readNumber(tx, keptSinceKey)
+		since := readNumber(tx, retainedSinceKey)
 		c := tx.Bucket(sentBucket).Cursor()
 		seen := 0
 		for key, value := c.Last(); key != nil && binary.BigEndian.Uint64(key) > since && seen < recent; key, value = c.Prev() {
 			seen++
-			if k, exact := parseKept(key, value); exact && k.Stream > highest.Stream {
+			if k, exact := parseRetained(key, value); exact && k.Stream > highest.Stream {
 				highest = k
 			}
 		}
@@ -184,14 +184,14 @@ func (s *Store) HighestRetained() (eventID string, stream uint64, err error) {
 	return eventID, stream, err
 }
 
-func (s *Store) countKept() error {
-	var kept tally
+func (s *Store) countRetained() error {
+	var retained tally
 	err := s.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(sentBucket).ForEach(func(key, value []byte) error {
-			kept.add(1, key, value)
+			retained.add(1, key, value)
 			return nil
 		})
 	})
-	s.kept.add(kept)
+	s.retained.add(retained)
 	return err
 }

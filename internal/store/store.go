@@ -1,14 +1,14 @@
-// Package store keeps what we last saw of each job, and what we still have to tell, in one bbolt file.
+// Package store keeps what was last seen of each job, and the outbox of events still to be published, in one bbolt file.
 //
 //	jobs     <commcell>/<job id, 8 bytes>                       => what was told, what the broker acknowledged,
 //	                                                               and the snapshot (record.go)
 //	outbox   <commcell>/<job id, 8 bytes><sequence, 8 bytes>    => event, as it is published (JSON); its subject
 //	                                                               is built when it is sent
-//	sent     <order, 8 bytes><key in outbox>                    => an acknowledged event, kept for KeepSent: when that was,
+//	sent     <order, 8 bytes><key in outbox>                    => an acknowledged event, retained for KeepSent: when that was,
 //	                                                               Unix nanoseconds, 8 bytes; its stream sequence, 8 bytes,
-//	                                                               with the first bit set: or one before; the event
-//	tracked  <commcell>/<job id, 8 bytes>                       => why we look at it: configured, by hand, discovered,
-//	                                                               closing, owed; or that we do not: untracked
+//	                                                               with the first bit set: that or one before; the event
+//	tracked  <commcell>/<job id, 8 bytes>                       => why it is polled: configured, by hand, discovered,
+//	                                                               closing (final poll), owed (refresh); or not: untracked
 //	meta     format => the number of this layout; stream => name and birth of the stream last read;
 //	         cursor => the last sequence read of it, 8 bytes; guid/<commcell> => the CommServe's;
 //	         kept since => the order in sent behind which the stream is known to have lost nothing, 8 bytes;
@@ -23,7 +23,7 @@
 // What serves the care of the file lies in file_*.go: locking, inspecting, compacting, backing up, verifying, counting
 // and rebuilding it. All else serves the running program: recall.go and commit.go each poll, outbox.go and
 // acknowledge.go each publish, adopt.go, renumber.go, retained.go and requeue.go what the stream turns out to hold,
-// tracked.go and meta.go what a cycle goes by, list.go and outline.go those who look at jobs.
+// tracked.go and meta.go what a cycle goes by, list.go and outline.go what people and the page are shown.
 package store
 
 import (
@@ -53,29 +53,29 @@ type Store struct {
 	db   *bbolt.DB
 	mint *event.Minter
 
-	// Broken is told that the file was overwritten or damaged while it was in use, and is best not to return: who waits
-	// for a lock that was held then waits for ever. Set it before the first use.
+	// Broken is called when the file turns out to be overwritten or damaged while it is in use. It had better not return:
+	// a caller that waits for a lock held at that moment waits for ever. Set it before the first use.
 	Broken func(error)
 
-	// KeepSent is how long an acknowledged event is kept; 0: not at all. Set it before the first use.
+	// KeepSent is how long an acknowledged event is retained; 0: not at all. Set it before the first use.
 	KeepSent time.Duration
 
-	commits   group
+	commits   groupCommit
 	committed atomic.Int64 // id of the last transaction written, as far as is known
 	broken    atomic.Bool
-	memory    memory
+	cache     recallCache
 	unsent    atomic.Int64 // rows in the outbox
-	kept      tallied      // rows in sent
+	retained  atomicTally  // of the rows in sent
 
-	keepBytes int64 // how much they may take
+	maxRetained int64 // bytes that they may take
 
 	mu      sync.Mutex
-	fresh   map[job.ID]struct{} // got unsent events since TakeFresh; guarded by mu
-	refresh map[job.ID]struct{} // taken over since Open, and not looked at since; guarded by mu
+	fresh   map[job.ID]struct{} // that got events since TakeFresh; guarded by mu
+	refresh map[job.ID]struct{} // adopted since Open, and not polled since; guarded by mu
 	wake    chan struct{}       // holds one token while fresh is not empty
 }
 
-// Close lets go of the file. One that is broken is left to the end of the process.
+// Close closes the file. One that is broken is left to the end of the process.
 func (s *Store) Close() error {
 	if s.broken.Load() {
 		return nil

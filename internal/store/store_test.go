@@ -21,13 +21,13 @@ import (
 
 func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan")
 	before := f.content(t)
 
-	look := f.sight(t, observed(of(71), "Failed", ""))
+	result := f.poll(t, observed(of(71), "Failed", ""))
 	f.failAt(failpoint.BeforeCommit)
-	if err := f.Commit(look); !errors.Is(err, errFault) {
+	if err := f.Commit(result); !errors.Is(err, errFault) {
 		t.Fatalf("Commit says %v, want %v", err, errFault)
 	}
 	f.reopen(t)
@@ -35,24 +35,24 @@ func TestSnapshotAndEventsTogetherOrNeither(t *testing.T) {
 		t.Error("a transaction that failed has left something")
 	}
 	f.failAt(failpoint.AfterCommit)
-	if err := f.Commit(look); !errors.Is(err, errFault) {
+	if err := f.Commit(result); !errors.Is(err, errFault) {
 		t.Fatalf("Commit says %v, want %v", err, errFault)
 	}
 	f.reopen(t)
 	f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan", "prod/71#3 state.failed", "prod/71#4 failure.state")
-	if again := f.sight(t, observed(of(71), "Failed", "")); len(again.Changes) != 0 {
+	if again := f.poll(t, observed(of(71), "Failed", "")); len(again.Changes) != 0 {
 		t.Errorf("still to tell: %v", again.Changes)
 	}
-	if err := f.Commit(look); !errors.Is(err, ErrChanged) {
-		t.Errorf("the same look once more: %v, want ErrChanged", err)
+	if err := f.Commit(result); !errors.Is(err, ErrChanged) {
+		t.Errorf("the same result once more: %v, want ErrChanged", err)
 	}
 }
 
 func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 	f := newStore(t)
-	looks := make([]PollResult, 101)
-	for i := range looks {
-		looks[i] = f.sight(t, observed(of(int64(i+1)), "Running", ""))
+	results := make([]PollResult, 101)
+	for i := range results {
+		results[i] = f.poll(t, observed(of(int64(i+1)), "Running", ""))
 	}
 	first, held := make(chan struct{}), make(chan struct{})
 	commits := 0
@@ -65,10 +65,10 @@ func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 		return nil
 	})
 	var group sync.WaitGroup
-	group.Go(func() { must(t, f.Commit(looks[0])) })
+	group.Go(func() { must(t, f.Commit(results[0])) })
 	<-first
-	for _, look := range looks[1:] {
-		group.Go(func() { must(t, f.Commit(look)) })
+	for _, result := range results[1:] {
+		group.Go(func() { must(t, f.Commit(result)) })
 	}
 	group.Go(func() { // refuses itself, and spoils nothing
 		if err := f.Expect(of(999), 1); err == nil {
@@ -92,10 +92,10 @@ func TestObservationsThatArriveTogetherShareACommit(t *testing.T) {
 
 func TestAcknowledge(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "Scan")
+	f.sees(t, of(71), "Running", "Scan")
 	first := f.sent(t, of(71), 10)
 	f.holds(t, "prod/71#2 phase.scan")
-	must(t, f.Acknowledge(of(71), first, 10)) // heard twice
+	must(t, f.Acknowledge(of(71), first, 10)) // it came twice
 	f.holds(t, "prod/71#2 phase.scan")
 	f.failAt(failpoint.AfterCommit)
 	oldest, _, err := f.oldest(of(71))
@@ -110,14 +110,14 @@ func TestAcknowledge(t *testing.T) {
 	if want := (Sent{ID: oldest.Event.ID, Sequence: 2, Stream: 11, Known: true}); sent != want {
 		t.Errorf("sent %+v, want %+v", sent, want)
 	}
-	f.see(t, of(71), "Completed", "")
+	f.sees(t, of(71), "Completed", "")
 	f.holds(t, "prod/71#3 state.completed")
 }
 
 func TestWakesThePublisher(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(1), "Running", "")
-	f.see(t, of(2), "Running", "")
+	f.sees(t, of(1), "Running", "")
+	f.sees(t, of(2), "Running", "")
 	<-f.Wake()
 	if got := f.TakeFresh(); len(got) != 2 {
 		t.Errorf("fresh are %v, want two jobs", got)
@@ -130,7 +130,7 @@ func TestWakesThePublisher(t *testing.T) {
 	}
 }
 
-// toldByAnother is what another watcher has told of a job: a second event, state Suspended or an end.
+// toldByAnother is what a foreign writer has told of a job: a second event, state Suspended or an end.
 func toldByAnother(t *testing.T, id job.ID, state job.Text) event.Fold {
 	t.Helper()
 	o := observed(id, state, "")
@@ -143,12 +143,12 @@ func toldByAnother(t *testing.T, id job.ID, state job.Text) event.Fold {
 	return f
 }
 
-func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
+func TestAdoptionHoldsUntilAPollHasAnswered(t *testing.T) {
 	for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 		f := newStore(t)
-		f.see(t, of(71), "Running", "")
+		f.sees(t, of(71), "Running", "")
 		f.sent(t, of(71), 10)
-		f.see(t, of(71), "Pending", "")
+		f.sees(t, of(71), "Pending", "")
 		f.failAt(point)
 		if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) {
 			t.Fatal(err)
@@ -162,11 +162,11 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 		tracked, err := f.Tracked("prod")
 		must(t, err)
 		if !slices.Equal(tracked, []Tracked{{71, Refresh}}) {
-			t.Errorf("tracked %v, want an owed look", tracked)
+			t.Errorf("tracked %v, want a refresh", tracked)
 		}
-		look := f.sight(t, observed(of(71), "Killed", ""))
-		look.Untrack = true
-		must(t, f.Commit(look))
+		result := f.poll(t, observed(of(71), "Killed", ""))
+		result.Untrack = true
+		must(t, f.Commit(result))
 		f.holds(t, "prod/71#3 state.killed", "prod/71#4 failure.state")
 		oldest, _, err := f.oldest(of(71))
 		must(t, err)
@@ -179,14 +179,14 @@ func TestTakeOverHoldsUntilALookHasAnswered(t *testing.T) {
 	}
 }
 
-func TestTakeOverOfAnUnknownJob(t *testing.T) {
+func TestAdoptionOfAnUnknownJob(t *testing.T) {
 	f := newStore(t)
 	must(t, f.Adopt(of(1), toldByAnother(t, of(1), "Completed")))
 	must(t, f.Adopt(of(2), toldByAnother(t, of(2), "Running")))
 	must(t, f.Adopt(of(3), toldByAnother(t, of(3), "Failed"))) // its failure event is missing
-	for number, owed := range map[int64]bool{1: false, 2: true, 3: true} {
-		if known, err := f.Recall(of(number)); err != nil || known.RefreshPending != owed {
-			t.Errorf("job %d: owed %v, want %v (%v)", number, known.RefreshPending, owed, err)
+	for number, pending := range map[int64]bool{1: false, 2: true, 3: true} {
+		if known, err := f.Recall(of(number)); err != nil || known.RefreshPending != pending {
+			t.Errorf("job %d: refresh pending %v, want %v (%v)", number, known.RefreshPending, pending, err)
 		}
 	}
 }
@@ -211,12 +211,12 @@ func TestForget(t *testing.T) {
 	f := newStore(t)
 	other := job.ID{CommCell: "prod-x", Number: 1}
 	for _, id := range []job.ID{of(1), of(2), of(3), other} {
-		f.see(t, id, "Completed", "")
+		f.sees(t, id, "Completed", "")
 		if id != of(2) {
 			f.sent(t, id, 1)
 		}
 	}
-	f.see(t, of(4), "Running", "")
+	f.sees(t, of(4), "Running", "")
 	f.sent(t, of(4), 1)
 	must(t, f.Track(Discovered, of(3)))
 	if n, err := f.Forget("prod", at); n != 0 || err != nil {
@@ -251,7 +251,7 @@ func TestFileMode(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "")
+	f.sees(t, of(71), "Running", "")
 	before := f.content(t)
 	migrations = append(migrations, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte("new"), []byte("layout")) })
 	defer func() { migrations = migrations[:len(migrations)-1] }()
@@ -303,7 +303,7 @@ func TestCursor(t *testing.T) {
 
 func TestUntracked(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(1), "Running", "")
+	f.sees(t, of(1), "Running", "")
 	f.sent(t, of(1), 10)
 	if err := f.Untrack(of(1)); !errors.Is(err, ErrNotTracked) {
 		t.Errorf("untracking what is not tracked: %v", err)
@@ -316,9 +316,9 @@ func TestUntracked(t *testing.T) {
 
 	must(t, f.Adopt(of(1), toldByAnother(t, of(1), "Suspended")))
 	f.tracks(t, Tracked{1, Refresh})
-	look := f.sight(t, observed(of(1), "Suspended", ""))
-	look.Untrack = true
-	must(t, f.Commit(look))
+	result := f.poll(t, observed(of(1), "Suspended", ""))
+	result.Untrack = true
+	must(t, f.Commit(result))
 	must(t, f.Track(Discovered, of(1)))
 	f.tracks(t)
 
@@ -340,8 +340,8 @@ func TestTrackedByHand(t *testing.T) {
 	must(t, f.Track(ByHand, of(1)))
 	f.tracks(t, Tracked{1, Configured})
 	must(t, f.Configure("prod", nil))
-	look := f.sight(t, observed(of(1), "Completed", ""))
-	look.Untrack = true
-	must(t, f.Commit(look))
+	result := f.poll(t, observed(of(1), "Completed", ""))
+	result.Untrack = true
+	must(t, f.Commit(result))
 	f.tracks(t)
 }

@@ -168,18 +168,18 @@ func observed(id job.ID, state, phase job.Text) job.Observation {
 	return job.Observation{Snapshot: s, Asked: at, Answered: at.Add(time.Second)}
 }
 
-// sight is a look that has not been committed.
-func (f *fixture) sight(t testing.TB, o job.Observation) PollResult {
+// poll is the result of a poll that has not been committed.
+func (f *fixture) poll(t testing.TB, o job.Observation) PollResult {
 	t.Helper()
 	known, err := f.Recall(o.ID())
 	must(t, err)
 	return PollResult{Known: known, Seen: o, Changes: diff.Since(known.Told, &o.Snapshot), NotBefore: known.Asked}
 }
 
-// see commits a look.
-func (f *fixture) see(t testing.TB, id job.ID, state, phase job.Text) {
+// sees commits the result of a poll.
+func (f *fixture) sees(t testing.TB, id job.ID, state, phase job.Text) {
 	t.Helper()
-	must(t, f.Commit(f.sight(t, observed(id, state, phase))))
+	must(t, f.Commit(f.poll(t, observed(id, state, phase))))
 }
 
 // sent acknowledges the oldest event of a job.

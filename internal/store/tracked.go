@@ -10,20 +10,22 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Why says why a job is looked at.
+// Why says why a job is polled.
 type Why string
 
-// The reasons to look at a job.
+// The reasons to poll a job, as the file has them.
 const (
 	Configured Why = "configured" // by the configuration: for ever
 	ByHand     Why = "by hand"    // by a person: until its end is told
 	Discovered Why = "discovered" // by the Job list: until its end is told
-	FinalPoll  Why = "closing"    // its end is told: until it was looked at once more
-	Refresh    Why = "owed"       // by another watcher that spoke: until a look has answered
-	Untracked  Why = "untracked"  // not looked at, whatever the Job list says; until it is forgotten
+	FinalPoll  Why = "closing"    // its end is told: until it was polled once more
+	Refresh    Why = "owed"       // what a foreign writer told of it was adopted: until a poll has answered
+	Untracked  Why = "untracked"  // not polled, whatever the Job list says; until it is forgotten
 )
 
-// Track has the jobs looked at from now on. A reason that lasts longer stays; where nothing is new,
+var whys = []Why{Configured, ByHand, Discovered, FinalPoll, Refresh, Untracked}
+
+// Track adds jobs to those that are polled. A reason that lasts longer stays; where nothing is new,
 // nothing is written.
 func (s *Store) Track(why Why, ids ...job.ID) error {
 	var fresh []job.ID
@@ -66,62 +68,62 @@ func track(tx *bbolt.Tx, id job.ID, why Why) error {
 	return tracked.Put(jobKey(id), []byte(why))
 }
 
-func markOwed(tx *bbolt.Tx, id job.ID) error {
+func trackForRefresh(tx *bbolt.Tx, id job.ID) error {
 	if tx.Bucket(trackedBucket).Get(jobKey(id)) != nil {
 		return nil
 	}
 	return track(tx, id, Refresh)
 }
 
-// leave takes a job from the tracked set; a configured one stays, and an untracked one stays out.
-func leave(tx *bbolt.Tx, id job.ID, leaves bool) error {
+// stopTracking ends the polling of a job, where stops says so; a configured one stays, and an untracked one stays out.
+func stopTracking(tx *bbolt.Tx, id job.ID, stops bool) error {
 	tracked := tx.Bucket(trackedBucket)
 	why := Why(tracked.Get(jobKey(id)))
-	if !leaves || why == Configured || why == Untracked {
+	if !stops || why == Configured || why == Untracked {
 		return nil
 	}
 	return tracked.Delete(jobKey(id))
 }
 
-// finish has a job whose end is told looked at once more, unless it is configured or not looked at any more.
-func finish(tx *bbolt.Tx, id job.ID, finishes bool) error {
+// awaitFinalPoll marks a job whose end is told for its final poll, unless it is configured or not polled any more.
+func awaitFinalPoll(tx *bbolt.Tx, id job.ID, ended bool) error {
 	tracked := tx.Bucket(trackedBucket)
 	why := Why(tracked.Get(jobKey(id)))
-	if !finishes || why == "" || why == Configured || why == Untracked {
+	if !ended || why == "" || why == Configured || why == Untracked {
 		return nil
 	}
 	return tracked.Put(jobKey(id), []byte(FinalPoll))
 }
 
-// ErrNotTracked says that a job is not looked at anyway.
+// ErrNotTracked says that a job is not polled anyway.
 var ErrNotTracked = errors.New("not tracked")
 
-// Untrack has a job looked at no more, also if the Job list names it, until it is forgotten. What its
-// events owe is still told.
+// Untrack ends the polling of a job, also if the Job list names it, until it is forgotten. Its unsent events are still
+// sent.
 func (s *Store) Untrack(id job.ID) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		tracked := tx.Bucket(trackedBucket)
 		if why := Why(tracked.Get(jobKey(id))); why == "" || why == Untracked {
 			return ErrNotTracked
 		}
-		return errors.Join(endMisses(tx, id), tracked.Put(jobKey(id), []byte(Untracked)))
+		return errors.Join(clearMisses(tx, id), tracked.Put(jobKey(id), []byte(Untracked)))
 	})
 }
 
-// Tracked is a job that is looked at, and why. There may be 100,000 of them: small.
+// Tracked is a job that is polled, and why. There may be 100,000 of them: small.
 type Tracked struct {
 	Number int64
 	Why    Why
 }
 
-// Tracked lists the jobs of a CommCell that are looked at, in the order of their numbers.
+// Tracked lists the jobs of a CommCell that are polled, in the order of their numbers.
 func (s *Store) Tracked(commCell string) ([]Tracked, error) {
 	var tracked []Tracked
 	err := s.view(func(tx *bbolt.Tx) error {
 		prefix := []byte(commCell + "/")
 		c := tx.Bucket(trackedBucket).Cursor()
 		for key, value := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, value = c.Next() {
-			why, err := toLookAt(tx, key, parseWhy(value))
+			why, err := whyPolled(tx, key, parseWhy(value))
 			if err != nil {
 				return err
 			}
@@ -134,11 +136,11 @@ func (s *Store) Tracked(commCell string) ([]Tracked, error) {
 	return tracked, err
 }
 
-// WhyTracked says why a job is looked at; "" if it is not.
+// WhyTracked says why a job is polled; "" if it is not.
 func (s *Store) WhyTracked(id job.ID) (why Why, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		key := jobKey(id)
-		why, err = toLookAt(tx, key, parseWhy(tx.Bucket(trackedBucket).Get(key)))
+		why, err = whyPolled(tx, key, parseWhy(tx.Bucket(trackedBucket).Get(key)))
 		return err
 	})
 	if why == Untracked {
@@ -147,9 +149,9 @@ func (s *Store) WhyTracked(id job.ID) (why Why, err error) {
 	return why, err
 }
 
-// toLookAt gives why a job is looked at. An untracked one still is where another watcher spoke of it:
-// without that look its events could never be sent.
-func toLookAt(tx *bbolt.Tx, key []byte, why Why) (Why, error) {
+// whyPolled gives why a job is polled. An untracked one still is while a refresh is pending: without that poll its events
+// could never be sent.
+func whyPolled(tx *bbolt.Tx, key []byte, why Why) (Why, error) {
 	if why != Untracked {
 		return why, nil
 	}
@@ -162,7 +164,7 @@ func toLookAt(tx *bbolt.Tx, key []byte, why Why) (Why, error) {
 
 // parseWhy gives one of the reasons without memory of its own.
 func parseWhy(text []byte) Why {
-	for _, why := range []Why{Configured, ByHand, Discovered, FinalPoll, Refresh, Untracked} {
+	for _, why := range whys {
 		if string(text) == string(why) {
 			return why
 		}
@@ -171,7 +173,7 @@ func parseWhy(text []byte) Why {
 }
 
 // Configure makes the jobs given the configured ones of a CommCell. One that was configured before
-// is from now on looked at like any other: until its end is told.
+// is from now on polled like any other: until its end is told.
 func (s *Store) Configure(commCell string, numbers []int64) error {
 	before, err := s.Tracked(commCell)
 	if err != nil {
@@ -201,7 +203,7 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 }
 
 // Forget drops the snapshots of a CommCell's jobs that ended before a time, or are untracked or lost and
-// were last seen before it, are not looked at, owe no event, and have none kept.
+// were last seen before it, are not polled, and have no event unsent or retained.
 func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err error) {
 	var old []job.ID
 	err = s.view(func(tx *bbolt.Tx) error {
@@ -241,7 +243,7 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 }
 
 func (s *Store) forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
-	if r.RefreshPending || r.Sequence != r.Acked || s.keeps(r) || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
+	if r.RefreshPending || r.Sequence != r.Acked || s.retains(r) || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
 		return false
 	}
 	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))

@@ -14,12 +14,12 @@ import (
 	"jobwatch/internal/failpoint"
 )
 
-// group commits the writes that arrive together in one transaction: one fsync a write would be
-// 2,000 jobs a second, however many want to write.
-type group struct {
+// groupCommit commits the writes that arrive together in one transaction: with an fsync for each, 2,000 jobs a second
+// would be the most, however many callers write.
+type groupCommit struct {
 	mu      sync.Mutex
 	waiting []*write // not yet in a transaction; guarded by mu
-	leading bool     // someone is committing; guarded by mu
+	leading bool     // a caller is committing; guarded by mu
 }
 
 // write is one caller's part of a transaction.
@@ -31,8 +31,8 @@ type write struct {
 }
 
 // update runs apply in a transaction that it may share with others, and returns when that is on disk. Where apply has an
-// error, nothing of it is kept. It may be run more than once: what it leaves elsewhere than in the transaction it leaves
-// through OnCommit, or sets anew each time.
+// error, nothing of it is kept. It may be run more than once: what it changes outside of the transaction it changes in
+// OnCommit, or sets from the start each time.
 func (s *Store) update(apply func(*bbolt.Tx) error) error {
 	w := &write{apply: apply, done: make(chan struct{}), lead: make(chan struct{})}
 	g := &s.commits
@@ -55,7 +55,7 @@ func (s *Store) update(apply func(*bbolt.Tx) error) error {
 
 // commitWaiting commits all that waits, the caller's own write among it, and then hands the lead on.
 func (s *Store) commitWaiting() {
-	runtime.Gosched() // who is about to write comes along
+	runtime.Gosched() // a goroutine that is about to write joins
 	_ = failpoint.At(failpoint.BeforeTransaction, s)
 	g := &s.commits
 	g.mu.Lock()
@@ -104,11 +104,11 @@ func (s *Store) transact(batch []*write) {
 	}
 }
 
-// errOverwritten says that the file has become another under our hands.
+// errOverwritten says that somebody else has changed the file while it was in use.
 var errOverwritten = errors.New("the file was overwritten or damaged while it was in use; start the watcher again, which goes on with it if it is a store, else put a copy of watcher store backup in its place, or run: watcher store rebuild")
 
 // view reads in a transaction of its own. All that reads the open file goes through it, and all that writes through
-// write: bbolt trusts a file that nobody else touches, and panics, or reads beyond its end, where somebody has.
+// write: bbolt trusts that nobody else touches its file, and panics, or reads beyond its end, where somebody has.
 func (s *Store) view(read func(*bbolt.Tx) error) (err error) {
 	defer s.recovered(&err, debug.SetPanicOnFault(true))
 	before := s.committed.Load()
@@ -150,10 +150,10 @@ func (s *Store) recovered(err *error, before bool) {
 	}
 }
 
-// panicked names the function that has panicked: whether the file is to blame, or we are, shows in nothing else.
+// panicked names the function that has panicked: only that shows whether the file is to blame, or the program.
 func panicked() string {
 	pc := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // of who calls who recovers
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // of the caller of recovered
 	for {
 		frame, more := frames.Next()
 		if !strings.HasPrefix(frame.Function, "runtime.") {
@@ -165,7 +165,7 @@ func panicked() string {
 	}
 }
 
-// overwritten says that the file cannot be used any more, and has nothing more asked of it.
+// overwritten marks the file as broken, so that it is used no more, and gives the error that says so.
 func (s *Store) overwritten(cause error) error {
 	err := fmt.Errorf("%s: %w (%w)", s.db.Path(), errOverwritten, cause)
 	s.broken.Store(true)

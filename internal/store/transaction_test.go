@@ -52,12 +52,12 @@ func (f *fixture) spoil(t *testing.T, number int64, sequence uint64) {
 	}))
 }
 
-// TestAWriteThatFailsHalfWayChangesNothing has a damaged row stop a write that has moved another already, in a
-// transaction with others that are well.
+// In TestAWriteThatFailsHalfWayChangesNothing a damaged row stops a write that has moved another already, in a
+// transaction with others that succeed.
 func TestAWriteThatFailsHalfWayChangesNothing(t *testing.T) {
 	f := newStore(t)
-	must(t, f.Commit(f.sight(t, lived(of(71), "Failed", 20, 30))))
-	must(t, f.Commit(f.sight(t, lived(of(71), "Killed", 20, 30))))
+	must(t, f.Commit(f.poll(t, lived(of(71), "Failed", 20, 30))))
+	must(t, f.Commit(f.poll(t, lived(of(71), "Killed", 20, 30))))
 	f.spoil(t, 71, 2)
 	before := f.content(t)
 	commits := 0
@@ -87,28 +87,28 @@ func TestAWriteThatFailsHalfWayChangesNothing(t *testing.T) {
 	}
 }
 
-// TestAWriteThatIsDoneAgainCountsOnce has others fail behind it, so that it is run twice.
+// In TestAWriteThatIsDoneAgainCountsOnce others fail behind it, so that it is run twice.
 func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
 	fails := func(f *fixture) {
 		if err := f.Expect(of(999), 1); !errors.Is(err, errUnknown) {
 			t.Error(err)
 		}
 	}
-	t.Run("PutBack", func(t *testing.T) {
-		f := keeping(t)
+	t.Run("Requeue", func(t *testing.T) {
+		f := retaining(t)
 		f.sent(t, of(71), 5)
 		f.sent(t, of(72), 6)
 		f.together(func() {
 			if count, err := f.Requeue(all); count != 2 || err != nil {
-				t.Errorf("%d put back (%v)", count, err)
+				t.Errorf("%d requeued (%v)", count, err)
 			}
 		}, func() { fails(f) })
-		f.keepsEvents(t)
+		f.retainsEvents(t)
 		f.holds(t, "prod/71#1 state.running", "prod/71#2 phase.scan", "prod/72#1 state.running")
 	})
 	t.Run("Forget", func(t *testing.T) {
 		f := newStore(t)
-		must(t, f.Commit(f.sight(t, observed(of(71), "Completed", ""))))
+		must(t, f.Commit(f.poll(t, observed(of(71), "Completed", ""))))
 		f.sent(t, of(71), 5)
 		f.together(func() {
 			if count, err := f.Forget("prod", at.Add(time.Hour)); count != 1 || err != nil {
@@ -118,18 +118,18 @@ func TestAWriteThatIsDoneAgainCountsOnce(t *testing.T) {
 	})
 }
 
-func TestATakeOverThatFailsOwesNoLook(t *testing.T) {
+func TestAnAdoptionThatFailsLeavesNoRefreshPending(t *testing.T) {
 	f := newStore(t)
-	f.see(t, of(71), "Running", "")
+	f.sees(t, of(71), "Running", "")
 	f.failAt(failpoint.BeforeCommit)
 	if err := f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")); !errors.Is(err, errFault) || f.RefreshPending(of(71)) {
-		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
+		t.Errorf("a refresh is pending: %v (%v)", f.RefreshPending(of(71)), err)
 	}
 	must(t, f.Adopt(of(71), toldByAnother(t, of(71), "Suspended")))
-	look := f.sight(t, observed(of(71), "Running", ""))
+	result := f.poll(t, observed(of(71), "Running", ""))
 	f.failAt(failpoint.BeforeCommit)
-	if err := f.Commit(look); !errors.Is(err, errFault) || !f.RefreshPending(of(71)) {
-		t.Errorf("a look is owed: %v (%v)", f.RefreshPending(of(71)), err)
+	if err := f.Commit(result); !errors.Is(err, errFault) || !f.RefreshPending(of(71)) {
+		t.Errorf("a refresh is pending: %v (%v)", f.RefreshPending(of(71)), err)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestWhatTouchesTheOpenFileIsGuarded(t *testing.T) {
 	}
 }
 
-// TestAFileIsAtTheTransactionThatWasWrittenLast has it lie where a write that failed may have left it, and elsewhere.
+// TestAFileIsAtTheTransactionThatWasWrittenLast puts it where a write that failed may have left it, and elsewhere.
 func TestAFileIsAtTheTransactionThatWasWrittenLast(t *testing.T) {
 	for _, row := range []struct {
 		ahead int64 // of what is known to be written
@@ -168,7 +168,7 @@ func TestAFileIsAtTheTransactionThatWasWrittenLast(t *testing.T) {
 			"write": func(f *fixture) error { return f.SetGUID("prod", "a") }, // and reads nothing
 		} {
 			f := newStore(t)
-			f.see(t, of(71), "Running", "")
+			f.sees(t, of(71), "Running", "")
 			f.committed.Add(-row.ahead)
 			told := 0
 			f.Broken = func(error) { told++ }

@@ -129,7 +129,7 @@ func checkPoller(p *poller.Poller, now time.Time) check {
 	case !t.Since.IsZero() && !t.Up:
 		return check{name, note, fmt.Sprintf("the CommServe %s, since %s: %s", t.Failure.Says(), t.Since.UTC().Format(time.RFC3339), t.Reason)}
 	}
-	if until, cause := p.Rests(); cause != nil {
+	if until, cause := p.Hold(); cause != nil {
 		return check{name, note, fmt.Sprintf("asks nothing until %s: %v", until.UTC().Format(time.RFC3339), cause)}
 	}
 	return check{name, ok, ""}

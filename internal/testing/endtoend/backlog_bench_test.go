@@ -70,13 +70,13 @@ func (c *course) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.phases[c.now.Load()].ServeHTTP(w, r)
 }
 
-// pass lets the watcher see all jobs in each phase, and finish the tick in which it did.
+// pass lets the watcher see all jobs in each phase, and finish the cycle in which it did.
 func (c *course) pass(until func(what string, holds func() bool)) {
 	for i, phase := range c.phases[1:] {
 		c.now.Store(int32(i + 1))
-		until("all jobs are looked at", func() bool { return phase.answers.Load() >= backlogJobs })
-		ticks := phase.lists.Load()
-		until("the next tick", func() bool { return phase.lists.Load() > ticks })
+		until("all jobs are polled", func() bool { return phase.answers.Load() >= backlogJobs })
+		cycles := phase.lists.Load()
+		until("the next cycle", func() bool { return phase.lists.Load() > cycles })
 	}
 }
 

@@ -43,7 +43,7 @@ func TestBesideARunningWatcher(t *testing.T) {
 	typed(t, "jobs", "list", "-c", w.config).Succeeds(t, "JOB", "sim/71", "client.71", "Running")
 	typed(t, "jobs", "show", "sim/72", "-c", w.config).Succeeds(t, "state", "Failed", "sequence")
 	typed(t, "jobs", "untrack", "sim/71", "-c", w.config).Succeeds(t, "sim/71: untracked")
-	if jobs := list("--tracked"); len(jobs) != 2 { // those that have ended are looked at once more
+	if jobs := list("--tracked"); len(jobs) != 2 { // those that have ended are polled once more
 		t.Errorf("tracked are %v", jobs)
 	}
 	typed(t, "jobs", "track", "sim/71", "-c", w.config).Succeeds(t, "sim/71: tracked")

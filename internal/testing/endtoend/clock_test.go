@@ -21,7 +21,7 @@ type lifeClock struct {
 	mu    sync.Mutex    // guards the rest
 	ran   time.Duration // simulated, beside the requests
 	speed float64       // simulated seconds in a second; 0: only requests count
-	last  time.Time     // it was looked at
+	last  time.Time     // it was read
 	left  time.Duration // until it stands still
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestStartCompacts: what a start that was killed had begun to copy is removed by the next one that looks at the file.
+// TestStartCompacts: what a start that was killed had begun to copy is removed by the next one that opens the file.
 func TestStartCompacts(t *testing.T) {
 	w, _ := followed(t)
 	w.stop()

@@ -34,7 +34,7 @@ var crashRows = []crashRow{
 	{at: failpoint.AfterPublish, passes: []int{1, 1, 7, 2}},
 	{at: failpoint.AfterAcknowledgement, passes: []int{1, 1, 7, 2}},
 	{at: failpoint.Discovery, passes: []int{1, 2}},
-	{at: failpoint.Adoption, passes: []int{1, 2}, before: (*crashWorld).anotherSpeaks},
+	{at: failpoint.Adoption, passes: []int{1, 2}, before: (*crashWorld).foreignWriter},
 	{at: failpoint.Renewal, passes: []int{1, 1, 2}, before: (*crashWorld).revoke, after: (*crashWorld).renews},
 }
 
@@ -67,7 +67,7 @@ func (r crashRow) isSurvived(t *testing.T) {
 		w.crash(r.at, pass)
 	}
 	w.start()
-	w.ticks(3)
+	w.cycles(3)
 	w.judge()
 	if r.after != nil {
 		r.after(w)
@@ -113,9 +113,9 @@ func (w *crashWorld) start(env ...string) {
 	w.world.start(env...)
 }
 
-// ticks waits until so many more have begun: each reads the list. What an answer tells may take two, for what a new
-// attempt counts is told at the look after it.
-func (w *crashWorld) ticks(more int) {
+// cycles waits until so many more have begun: each reads the list. What an answer tells may take two, for what a new
+// attempt counts is told at the poll after it.
+func (w *crashWorld) cycles(more int) {
 	w.t.Helper()
 	before := w.sim.Counts()[sim.OpList]
 	w.until("the watcher reads the list", func() bool { return w.sim.Counts()[sim.OpList] >= before+more })
@@ -164,8 +164,8 @@ func (w *crashWorld) write(file, text string) {
 	}
 }
 
-// anotherSpeaks lets a watcher with another store tell what it sees, after this one has. Both are killed.
-func (w *crashWorld) anotherSpeaks() {
+// foreignWriter lets a watcher with another store tell what it sees, after this one has. Both are killed.
+func (w *crashWorld) foreignWriter() {
 	ours := w.config
 	another := filepath.Join(w.dir, "another.yaml")
 	w.reconfigure(another, "watcher.db", "another.db")

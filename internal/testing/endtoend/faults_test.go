@@ -104,7 +104,7 @@ func befallsLogins(kind sim.FaultKind) bool {
 	return kind.Befalls(sim.OpLogin) && !kind.Befalls(sim.OpJobDetails)
 }
 
-// often is a rate at which there are many, and yet most requests of a tick go well. Some take time, or have all
+// often is a rate at which there are many, and yet most requests of a cycle go well. Some take time, or have all
 // requests wait.
 func often(kind sim.FaultKind) float64 {
 	switch kind {
@@ -147,11 +147,11 @@ func mixed(op sim.Op, rate float64) (all []sim.Fault) {
 
 const (
 	generatedJobs = 30
-	troubledFor   = 270                    // requests, some eight ticks'
+	troubledFor   = 270                    // requests, some eight cycles'
 	aRequest      = 250 * time.Millisecond // of the jobs' lives
 )
 
-// scripted are jobs in which all happens that is told of one. The first three are looked at after their ends, too.
+// scripted are jobs in which all happens that is told of one. The first three are polled after their ends, too.
 var scripted = []sim.Job{
 	{ID: 71, Client: "fall.example.com", Steps: []sim.Step{
 		{State: "Waiting"},
@@ -218,10 +218,10 @@ type patient struct {
 	prefix string
 	config string
 
-	said  log
-	end   func()
-	stops []doubt
-	heard int // of what it said, before it was last started
+	said   log
+	end    func()
+	stops  []doubt
+	before int // how much it had said when it was last started
 }
 
 func newPatient(t *testing.T, c trouble, natsURL string) *patient {
@@ -283,7 +283,7 @@ func (p *patient) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	p.heard = len(p.said.String())
+	p.before = len(p.said.String())
 	startedAt(time.Now(), p.stops)
 	go func() {
 		ended <- (&daemon.Daemon{Config: cfg, Log: slog.New(slog.NewJSONHandler(&p.said, nil))}).Run(ctx)
@@ -306,7 +306,7 @@ func (p *patient) stop() {
 // restartIfRefused is what an administrator does once the password is right again: the watcher would wait for a
 // minute, since users that try on get locked.
 func (p *patient) restartIfRefused() {
-	if strings.Contains(p.said.String()[p.heard:], "next try") {
+	if strings.Contains(p.said.String()[p.before:], "next try") {
 		p.stop()
 		p.start()
 	}

@@ -66,17 +66,17 @@ func TestTheJudgeKnowsWhatAStopCutsOff(t *testing.T) {
 	for name, row := range map[string]struct {
 		record []sim.Served
 		doubts []doubt
-		ticks  []time.Time
+		cycles []time.Time
 		clean  bool
 	}{
-		"it lives":                  {cutOff, nil, nil, false},
-		"it is stopped":             {cutOff, []doubt{killedAt(at(2.5))}, nil, true},
-		"it is started again":       {cutOff, []doubt{{at(2.5), at(4)}}, nil, false},
-		"it had begun another tick": {cutOff, []doubt{killedAt(at(2.5))}, []time.Time{at(2.2)}, false},
-		"it had asked once more":    {append(cutOff, answer(2.4, "Completed")), []doubt{killedAt(at(2.5))}, nil, false},
+		"it lives":                   {cutOff, nil, nil, false},
+		"it is stopped":              {cutOff, []doubt{killedAt(at(2.5))}, nil, true},
+		"it is started again":        {cutOff, []doubt{{at(2.5), at(4)}}, nil, false},
+		"it had begun another cycle": {cutOff, []doubt{killedAt(at(2.5))}, []time.Time{at(2.2)}, false},
+		"it had asked once more":     {append(cutOff, answer(2.4, "Completed")), []doubt{killedAt(at(2.5))}, nil, false},
 	} {
 		stream := []told{{job: 71, id: "a", sequence: fmt.Sprintf("%020d", 1), what: "state:  → Running"}}
-		if v := judge(t, row.record, row.doubts, stream, row.ticks...); v.clean() != row.clean || v.clean() == (v.lost > 0) {
+		if v := judge(t, row.record, row.doubts, stream, row.cycles...); v.clean() != row.clean || v.clean() == (v.lost > 0) {
 			t.Errorf("%s: %s", name, v)
 		}
 	}

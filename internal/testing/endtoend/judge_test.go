@@ -135,7 +135,7 @@ func (v view) due(a sim.Served) (changes []string, after []view) {
 		v.failing = true
 		tell("failure.state", "", v.stateBefore, a.State)
 	}
-	again := a.Attempt > v.attempt // what it counts is for the next look
+	again := a.Attempt > v.attempt // what it counts is for the next poll
 	if n := regexp.MustCompile(`\d+`).FindAllString(a.Failures, 2); len(n) == 2 && !again {
 		folders, _ := strconv.Atoi(n[0])
 		files, _ := strconv.Atoi(n[1])
@@ -225,8 +225,8 @@ func (s *seen) tooOld(v view) bool {
 }
 
 // observations gives each job's answers in their order. An answer must have been told, where it differs, if its watcher
-// has asked for the job again, or for the list of another tick, which comes when all answers of the last are kept.
-func observations(record []sim.Served, doubts []doubt, ticks []time.Time) map[int64][]seen {
+// has asked for the job again, or for the list of another cycle, which comes when all answers of the last are kept.
+func observations(record []sim.Served, doubts []doubt, cycles []time.Time) map[int64][]seen {
 	byJob := map[int64][]sim.Served{}
 	for _, a := range record {
 		byJob[a.JobID] = append(byJob[a.JobID], a)
@@ -242,7 +242,7 @@ func observations(record []sim.Served, doubts []doubt, ticks []time.Time) map[in
 			case a.Old:
 				old++
 			}
-			until, during := next(ticks, a.Served), lasting(doubts) // who lives on asks again for what came to nothing
+			until, during := next(cycles, a.Served), lasting(doubts) // who lives on asks again for what came to nothing
 			if i < len(answers)-1 {
 				until, during = earlier(answers[i+1].Asked, until), doubts
 			}
@@ -373,7 +373,7 @@ func (v verdict) String() string {
 		v.events, v.lost, v.doubled, v.disordered, v.madeUp, v.gaps, v.example)
 }
 
-func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told, ticks ...time.Time) verdict {
+func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told, cycles ...time.Time) verdict {
 	t.Helper()
 	v := verdict{events: len(stream)}
 	byJob := map[int64][]told{}
@@ -385,7 +385,7 @@ func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told, tic
 		ids[e.id] = true
 		byJob[e.job] = append(byJob[e.job], e)
 	}
-	jobs := observations(record, doubts, ticks)
+	jobs := observations(record, doubts, cycles)
 	for _, answers := range jobs {
 		for _, a := range answers {
 			if a.certain {

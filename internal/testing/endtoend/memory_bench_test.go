@@ -7,7 +7,7 @@ import (
 
 const manyJobs = 100_000
 
-// BenchmarkMemory has the watcher find 100,000 jobs in the Job list and tell them all, and then look at them again and
+// BenchmarkMemory has the watcher find 100,000 jobs in the Job list and tell them all, and then poll them again and
 // again: `first` is the most memory of its own that it takes until it has asked about the last, `then` the most until it
 // has read the list once more, and again. Its files' pages, which the system may take back, are left out.
 func BenchmarkMemory(b *testing.B) {

@@ -84,7 +84,7 @@ func (p *proxy) cut(toxic ...string) {
 	}
 	err := p.now.Start()
 	for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); err = p.now.Start() {
-		time.Sleep(10 * time.Millisecond) // another test looks whether the port is free
+		time.Sleep(10 * time.Millisecond) // another test tries whether the port is free
 	}
 	if err != nil {
 		p.t.Fatal(err)

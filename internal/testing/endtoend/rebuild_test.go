@@ -27,7 +27,7 @@ func storeFiles(t *testing.T, w *world) []string {
 	return names
 }
 
-// TestRebuild has a watcher go on with a store made anew, and nobody hears anything twice.
+// TestRebuild has a watcher go on with a store made anew, and nothing is told twice.
 func TestRebuild(t *testing.T) {
 	play := sim.New(sim.Config{})
 	add := func(number int64, state string) {
@@ -71,7 +71,7 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("the old file holds %q (%v)", text, err)
 	}
 	typed(t, "store", "verify", "-c", w.config).Succeeds(t, "3 jobs, 0 unsent events")
-	typed(t, "jobs", "track", "sim/73", "-c", w.config).Succeeds(t) // by hand, instead of owed
+	typed(t, "jobs", "track", "sim/73", "-c", w.config).Succeeds(t) // by hand, instead of for a refresh that is pending
 	rebuild().Succeeds(t, ", which alone holds 0 unsent events, and 1 jobs tracked or untracked by hand\n")
 	rebuild().Succeeds(t, ", which holds nothing that the new one does not\n")
 	add(71, "Suspended")

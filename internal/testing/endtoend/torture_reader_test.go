@@ -22,7 +22,7 @@ func newReader(t *testing.T) *reader {
 	return &reader{t, map[string][]byte{}, map[string]told{}}
 }
 
-// all reads all events of jobs, and looks at those of the CommCell.
+// all reads all events of jobs, and checks those of the CommCell.
 func (r *reader) all(js jetstream.JetStream, end func()) (all []told) {
 	defer end()
 	eachMessage(r.t, js, "JOBS", "jobs.>", func(m jetstream.Msg) {

@@ -112,7 +112,7 @@ type torture struct {
 	disk      string // of the stores
 	smallDisk bool
 	format    string
-	feed      string  // how often it is read; 0: a list says that the tick before is over
+	feed      string  // how often it is read; 0: a list says that the cycle before is over
 	lists     moments // at which it was asked for, without the feed
 	url       string
 

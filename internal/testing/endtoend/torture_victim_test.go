@@ -128,7 +128,7 @@ func (v *victim) crash() (at time.Time, found bool) {
 	return at, true
 }
 
-// refused says whether it waits for the administrator to mend the login, or to put a new pair where the answer to a
+// refused says whether it waits for the administrator to fix the login, or to put a new pair where the answer to a
 // renewal held none.
 func (v *victim) refused() bool {
 	said := v.said.String()
