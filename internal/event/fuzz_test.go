@@ -34,7 +34,7 @@ func FuzzSubject(f *testing.F) {
 		if err != nil || id != e.ID {
 			t.Fatalf("%s is the event %q, error %v", row, id, err)
 		}
-		if of, ours := OfJob(prefix, subject); !ours || of != seen.ID() || !IsOurs(prefix, subject) {
+		if of, ours := ParseSubject(prefix, subject); !ours || of != seen.ID() || !IsOurs(prefix, subject) {
 			t.Errorf("%q is of job %v, ours: %t; want %v", subject, of, ours, seen.ID())
 		}
 		for token := range strings.SplitSeq(subject, ".") {

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -21,7 +22,7 @@ func (p *Poller) identify(ctx context.Context, c *cycle) (same bool, err error) 
 	switch kind := commvault.KindOf(err); {
 	case kind == "":
 		err := p.verifyGUID(guid)
-		if stranger, is := err.(*otherCommServeError); is {
+		if stranger, is := errors.AsType[*otherCommServeError](err); is {
 			c.note(stranger)
 			p.report(ctx, trackedJob{id: p.id}, stranger)
 			return false, nil
