@@ -47,7 +47,9 @@ func FuzzSubject(f *testing.F) {
 
 func plainPrefix(prefix string) bool {
 	for token := range strings.SplitSeq(prefix, ".") {
-		if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r != '_' && r != '-' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r)) }) {
+		if token == "" || strings.ContainsFunc(token, func(r rune) bool {
+			return r != '_' && r != '-' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+		}) {
 			return false
 		}
 	}
