@@ -98,7 +98,7 @@ func TestTwoProcessesRenewAPairOnce(t *testing.T) {
 	s.counted(t, map[sim.Op]int{sim.OpRenewPair: 7})
 }
 
-// All steps of an exchange, in order. What is not yet durable when the crash comes cannot be mended.
+// All steps of an exchange, in order. What is not yet durable when the crash comes is lost.
 var exchangeSteps = []string{
 	"wrote refresh.pending",
 	"renamed refresh.pending", "wrote access", "renamed access", "wrote refresh", "renamed refresh", "removed refresh.pending",
@@ -205,7 +205,7 @@ func TestAPairThatCouldNotBeWrittenIsNotRenewed(t *testing.T) {
 	}
 }
 
-// The crash that nothing can mend, and a pair that came out of a backup.
+// The crash that nothing can repair, and a pair that came out of a backup.
 func TestAPairThatWasRenewedBeforeIsRefused(t *testing.T) {
 	s := newServer(t, sim.Config{})
 	config := s.pair(t)
@@ -250,7 +250,7 @@ func TestARefusedRenewalWaitsLongerEachTime(t *testing.T) {
 	})
 }
 
-// A wrong scheme looks like this: each renewal is granted, and no token is taken.
+// A wrong scheme looks like this: each renewal is granted, and no token is accepted.
 func TestAPairWhoseNewTokenIsRefusedIsNotRenewedOnAndOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		renewals := 0

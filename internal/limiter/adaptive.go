@@ -54,6 +54,7 @@ func (l *Limiter) judge(sent, now time.Time, o Outcome) (cause error) {
 			return l.lower(now)
 		}
 		l.wentWell(now)
+	default: // says nothing of what the server bears
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func New(c Config) *Limiter {
 // Acquire waits until one more request may be sent. Without a permit it leaves with ctx's error as soon as ctx ends, or
 // with a HeldError at once.
 func (l *Limiter) Acquire(ctx context.Context) (Permit, error) {
-	if err := l.semaphore.acquire(ctx); err != nil {
+	if err := l.acquire(ctx); err != nil {
 		return Permit{}, err
 	}
 	err := l.waitForServer(ctx)
@@ -108,7 +108,7 @@ func (l *Limiter) Acquire(ctx context.Context) (Permit, error) {
 		err = l.rate.Wait(ctx)
 	}
 	if err != nil {
-		l.semaphore.release()
+		l.release()
 	}
 	return Permit{l, time.Now()}, err
 }

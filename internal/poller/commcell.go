@@ -25,7 +25,7 @@ func (p *Poller) identify(ctx context.Context, c *cycle) (same bool, err error) 
 	switch kind := commvault.KindOf(err); {
 	case kind == "":
 		err := p.verifyGUID(guid)
-		if other, is := err.(*otherCommServeError); is {
+		if other, is := errors.AsType[*otherCommServeError](err); is {
 			c.note(other)
 			p.report(ctx, p.id, other)
 			return false, nil

@@ -236,5 +236,5 @@ type trackedJob struct {
 // answered says whether an error still means that the CommServe answers for its jobs: an old answer is no observation,
 // and no silence either.
 func answered(err error) bool {
-	return err == nil || err == errOlder || errors.Is(err, commvault.ErrUnknownJob)
+	return err == nil || errors.Is(err, errOlder) || errors.Is(err, commvault.ErrUnknownJob)
 }

@@ -59,7 +59,7 @@ func (p *Poller) track(lines []commvault.Line) error {
 
 // toldToTheEnd says whether a finished job of the list needs no poll any more.
 func (p *Poller) toldToTheEnd(id job.ID, line commvault.Line) (bool, error) {
-	if line.Status != "" && !job.LookUp(line.Status, line.EndTime != nil).Finished {
+	if line.Status != "" && !line.Finished() {
 		return false, nil
 	}
 	known, err := p.Store.Recall(id)

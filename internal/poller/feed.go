@@ -124,7 +124,7 @@ func (p *Poller) judgeFeed(err error) {
 	if doubtful {
 		f.doubts++
 	}
-	if !refused && !(doubtful && f.doubts >= feedDoubts) {
+	if !refused && (!doubtful || f.doubts < feedDoubts) {
 		return
 	}
 	f.again = time.Now().Add(feedRetry)

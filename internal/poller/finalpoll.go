@@ -37,8 +37,9 @@ func (j trackedJob) ends(terminal, more bool) (finishes, leaves bool) {
 		return false, !more
 	case store.FinalPoll:
 		return false, toldToTheEnd
+	default:
+		return toldToTheEnd, false
 	}
-	return toldToTheEnd, false
 }
 
 // moreToTell says whether a poll leaves something for the next.

@@ -280,7 +280,7 @@ func TestEachPageWaitsForItsPermit(t *testing.T) {
 			t.Errorf("the second page was asked for after %v, want 6s: the CommServe wanted to be left alone for 5 s", second)
 		}
 		broken := errors.New("the disk is full")
-		if err := b.list(t.Context(), 0, func([]commvault.Line) error { return broken }); err != broken || busy() {
+		if err := b.list(t.Context(), 0, func([]commvault.Line) error { return broken }); !errors.Is(err, broken) || busy() {
 			t.Errorf("%v, a permit is not given back: %v", err, busy())
 		}
 	})

@@ -26,7 +26,7 @@ func (c *cycle) noteJob(j trackedJob, err error) (missed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case err == nil, err == errOlder:
+	case err == nil, errors.Is(err, errOlder):
 		c.shown++
 	case errors.Is(err, commvault.ErrUnknownJob):
 		c.missing = append(c.missing, miss{j, time.Now(), err})

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
@@ -55,7 +56,7 @@ func keyOf(id job.ID) string {
 }
 
 func resultOf(err error) string {
-	if err == errOlder {
+	if errors.Is(err, errOlder) {
 		return "older"
 	}
 	return string(commvault.KindOf(err))

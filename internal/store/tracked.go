@@ -56,8 +56,9 @@ func outlasts(before, why Why) bool {
 		return true
 	case ByHand, Untracked:
 		return why == Discovered || why == Refresh || why == before
+	default:
+		return before == why
 	}
-	return before == why
 }
 
 func track(tx *bbolt.Tx, id job.ID, why Why) error {
