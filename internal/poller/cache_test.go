@@ -72,9 +72,9 @@ func TestNotBeforeIsTheForeignWriters(t *testing.T) {
 		known store.Known
 		want  time.Time
 	}{
-		"our own last poll":           {ours, store.Known{Asked: theirs}, ours},
-		"the last kept, at a start":   {time.Time{}, store.Known{Asked: theirs}, theirs},
-		"of a foreign event": {ours, store.Known{Asked: theirs, RefreshPending: true}, theirs},
+		"our own last poll":         {ours, store.Known{Asked: theirs}, ours},
+		"the last kept, at a start": {time.Time{}, store.Known{Asked: theirs}, theirs},
+		"of a foreign event":        {ours, store.Known{Asked: theirs, RefreshPending: true}, theirs},
 	} {
 		s := &cachedJob{asked: row.asked}
 		if got := s.notBefore(row.known); !got.Equal(row.want) {
