@@ -95,8 +95,8 @@ func (p *Poller) request(ctx context.Context, send func() error) error {
 	return err
 }
 
-// returnPermit says what has come of a request. Whether answers slow down is judged by JobDetails: pages of the list differ
-// in length.
+// returnPermit says what has come of a request. Whether answers slow down is judged by JobDetails: pages of the list
+// differ in length.
 func (p *Poller) returnPermit(permit limiter.Permit, details bool, err error) {
 	p.Counts.alive.Store(time.Now().UnixNano())
 	o := outcomeOf(err)

@@ -81,7 +81,8 @@ func (e *otherCommServeError) Error() string {
 		e.is, e.want, e.is)
 }
 
-// concludeReachability commits what a whole cycle says of whether the CommCell answers. One that asked nothing says nothing.
+// concludeReachability commits what a whole cycle says of whether the CommCell answers. One that asked nothing says
+// nothing.
 func (p *Poller) concludeReachability(c *cycle) error {
 	if c.asked == 0 {
 		return nil

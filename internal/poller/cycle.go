@@ -15,7 +15,8 @@ import (
 	"jobwatch/internal/store"
 )
 
-// Cycle is one round over the CommCell's jobs. Its error is one of the store's: what the CommServe does is told, not returned.
+// Cycle is one round over the CommCell's jobs. Its error is one of the store's: what the CommServe does is told, not
+// returned.
 func (p *Poller) Cycle(ctx context.Context) (err error) {
 	c := newCycle(p.Limit())
 	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
@@ -123,7 +124,8 @@ type cycle struct {
 
 func newCycle(atOnce int) *cycle { return &cycle{patience: max(atOnce, 3)} }
 
-// unscheduled counts polls outside a cycle: whether the CommCell answers, and whether a job is lost, is not for them to say.
+// unscheduled counts polls outside a cycle: whether the CommCell answers, and whether a job is lost, is not for them to
+// say.
 func unscheduled(atOnce int) *cycle {
 	c := newCycle(atOnce)
 	c.unscheduled = true
@@ -150,8 +152,8 @@ func (c *cycle) note(err error) (first bool) {
 	return false
 }
 
-// noteOutcome counts the outcome of a request, and commits at a cycle's first answer that the CommCell answers: the rest of
-// the cycle may take long. Its error is one of the store's.
+// noteOutcome counts the outcome of a request, and commits at a cycle's first answer that the CommCell answers: the
+// rest of the cycle may take long. Its error is one of the store's.
 func (p *Poller) noteOutcome(c *cycle, err error) error {
 	if !c.note(err) || c.unscheduled {
 		return nil

@@ -102,7 +102,8 @@ func (p *Poller) lastList() (time.Time, error) {
 	return p.loop.highWater.at, err
 }
 
-// raiseHighWaterMark notes a list that was read to its end, but not each one: an old mark only makes the next list reach further.
+// raiseHighWaterMark notes a list that was read to its end, but not each one: an old mark only makes the next list
+// reach further.
 func (p *Poller) raiseHighWaterMark(asked time.Time) error {
 	if since := asked.Sub(p.loop.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
 		return nil

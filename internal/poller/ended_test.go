@@ -12,7 +12,8 @@ import (
 	"jobwatch/internal/job"
 )
 
-// statelessServer is a CommServe whose details of a finished job name no state; its summary has a bad moment, for how long.
+// statelessServer is a CommServe whose details of a finished job name no state; its summary has a bad moment, for how
+// long.
 type statelessServer struct {
 	over    time.Time
 	summary string        // in its bad moment; "": HTTP 500

@@ -296,7 +296,7 @@ func TestFeedRefusedIsNamedOnce(t *testing.T) {
 				if got := said.String(); strings.Count(got, "feed_every: 0") != 1 || strings.Count(got, "can be read again") != 1 {
 					t.Errorf("said %q, want one line each when it was refused and when it was not", got)
 				}
-				b.hasTold("prod/71 state: Running → Suspended") // by a tick, which went on
+				b.hasTold("prod/71 state: Running → Suspended") // by a cycle, for those went on
 				if b.Counts.Totals().Reason != "" {
 					t.Errorf("the CommCell does not answer: %s", b.Counts.Totals().Reason)
 				}

@@ -56,10 +56,10 @@ func TestEventsCarryWhatTheFeedSaid(t *testing.T) {
 		f.says(71, "19:1086", "suspended")
 		f.says(72, "19:1", "another's")
 		passes(5 * time.Second)
-		b.hasLogged("state: stop suspended", "phase: stop suspended") // each event of the look
+		b.hasLogged("state: stop suspended", "phase: stop suspended") // each event of the poll
 		b.script.is(71, state("Running"), phase("Backup"))
 		passes(30 * time.Second)
-		b.hasLogged("state:") // seen by a tick, and nothing said meanwhile
+		b.hasLogged("state:") // seen by a cycle, and nothing said meanwhile
 		for i := range job.FeedLimit + 5 {
 			f.says(71, "19:1", fmt.Sprint(i))
 		}

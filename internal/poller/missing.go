@@ -80,9 +80,9 @@ const (
 	missesAtOnce = 64 // that share a transaction
 )
 
-// countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A job
-// that was missed long enough is lost; and if a refresh is pending, no poll will ever tell more than the newest snapshot
-// stored.
+// countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A
+// job that was missed long enough is lost; and if a refresh is pending, no poll will ever tell more than the newest
+// snapshot stored.
 func (p *Poller) countMiss(m miss, endsRow bool) error {
 	if !p.cache.claim(&m.trackedJob) {
 		return nil

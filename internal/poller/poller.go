@@ -1,5 +1,19 @@
 // Package poller is loop 1: on a schedule it asks a CommServe about its jobs, compares each answer
 // with what was told, and commits what changed. One Poller follows one CommCell.
+//
+//	schedule.go   when a cycle runs, and what is polled between two
+//	cycle.go      one cycle: is the CommCell there, its list, its jobs, several at once
+//	discover.go   which jobs of the list are tracked, and how far back the list goes; filter.go: which are left out
+//	sweep.go      which tracked jobs a cycle polls, and which a list sweep skips
+//	poll.go       one poll: recall, ask, compare, commit; ask.go: the request, and when it may be sent
+//	older.go      an answer that is older than the last
+//	missing.go    a job that the CommServe does not know
+//	finalpoll.go  a job that has ended
+//	stall.go      a job that shows no progress
+//	feed.go       the CommServe's own events, which name jobs to poll; feedlog.go: what they said
+//	commcell.go   whether the CommCell answers, and is the one wanted
+//	cache.go      what is remembered of each job
+//	counts.go     what others see of a Poller; report.go: what is logged, and how often
 package poller
 
 import (

@@ -55,7 +55,7 @@ func TestFinishedJobLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Jobs = []int64{5} })
 		b.script.is(5, state("Completed"))
-		b.script.is(71, state("Failed")) // began and ended between two ticks
+		b.script.is(71, state("Failed")) // began and ended between two cycles
 		b.tells("prod/5 state:  → Completed", "prod/71 state:  → Failed", "prod/71 failure:  → Failed")
 		b.script.requests()
 		b.tells()

@@ -62,8 +62,8 @@ func resultOf(err error) string {
 	return string(commvault.KindOf(err))
 }
 
-// logSparingly logs what may come again and again: of the same cause so many lines, and how often it came. It says whether it
-// has logged.
+// logSparingly logs what may come again and again: of the same cause so many lines, and how often it came. It says
+// whether it has logged.
 func (p *Poller) logSparingly(level slog.Level, words, cause string, named int, args ...any) bool {
 	times := p.repeats.news(words+": "+cause, 1, named)
 	if times == 0 {

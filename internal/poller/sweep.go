@@ -82,8 +82,8 @@ func (p *Poller) readList(ctx context.Context, c *cycle) (whole bool, err error)
 	return err == nil, p.noteOutcome(c, err)
 }
 
-// countListFailure counts the lists that fail in a row. One that is refused, or whose server is too old, will not be read the
-// next time either.
+// countListFailure counts the lists that fail in a row. One that is refused, or whose server is too old, will not be
+// read the next time either.
 func (p *Poller) countListFailure(err error) {
 	before := p.listFails()
 	switch {
@@ -101,8 +101,8 @@ func (p *Poller) countListFailure(err error) {
 
 func (p *Poller) listFails() bool { return p.loop.failedLists >= failedListsTolerated }
 
-// worthPolling gives the jobs whose details may hold news; the others are skipped. Where the list was not read it gives one
-// at least: whether a CommCell answers is not for its list alone to say.
+// worthPolling gives the jobs whose details may hold news; the others are skipped. Where the list was not read it gives
+// one at least: whether a CommCell answers is not for its list alone to say.
 func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Tracked {
 	now := time.Now()
 	every := p.FullRefresh - p.Schedule.Next(now).Sub(now) // or some would be late by a cycle

@@ -64,7 +64,7 @@ func prompts(all []told, prompt bool) []told {
 }
 
 const (
-	tickEvery    = 5 * time.Second
+	cyclesEvery  = 5 * time.Second
 	fullRefresh  = time.Minute
 	simulatedFor = 10 * time.Minute
 )
@@ -81,7 +81,7 @@ func TestListSweepTellsWhatADetailsSweepDoes(t *testing.T) {
 			details, list := sweeping(SweepDetails), sweeping(SweepList)
 			var want, got []told
 			var asked [2]int
-			for start := time.Now(); time.Since(start) < simulatedFor; time.Sleep(tickEvery) {
+			for start := time.Now(); time.Since(start) < simulatedFor; time.Sleep(cyclesEvery) {
 				for i, b := range []*bench{details, list} {
 					before := play.Counts()[sim.OpJobDetails]
 					b.cycle()
