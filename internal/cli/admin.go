@@ -47,7 +47,7 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 	if _, err := os.Stat(cfg.Store.Path); !writes && errors.Is(err, fs.ErrNotExist) {
 		return fail(fmt.Errorf("%s: no such store, and no watcher is running; start one with: watcher run -c %s", cfg.Store.Path, file))
 	}
-	st, err := store.Open(cfg.Store.Path, event.NewMinter(daemon.Severities(cfg.Severity)))
+	st, err := store.Open(cfg.Store.Path, event.NewMinter(cfg.Severity))
 	if err != nil {
 		return fail(err)
 	}

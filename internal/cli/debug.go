@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/control"
-	"jobwatch/internal/daemon"
 )
 
 func newDebug() *cobra.Command {
@@ -19,7 +17,7 @@ func newDebug() *cobra.Command {
 		Use:   "debug",
 		Short: "Look into a running watcher: profiles, a dump of its state, the level of its log",
 		Long: "debug asks the running watcher through its socket, as the user that runs it. Nothing that it prints holds\n" +
-			"a password, a token or anything else of the configuration.",
+			"a password, a token or another secret.",
 		Example: "  watcher debug dump\n  watcher debug log-level debug",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -85,18 +83,17 @@ func newDebugDump() *cobra.Command {
 	}
 }
 
+var logLevels = []string{"debug", "info", "warn", "error"}
+
 func newDebugLogLevel() *cobra.Command {
 	return &cobra.Command{
-		Use:   "log-level " + strings.Join(daemon.LogLevels, "|"),
+		Use:   "log-level " + strings.Join(logLevels, "|"),
 		Short: "Set the level of the running watcher's log, until it ends or log.level is edited",
 		Example: "  watcher debug log-level debug\n" +
 			"  watcher debug log-level info",
-		Args:      cobra.ExactArgs(1),
-		ValidArgs: daemon.LogLevels,
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: logLevels,
 		RunE: func(c *cobra.Command, args []string) error {
-			if !slices.Contains(daemon.LogLevels, args[0]) {
-				return fmt.Errorf("%s: no level of the log; there are %s", args[0], strings.Join(daemon.LogLevels, ", "))
-			}
 			return withRunning(c, func(running *control.Client) error {
 				before, err := running.SetLogLevel(c.Context(), args[0])
 				if err != nil {

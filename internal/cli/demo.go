@@ -75,7 +75,7 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	}
 	defer embedded.Close()
 
-	reader, err := daemon.StreamConfig(cfg.NATS, log)
+	reader, err := daemon.StreamConfig(cfg, log)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func newJobsHistory() *cobra.Command {
 		if *form == asJSON {
 			list = &historyArray{array{out: c.OutOrStdout()}}
 		}
-		return fail(daemon.AtStream(c.Context(), cfg.NATS, "jobs history", func(ctx context.Context, b *stream.Broker) error {
+		return fail(daemon.AtStream(c.Context(), cfg, "jobs history", func(ctx context.Context, b *stream.Broker) error {
 			return history(ctx, b, event.Filter(cfg.NATS.SubjectPrefix, id), id, list)
 		}))
 	}

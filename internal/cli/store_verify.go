@@ -39,7 +39,7 @@ func newStoreVerify() *cobra.Command {
 			if v.Verified, err = a.Verify(c.Context()); err != nil {
 				return err
 			}
-			err := daemon.AtStream(c.Context(), cfg.NATS, "verify", func(ctx context.Context, b *stream.Broker) error {
+			err := daemon.AtStream(c.Context(), cfg, "verify", func(ctx context.Context, b *stream.Broker) error {
 				return v.compare(ctx, b, a)
 			})
 			if c.Context().Err() != nil {

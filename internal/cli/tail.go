@@ -56,7 +56,7 @@ func newTail() *cobra.Command {
 			return err
 		}
 		log, _ := newLog(c.ErrOrStderr(), config.Log{Level: "warn", Format: cfg.Log.Format})
-		settings, err := daemon.StreamConfig(cfg.NATS, slog.New(slog.DiscardHandler))
+		settings, err := daemon.StreamConfig(cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return fail(err)
 		}

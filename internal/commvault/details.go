@@ -148,7 +148,7 @@ func (c *Client) detailsWithAttempts(ctx context.Context, number int64) (job.Obs
 // mayBeAboutForm says whether an error can be about the form of the request. HTTP 400 is about nothing else. What a
 // busy server says too counts only as long as it has never answered the form.
 func (a *attemptsSupport) mayBeAboutForm(err error) bool {
-	e, ours := err.(*Error)
+	e, ours := errors.AsType[*Error](err)
 	switch {
 	case !ours || e.page:
 		return false

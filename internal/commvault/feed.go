@@ -256,8 +256,9 @@ func FeedRefused(err error) (surely, maybe bool) {
 		return false, true
 	case Auth: // a fresh token is refused; where that is so for all requests, the CommCell does not answer
 		return false, e.Operation == "Events"
+	default:
+		return false, false
 	}
-	return false, false
 }
 
 // plainText takes the HTML out of words, and puts them into one line.

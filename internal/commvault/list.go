@@ -32,6 +32,9 @@ type Line struct {
 	Subclient    job.Text
 }
 
+// Finished says whether the job has ended, as far as its line tells.
+func (l *Line) Finished() bool { return job.LookUp(l.Status, l.EndTime != nil).Finished }
+
 const (
 	pageSize     = 500
 	smallestPage = 100 // a server's own page where it ignores the limit; none was seen to make smaller ones

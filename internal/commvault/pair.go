@@ -200,7 +200,7 @@ func asJSON(body []byte) []byte {
 // noPairIn is a refusal only where the answer says so, and holds neither token.
 func noPairIn(body []byte) error {
 	_, err := parse[struct{}](body, "")
-	if e, ours := err.(*Error); ours && e.page {
+	if e, ours := errors.AsType[*Error](err); ours && e.page {
 		return e
 	}
 	if words := complaintOf(body); words != "" && !tokenMember.Match(asJSON(body)) {

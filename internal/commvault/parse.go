@@ -154,7 +154,7 @@ func titleOf(body []byte) string {
 // complaintIn gives the words of an error's body, whatever it is, and whether it is a web page.
 func complaintIn(body []byte) (words string, isPage bool) {
 	_, err := parse[struct{}](body, "")
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Words, e.page
 	}
 	r := remarksIn(body)

@@ -32,7 +32,7 @@ func DecodeSaved(commcell string, saved []byte) (job.Snapshot, error) {
 // takes any job's; else the answer must be of that job. The errors are those of Client.JobDetails.
 func decodeBody(commcell string, number int64, body []byte) (job.Snapshot, error) {
 	snapshot, err := decodeDetails(commcell, number, completeXML(body))
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		e.Operation, e.Job, e.Code, e.Words = "JobDetails", number, http.StatusOK, oneLine(e.Words)
 	}
 	return snapshot, err

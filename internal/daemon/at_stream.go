@@ -17,8 +17,9 @@ import (
 // AtStream runs do with the stream as NATS has it now, for reading: that of a running watcher, or where the embedded
 // server's folder is used by nobody, that of a server in this process that nobody else can reach. Where no stream can
 // be read the error is or wraps ErrAway, or says what does not fit.
-func AtStream(ctx context.Context, c config.NATS, name string, do func(context.Context, *stream.Broker) error) error {
-	settings, err := StreamConfig(c, slog.New(slog.DiscardHandler))
+func AtStream(ctx context.Context, cfg *config.Config, name string, do func(context.Context, *stream.Broker) error) error {
+	c := cfg.NATS
+	settings, err := StreamConfig(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

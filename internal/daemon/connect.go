@@ -38,7 +38,7 @@ func NewClient(cell config.CommCell, observe observer, log *slog.Logger) (*commv
 
 type observer = func(operation string, code int, took time.Duration, err error)
 
-func newBroker(c config.NATS, embedded *stream.Embedded, st *store.Store, log *slog.Logger) (*stream.Broker, error) {
+func newBroker(c *config.Config, embedded *stream.Embedded, st *store.Store, log *slog.Logger) (*stream.Broker, error) {
 	s, err := StreamConfig(c, log)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,8 @@ func newBroker(c config.NATS, embedded *stream.Embedded, st *store.Store, log *s
 }
 
 // StreamConfig says where others than its own process find NATS.
-func StreamConfig(c config.NATS, log *slog.Logger) (stream.Config, error) {
+func StreamConfig(cfg *config.Config, log *slog.Logger) (stream.Config, error) {
+	c := cfg.NATS
 	password, token, err := natsSecrets(c)
 	if err != nil {
 		return stream.Config{}, err
@@ -64,10 +65,14 @@ func StreamConfig(c config.NATS, log *slog.Logger) (stream.Config, error) {
 	if err != nil {
 		return stream.Config{}, fmt.Errorf("nats: %w", err)
 	}
+	var samples []string
+	for _, cell := range cfg.CommCells {
+		samples = append(samples, event.Samples(c.SubjectPrefix, cell.Name)...)
+	}
 	return stream.Config{
 		URL: clientURL(c), CredsFile: c.CredsFile, NKeyFile: c.NKeyFile, User: c.User, Password: password, Token: token, TLS: secure,
 		HandshakeFirst: c.TLSFirst, Domain: c.Domain,
-		Stream: c.Stream, Subjects: event.Subjects(c.SubjectPrefix), Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
+		Stream: c.Stream, Subjects: event.Subjects(c.SubjectPrefix), Samples: samples, Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
 		Log: log,
 	}, nil
 }

@@ -39,7 +39,7 @@ func TestTheBrokerKnowsHowLongEventsWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := config.NATS{URL: server.ClientURL(), Stream: "JOBS", Replicas: 1, MaxAge: 2 * time.Hour}
+	c := &config.Config{NATS: config.NATS{URL: server.ClientURL(), Stream: "JOBS", Replicas: 1, MaxAge: 2 * time.Hour}}
 	broker, err := newBroker(c, nil, st, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

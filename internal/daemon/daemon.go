@@ -15,7 +15,6 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/event"
-	"jobwatch/internal/job"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
@@ -114,7 +113,7 @@ func (p *parts) untilBroken(ctx context.Context, run func(context.Context) error
 
 func (p *parts) openStore(ctx context.Context) (err error) {
 	c := p.Config
-	p.store, err = store.OpenCompacted(ctx, c.Store.Path, event.NewMinter(Severities(c.Severity)), p.Log)
+	p.store, err = store.OpenCompacted(ctx, c.Store.Path, event.NewMinter(c.Severity), p.Log)
 	if err == nil && c.NATS.OnNewStream == "resend" {
 		p.store.KeepSent = c.Store.KeepSent
 	}
@@ -138,7 +137,7 @@ func (p *parts) openNATS(context.Context) (err error) {
 			return err
 		}
 	}
-	if p.broker, err = newBroker(c, p.embedded, p.store, p.Log); err != nil {
+	if p.broker, err = newBroker(p.Config, p.embedded, p.store, p.Log); err != nil {
 		return err
 	}
 	p.publisher = publish.New(publish.Config{
@@ -224,13 +223,4 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
 		Feed: client, FeedEvery: cell.FeedEvery,
 	}), nil
-}
-
-// Severities are what states mean where the configuration says so.
-func Severities(configured map[string]string) map[string]job.Severity {
-	severities := map[string]job.Severity{}
-	for slug, severity := range configured {
-		severities[slug] = job.Severity(severity)
-	}
-	return severities
 }

@@ -1,11 +1,9 @@
 package daemon
 
 import (
-	"maps"
-	"slices"
-
 	"jobwatch/internal/config"
-	"jobwatch/internal/job"
+
+	"jobwatch/internal/event"
 )
 
 // Notices are what a valid configuration says and hardly means, a sentence each.
@@ -15,11 +13,9 @@ func Notices(c *config.Config) []string {
 		notices = append(notices, key+" is accepted but not yet in force")
 	}
 	notices = append(notices, c.Warnings()...)
-	for _, slug := range slices.Sorted(maps.Keys(c.Severity)) {
-		if !job.KnowsSlug(slug) {
-			notices = append(notices, "severity."+slug+": no state that Commvault documents; docs/subjects-and-events.md lists them "+
-				"(a localized one is right all the same)")
-		}
+	for _, slug := range event.UndocumentedStates(c.Severity) {
+		notices = append(notices, "severity."+slug+": no state that Commvault documents; docs/subjects-and-events.md lists them "+
+			"(a localized one is right all the same)")
 	}
 	return notices
 }

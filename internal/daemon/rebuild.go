@@ -23,15 +23,17 @@ func Rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger) (read Re
 		return read, "", err
 	}
 	defer func() { err = errors.Join(err, claim.Release()) }()
-	if err := nobodyRuns(cfg.Store.Path); err != nil {
+	if running, err := IsRunning(cfg.Store.Path); err != nil {
 		return read, "", err
+	} else if running {
+		return read, "", fmt.Errorf("%s: a watcher is running; stop it, and do this then", cfg.Store.Path)
 	}
 	fresh := cfg.Store.Path + ".rebuild"
 	if err := os.RemoveAll(fresh); err != nil { // of a rebuild that was killed
 		return read, "", err
 	}
 	defer os.Remove(fresh) // of no effect once it has taken its place
-	err = AtStream(ctx, cfg.NATS, "store rebuild", func(ctx context.Context, b *stream.Broker) error {
+	err = AtStream(ctx, cfg, "store rebuild", func(ctx context.Context, b *stream.Broker) error {
 		read, err = readInto(ctx, fresh, cfg, b, log)
 		return err
 	})
@@ -42,16 +44,13 @@ func Rebuild(ctx context.Context, cfg *config.Config, log *slog.Logger) (read Re
 	return read, aside, err
 }
 
-// nobodyRuns also finds a watcher whose file was deleted.
-func nobodyRuns(path string) error {
+// IsRunning says whether a watcher serves the store, also where its file was deleted.
+func IsRunning(path string) (bool, error) {
 	_, err := control.Dial(path)
-	switch {
-	case errors.Is(err, control.ErrNobody):
-		return nil
-	case err != nil:
-		return err
+	if errors.Is(err, control.ErrNobody) {
+		return false, nil
 	}
-	return fmt.Errorf("%s: a watcher is running; stop it, and do this then", path)
+	return err == nil, err
 }
 
 // ReadBack is what a rebuild has read.
@@ -59,7 +58,7 @@ type ReadBack struct{ Jobs, Events int }
 
 // readInto makes a store of what the stream tells.
 func readInto(ctx context.Context, path string, cfg *config.Config, b *stream.Broker, log *slog.Logger) (read ReadBack, err error) {
-	st, err := store.Open(path, event.NewMinter(Severities(cfg.Severity)))
+	st, err := store.Open(path, event.NewMinter(cfg.Severity))
 	if err != nil {
 		return read, err
 	}

@@ -77,7 +77,7 @@ func (r *reloader) reload(text []byte) bool {
 	}
 	if r.level != nil && next.Log.Level != r.latest.Log.Level {
 		told = true
-		logAt(r.level, next.Log.Level, r.log, "configuration taken: log.level is "+next.Log.Level)
+		_ = logAt(r.level, next.Log.Level, r.log, "configuration taken: log.level is "+next.Log.Level) // which config has checked
 	}
 	restart := r.needRestart(next)
 	for _, key := range restart {

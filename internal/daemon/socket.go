@@ -9,14 +9,14 @@ import (
 	"jobwatch/internal/poller"
 )
 
-// serveSocket lets the jobs and store commands reach this process. Without a socket the watching goes on.
+// serveSocket lets the commands jobs, store and debug reach this process. Without a socket the watching goes on.
 func (p *parts) serveSocket(ctx context.Context) error {
 	known := func() map[string]control.CommCell {
 		return CommCells(p.pollers.Cells(), p.File, p.pollers.Pollers())
 	}
 	server := control.Server{Store: p.Config.Store.Path, Admin: &control.Admin{Store: p.store, CommCells: known}, Debug: p.debug()}
 	if err := server.Run(ctx); err != nil {
-		p.Log.Warn("no socket: the commands jobs and store cannot reach this watcher", "err", err)
+		p.Log.Warn("no socket: the commands jobs, store and debug cannot reach this watcher", "err", err)
 	}
 	return nil
 }

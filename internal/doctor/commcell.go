@@ -17,7 +17,6 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
-	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 )
 
@@ -155,7 +154,7 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 		p.pages++
 		for _, line := range lines {
 			numbers[line.Number] = filter.LeftOutBy(&line) // one may be listed twice
-			if numbers[line.Number] == "" && p.cell.Discover.Enabled && !job.LookUp(line.Status, line.EndTime != nil).Finished {
+			if numbers[line.Number] == "" && p.cell.Discover.Enabled && !line.Finished() {
 				unfinished[line.Number] = true
 			}
 			p.newest = max(p.newest, line.Number)

@@ -45,7 +45,7 @@ func Check(ctx context.Context, cfg *config.Config, file string, tell func(Findi
 			tell(f)
 		}
 	}
-	running := isRunning(cfg.Store)
+	running, _ := daemon.IsRunning(cfg.Store.Path)
 	for _, f := range checkNATS(ctx, cfg, running) {
 		tell(f)
 	}

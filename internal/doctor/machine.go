@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jobwatch/internal/config"
-	"jobwatch/internal/control"
 	"jobwatch/internal/store"
 )
 
@@ -26,11 +25,6 @@ func canListen(key, address string) error {
 		reason = call.Err
 	}
 	return fmt.Errorf("%s %s: %w; stop what uses it, or choose another", key, address, reason)
-}
-
-func isRunning(c config.Store) bool {
-	_, err := control.Dial(c.Path)
-	return err == nil
 }
 
 func checkStore(c config.Store, running bool) Finding {

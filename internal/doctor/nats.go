@@ -8,7 +8,6 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
-	"jobwatch/internal/event"
 	"jobwatch/internal/stream"
 )
 
@@ -18,12 +17,9 @@ func checkNATS(ctx context.Context, cfg *config.Config, running bool) []Finding 
 	c := cfg.NATS
 	ctx, cancel := context.WithTimeout(ctx, 2*daemon.NATSPatience)
 	defer cancel()
-	settings, err := daemon.StreamConfig(c, slog.New(slog.DiscardHandler))
+	settings, err := daemon.StreamConfig(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []Finding{broken("NATS", err)}
-	}
-	for _, cell := range cfg.CommCells {
-		settings.Samples = append(settings.Samples, event.Samples(c.SubjectPrefix, cell.Name)...)
 	}
 	probed := func() []Finding { return probeNATS(ctx, settings) }
 	if c.UsesEmbedded() && !running {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,15 +20,20 @@ import (
 type Minter struct {
 	epoch    string
 	minted   atomic.Uint64
-	severity map[string]job.Severity
+	severity map[string]string // by state slug
 }
 
 // NewMinter starts an epoch. The severities, by state slug, replace those of the table of states.
-func NewMinter(severity map[string]job.Severity) *Minter {
+func NewMinter(severity map[string]string) *Minter {
 	random := make([]byte, 10) // 80 bits
 	rand.Read(random)
 	epoch := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random))
 	return &Minter{epoch: epoch, severity: maps.Clone(severity)}
+}
+
+// UndocumentedStates are the slugs of severities that belong to no state that Commvault documents.
+func UndocumentedStates(severity map[string]string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(severity)), job.KnowsSlug)
 }
 
 // Minted says whether an event's id is one of this epoch.
@@ -102,7 +108,7 @@ func (m *Minter) severityOf(c job.Change, seen *job.Snapshot) job.Severity {
 	switch {
 	case c.Kind == job.KindState, c.Kind == job.KindFailure && c.Detail == job.DetailState:
 		if severity, set := m.severity[job.Slug(c.To)]; set {
-			return severity
+			return job.Severity(severity)
 		}
 		return job.LookUp(c.To, seen.EndTime != nil).Severity
 	case c.Kind == job.KindFailure:

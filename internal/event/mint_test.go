@@ -93,7 +93,7 @@ func TestSeverity(t *testing.T) {
 	failureState := func(to job.Text) job.Change {
 		return job.Change{Kind: job.KindFailure, Detail: job.DetailState, From: "Running", To: to}
 	}
-	ours := map[string]job.Severity{"committed": job.Info, "wird_gesichert": job.Warning, "completed": job.Error}
+	ours := map[string]string{"committed": "info", "wird_gesichert": "warning", "completed": "error"}
 	for _, row := range []struct {
 		change     job.Change
 		want       job.Severity
@@ -125,7 +125,7 @@ func TestSeverity(t *testing.T) {
 			row.wantOfOurs = row.want
 		}
 		for _, rule := range []struct {
-			set  map[string]job.Severity
+			set  map[string]string
 			want job.Severity
 		}{{nil, row.want}, {ours, row.wantOfOurs}} {
 			e, err := NewMinter(rule.set).Job(1, row.change, seen(job.Snapshot{State: row.change.To}), asked)
@@ -172,9 +172,9 @@ func TestTimesAreUTCInMilliseconds(t *testing.T) {
 
 // The caller may change its map of severities later.
 func TestMinterKeepsItsSeverities(t *testing.T) {
-	set := map[string]job.Severity{"killed": job.Info}
+	set := map[string]string{"killed": "info"}
 	m := NewMinter(set)
-	set["killed"] = job.Error
+	set["killed"] = "error"
 	e, err := m.Job(1, stateChange("", "Killed"), seen(job.Snapshot{State: "Killed"}), asked)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
-	"jobwatch/internal/stream"
 )
 
 // Sources are read at each scrape.
@@ -46,14 +45,8 @@ var (
 	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
 )
 
-// reasons of publish errors and classes of jobs start at 0: docs/http.md lists them, and a test holds them against it.
-var (
-	reasons = []string{
-		stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Storage, stream.Misfit, stream.Subject,
-		"illegible", "disconnected", "sequence", "busy", "no_stream", "unacknowledged",
-	}
-	classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}
-)
+// publish.Reasons and classes of jobs start at 0: docs/http.md lists them, and a test holds them against it.
+var classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prefix+"_"+name, help, labels, nil)
@@ -108,7 +101,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 
 func withZeros(counts map[string]int64) map[string]int64 {
 	all := map[string]int64{}
-	for _, reason := range reasons {
+	for _, reason := range publish.Reasons {
 		all[reason] = 0
 	}
 	maps.Copy(all, counts)

@@ -54,6 +54,12 @@ func (r *refusals) retried(err error) {
 	r.retries[retryReason(err)]++
 }
 
+// Reasons are all that Errors may name.
+var Reasons = []string{
+	stream.TooLarge, stream.Permission, stream.StreamFull, stream.Limits, stream.Storage, stream.Misfit, stream.Subject,
+	undecodable, "disconnected", "sequence", "busy", "no_stream", unknownOutcome,
+}
+
 // unknownOutcome is the reason where nobody knows whether the event was stored.
 const unknownOutcome = "unacknowledged"
 

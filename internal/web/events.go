@@ -50,7 +50,7 @@ func (s *Server) pump(ctx context.Context, out *pipe) error {
 	alive := time.NewTicker(s.Heartbeat)
 	defer alive.Stop()
 	ready := s.live.ready
-	var events <-chan told
+	var events <-chan streamed
 	for {
 		select {
 		case <-ready:
@@ -149,7 +149,7 @@ func number(query url.Values, name string, without, most int) (int, error) {
 	return n, nil
 }
 
-func (w wanted) has(t told) bool {
+func (w wanted) has(t streamed) bool {
 	return (len(w.commCells) == 0 || slices.Contains(w.commCells, t.commCell)) &&
 		(len(w.kinds) == 0 || slices.Contains(w.kinds, t.kind))
 }
@@ -161,7 +161,7 @@ type pipe struct {
 	wanted
 }
 
-func (p *pipe) send(t told) error {
+func (p *pipe) send(t streamed) error {
 	if !p.has(t) || t.sequence < p.from {
 		return nil
 	}

@@ -20,8 +20,8 @@ const (
 	retryAfter  = time.Second
 )
 
-// told is an event as a follower gets it.
-type told struct {
+// streamed is an event as a follower gets it.
+type streamed struct {
 	sequence uint64 // in the stream
 	commCell string
 	kind     string
@@ -36,14 +36,14 @@ type live struct {
 	ready  chan struct{} // closed when the end of the stream was first reached
 
 	mu      sync.Mutex
-	ring    []told // guarded by mu, as the rest is
-	from    uint64 // every event of the stream from this sequence to next is in the ring
-	next    uint64 // the next sequence to come; 0: the stream was not reached yet
+	ring    []streamed // guarded by mu, as the rest is
+	from    uint64     // every event of the stream from this sequence to next is in the ring
+	next    uint64     // the next sequence to come; 0: the stream was not reached yet
 	clients map[*follower]bool
 }
 
 // follower is one who follows. Its channel is closed when it is dropped.
-type follower struct{ events chan told }
+type follower struct{ events chan streamed }
 
 func newLive(b *stream.Broker) *live {
 	return &live{broker: b, size: ringSize, ready: make(chan struct{}), clients: map[*follower]bool{}}
@@ -151,20 +151,20 @@ func (l *live) drop(c *follower) {
 	close(c.events)
 }
 
-func read(m stream.Message) (told, bool) {
+func read(m stream.Message) (streamed, bool) {
 	e, err := event.Parse(m.Data)
 	if err != nil {
-		return told{}, false
+		return streamed{}, false
 	}
 	id, err := e.JobID()
 	if err != nil {
-		return told{}, false
+		return streamed{}, false
 	}
-	t := told{sequence: m.Sequence, commCell: id.CommCell, kind: job.KindCommCell, data: oneLine(m.Data)}
+	t := streamed{sequence: m.Sequence, commCell: id.CommCell, kind: job.KindCommCell, data: oneLine(m.Data)}
 	if !e.IsCommCell() {
 		data, err := e.Job()
 		if err != nil {
-			return told{}, false
+			return streamed{}, false
 		}
 		t.kind = data.Change.Kind
 	}
@@ -174,7 +174,7 @@ func read(m stream.Message) (told, bool) {
 // join adds a follower who wants all from a sequence on; 0: what comes from now on, and before it
 // so many of the last events. It returns false where the ring begins later than that. Who is ahead
 // of the ring gets what it knows once more.
-func (l *live) join(from uint64, recent int) (c *follower, backlog []told, joined bool) {
+func (l *live) join(from uint64, recent int) (c *follower, backlog []streamed, joined bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if from != 0 && from < l.from {
@@ -182,10 +182,10 @@ func (l *live) join(from uint64, recent int) (c *follower, backlog []told, joine
 	}
 	backlog = l.ring[max(0, len(l.ring)-recent):]
 	if from != 0 {
-		i, _ := slices.BinarySearchFunc(l.ring, from, func(t told, from uint64) int { return cmp.Compare(t.sequence, from) })
+		i, _ := slices.BinarySearchFunc(l.ring, from, func(t streamed, from uint64) int { return cmp.Compare(t.sequence, from) })
 		backlog = l.ring[i:]
 	}
-	c = &follower{make(chan told, clientQueue)}
+	c = &follower{make(chan streamed, clientQueue)}
 	l.clients[c] = true
 	return c, slices.Clone(backlog), true
 }

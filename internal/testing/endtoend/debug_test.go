@@ -37,7 +37,7 @@ func TestDebugARunningWatcher(t *testing.T) {
 	w.says("the log's level is set by watcher debug: error")
 	typed(t, "debug", "profile", "gossip", "-c", w.config).Fails(t, wrong, `invalid argument "gossip"`)
 	typed(t, "debug", "profile", "cpu", "--for", "1h", "-c", w.config).Fails(t, wrong, "--for must be above 0, and 10m0s at most")
-	typed(t, "debug", "log-level", "loud", "-c", w.config).Fails(t, wrong, "loud: no level of the log; there are debug, info, warn, error")
+	typed(t, "debug", "log-level", "loud", "-c", w.config).Fails(t, wrong, `invalid argument "loud"`)
 	w.stop()
 	typed(t, "debug", "dump", "-c", w.config).Fails(t, failed, "no watcher is running; start one with: watcher run -c ")
 }

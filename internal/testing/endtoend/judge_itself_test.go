@@ -75,7 +75,7 @@ func TestTheJudgeKnowsWhatAStopCutsOff(t *testing.T) {
 		"it had begun another cycle": {cutOff, []doubt{killedAt(at(2.5))}, []time.Time{at(2.2)}, false},
 		"it had asked once more":     {append(cutOff, answer(2.4, "Completed")), []doubt{killedAt(at(2.5))}, nil, false},
 	} {
-		stream := []told{{job: 71, id: "a", sequence: fmt.Sprintf("%020d", 1), what: "state:  → Running"}}
+		stream := []received{{job: 71, id: "a", sequence: fmt.Sprintf("%020d", 1), what: "state:  → Running"}}
 		if v := judge(t, row.record, row.doubts, stream, row.cycles...); v.clean() != row.clean || v.clean() == (v.lost > 0) {
 			t.Errorf("%s: %s", name, v)
 		}

@@ -17,8 +17,8 @@ import (
 // The judge holds a stream against the simulator's record. It shares no code with what it judges: it
 // has its own reading of the contract.
 
-// told is one event of the stream.
-type told struct {
+// received is one event of the stream.
+type received struct {
 	job      int64
 	id       string
 	sequence string
@@ -26,7 +26,7 @@ type told struct {
 	what     string    // kind.detail [machine] from → to
 }
 
-func parseTold(t *testing.T, subject, header string, data []byte) told {
+func parseReceived(t *testing.T, subject, header string, data []byte) received {
 	var e struct {
 		ID           string
 		Sequence     string
@@ -56,7 +56,7 @@ func parseTold(t *testing.T, subject, header string, data []byte) told {
 	if kind == "failure" {
 		kind += "." + c.Detail
 	}
-	return told{e.Data.Job.ID, e.ID, e.Sequence, *c.ObservedAt, change(kind, called(c.VM, c.VMGUID), text(c.From), text(c.To))}
+	return received{e.Data.Job.ID, e.ID, e.Sequence, *c.ObservedAt, change(kind, called(c.VM, c.VMGUID), text(c.From), text(c.To))}
 }
 
 func text(t *string) string {
@@ -373,10 +373,10 @@ func (v verdict) String() string {
 		v.events, v.lost, v.doubled, v.disordered, v.madeUp, v.gaps, v.example)
 }
 
-func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told, cycles ...time.Time) verdict {
+func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []received, cycles ...time.Time) verdict {
 	t.Helper()
 	v := verdict{events: len(stream)}
-	byJob := map[int64][]told{}
+	byJob := map[int64][]received{}
 	ids := map[string]bool{}
 	for _, e := range stream {
 		if ids[e.id] {
@@ -406,7 +406,7 @@ func judge(t *testing.T, record []sim.Served, doubts []doubt, stream []told, cyc
 
 func isMachine(what string) bool { return strings.HasPrefix(what, "failure.vm ") }
 
-func (v *verdict) job(id int64, answers []seen, events []told) {
+func (v *verdict) job(id int64, answers []seen, events []received) {
 	var whats []string
 	first := 0 // machine of the observation
 	for i, e := range events {

@@ -77,7 +77,7 @@ func TestRebuild(t *testing.T) {
 	add(71, "Suspended")
 	w.start()
 	w.until("the change is told", func() bool {
-		return slices.ContainsFunc(w.read(), func(e told) bool { return strings.Contains(e.what, "Suspended") })
+		return slices.ContainsFunc(w.read(), func(e received) bool { return strings.Contains(e.what, "Suspended") })
 	})
 	w.judge()
 	w.stop()

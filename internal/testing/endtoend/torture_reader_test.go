@@ -15,21 +15,21 @@ import (
 type reader struct {
 	t    *testing.T
 	data map[string][]byte // by id
-	told map[string]told
+	told map[string]received
 }
 
 func newReader(t *testing.T) *reader {
-	return &reader{t, map[string][]byte{}, map[string]told{}}
+	return &reader{t, map[string][]byte{}, map[string]received{}}
 }
 
 // all reads all events of jobs, and checks those of the CommCell.
-func (r *reader) all(js jetstream.JetStream, end func()) (all []told) {
+func (r *reader) all(js jetstream.JetStream, end func()) (all []received) {
 	defer end()
 	eachMessage(r.t, js, "JOBS", "jobs.>", func(m jetstream.Msg) {
 		id := m.Headers().Get("Nats-Msg-Id")
 		r.check(id, m)
 		if _, known := r.told[id]; !known {
-			r.told[id] = parseTold(r.t, m.Subject(), id, m.Data())
+			r.told[id] = parseReceived(r.t, m.Subject(), id, m.Data())
 		}
 		all = append(all, r.told[id])
 	})

@@ -19,9 +19,9 @@ func bearable(all []torment) []torment {
 // judgeSome judges what several watchers have told together: each event is owed by an answer that one of them got, in
 // the answers' order, after what was told before; and nothing is owed in the end. That not all answers are told is right,
 // for what one has told the other need not tell.
-func judgeSome(record []sim.Served, stream []told) verdict {
+func judgeSome(record []sim.Served, stream []received) verdict {
 	v := verdict{events: len(stream)}
-	byJob, ids := map[int64][]told{}, map[string]bool{}
+	byJob, ids := map[int64][]received{}, map[string]bool{}
 	for _, e := range stream {
 		if ids[e.id] {
 			v.doubled++
@@ -35,7 +35,7 @@ func judgeSome(record []sim.Served, stream []told) verdict {
 	return v
 }
 
-func (v *verdict) someOf(id int64, answers []seen, events []told) {
+func (v *verdict) someOf(id int64, answers []seen, events []received) {
 	for i, e := range events {
 		if e.sequence != fmt.Sprintf("%020d", i+1) {
 			v.gaps++
@@ -56,9 +56,9 @@ func (v *verdict) someOf(id int64, answers []seen, events []told) {
 }
 
 // blame says what is wrong with an event that none of the answers behind the one before it owes.
-func (v *verdict) blame(answers []seen, events []told, at int) {
+func (v *verdict) blame(answers []seen, events []received, at int) {
 	switch {
-	case slices.ContainsFunc(events[:at], func(e told) bool { return e.what == events[at].what }):
+	case slices.ContainsFunc(events[:at], func(e received) bool { return e.what == events[at].what }):
 		v.doubled++
 	case slices.ContainsFunc(answers, func(a seen) bool { return strings.Contains(fmt.Sprint(a.Served), to(events[at].what)) }):
 		v.disordered++
@@ -75,7 +75,7 @@ func to(what string) string {
 // tracer holds the events of a job against the answers.
 type tracer struct {
 	answers  []seen
-	events   []told
+	events   []received
 	vain     map[string]bool // from where it was tried
 	furthest int             // event that could not be followed
 }

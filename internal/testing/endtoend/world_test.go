@@ -179,14 +179,14 @@ func (w *world) stop() {
 }
 
 // read reads the whole stream.
-func (w *world) read() []told { return readStream(w.t, w.jetStream(), "JOBS", "") }
+func (w *world) read() []received { return readStream(w.t, w.jetStream(), "JOBS", "") }
 
 // readStream reads all events of jobs. The prefix of their subjects ends in a dot, or is empty.
-func readStream(t *testing.T, js jetstream.JetStream, stream, prefix string) (all []told) {
+func readStream(t *testing.T, js jetstream.JetStream, stream, prefix string) (all []received) {
 	eachMessage(t, js, stream, prefix+"jobs.>", func(m jetstream.Msg) {
 		subject := strings.TrimPrefix(m.Subject(), prefix)
 		eventtest.Valid(t, subject, m.Headers(), m.Data())
-		all = append(all, parseTold(t, subject, m.Headers().Get("Nats-Msg-Id"), m.Data()))
+		all = append(all, parseReceived(t, subject, m.Headers().Get("Nats-Msg-Id"), m.Data()))
 	})
 	return all
 }

@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/publish/publishtest"
 	"jobwatch/internal/store/storetest"
 )
 
@@ -191,9 +192,9 @@ func (p *process) received() string {
 			last = m.Sequence
 		}
 	}
-	places := p.publisher.Places()
-	for _, at := range slices.Sorted(maps.Keys(places)) {
-		fmt.Fprintf(&text, "place %d=%s\n", at, places[at])
+	positions := publishtest.Positions(p.publisher)
+	for _, at := range slices.Sorted(maps.Keys(positions)) {
+		fmt.Fprintf(&text, "position %d=%s\n", at, positions[at])
 	}
 	current := p.memory.poller.Len() > 0 && p.memory.revision == storetest.Revision(p.store, theJob)
 	fmt.Fprintf(&text, "received %d, current: %v, poller first: %v, cut: %v\n", last, current, p.memory.pollerFirst, p.memory.cut)
