@@ -3,23 +3,29 @@ tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
 BENCHFLAGS ?=
 
-.PHONY: help build test bench soak torture lives explore setup chromium fmt vet lint vuln tidy race
+.PHONY: help build quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/watcher
 	go build -o bin/watcher ./cmd/watcher
 
-test: setup fmt tidy vet lint vuln race ## do all of the checks below, up to the first that fails
+quick: fmt lint ## lint, and run the tests that take under a second each, without the race detector
+	go test -short ./...
+
+P ?= ...
+test-pkg: ## test one package under the race detector: make test-pkg P=internal/store TESTFLAGS='-run Commit -v'
+	go test -race -timeout 25m $(TESTFLAGS) ./$(P)
+
+test: setup fmt tidy lint vuln race ## do all of the checks below, up to the first that fails
 
 setup: chromium ## fetch the modules of the program and of the tools, and a browser for the tests
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
 		echo "make: no C compiler ($$(go env CC)), or CGO_ENABLED=0; the race detector needs cgo: install gcc or clang" >&2; \
 		exit 1; }
 	go mod download
-	go -C tools mod download
 
 # The page is tested in a real browser. Debian and Ubuntu have it as chromium; elsewhere somebody installs it.
 chromium:
@@ -39,11 +45,11 @@ tidy: ## check that go mod tidy would change nothing
 	go mod tidy -diff
 	go -C tools mod tidy -diff
 
-vet: ## run go vet
-	go vet ./...
-
-lint: ## run staticcheck
-	$(tool) staticcheck ./...
+lint: ## run the linters of .golangci.yml, and look for functions that nothing calls: in the program, and in the tests
+	$(tool) golangci-lint run
+	@dead=$$($(tool) deadcode ./cmd/watcher ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
+		echo "make: called by nothing that ships, or by no test either:" >&2; echo "$$dead" >&2; \
+		exit 1; }
 
 # govulncheck knows when its database was updated only if that answers.
 vuln: ## run govulncheck where its database can be reached
@@ -54,6 +60,14 @@ vuln: ## run govulncheck where its database can be reached
 
 race: ## run all tests under the race detector; TESTFLAGS are passed on
 	go test -race -timeout 25m $(TESTFLAGS) ./...
+
+FUZZTIME ?= 20s
+
+fuzz: ## run each fuzz target for FUZZTIME; what it finds lands in testdata/fuzz, and is run by every test from then on
+	@grep -rE --include='*_test.go' '^func Fuzz' internal | sed -E 's|/[^/]+:func (Fuzz[A-Za-z]+).*| \1|' | \
+	while read -r package target; do \
+		echo "$$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$package" || exit 1; \
+	done
 
 soak: ## have 20,000 jobs begin, end and be forgotten in ten minutes, and judge what was told and what it took
 	JOBWATCH_SOAK=10m go test -count 1 -timeout 30m -run '^TestSoak$$' -v ./internal/testing/endtoend

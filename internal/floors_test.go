@@ -39,17 +39,19 @@ var floors = map[string]int{
 	"internal/cli":       8,
 	"cmd/watcher":        9,
 
-	"internal/testing/disk":        0,
-	"internal/testing/terminal":    0,
-	"internal/store/internal/seam": 1, // for storetest
-	"internal/store/storetest":     2, // helps tests
-	"internal/testing/eventtest":   1,
-	"internal/testing/brokertest":  2,
-	"internal/testing/modelbroker": 2,
-	"internal/testing/lives":       4, // tests alone
-	"internal/testing/endtoend":    9, // tests alone
-	"contract":                     2, // tests alone
-	"examples/subscribe":           0, // another program's
+	"internal/testing/disk":          0,
+	"internal/testing/terminal":      0,
+	"internal/store/internal/seam":   1, // for storetest
+	"internal/publish/internal/seam": 0, // for publishtest
+	"internal/publish/publishtest":   3, // helps tests
+	"internal/store/storetest":       2, // helps tests
+	"internal/testing/eventtest":     1,
+	"internal/testing/brokertest":    2,
+	"internal/testing/modelbroker":   2,
+	"internal/testing/lives":         4, // tests alone
+	"internal/testing/endtoend":      9, // tests alone
+	"contract":                       2, // tests alone
+	"examples/subscribe":             0, // another program's
 }
 
 // testSupport is where packages lie that serve tests alone.
@@ -179,7 +181,7 @@ func (p pkg) violations() []string {
 
 // servesTests says whether a package is for tests alone.
 func servesTests(name string) bool {
-	return strings.HasPrefix(name, testSupport) || strings.HasSuffix(name, "/storetest")
+	return strings.HasPrefix(name, testSupport) || path.Base(name) == path.Base(path.Dir(name))+"test"
 }
 
 func thirdParty(path string) bool {

@@ -161,7 +161,7 @@ func (s *session) prove(t token) {
 	}
 }
 
-// stillRefused is the last refusal, until the next try is due or something else is configured. A locked account stays locked.
+// stillRefused is the last refusal, until the next try is due or something else is configured; a locked account stays.
 func (s *session) stillRefused(configured string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *session) stillRefused(configured string) error {
 // failed notes an answer that brought no token, and when to try again. A login without an answer may be tried again at
 // once.
 func (s *session) failed(err error, configured string) error {
-	e, ok := err.(*Error)
+	e, ok := errors.AsType[*Error](err)
 	if !ok || !e.refusal {
 		return err
 	}

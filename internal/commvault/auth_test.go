@@ -162,7 +162,7 @@ func TestARefusedLoginWaitsLongerEachTime(t *testing.T) {
 	})
 }
 
-func TestASuccessfulLoginBeginsTheWaitAnew(t *testing.T) {
+func TestASuccessfulLoginResetsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{refusal: wrongPassword}
 		c := newClient(t, withLogin(g.serve))

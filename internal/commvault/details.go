@@ -124,8 +124,8 @@ type attemptsSupport struct {
 // enoughRefusals is more than one, which may be a passing failure that was over when the plain request came.
 const enoughRefusals = 3
 
-// detailsWithAttempts asks for a job with its attempts. Where that is refused, it asks again without them, and where it was
-// the form alone that was refused, several times, it stops asking for attempts.
+// detailsWithAttempts asks for a job with its attempts. Where that is refused, it asks again without them, and where
+// it was the form alone that was refused, several times, it stops asking for attempts.
 func (c *Client) detailsWithAttempts(ctx context.Context, number int64) (job.Observation, error) {
 	if c.attempts.refusals.Load() >= enoughRefusals {
 		return c.askDetails(ctx, number, false)
@@ -145,10 +145,10 @@ func (c *Client) detailsWithAttempts(ctx context.Context, number int64) (job.Obs
 	return seen, err
 }
 
-// mayBeAboutForm says whether an error can be about the form of the request. HTTP 400 is about nothing else. What a busy
-// server says too counts only as long as it has never answered the form.
+// mayBeAboutForm says whether an error can be about the form of the request. HTTP 400 is about nothing else. What a
+// busy server says too counts only as long as it has never answered the form.
 func (a *attemptsSupport) mayBeAboutForm(err error) bool {
-	e, ours := err.(*Error)
+	e, ours := errors.AsType[*Error](err)
 	switch {
 	case !ours || e.page:
 		return false
@@ -167,8 +167,8 @@ func (c *Client) noteRefusal(refusal error) {
 	}
 }
 
-// AttemptsRefused gives the words in which an old server refused the request that asks for attempts; "" if it accepts it,
-// or was not asked yet.
+// AttemptsRefused gives the words in which an old server refused the request that asks for attempts; "" if it accepts
+// it, or was not asked yet.
 func (c *Client) AttemptsRefused() string {
 	words, _ := c.attempts.words.Load().(string)
 	if c.attempts.accepted.Load() {

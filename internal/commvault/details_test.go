@@ -87,7 +87,7 @@ func TestOtherFailuresDoNotMakeAServerTooOld(t *testing.T) {
 }
 
 // A server that has once told attempts is not too old, whatever passes over it.
-func TestAServerThatToldAttemptsIsNotTooOld(t *testing.T) {
+func TestAServerThatSentAttemptsIsNotTooOld(t *testing.T) {
 	told := &tooOld{code: 200, body: answer("", "", "")}
 	c := newClient(t, Config{Transport: commserve(told.serve)})
 	ask := func(code int, body string) error {

@@ -119,8 +119,9 @@ func Retryable(err error) bool {
 		return true
 	case HTTP:
 		return e.Code >= 500 || e.Code == http.StatusRequestTimeout
+	default:
+		return false
 	}
-	return false
 }
 
 // LoginRefused says whether the request itself was not sent for want of a token: the login or the renewal before it
@@ -140,8 +141,9 @@ func SourceDown(err error) bool {
 	switch e.Kind {
 	case Unreachable, Timeout, Throttled, Auth, Redirect:
 		return true
+	default:
+		return e.page || e.refusal || e.Code >= 500
 	}
-	return e.page || e.refusal || e.Code >= 500
 }
 
 func notAnAnswer(format string, args ...any) *Error {
@@ -203,14 +205,13 @@ func transportError(asked time.Time, err error) *Error {
 
 // untrusted says what is wrong with the server's certificate, and how to fix it.
 func untrusted(bad *tls.CertificateVerificationError) string {
-	switch err := bad.Err.(type) {
-	case x509.UnknownAuthorityError:
+	if errors.As(bad.Err, new(x509.UnknownAuthorityError)) {
 		return "the server's certificate is signed by an unknown authority; name its certificate in tls.ca_file"
-	case x509.HostnameError:
-		return fmt.Sprintf("%v; set url: to a name that the certificate holds", err)
-	default:
-		return fmt.Sprintf("the server's certificate is refused: %v; see tls.ca_file", err)
 	}
+	if misnamed, is := errors.AsType[x509.HostnameError](bad.Err); is {
+		return fmt.Sprintf("%v; set url: to a name that the certificate holds", misnamed)
+	}
+	return fmt.Sprintf("the server's certificate is refused: %v; see tls.ca_file", bad.Err)
 }
 
 // reworded gives an error another sentence, and keeps its chain.
@@ -267,6 +268,7 @@ func (f Failure) Says() string {
 		return "cannot be asked"
 	case Unusable:
 		return "answers with errors only"
+	default:
+		return "does not answer"
 	}
-	return "does not answer"
 }

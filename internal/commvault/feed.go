@@ -61,7 +61,7 @@ const (
 // from. The first request sets the mark, and gives none. Where there is an error, the mark is the one given.
 //
 // The time asked for is the CommServe's own, of an entry that it has shown; until there is one it is ours, and read
-// each time: it may have been set wrong. New entries are known by their ids, and where there is none by the last answer.
+// each time: it may have been set wrong. New entries are known by their ids, those without one by the last answer.
 func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMark, error) {
 	var entries []FeedEntry
 	from := since.from.Add(-feedOverlap)
@@ -84,8 +84,8 @@ func (c *Client) Feed(ctx context.Context, since FeedMark) ([]FeedEntry, FeedMar
 	return fresh, next, nil
 }
 
-// filterNew gives the entries that are new, and the mark behind them. An id below the highest is new too where its time is
-// later than all that were seen: then the CommServe's database was restored, and counts from there.
+// filterNew gives the entries that are new, and the mark behind them. An id below the highest is new too where its
+// time is later than all that were seen: then the CommServe's database was restored, and counts from there.
 func (m FeedMark) filterNew(entries []FeedEntry, latest time.Time) (fresh []FeedEntry, next FeedMark) {
 	if len(entries) == 0 {
 		return nil, m
@@ -256,8 +256,9 @@ func FeedRefused(err error) (surely, maybe bool) {
 		return false, true
 	case Auth: // a fresh token is refused; where that is so for all requests, the CommCell does not answer
 		return false, e.Operation == "Events"
+	default:
+		return false, false
 	}
-	return false, false
 }
 
 // plainText takes the HTML out of words, and puts them into one line.

@@ -101,7 +101,7 @@ func kindOf(of reflect.Type) string {
 }
 
 // Each parameter, alone in an answer beside the job's number, makes its member speak.
-func TestEachFieldSpeaks(t *testing.T) {
+func TestEachFieldIsReadAlone(t *testing.T) {
 	said := map[string]struct {
 		sent any
 		want string

@@ -121,7 +121,7 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 	}()
 	c.quota.observe(response)
 	code = response.StatusCode
-	if code != http.StatusOK && !(q.token && code/100 == 2) {
+	if good := code == http.StatusOK || q.token && code/100 == 2; !good {
 		return code, c.refusal(response, body, q)
 	}
 	err = read(response, body)

@@ -184,7 +184,7 @@ func TestAGzippedAnswerIsRead(t *testing.T) {
 	}
 }
 
-func TestAnUnknownAuthorityNamesTheMend(t *testing.T) {
+func TestAnUnknownAuthorityNamesTheFix(t *testing.T) {
 	server := httptest.NewUnstartedServer(say(200, "", answer("", "", "")))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()

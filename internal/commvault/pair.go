@@ -163,8 +163,8 @@ func isSpent(err error) bool {
 
 var tokenMember = regexp.MustCompile(`(?i)"(access|refresh)token"\s*:\s*("(?:[ !#-\[\]-~]|\\.)+")`)
 
-// pairIn finds the pair wherever it stands in an answer, nested or beside members that are damaged: what is not found is
-// lost. It is the empty pair if there is none but the one that was sent.
+// pairIn finds the pair wherever it stands in an answer, nested or beside members that are damaged: what is not found
+// is lost. It is the empty pair if there is none but the one that was sent.
 func pairIn(body []byte, sent string) pair {
 	var found pair
 	for _, member := range tokenMember.FindAllSubmatch(asJSON(body), -1) {
@@ -200,7 +200,7 @@ func asJSON(body []byte) []byte {
 // noPairIn is a refusal only where the answer says so, and holds neither token.
 func noPairIn(body []byte) error {
 	_, err := parse[struct{}](body, "")
-	if e, ours := err.(*Error); ours && e.page {
+	if e, ours := errors.AsType[*Error](err); ours && e.page {
 		return e
 	}
 	if words := complaintOf(body); words != "" && !tokenMember.Match(asJSON(body)) {

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobwatch/internal/failpoint"
 	"jobwatch/internal/sim"
 )
 
@@ -97,7 +98,7 @@ func TestTwoProcessesRenewAPairOnce(t *testing.T) {
 	s.counted(t, map[sim.Op]int{sim.OpRenewPair: 7})
 }
 
-// All steps of an exchange, in order. What is not yet durable when the crash comes cannot be mended.
+// All steps of an exchange, in order. What is not yet durable when the crash comes is lost.
 var exchangeSteps = []string{
 	"wrote refresh.pending",
 	"renamed refresh.pending", "wrote access", "renamed access", "wrote refresh", "renamed refresh", "removed refresh.pending",
@@ -106,17 +107,30 @@ var exchangeSteps = []string{
 var errCrash = errors.New("crash")
 
 // crashAt makes an exchange break off, once, behind a step; "" is none. It gives the steps that are done.
-func crashAt(c *Client, step string) *[]string {
+func crashAt(t *testing.T, c *Client, step string) *[]string {
 	var done []string
-	c.session.auth.(*pairRenewer).files.step = func(name string) error {
+	atEachStep(t, c, func(name string) error {
 		done = append(done, name)
 		if name == step {
 			step = ""
 			return errCrash
 		}
 		return nil
-	}
+	})
 	return &done
+}
+
+// atEachStep has f called behind each step that is taken with the client's files; nil: no more.
+func atEachStep(t *testing.T, c *Client, f func(step string) error) {
+	folder := filepath.Dir(c.session.auth.(*pairRenewer).files.refresh)
+	hook := func(p failpoint.Point, of any) error {
+		if name, isFile := of.(string); isFile && f != nil && filepath.Dir(name) == folder {
+			return f(string(p) + " " + filepath.Base(name))
+		}
+		return nil
+	}
+	failpoint.Hook.Store(&hook)
+	t.Cleanup(func() { failpoint.Hook.Store(nil) })
 }
 
 func TestACrashAtAnyPointLeavesAPair(t *testing.T) {
@@ -125,7 +139,7 @@ func TestACrashAtAnyPointLeavesAPair(t *testing.T) {
 			s := newServer(t, sim.Config{})
 			config := s.pair(t)
 			dead := newClient(t, config)
-			crashAt(dead, step)
+			crashAt(t, dead, step)
 			s.pass(31 * time.Minute)
 			if err := ask(t, dead); !errors.Is(err, errCrash) {
 				t.Fatal(err)
@@ -147,7 +161,7 @@ func TestACrashAtAnyPointLeavesAPair(t *testing.T) {
 func TestTheStepsOfAnExchange(t *testing.T) {
 	s := newServer(t, sim.Config{})
 	c := newClient(t, s.pair(t))
-	done := crashAt(c, "")
+	done := crashAt(t, c, "")
 	s.pass(31 * time.Minute)
 	askAtOnce(t, c)
 	if !slices.Equal(*done, exchangeSteps) {
@@ -161,7 +175,7 @@ func TestAPairThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 		s := newServer(t, sim.Config{})
 		config := s.pair(t)
 		c := newClient(t, config)
-		crashAt(c, step)
+		crashAt(t, c, step)
 		s.pass(31 * time.Minute)
 		used := s.Counts()[sim.OpJobDetails]
 		if err := ask(t, c); !errors.Is(err, errCrash) || s.Counts()[sim.OpJobDetails] != used+1 {
@@ -191,12 +205,12 @@ func TestAPairThatCouldNotBeWrittenIsNotRenewed(t *testing.T) {
 	}
 }
 
-// The crash that nothing can mend, and a pair that came out of a backup.
+// The crash that nothing can repair, and a pair that came out of a backup.
 func TestAPairThatWasRenewedBeforeIsRefused(t *testing.T) {
 	s := newServer(t, sim.Config{})
 	config := s.pair(t)
 	dead := newClient(t, config)
-	crashAt(dead, exchangeSteps[0])
+	crashAt(t, dead, exchangeSteps[0])
 	s.pass(31 * time.Minute)
 	_ = ask(t, dead)
 	c := newClient(t, config)
@@ -236,7 +250,7 @@ func TestARefusedRenewalWaitsLongerEachTime(t *testing.T) {
 	})
 }
 
-// A wrong scheme looks like this: each renewal is granted, and no token is taken.
+// A wrong scheme looks like this: each renewal is granted, and no token is accepted.
 func TestAPairWhoseNewTokenIsRefusedIsNotRenewedOnAndOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		renewals := 0
@@ -316,7 +330,7 @@ func TestAPendingExchangeGivesWayToAnotherPair(t *testing.T) {
 			s := newServer(t, sim.Config{})
 			config := s.pair(t)
 			dead := newClient(t, config)
-			crashAt(dead, step)
+			crashAt(t, dead, step)
 			s.pass(31 * time.Minute)
 			_ = ask(t, dead)
 			folder := filepath.Dir(config.AccessTokenFile)

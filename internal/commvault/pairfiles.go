@@ -26,7 +26,6 @@ import (
 // and the old one is dead.
 type pairFiles struct {
 	access, refresh string
-	step            func(done string) error // nil but in tests, which crash there
 }
 
 // replacement is the pair that takes the place of another.
@@ -135,7 +134,7 @@ func (f *pairFiles) removePending() error {
 	if err := os.Remove(f.pendingName()); err != nil {
 		return unwritable(err)
 	}
-	if err := f.stepDone("removed", f.pendingName()); err != nil {
+	if err := failpoint.At(failpoint.Removed, f.pendingName()); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(f.refresh))
@@ -146,23 +145,16 @@ func (f *pairFiles) replace(name string, text []byte) error {
 	if err := write(name, text); err != nil {
 		return unwritable(err)
 	}
-	if err := f.stepDone("wrote", name); err != nil {
+	if err := failpoint.At(failpoint.Wrote, name); err != nil {
 		return err
 	}
 	if err := os.Rename(name+".new", name); err != nil {
 		return unwritable(err)
 	}
-	if err := f.stepDone("renamed", name); err != nil {
+	if err := failpoint.At(failpoint.Renamed, name); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(name))
-}
-
-func (f *pairFiles) stepDone(what, name string) error {
-	if f.step == nil {
-		return nil
-	}
-	return f.step(what + " " + filepath.Base(name))
 }
 
 // write writes <name>.new, for those alone who may read the file that it is to replace.

@@ -134,7 +134,7 @@ func badJSON(err error, size int) *Error {
 
 var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// webPage is HTML, or XML of no CommServe, or what calls itself so: a login page, a gateway's, one of a server that starts.
+// webPage is HTML, XML of no CommServe, or what calls itself so: a login page, a gateway's, that of a starting server.
 func webPage(body []byte) *Error {
 	e := &Error{Kind: NotAnAnswer, Words: titleOf(body), page: true}
 	if bytes.HasPrefix(trim(body), []byte("{")) {
@@ -154,7 +154,7 @@ func titleOf(body []byte) string {
 // complaintIn gives the words of an error's body, whatever it is, and whether it is a web page.
 func complaintIn(body []byte) (words string, isPage bool) {
 	_, err := parse[struct{}](body, "")
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Words, e.page
 	}
 	r := remarksIn(body)

@@ -114,7 +114,7 @@ func (q *quota) throttled(e *Error, response *http.Response) {
 	}
 }
 
-// grow gives what is left of a wait where one is under way: an answer to a request sent before it began does not extend it.
+// grow gives what is left of a wait that is under way: the answer to an earlier request does not extend it.
 func (q *quota) grow(now time.Time) time.Duration {
 	until := q.until.Load()
 	if left := until - now.UnixNano(); q.wait.Load() > 0 && left > 0 {

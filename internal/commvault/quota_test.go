@@ -1,6 +1,7 @@
 package commvault
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,14 +47,14 @@ func TestA429SaysHowLongToWait(t *testing.T) {
 		{503, nil, 0, ""},
 	} {
 		err := ask(t, newClient(t, Config{Transport: &limited{row.code, row.headers}}))
-		e, ours := err.(*Error)
+		e, ours := errors.AsType[*Error](err)
 		if !ours || e.Kind != Throttled || e.RetryAfter != row.want || e.tail != row.tail || (e.Rate > 0) != strings.Contains(row.tail, "allowed in") {
 			t.Errorf("%d %v: %+v", row.code, row.headers, e)
 		}
 	}
 }
 
-// What is refused at once counts as one refusal; an answer begins the row anew.
+// What is refused at once counts as one refusal; an answer resets the wait.
 func TestTheWaitAfterABare429Grows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &limited{code: 429}
@@ -63,7 +64,7 @@ func TestTheWaitAfterABare429Grows(t *testing.T) {
 				var all errgroup.Group
 				for range 8 {
 					all.Go(func() error {
-						if e, ours := ask(t, c).(*Error); !ours || e.RetryAfter != time.Duration(seconds)*time.Second {
+						if e, ours := errors.AsType[*Error](ask(t, c)); !ours || e.RetryAfter != time.Duration(seconds)*time.Second {
 							t.Errorf("round %d, refusal %d: %+v, want %d s", round, i+1, e, seconds)
 						}
 						return nil
@@ -89,7 +90,7 @@ func TestAnAnswerDuringTheWaitDoesNotEndIt(t *testing.T) {
 		_ = ask(t, c)
 		server.code = 429
 		time.Sleep(time.Second)
-		if e, ours := ask(t, c).(*Error); !ours || e.RetryAfter != 2*time.Second {
+		if e, ours := errors.AsType[*Error](ask(t, c)); !ours || e.RetryAfter != 2*time.Second {
 			t.Errorf("%+v, want 2 s", e)
 		}
 	})

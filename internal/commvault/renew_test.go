@@ -245,7 +245,7 @@ func TestATokenFileIsReadAgain(t *testing.T) {
 	}
 	inFile(t, file, "QSDK sim\n")
 	askAtOnce(t, c)
-	inFile(t, file, "QSDK older\n") // nobody looks while the other one is good
+	inFile(t, file, "QSDK older\n") // not read while the other one is good
 	askAtOnce(t, c)
 	if got := s.Counts()[sim.OpJobDetails] - asked; got != 16 {
 		t.Errorf("asked %d times for 16 requests", got)
@@ -263,7 +263,7 @@ func TestTheRequestWhoseTokenExpiredGoesOnWithTheNewOne(t *testing.T) {
 	askAtOnce(t, c)
 }
 
-func TestABrokenTokenFileIsToldAtOnce(t *testing.T) {
+func TestABrokenTokenFileIsReportedAtOnce(t *testing.T) {
 	folder := t.TempDir()
 	empty := inFile(t, filepath.Join(folder, "empty"), " \n")
 	for _, config := range []Config{

@@ -17,9 +17,9 @@ import (
 	"jobwatch/internal/job"
 )
 
-// DecodeSaved reads an answer to JobDetails as people have it in a file: whole, or the pieces that SDKs give of it; in an
-// array of one, in a string of JSON, in UTF-16, behind the head of an HTTP response. What a CommServe sends is never
-// read so. The errors are those of Decode, or say what the file holds instead.
+// DecodeSaved reads an answer to JobDetails as people have it in a file: whole, or the pieces that SDKs give of it; in
+// an array of one, in a string of JSON, in UTF-16, behind the head of an HTTP response. What a CommServe sends is
+// never read so. The errors are those of Client.JobDetails, or say what the file holds instead.
 func DecodeSaved(commcell string, saved []byte) (job.Snapshot, error) {
 	body, err := completeAnswer(saved, 0)
 	if err != nil {
@@ -32,7 +32,7 @@ func DecodeSaved(commcell string, saved []byte) (job.Snapshot, error) {
 // takes any job's; else the answer must be of that job. The errors are those of Client.JobDetails.
 func decodeBody(commcell string, number int64, body []byte) (job.Snapshot, error) {
 	snapshot, err := decodeDetails(commcell, number, completeXML(body))
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		e.Operation, e.Job, e.Code, e.Words = "JobDetails", number, http.StatusOK, oneLine(e.Words)
 	}
 	return snapshot, err

@@ -158,15 +158,14 @@ func TestASpentRefreshTokenIsRememberedWithoutADisk(t *testing.T) {
 		w.answer = with(200, `{}`)
 		c := newClient(t, w.Config)
 		full := errors.New("no space left on device")
-		files := &c.session.auth.(*pairRenewer).files
-		files.step = func(string) error { return full }
+		atEachStep(t, c, func(string) error { return full })
 		time.Sleep(31 * time.Minute)
 		for range 3 {
 			if err := askEach(t, c, time.Hour); KindOf(err) != Auth || w.sent != 1 {
 				t.Fatalf("%v after %d renewals", err, w.sent)
 			}
 		}
-		files.step = nil
+		atEachStep(t, c, nil)
 		_ = ask(t, c)
 		if err := ask(t, newClient(t, w.Config)); !isSpent(err) || w.sent != 1 {
 			t.Errorf("%v after %d renewals", err, w.sent)

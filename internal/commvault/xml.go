@@ -61,7 +61,7 @@ func fromXML(body []byte) (content []byte, root string, err error) {
 		if err == nil {
 			err = t.write(token)
 		}
-		if err == io.EOF && t.root != "" && len(t.open) == 0 {
+		if errors.Is(err, io.EOF) && t.root != "" && len(t.open) == 0 {
 			return t.out, t.root, nil
 		}
 		if err != nil {
@@ -180,11 +180,11 @@ var errNoXML = errors.New("no XML")
 
 // badXML names the place only, as badJSON does.
 func badXML(err error, offset int64, size int) error {
-	if ours, ok := err.(*Error); ok {
+	if ours, ok := errors.AsType[*Error](err); ok {
 		return ours
 	}
-	syntax, ok := err.(*xml.SyntaxError)
-	if err == io.EOF || ok && strings.HasPrefix(syntax.Msg, "unexpected EOF") {
+	syntax, ok := errors.AsType[*xml.SyntaxError](err)
+	if errors.Is(err, io.EOF) || ok && strings.HasPrefix(syntax.Msg, "unexpected EOF") {
 		return notAnAnswer("the answer is cut short after %d bytes", size)
 	}
 	return notAnAnswer("no XML from byte %d on", offset)

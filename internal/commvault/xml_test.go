@@ -184,7 +184,7 @@ func TestPiecesOfXML(t *testing.T) {
 	}
 }
 
-func TestWhatACommServeSendsIsNotMended(t *testing.T) {
+func TestWhatACommServeSendsIsNotCompleted(t *testing.T) {
 	c := newClient(t, Config{Format: "xml", Transport: commserve(func(r *http.Request) (int, string) { return 200, `<generalInfo jobId="71"/>` })})
 	if _, err := c.JobDetails(t.Context(), 71); KindOf(err) != NotAnAnswer {
 		t.Errorf("%v", err)

@@ -1,5 +1,5 @@
 // Package config reads and checks the configuration: a YAML file in which every key but three has a
-// default, and every mistake an error that names file, line, key and the mend.
+// default, and every mistake an error that names file, line, key and what to write instead.
 //
 // keys.go declares each key once: name, type, default, check, and the sentence that documents it. From there come the
 // reading (document.go: bytes to YAML; reader.go: YAML to the values of value.go; rules.go: what holds between keys), the
@@ -7,6 +7,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -34,7 +36,7 @@ type Config struct {
 
 	file     string
 	lines    map[string]int // key path => line, of each key that the file holds
-	later    []node         // keys that do nothing yet, set to something else than the default
+	later    []string       // keys that do nothing yet, set to something else than the default
 	warnings []string
 }
 
@@ -150,7 +152,7 @@ func (n NATS) UsesEmbedded() bool { return n.URL == embedded }
 const maxSize = 1 << 20
 
 // Load reads and checks the file; a ${NAME} in it is looked up in the process's environment.
-// The error names file, line, key and mend of everything that is wrong, one a line: each an *Error.
+// The error names file, line, key and fix of everything that is wrong, one a line: each an *Error.
 func Load(path string) (*Config, error) {
 	data, err := readAtMost(maxSize, path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -162,8 +164,8 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data, os.LookupEnv)
 }
 
-// Parse is Load of data already read; name is the file in errors, from whose folder the names of files are looked for,
-// getenv looks a ${NAME} up; nil: none is set.
+// Parse is Load of data already read. name is the file that errors name, and in whose folder names of files begin;
+// getenv gives what a ${NAME} stands for, and nil that none is set.
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
 	if getenv == nil {
 		getenv = func(string) (string, bool) { return "", false }
@@ -178,19 +180,15 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 		return nil, err
 	}
 	c := new(Config)
-	r.mapping(root, c.keys())
-	if r.lines["commcells"] == 0 && len(r.errs) == 0 {
-		r.fail(node{key: "commcells", line: root.line}, "missing; name at least one CommServe, as configs/minimal.yaml does")
-	}
-	if len(r.errs) == 0 {
-		r.placeDefault(storePath, &c.Store.Path)
-		r.placeDefault(embeddedDir, &c.NATS.Embedded.Dir)
-		r.findLeftBehind(c)
-	}
+	sectionOf(c.keys(), c.rules, c.findLeftBehind).read(r, root)
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
-	c.Text, c.file, c.lines, c.later, c.warnings = data, name, r.lines, r.later, r.warnings
+	slices.SortFunc(r.later, func(a, b node) int { return cmp.Or(a.line-b.line, strings.Compare(a.key, b.key)) })
+	for _, n := range r.later {
+		c.later = append(c.later, n.key)
+	}
+	c.Text, c.file, c.lines, c.warnings = data, name, r.lines, r.warnings
 	return c, nil
 }
 
@@ -218,7 +216,7 @@ type Error struct {
 	File    string
 	Line    int    // from 1; 0 where no line is to blame
 	Key     string // "commcells[0].schedule"; empty where no key is to blame
-	Problem string // what is wrong and what mends it; never holds a secret
+	Problem string // what is wrong and what to do; never holds a secret
 }
 
 func (e *Error) Error() string {

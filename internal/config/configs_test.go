@@ -35,7 +35,58 @@ func TestConfigsSayTheDefaults(t *testing.T) {
 	}
 }
 
-// TestCompleteFileMarksWhatDoesNothing holds each line's (later) against the table of notices.go.
+// promised has the defaults once more, by hand: one that changes breaks a promise, and nothing that is generated says so.
+const promised = minimal + `    commcell_id: 0
+    guid: ""
+    format: json
+    tls: {ca_file: "", cert_file: "", key_file: "", insecure_skip_verify: false}
+    schedule: "@every 30s"
+    jobs: []
+    discover: {enabled: true, finished_within: 1h, include: {}, exclude: {}}
+    sweep: auto
+    full_refresh: 10m
+    feed_every: 5s
+    concurrency: 8
+    rate_limit: 0
+    timeout: 30s
+    stall_after: 30m
+    lost_after: 2m
+    keep_finished: 168h
+nats:
+  url: embedded
+  embedded: {listen: 127.0.0.1:4222, dir: data/nats, sync: always}
+  creds_file: ""
+  nkey_file: ""
+  user: ""
+  password_file: ""
+  token_file: ""
+  tls: {ca_file: "", cert_file: "", key_file: "", insecure_skip_verify: false, handshake_first: false}
+  domain: ""
+  stream: JOBS
+  replicas: 1
+  max_age: 720h
+  max_bytes: 0
+  subject_prefix: ""
+  on_new_stream: resend
+store: {path: data/watcher.db, keep_sent: 24h}
+http: {listen: 127.0.0.1:9480, token_file: "", tls: {cert_file: "", key_file: "", client_ca_file: ""}}
+log: {level: info, format: auto}
+cluster: {enabled: false, instance: ""}
+severity: {}
+relays: []
+`
+
+func TestDefaultsAreThosePromised(t *testing.T) {
+	const auth = `{token_file: t, token: "", username: "", password: "", password_file: "", domain: "",
+      access_token_file: "", refresh_token_file: "", scheme: authtoken}`
+	got, want := parse(t, strings.Replace(promised, "{token_file: t}", auth, 1)), parse(t, minimal)
+	same(t, got, want)
+	if !reflect.DeepEqual(got.CommCells, want.CommCells) {
+		t.Errorf("got %+v\nwant %+v", got.CommCells, want.CommCells)
+	}
+}
+
+// TestCompleteFileMarksWhatDoesNothing holds each line's (later) against what keys.go says.
 func TestCompleteFileMarksWhatDoesNothing(t *testing.T) {
 	c, err := Load(completeFile)
 	if err != nil {

@@ -112,17 +112,17 @@ func (r *reader) syntax(err error) error {
 		return r.at(0, "%v", err)
 	}
 	message := unshield(at.GetMessage())
-	for _, known := range mends {
+	for _, known := range fixes {
 		if strings.Contains(message, known.words) {
-			message += "; " + known.mend
+			message += "; " + known.fix
 			break
 		}
 	}
 	return r.at(at.GetToken().Position.Line, "%s", message)
 }
 
-// mends are for the mistakes that people make in YAML: words of the parser, and what to do.
-var mends = []struct{ words, mend string }{
+// fixes are for the mistakes that people make in YAML: words of the parser, and what to do.
+var fixes = []struct{ words, fix string }{
 	{"'\t'", "indent with spaces"},
 	{"tab character", "indent with spaces"},
 	{"mapping value is not", `put a value that holds ": " in quotes`},
@@ -139,23 +139,18 @@ var mends = []struct{ words, mend string }{
 func (r *reader) only(docs []*ast.DocumentNode) (root node, err error) {
 	root.line = 1
 	for _, doc := range docs {
-		if doc.Body == nil {
-			continue
+		switch {
+		case doc.Body == nil:
+		case root.ast == nil:
+			root = node{ast: doc.Body, line: doc.Body.GetToken().Position.Line}
+		default:
+			return root, r.at(doc.Body.GetToken().Position.Line, `a second document; a configuration is one, without "---" inside`)
 		}
-		line := doc.Body.GetToken().Position.Line
-		if root.ast != nil {
-			return node{}, r.at(line, `a second document; a configuration is one, without "---" inside`)
-		}
-		root = node{ast: doc.Body, line: line}
 	}
-	if root.ast != nil {
-		err = r.findAnchors(root.ast)
+	if root.ast == nil {
+		return root, nil
 	}
-	return root, err
-}
-
-func (r *reader) findAnchors(root ast.Node) (err error) {
-	for _, n := range ast.Filter(ast.AnchorType, root) {
+	for _, n := range ast.Filter(ast.AnchorType, root.ast) {
 		anchor := n.(*ast.AnchorNode)
 		name := anchor.Name.GetToken()
 		if _, twice := r.anchors[name.Value]; twice {
@@ -163,7 +158,7 @@ func (r *reader) findAnchors(root ast.Node) (err error) {
 		}
 		r.anchors[name.Value] = anchor.Value
 	}
-	return err
+	return root, err
 }
 
 // A ${NAME} may stand without quotes in { } and [ ], where YAML itself allows no braces inside a

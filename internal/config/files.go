@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// relative is a name of a file that is not written whole. It is looked for from the configuration file's folder;
-// versions before looked for it from the folder that they were started in.
+// relative is a name of a file that is not absolute. It begins in the configuration file's folder; in versions before, in
+// the folder that they were started in.
 type relative struct {
 	at       node   // the key
 	now, old string // both absolute
@@ -30,7 +30,7 @@ func (r *reader) placed(n node, name string) string {
 	return now
 }
 
-// Keys whose files hold what was told and what waits; none of them may be begun anew unseen.
+// Keys whose files hold what was told and what is still to be sent; none of them may be begun afresh unnoticed.
 const (
 	storePath   = "store.path"
 	embeddedDir = "nats.embedded.dir"
@@ -45,7 +45,9 @@ func (r *reader) placeDefault(key string, dst *string) {
 
 // findLeftBehind refuses a name under which nothing is found now, and something was by a version before: a new store
 // must not take the place of one in use. Where both are there, a warning says which is used.
-func (r *reader) findLeftBehind(c *Config) {
+func (c *Config) findLeftBehind(r *reader, _ node) {
+	r.placeDefault(storePath, &c.Store.Path)
+	r.placeDefault(embeddedDir, &c.NATS.Embedded.Dir)
 	for _, f := range r.relative {
 		now, errNow := os.Stat(f.now)
 		old, errOld := os.Stat(f.old)
@@ -67,7 +69,7 @@ const maxSecret = 64 << 10
 
 // ReadSecret reads the secret in a file, without the line end behind it. What can only be sent wrong is refused.
 // key is the configuration's key that names the file ("commcells[0].auth.token_file").
-// The error names key, file and mend, never what the file holds.
+// The error names key, file and fix, never what the file holds.
 func ReadSecret(key, file string) (string, error) {
 	refuse := func(problem string) (string, error) {
 		return "", errors.New(key + ": " + file + ": " + problem)

@@ -77,7 +77,7 @@ http: {token_file: f11, tls: {cert_file: f12, key_file: f13, client_ca_file: f14
 // Versions before looked for names from the folder of the start: what one has left there is named, and nothing is begun
 // anew in its place.
 func TestWhatAVersionBeforeHasUsedIsNamed(t *testing.T) {
-	for name, row := range map[string]struct{ more, at, key, mend string }{
+	for name, row := range map[string]struct{ more, at, key, fix string }{
 		"the store":             {"store: {path: w.db}", "w.db", "5: store.path", "write path: START/w.db under store, "},
 		"the store, by default": {"", "data/watcher.db", " store.path", "write path: START/data/watcher.db under store, "},
 		"the stream":            {"nats: {embedded: {dir: js}}", "js/jetstream/meta", "5: nats.embedded.dir", "write dir: START/js under nats.embedded, "},
@@ -93,7 +93,7 @@ func TestWhatAVersionBeforeHasUsedIsNamed(t *testing.T) {
 			if err == nil {
 				t.Fatal("nothing is said of what lies in the folder of the start")
 			}
-			for _, part := range []string{row.key + ": ", p.etc + "/", " is not there, and ", strings.Replace(row.mend, "START", p.start, 1)} {
+			for _, part := range []string{row.key + ": ", p.etc + "/", " is not there, and ", strings.Replace(row.fix, "START", p.start, 1)} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("no %q in: %v", part, err)
 				}

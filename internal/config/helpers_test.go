@@ -28,6 +28,9 @@ func parse(t *testing.T, text string) *Config {
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
+	if err := schemaSays(t, text); err != nil {
+		t.Errorf("%s\nis right, and the schema says: %v", text, err)
+	}
 	return c
 }
 
@@ -108,4 +111,21 @@ func defaultCommCell() CommCell {
 	return c
 }
 
-func isLater(key string) bool { return key == "relays" || strings.HasPrefix(key, "cluster") }
+// isLater tells whether a key of the file does nothing yet, or stands under one that does.
+func isLater(path string) bool {
+	keys := new(Config).keys()
+	for name := range strings.SplitSeq(path, ".") {
+		name, _, _ = strings.Cut(name, "[")
+		for _, k := range keys {
+			if k.name != name {
+				continue
+			}
+			if strings.HasPrefix(k.doc, later) {
+				return true
+			}
+			keys = k.value.keys
+			break
+		}
+	}
+	return false
+}

@@ -9,31 +9,31 @@ import (
 type key struct {
 	name  string
 	value value  // its type, default and check, and where it goes
-	doc   string // the sentence that documents it; of a key that does nothing in this version, it begins with later
+	doc   string // documents it: for editors, configs/watcher.yaml and docs/configuration.md
 }
 
-// later marks keys that are read and checked but do nothing yet; what stands under one, too.
+// later begins the doc of a key that is read and checked but does nothing yet; nor does what stands under it.
 const later = "(later) "
 
-// keys are those at the top of the file. It fills in the defaults, as all the functions here do.
+// keys are those at the top of the file. It fills in the defaults, as each function of this name does.
 func (c *Config) keys() []key {
 	return []key{
-		{"commcells", commCells(&c.CommCells), "the CommServes to watch, at least one"},
-		{"nats", sectionOf(c.NATS.keys(), c.NATS.rules), "the broker that gets the events"},
+		{"commcells", commCells(&c.CommCells), "The CommServes to watch, at least one."},
+		{"nats", sectionOf(c.NATS.keys(), c.NATS.rules), "The broker, and the stream that takes the events."},
 		{"store", sectionOf([]key{
-			{"path", file(&c.Store.Path, "data/watcher.db"), "what was seen of each job, and the events to be sent"},
+			{"path", file(&c.Store.Path, "data/watcher.db"), "the file of what was seen of each job and of the events to be sent"},
 			{"keep_sent", one(&c.Store.KeepSent, 24*time.Hour, duration(0)),
 				"keep what was told for so long, at most 256 MiB, for nats.on_new_stream; 0: do not"},
-		}), "the file that the watcher keeps"},
-		{"http", sectionOf(c.HTTP.keys()), "page, API, health, metrics (docs/http.md); it changes nothing"},
+		}), "What the watcher remembers."},
+		{"http", sectionOf(c.HTTP.keys()), "Page, API, health, metrics (docs/http.md); it changes nothing."},
 		{"log", sectionOf([]key{
-			{"level", one(&c.Log.Level, "info", word("debug", "info", "warn", "error")), ""},
+			{"level", one(&c.Log.Level, "info", word("debug", "info", "warn", "error")), "the least that is logged"},
 			{"format", one(&c.Log.Format, "auto", word("auto", "text", "json")), "auto: coloured text on a terminal, JSON elsewhere"},
-		}), "what is logged, and how"},
+		}), "What is logged, and how."},
 		{"cluster", sectionOf([]key{
-			{"enabled", one(&c.Cluster.Enabled, false, boolean()), later},
+			{"enabled", one(&c.Cluster.Enabled, false, boolean()), later + "whether this watcher is one of several"},
 			{"instance", one(&c.Cluster.Instance, "", text()), later + "this one's name"},
-		}), later + "several watchers that share the CommCells among them"},
+		}), later + "Several watchers that share the CommCells among them."},
 		{"severity", severities(&c.Severity), "what a state means to you: {committed: info, killed: error}"},
 		{"relays", relays(), later + "where else events go"},
 	}
@@ -41,31 +41,34 @@ func (c *Config) keys() []key {
 
 func (c *CommCell) keys() []key {
 	return []key{
-		{"name", one(&c.Name, "", like(`^[A-Za-z0-9_-]+$`, "wants letters, digits, _ and - only: it becomes part of each subject")), "letters, digits, _ and -; the second word of each subject: jobs.prod.…"},
-		{"url", one(&c.URL, "", text(serviceURL)), "the root of the CommServe's REST API"},
+		{"name", one(&c.Name, "", like(`^[A-Za-z0-9_-]+$`, "wants letters, digits, _ and - only: it becomes part of each subject")),
+			"letters, digits, _ and -; the second word of each subject: jobs.prod.…"},
+		{"url", one(&c.URL, "", text(serviceURL).hint(`^[hH][tT][tT][pP][sS]?://`, "wants http:// or https:// in front")),
+			"the root of the CommServe's REST API"},
 		{"commcell_id", one(&c.CommCellID, 0, whole(0, math.MaxInt32)), "sent with each request; 0: not sent, and the CommServe takes 2"},
 		{"guid", one(&c.GUID, "", text()), "another CommServe at this URL is refused; empty: the first one met counts"},
 		{"format", one(&c.Format, "json", word("json", "xml")), "what to ask the CommServe for"},
-		{"auth", sectionOf(c.Auth.keys(), c.Auth.rules), "One way to log in: a token that does not expire, a user, or a pair of tokens. " +
-			"A file holds the secret alone, as UTF-8 without a byte order mark."},
-		{"tls", sectionOf(c.TLS.keys(), c.TLS.rules), "how the connection to the CommServe is secured"},
-		{"schedule", one(&c.Schedule, "@every 30s", text(schedule)), "When to ask. Five cron fields, six with the seconds in front, or @every; the time zone before " +
-			"them if it matters: \"CRON_TZ=Europe/Berlin */30 * 6-22 * * *\". The first time is at the start."},
+		{"auth", sectionOf(c.Auth.keys(), c.Auth.rules), "One way to log in: a token that does not expire, a user, or a pair of tokens that " +
+			"renew each other. A file holds the secret alone, as UTF-8 without a byte order mark."},
+		{"tls", sectionOf(c.TLS.keys()).then(c.TLS.rules), "How the connection to the CommServe is secured."},
+		{"schedule", one(&c.Schedule, "@every 30s", text(schedule)), "When to ask. Five cron fields, six with the seconds in front, or @every; " +
+			`the time zone before them if it matters: "CRON_TZ=Europe/Berlin */30 * 6-22 * * *". The first time is at the start.`},
 		{"jobs", jobs(c), "job ids to follow in any case: [71, 1248]"},
-		{"discover", sectionOf(c.Discover.keys()), "follow what the CommServe's Job list names"},
-		{"sweep", one(&c.Sweep, "auto", word("auto", "list", "details")), "details: ask for the details of every job in every cycle. " +
-			"list: only of those whose line in the Job list changed, and of each one every full_refresh. States, phases and " +
-			"ends are told as soon; what no line says (a machine that failed, a job that stalls) within full_refresh. " +
+		{"discover", sectionOf(c.Discover.keys()), "Follow what the CommServe's Job list names."},
+		{"sweep", one(&c.Sweep, "auto", word("auto", "list", "details")), "details: ask for the details of every job in every cycle.\n" +
+			"list: only of those whose line in the Job list changed, and of each one every full_refresh. States, phases and ends " +
+			"are told as soon; what no line says (a machine that failed, a job that stalls) within full_refresh.\n" +
 			"auto: list from 50 jobs up, where the CommServe allows it."},
-		{"full_refresh", one(&c.FullRefresh, 10*time.Minute, duration(positive)), "with sweep: list, the details of every unfinished job at least this often"},
+		{"full_refresh", one(&c.FullRefresh, 10*time.Minute, duration(positive)), "where sweep is list: the details of every unfinished job at least this often"},
 		{"feed_every", one(&c.FeedEvery, 5*time.Second, duration(time.Second)),
-			"read the CommServe's own events this often for jobs that just changed; 0: never"},
+			"ask the CommServe's own events this often for jobs that just changed; 0: never"},
 		{"concurrency", one(&c.Concurrency, 8, whole(1, math.MaxInt32)), "requests under way at once; fewer while the CommServe refuses them or slows down"},
 		{"rate_limit", one(&c.RateLimit, 0, rate()), "requests a second; 0: as many as come, or as a quota allows that the CommServe names"},
 		{"timeout", one(&c.Timeout, 30*time.Second, duration(positive)), "for one request"},
 		{"stall_after", one(&c.StallAfter, 30*time.Minute, duration(positive)), "a running job without progress for so long is told as stalled"},
 		{"lost_after", one(&c.LostAfter, 2*time.Minute, duration(positive)), "a job that the CommServe no longer knows for so long is told as lost"},
-		{"keep_finished", one(&c.KeepFinished, 168*time.Hour, duration(positive)), "then a finished job is forgotten; at least discover.finished_within"},
+		{"keep_finished", one(&c.KeepFinished, 168*time.Hour, duration(positive)),
+			"then a finished job is forgotten; at least discover.finished_within"},
 	}
 }
 
@@ -73,12 +76,11 @@ func (a *Auth) keys() []key {
 	return []key{
 		{"token", secret(&a.Token), "the token itself: ${CV_TOKEN}"},
 		{"token_file", file(&a.TokenFile, ""), "a token that does not expire"},
-		{"username", one(&a.Username, "", text()), "a user, logged in anew whenever the session ends"},
+		{"username", one(&a.Username, "", text()), "a user, logged in again whenever the session ends"},
 		{"password", secret(&a.Password), "instead of password_file: ${CV_PASSWORD}"},
 		{"password_file", file(&a.PasswordFile, ""), "of the user"},
 		{"domain", one(&a.Domain, "", text()), "of the user"},
-		{"access_token_file", file(&a.AccessTokenFile, ""), "a pair of tokens that renew each other; both files are written " +
-			"at each renewal, so in a folder where the watcher may write"},
+		{"access_token_file", file(&a.AccessTokenFile, ""), "one of a pair, where the watcher may write: both files are written at each renewal"},
 		{"refresh_token_file", file(&a.RefreshTokenFile, ""), "the other of the pair"},
 		{"scheme", one(&a.Scheme, "authtoken", word("authtoken", "bearer")), "the header that carries the token"},
 	}
@@ -89,59 +91,64 @@ func (t *TLS) keys() []key {
 		{"ca_file", file(&t.CAFile, ""), "empty: the authorities that the system trusts"},
 		{"cert_file", file(&t.CertFile, ""), "a client certificate, with key_file"},
 		{"key_file", file(&t.KeyFile, ""), "of the client certificate"},
-		{"insecure_skip_verify", one(&t.InsecureSkipVerify, false, boolean()), "true: whoever answers is believed"},
+		{"insecure_skip_verify", one(&t.InsecureSkipVerify, false, boolean()), "true: whoever answers is trusted"},
 	}
 }
 
 func (d *Discover) keys() []key {
 	return []key{
-		{"enabled", one(&d.Enabled, true, boolean()), ""},
+		{"enabled", one(&d.Enabled, true, boolean()), "false: follow the jobs named here alone"},
 		{"finished_within", one(&d.FinishedWithin, time.Hour, duration(positive)), "finished jobs too, for so long after their end; " +
 			"after a pause of the watcher or the CommServe all that ended meanwhile, however long it was"},
 		{"include", filter(&d.Include), "Which of them, by client, client_group, job_type, operation, application, subclient: each takes a " +
-			"list of patterns, upper and lower case alike: {client: [\"fall*\", \"winter-[0-9]\"], job_type: [backup]}. " +
+			`list of patterns, upper and lower case alike: {client: ["fall*", "winter-[0-9]"], job_type: [backup]}. ` +
 			"A job is followed if each key of include has a pattern that fits, and no pattern of exclude fits. " +
 			"What the CommServe does not say of a job fits * alone. A job followed already is followed to its end."},
-		{"exclude", filter(&d.Exclude), "which of them not, in the same way"},
+		{"exclude", filter(&d.Exclude), "which of them not, in the same form"},
 	}
 }
 
 func (c *NATS) keys() []key {
 	return []key{
-		{"url", one(&c.URL, embedded, text(brokers)), "embedded, or servers of your own: nats://a:4222,nats://b:4222 (tls://, ws://, wss:// too)"},
+		{"url", one(&c.URL, embedded, text(brokers).hint(`^embedded$|://`, "wants embedded, or nats://host:4222")),
+			"embedded, or servers: nats://a:4222,nats://b:4222 (tls://, ws://, wss:// too)"},
 		{"embedded", sectionOf([]key{
-			{"listen", one(&c.Embedded.Listen, "127.0.0.1:4222", text(hostPort)), ""},
-			{"dir", file(&c.Embedded.Dir, "data/nats"), ""},
+			{"listen", one(&c.Embedded.Listen, "127.0.0.1:4222", text(hostPort).hint(`:[0-9]+$`, "wants host:port")), "where clients reach it"},
+			{"dir", file(&c.Embedded.Dir, "data/nats"), "where it keeps the stream"},
 			{"sync", one(&c.Embedded.Sync, "always", word("always", "interval")), "always: each event is on the disk before it counts; interval: soon after"},
-		}), "the server inside the watcher, for url: embedded"},
-		{"creds_file", file(&c.CredsFile, ""), "One way to log in, or none: this,"},
-		{"nkey_file", file(&c.NKeyFile, ""), "this,"},
-		{"user", one(&c.User, "", text()), "a user with password_file,"},
-		{"password_file", file(&c.PasswordFile, ""), "of the user,"},
-		{"token_file", file(&c.TokenFile, ""), "or this"},
+		}), "The server inside the watcher, for url: embedded."},
+		{"creds_file", file(&c.CredsFile, ""), "One way to log in, or none: credentials, an nkey, a user or a token."},
+		{"nkey_file", file(&c.NKeyFile, ""), "the seed of an nkey"},
+		{"user", one(&c.User, "", text()), "with password_file"},
+		{"password_file", file(&c.PasswordFile, ""), "of the user"},
+		{"token_file", file(&c.TokenFile, ""), "a token"},
 		{"tls", sectionOf(append(c.TLS.keys(), key{"handshake_first", one(&c.TLSFirst, false, boolean()),
-			"true where the server says so too (its tls: handshake_first)"}), c.TLS.rules), "how the connection to NATS is secured"},
+			"true where the server says so too (its tls: handshake_first)"})).then(c.TLS.rules), "How the connection to the servers is secured."},
 		{"domain", one(&c.Domain, "", like(`^[^.*>\p{Z}\p{Cc}]*$`,
-			"wants a name without . * > and spaces, as jetstream { domain: … } of the server's configuration says it")), "the JetStream domain, where it is reached through a leaf node (docs/nats.md)"},
-		{"stream", one(&c.Stream, "JOBS", like(`^[^.*>/\\\p{Z}\p{Cc}]+$`, `wants a name without . * > / \ and spaces`)), "made if it is not there; one that is there is checked and left alone"},
+			"wants a name without . * > and spaces, as jetstream { domain: … } of the server's configuration says it")),
+			"the JetStream domain, where it is reached through a leaf node (docs/nats.md)"},
+		{"stream", one(&c.Stream, "JOBS", like(`^[^.*>/\\\p{Z}\p{Cc}]+$`, `wants a name without . * > / \ and spaces`)),
+			"made if it is not there; one that is there is checked and left alone"},
 		{"replicas", one(&c.Replicas, 1, whole(1, 5)), "1 to 5; more than 1 needs a NATS cluster"},
 		{"max_age", one(&c.MaxAge, 720*time.Hour, duration(0)), "how long the stream keeps an event; 0: for ever"},
 		{"max_bytes", one(&c.MaxBytes, 0, whole[int64](0, math.MaxInt64)), "how large it may grow; 0: as large as it likes"},
 		{"subject_prefix", one(&c.SubjectPrefix, "", like(`^([^.*>\p{Z}\p{Cc}]+(\.[^.*>\p{Z}\p{Cc}]+)*)?$`,
-			`wants words with a . between, without * > and spaces; write it like "acme" or "acme.backup"`)), "acme: the subjects begin with acme.jobs. and acme.commcells."},
-		{"on_new_stream", one(&c.OnNewStream, "resend", word("resend", "continue")), "the stream is another than before, or has lost something. " +
-			"resend: tell it what store.keep_sent has kept; continue: go on with what is new, keep nothing"},
+			`wants words with a . between, without * > and spaces; write it like "acme" or "acme.backup"`)),
+			"acme: the subjects begin with acme.jobs. and acme.commcells."},
+		{"on_new_stream", one(&c.OnNewStream, "resend", word("resend", "continue")), "Where the stream is another than before, or has lost something:\n" +
+			"resend: tell it what store.keep_sent has kept.\ncontinue: go on with what is new, keep nothing."},
 	}
 }
 
 func (h *HTTP) keys() []key {
 	return []key{
-		{"listen", one(&h.Listen, "127.0.0.1:9480", text(hostPortOrOff)), "\"\": off. Beyond 127.0.0.1 wants token_file or client_ca_file"},
-		{"token_file", file(&h.TokenFile, ""), "a token to show as a bearer, or as a password (any user); /healthz and /readyz do without"},
+		{"listen", one(&h.Listen, "127.0.0.1:9480", text(hostPortOrOff).hint(`^$|:[0-9]+$`, `wants host:port, or "" for none`)),
+			`"": off. Beyond 127.0.0.1 wants token_file or client_ca_file`},
+		{"token_file", file(&h.TokenFile, ""), "a token to show as a bearer or password (any user); /healthz and /readyz do without"},
 		{"tls", sectionOf([]key{
-			{"cert_file", file(&h.TLS.CertFile, ""), "with key_file"},
-			{"key_file", file(&h.TLS.KeyFile, ""), ""},
+			{"cert_file", file(&h.TLS.CertFile, ""), "the server's certificate, with key_file"},
+			{"key_file", file(&h.TLS.KeyFile, ""), "of the certificate"},
 			{"client_ca_file", file(&h.TLS.ClientCAFile, ""), "only readers with a certificate of this authority"},
-		}, h.TLS.rules), "HTTPS instead of HTTP"},
+		}).then(h.TLS.rules), "HTTPS instead of HTTP."},
 	}
 }

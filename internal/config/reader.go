@@ -16,7 +16,7 @@ import (
 // reader walks the YAML once. It notes each mistake and goes on, so that one run shows them all.
 type reader struct {
 	file    string
-	folder  string // from which the names of files are looked for
+	folder  string // where names of files begin
 	getenv  func(string) (string, bool)
 	anchors map[string]ast.Node
 	errs    []*Error
@@ -105,10 +105,7 @@ func (r *reader) own(n node) (pairs []node, merge *node) {
 	return pairs, merge
 }
 
-var (
-	plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	slug     = regexp.MustCompile(`^[a-z0-9_]+$`)
-)
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 func (n node) child(p *ast.MappingValueNode) node {
 	at := p.Key.GetToken()

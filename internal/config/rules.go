@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -22,19 +21,19 @@ func schedule(s string) error {
 
 // serviceURL never repeats what url.Parse says, which quotes a password out of a broken URL.
 func serviceURL(s string) error {
-	const mend = "; write it like https://cs.example.com/webconsole/api"
+	const fix = "; write it like https://cs.example.com/webconsole/api"
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return errors.New("no URL" + mend)
+		return errors.New("no URL" + fix)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("wants http:// or https:// in front" + mend)
+		return errors.New("wants http:// or https:// in front" + fix)
 	case u.Hostname() == "" || !portInRange(u.Port()):
-		return errors.New("wants a host, and a port up to 65535 if any" + mend)
+		return errors.New("wants a host, and a port up to 65535 if any" + fix)
 	case u.User != nil:
 		return errors.New("wants no user in it; name them under auth")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
-		return errors.New("wants no ? and # in it" + mend)
+		return errors.New("wants no ? and # in it" + fix)
 	}
 	return nil
 }
@@ -45,17 +44,16 @@ func brokers(s string) error {
 	}
 	for server := range strings.SplitSeq(s, ",") {
 		u, err := url.Parse(strings.TrimSpace(server))
-		if err == nil && u.Hostname() != "" && u.User != nil && portInRange(u.Port()) {
+		isURL := err == nil && u.Hostname() != "" && portInRange(u.Port())
+		switch {
+		case isURL && u.User != nil:
 			return errors.New("wants no user in it; set nats.user and nats.password_file, or nats.token_file")
-		}
-		if err != nil || u.Hostname() == "" || !portInRange(u.Port()) || !slices.Contains(schemes, u.Scheme) {
+		case !isURL || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
 			return errors.New(`wants "embedded", or nats://host:4222 (tls://, ws://, wss:// too), more of them with commas between`)
 		}
 	}
 	return nil
 }
-
-var schemes = []string{"nats", "tls", "ws", "wss"}
 
 func hostPort(s string) error {
 	if _, port, err := net.SplitHostPort(s); err != nil || port == "" || !portInRange(port) {
@@ -84,17 +82,19 @@ func glob(s string) error {
 	return nil
 }
 
-// A rule here is about several keys of one section. It is asked only where each of them is right.
+// Each rule here is about several keys of one section.
 
-func (c *CommCell) rules(r *reader, n node, right bool) {
+func (c *Config) rules(r *reader, n node) {
+	missing := node{key: "commcells", line: n.line}
+	r.failIf(r.lines[missing.key] == 0, missing, "missing; name at least one CommServe, as configs/minimal.yaml does")
+}
+
+func (c *CommCell) rules(r *reader, n node) {
 	c.URL = strings.TrimRight(c.URL, "/")
-	if !right {
-		return
-	}
 	r.failIf(c.Name == "", r.member(n, "name"), `missing; name the CommCell, as "prod"`)
 	r.failIf(c.URL == "", r.member(n, "url"), "missing; write it like https://cs.example.com/webconsole/api")
 	if auth := r.member(n, "auth"); r.lines[auth.key] == 0 {
-		c.Auth.rules(r, auth, true)
+		c.Auth.rules(r, auth)
 	}
 	// Else the Job list would bring back a job that was forgotten.
 	if kept, found := c.KeepFinished, c.Discover.FinishedWithin; kept < found {
@@ -106,32 +106,22 @@ func (c *CommCell) rules(r *reader, n node, right bool) {
 }
 
 // rules want exactly one way to log in, and that whole.
-func (a *Auth) rules(r *reader, n node, right bool) {
-	if !right {
-		return
-	}
-	ways := named(
-		"token", a.Token,
-		"token_file", a.TokenFile,
-		"username", a.Username+a.Password+a.PasswordFile+a.Domain,
-		"access_token_file", a.AccessTokenFile+a.RefreshTokenFile,
-	)
-	if len(ways) == 0 {
+func (a *Auth) rules(r *reader, n node) {
+	user := a.Username + a.Password + a.PasswordFile + a.Domain
+	ways := named("token", a.Token, "token_file", a.TokenFile, "username", user, "access_token_file", a.AccessTokenFile+a.RefreshTokenFile)
+	passwords := named("password", a.Password, "password_file", a.PasswordFile)
+	switch {
+	case len(ways) == 0:
 		r.fail(n, "no way to log in; set token_file, or username and password_file")
-		return
-	}
-	if len(ways) > 1 {
+	case len(ways) > 1:
 		set := named("token", a.Token, "token_file", a.TokenFile, "username", a.Username, "password", a.Password,
 			"password_file", a.PasswordFile, "domain", a.Domain, "access_token_file", a.AccessTokenFile, "refresh_token_file", a.RefreshTokenFile)
 		r.fail(n, "%s: more than one way to log in; keep one", strings.Join(set, ", "))
-		return
-	}
-	switch password := named("password", a.Password, "password_file", a.PasswordFile); {
-	case ways[0] == "username" && a.Username == "":
-		r.fail(n, "%s without username; set it too", append(password, "domain")[0])
-	case ways[0] == "username" && len(password) == 0:
+	case user != "" && a.Username == "":
+		r.fail(n, "%s without username; set it too", append(passwords, "domain")[0])
+	case user != "" && len(passwords) == 0:
 		r.fail(n, "username without a password; set password_file")
-	case len(password) > 1:
+	case len(passwords) > 1:
 		r.fail(n, "password and password_file: keep one")
 	case (a.AccessTokenFile == "") != (a.RefreshTokenFile == ""):
 		r.fail(n, "access_token_file and refresh_token_file go together; set both")
@@ -149,9 +139,9 @@ func named(namesAndValues ...string) []string {
 	return names
 }
 
-func (t *TLS) rules(r *reader, n node, _ bool) { r.certWithKey(n, t.CertFile, t.KeyFile) }
+func (t *TLS) rules(r *reader, n node) { r.certWithKey(n, t.CertFile, t.KeyFile) }
 
-func (t *HTTPTLS) rules(r *reader, n node, _ bool) {
+func (t *HTTPTLS) rules(r *reader, n node) {
 	r.certWithKey(n, t.CertFile, t.KeyFile)
 	r.failIf(t.ClientCAFile != "" && t.CertFile == "", n,
 		"client_ca_file without cert_file: clients are checked over TLS alone; set cert_file and key_file")
@@ -161,10 +151,7 @@ func (r *reader) certWithKey(n node, cert, key string) {
 	r.failIf((cert == "") != (key == ""), n, "cert_file and key_file go together; set both or neither")
 }
 
-func (c *NATS) rules(r *reader, n node, right bool) {
-	if !right {
-		return
-	}
+func (c *NATS) rules(r *reader, n node) {
 	ways := named("creds_file", c.CredsFile, "nkey_file", c.NKeyFile, "user", c.User+c.PasswordFile, "token_file", c.TokenFile)
 	r.failIf(len(ways) > 1, n, "%s: more than one way to log in; keep one", strings.Join(ways, ", "))
 	r.failIf((c.User == "") != (c.PasswordFile == ""), n, "user and password_file go together; set both or neither")
@@ -184,16 +171,9 @@ func (c *NATS) rules(r *reader, n node, right bool) {
 
 // NotYetInForce gives the keys that the file sets, to something else than the default, and that this
 // version does not act on: "cluster.enabled", in the order of the file.
-func (c *Config) NotYetInForce() []string {
-	var keys []string
-	slices.SortFunc(c.later, func(a, b node) int { return cmp.Or(a.line-b.line, strings.Compare(a.key, b.key)) })
-	for _, n := range c.later {
-		keys = append(keys, n.key)
-	}
-	return keys
-}
+func (c *Config) NotYetInForce() []string { return c.later }
 
-// Warnings gives what is allowed and hardly meant, one sentence each, with file, line and mend.
+// Warnings gives what is allowed and hardly meant, one sentence each, with file, line and what to do.
 func (c *Config) Warnings() []string {
 	warnings := slices.Clone(c.warnings)
 	if n := c.NATS; n.UsesEmbedded() && n.User == "" && n.TokenFile == "" && !loopback(n.Embedded.Listen) {

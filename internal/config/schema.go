@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"regexp"
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -11,14 +10,14 @@ import (
 // Schema is the JSON Schema of the configuration file, by which editors complete and check it. It lets pass what only the
 // program can tell (rules between keys, what a ${NAME} holds), and refuses nothing that the program takes.
 func Schema() *jsonschema.Schema {
-	s := sectionSchema(new(Config).keys())
+	s := sectionOf(new(Config).keys()).schema
 	s.Schema = "http://json-schema.org/draft-07/schema#"
 	s.Title = "Configuration of jobwatch"
 	s.Required = []string{"commcells"}
 	return s
 }
 
-// sectionSchema takes a section without keys, too: it keeps the defaults.
+// sectionSchema lets a section stand without keys, too: it keeps the defaults.
 func sectionSchema(keys []key) *jsonschema.Schema {
 	s := &jsonschema.Schema{
 		Types:                []string{"object", "null"},
@@ -37,51 +36,25 @@ func listSchema(items *jsonschema.Schema) *jsonschema.Schema {
 	return &jsonschema.Schema{Types: []string{"array", "null"}, Items: items, Default: marshal([]any{})}
 }
 
-func mapSchema(keys *regexp.Regexp, values *jsonschema.Schema) *jsonschema.Schema {
-	return &jsonschema.Schema{
-		Types: []string{"object", "null"}, PropertyNames: &jsonschema.Schema{Pattern: keys.String()}, AdditionalProperties: values, Default: marshal(map[string]any{}),
+// typed is for values that are no text in YAML; a text is only one that names a variable.
+func typed(name, wanted string) *jsonschema.Schema {
+	return matching(&jsonschema.Schema{Types: []string{name, "string"}}, "", wanted)
+}
+
+// matching lets pass texts of this pattern, and those that name a variable; editors say what is wanted.
+func matching(s *jsonschema.Schema, pattern, wanted string) *jsonschema.Schema {
+	if s.Pattern = reference.String(); pattern != "" {
+		s.Pattern = "(" + pattern + ")|" + s.Pattern
 	}
-}
-
-// typedSchema is for values that are no text in YAML; a text is only one that names a variable.
-func typedSchema(name string) *jsonschema.Schema {
-	return &jsonschema.Schema{Types: []string{name, "string"}, Pattern: reference.String()}
-}
-
-func wholeSchema(least, most float64) *jsonschema.Schema {
-	s := typedSchema("integer")
-	s.Minimum, s.Maximum = &least, &most
+	s.Extra = map[string]any{"patternErrorMessage": wanted}
 	return s
 }
-
-// durationSchema takes a 0 without unit where the duration may be 0.
-func durationSchema(least time.Duration) *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "string"}
-	if least != positive {
-		s = wholeSchema(0, 0)
-	}
-	s.Pattern = orReference(`^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
-	return s
-}
-
-func wordSchema(words []string) *jsonschema.Schema {
-	enum := &jsonschema.Schema{}
-	for _, word := range words {
-		enum.Enum = append(enum.Enum, word)
-	}
-	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{enum, {Type: "string", Pattern: reference.String()}}}
-}
-
-func orReference(pattern string) string { return "(" + pattern + ")|" + reference.String() }
 
 // marshal writes a default as the file has it.
 func marshal(v any) json.RawMessage {
 	if d, ok := v.(time.Duration); ok {
 		v = short(d)
 	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
+	raw, _ := json.Marshal(v) // texts, numbers, lists and maps: it cannot fail
 	return raw
 }

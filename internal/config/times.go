@@ -17,7 +17,7 @@ var crontab = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cro
 // @hourly and its like, @every with a Go duration, and TZ= or CRON_TZ= in front.
 //
 // It refuses what cron takes and then does otherwise: a time that never comes, and an @every that
-// is not whole seconds. The error gives the reason and the mend, and leaves naming spec to the caller.
+// is not whole seconds. The error gives the reason and what to write, and leaves naming spec to the caller.
 func ParseSchedule(spec string) (cron.Schedule, error) {
 	spec = strings.TrimSpace(spec)
 	times, err := checkZone(spec)

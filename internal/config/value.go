@@ -20,16 +20,16 @@ type value struct {
 	keys   []key // of a section, or of each section of a list
 }
 
-// kind is a kind of scalar. parse takes it from what the file holds; its error says what is wanted.
+// kind is a kind of scalar: how it is parsed, with errors that say what is wanted, and its schema.
 type kind[T any] struct {
 	parse  func(scalar) (T, error)
 	schema *jsonschema.Schema
 }
 
 // one is a scalar that goes to dst, where the default is put at once.
-func one[T comparable](dst *T, standard T, k kind[T]) value {
-	*dst = standard
-	k.schema.Default = marshal(standard)
+func one[T comparable](dst *T, def T, k kind[T]) value {
+	*dst = def
+	k.schema.Default = marshal(def)
 	return value{schema: k.schema, read: func(r *reader, n node) {
 		v, ok := k.read(r, n)
 		if !ok {
@@ -67,17 +67,21 @@ func secret(dst *string) value {
 }
 
 // file is the name of a file or folder; one that has a default is never empty.
-func file(dst *string, standard string) value {
-	v := one(dst, standard, text(func(s string) error {
-		if s == "" && standard != "" {
+func file(dst *string, def string) value {
+	return one(dst, def, text(func(s string) error {
+		if s == "" && def != "" {
 			return errors.New("wants a value; leave the key out for the default")
 		}
 		return nil
-	}))
+	})).then(func(r *reader, n node) { *dst = r.placed(n, *dst) })
+}
+
+// then adds a step after the reading, which runs even where reading failed.
+func (v value) then(step func(*reader, node)) value {
 	read := v.read
 	v.read = func(r *reader, n node) {
 		read(r, n)
-		*dst = r.placed(n, *dst)
+		step(r, n)
 	}
 	return v
 }
@@ -105,7 +109,13 @@ func like(pattern, wanted string) kind[string] {
 		}
 		return nil
 	})
-	k.schema.Pattern = orReference(pattern)
+	matching(k.schema, pattern, wanted)
+	return k
+}
+
+// hint is a pattern for editors, which cannot ask the check.
+func (k kind[T]) hint(pattern, wanted string) kind[T] {
+	matching(k.schema, pattern, wanted)
 	return k
 }
 
@@ -118,12 +128,16 @@ func word(words ...string) kind[string] {
 		}
 		return fmt.Errorf("wants %s or %s", strings.Join(words[:last], ", "), words[last])
 	})
-	k.schema = wordSchema(words)
+	enum := new(jsonschema.Schema)
+	for _, word := range words {
+		enum.Enum = append(enum.Enum, word)
+	}
+	k.schema = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{enum, {Type: "string", Pattern: reference.String()}}}
 	return k
 }
 
 func boolean() kind[bool] {
-	return kind[bool]{schema: typedSchema("boolean"), parse: func(s scalar) (bool, error) {
+	return kind[bool]{schema: typed("boolean", "wants true or false, without quotes"), parse: func(s scalar) (bool, error) {
 		if s.quoted || s.text != "true" && s.text != "false" {
 			return false, errors.New("wants true or false, without quotes")
 		}
@@ -133,7 +147,11 @@ func boolean() kind[bool] {
 
 // whole is a whole number from least to most.
 func whole[T int | int64](least, most T) kind[T] {
-	return kind[T]{schema: wholeSchema(float64(least), float64(most)), parse: func(s scalar) (T, error) {
+	schema := typed("integer", "wants a whole number")
+	if schema.Minimum = new(float64(least)); most < math.MaxInt64 {
+		schema.Maximum = new(float64(most))
+	}
+	return kind[T]{schema: schema, parse: func(s scalar) (T, error) {
 		v, err := strconv.ParseInt(s.text, 10, 64)
 		switch {
 		case s.quoted && err == nil:
@@ -151,7 +169,9 @@ func whole[T int | int64](least, most T) kind[T] {
 
 // rate is a number that is not below 0.
 func rate() kind[float64] {
-	k := kind[float64]{schema: typedSchema("number"), parse: func(s scalar) (float64, error) {
+	schema := typed("number", "wants a number, without quotes")
+	schema.Minimum = new(0.0)
+	return kind[float64]{schema: schema, parse: func(s scalar) (float64, error) {
 		v, err := strconv.ParseFloat(s.text, 64)
 		switch {
 		case s.quoted || err != nil:
@@ -161,8 +181,6 @@ func rate() kind[float64] {
 		}
 		return v, nil
 	}}
-	k.schema.Minimum = new(float64)
-	return k
 }
 
 // positive is the shortest duration there is.
@@ -170,7 +188,12 @@ const positive = time.Nanosecond
 
 // duration is a Go duration, positive or, with another least, that or 0.
 func duration(least time.Duration) kind[time.Duration] {
-	return kind[time.Duration]{schema: durationSchema(least), parse: func(s scalar) (time.Duration, error) {
+	schema := &jsonschema.Schema{Type: "string"}
+	if least != positive { // then a 0 needs no unit
+		schema = &jsonschema.Schema{Types: []string{"integer", "string"}, Minimum: new(0.0), Maximum: new(0.0)}
+	}
+	matching(schema, `^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`, "wants a duration; write it like 30s, 10m, 168h")
+	return kind[time.Duration]{schema: schema, parse: func(s scalar) (time.Duration, error) {
 		v, err := parseDuration("", s.text)
 		switch {
 		case err != nil:
@@ -230,10 +253,13 @@ func filter(dst *map[string][]string) value {
 func severities(dst *map[string]string) value {
 	*dst = map[string]string{}
 	severity := word("info", "warning", "error")
-	return value{schema: mapSchema(slug, severity.schema), read: func(r *reader, n node) {
+	slug := like(`^[a-z0-9_]+$`, "no slug of a state; write it like completed_with_errors")
+	return value{schema: &jsonschema.Schema{
+		Types: []string{"object", "null"}, Default: marshal(*dst), PropertyNames: slug.schema, AdditionalProperties: severity.schema,
+	}, read: func(r *reader, n node) {
 		for _, n := range r.pairs(n) {
-			if !slug.MatchString(n.name) {
-				r.fail(n, "no slug of a state; write it like completed_with_errors")
+			if _, err := slug.parse(scalar{text: n.name}); err != nil {
+				r.fail(n, "%v", err)
 				continue
 			}
 			(*dst)[n.name], _ = severity.read(r, n)
@@ -250,13 +276,15 @@ func relays() value {
 	}}
 }
 
-// sectionOf is a mapping. Its rule, if any, is asked behind the keys; right says that each of them is.
-func sectionOf(keys []key, rule ...func(r *reader, n node, right bool)) value {
+// sectionOf is a mapping. Its rules are asked only where each of the keys is right.
+func sectionOf(keys []key, rules ...func(*reader, node)) value {
 	return value{keys: keys, schema: sectionSchema(keys), read: func(r *reader, n node) {
 		before := len(r.errs)
 		r.mapping(n, keys)
-		for _, rule := range rule {
-			rule(r, n, len(r.errs) == before)
+		for _, rule := range rules {
+			if len(r.errs) == before {
+				rule(r, n)
+			}
 		}
 	}}
 }
@@ -266,7 +294,11 @@ func commCells(dst *[]CommCell) value {
 	commCell := func(c *CommCell) value { return sectionOf(c.keys(), c.rules) }
 	declared := commCell(new(CommCell))
 	declared.schema.Required = []string{"name", "url", "auth"}
-	return value{keys: declared.keys, schema: listSchema(declared.schema), read: func(r *reader, n node) {
+	for _, name := range declared.schema.Required {
+		declared.schema.Properties[name].Default = nil
+	}
+	schema := &jsonschema.Schema{Type: "array", MinItems: new(1), Items: declared.schema}
+	return value{keys: declared.keys, schema: schema, read: func(r *reader, n node) {
 		before, lines := len(r.errs), map[string]int{}
 		for _, item := range r.items(n) {
 			var c CommCell

@@ -48,8 +48,8 @@ func (s *stream) fold() event.Fold {
 	return f
 }
 
-// heard is an event as a subscriber reads it.
-type heard struct {
+// received is an event as a subscriber reads it.
+type received struct {
 	Data struct {
 		Change struct {
 			Kind, Detail, VM, VMGUID string
@@ -60,8 +60,8 @@ type heard struct {
 }
 
 // family names the events whose from follows from one another's to.
-func (h *heard) family() string {
-	switch c := h.Data.Change; c.Kind {
+func (e *received) family() string {
+	switch c := e.Data.Change; c.Kind {
 	case "state", "phase":
 		return c.Kind
 	default:
@@ -73,17 +73,17 @@ func (h *heard) family() string {
 }
 
 // inherits hands what was told of a machine by its name alone to the one that goes on from it.
-func (h *heard) inherits(last map[string]string) {
-	c := h.Data.Change
+func (e *received) inherits(last map[string]string) {
+	c := e.Data.Change
 	byName := "failure.vm." + c.VM
-	if _, known := last[h.family()]; !known && c.VMGUID != "" && c.From != nil && *c.From == last[byName] {
-		last[h.family()] = *c.From
+	if _, known := last[e.family()]; !known && c.VMGUID != "" && c.From != nil && *c.From == last[byName] {
+		last[e.family()] = *c.From
 		delete(last, byName)
 	}
 }
 
-func (s *stream) hear() []heard {
-	events := make([]heard, len(s.messages))
+func (s *stream) read() []received {
+	events := make([]received, len(s.messages))
 	for i, message := range s.messages {
 		if err := json.Unmarshal(message, &events[i]); err != nil {
 			s.t.Fatal(err)
@@ -96,14 +96,14 @@ func (s *stream) hear() []heard {
 // before it of the same family, but for the events that clear what was told.
 func (s *stream) checkFrom() {
 	last := map[string]string{} // family => to
-	for i, h := range s.hear() {
-		c := h.Data.Change
-		h.inherits(last)
-		if got, want := value(c.From), last[h.family()]; got != want {
-			s.t.Fatalf("event %d, %s, comes from %q, but before it is %q", i+1, h.family(), got, want)
+	for i, e := range s.read() {
+		c := e.Data.Change
+		e.inherits(last)
+		if got, want := value(c.From), last[e.family()]; got != want {
+			s.t.Fatalf("event %d, %s, comes from %q, but before it is %q", i+1, e.family(), got, want)
 		}
-		h.clear(last)
-		last[h.family()] = value(c.To)
+		e.clear(last)
+		last[e.family()] = value(c.To)
 		if c.Kind == "state" {
 			last["failure.state."] = value(c.From) // where a failure came from
 		}
@@ -111,11 +111,11 @@ func (s *stream) checkFrom() {
 }
 
 // clear forgets what the contract says that the event clears.
-func (h *heard) clear(last map[string]string) {
-	switch c := h.Data.Change; {
+func (e *received) clear(last map[string]string) {
+	switch c := e.Data.Change; {
 	case c.Kind == "state" && c.From == nil:
 		clear(last)
-	case c.Kind == "state" && h.Data.Job.PendingReason == nil && h.Data.Job.PendingReasonCode == nil:
+	case c.Kind == "state" && e.Data.Job.PendingReason == nil && e.Data.Job.PendingReasonCode == nil:
 		forget(last, "failure.reason.")
 	case c.Kind == "watch" && c.Detail == "attempt":
 		forget(last, "failure.items.", "failure.vm.")
@@ -135,14 +135,14 @@ func forget(last map[string]string, families ...string) {
 // checkTruth compares the last word of each family with the job itself.
 func (s *stream) checkTruth(seen job.Snapshot) {
 	if rest := diff.Since(s.fold().Told, &seen); len(rest) > 0 {
-		s.t.Fatalf("%+v is owed %+v", seen, rest)
+		s.t.Fatalf("%+v still has to tell %+v", seen, rest)
 	}
 	last := map[string]job.Text{}
-	for _, h := range s.hear() {
-		if h.Data.Change.Detail == job.DetailVM {
+	for _, e := range s.read() {
+		if e.Data.Change.Detail == job.DetailVM {
 			continue // there, two identities can be one machine
 		}
-		last[h.family()] = job.Text(value(h.Data.Change.To))
+		last[e.family()] = job.Text(value(e.Data.Change.To))
 	}
 	for family, is := range map[string]job.Text{"state": seen.State, "phase": seen.Phase} {
 		if is != "" && !job.Same(last[family], is) {
@@ -158,8 +158,8 @@ func (s *stream) checkTruth(seen job.Snapshot) {
 
 // tells says whether an event is of the machine, by its GUID or its name.
 func (s *stream) tells(vm *job.VM) bool {
-	return slices.ContainsFunc(s.hear(), func(h heard) bool {
-		c := h.Data.Change
+	return slices.ContainsFunc(s.read(), func(e received) bool {
+		c := e.Data.Change
 		return c.Detail == job.DetailVM && (c.VMGUID == string(vm.GUID) || c.VMGUID == "" && c.VM == vm.Name)
 	})
 }

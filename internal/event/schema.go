@@ -125,6 +125,7 @@ func (v value) write(s *jsonschema.Schema) {
 		s.Type, s.MinLength, s.Description = "null", nil, "Nothing, in an event of this kind."
 	case wordsOrNull, numeralOrNull:
 		s.Type, s.Types = "", []string{"string", "null"}
+	default: // a string
 	}
 	if v == numeral || v == numeralOrNull {
 		s.Pattern = numeralPattern

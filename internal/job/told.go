@@ -51,7 +51,7 @@ type Told struct {
 	Files        int64           `json:"files,omitempty"`
 	Reason       Text            `json:"reason,omitempty"`
 	ReasonCode   Text            `json:"reasonCode,omitempty"`
-	VMs          map[string]Text `json:"vms,omitempty"` // failed machine => reason; see toldvm.go
+	VMs          map[string]Text `json:"vms,omitempty"` // failed machine => reason; see told_vms.go
 	VMGUIDs      map[string]Text `json:"vmGuids,omitempty"`
 	Attempt      Text            `json:"attempt,omitempty"`
 	Stalled      bool            `json:"stalled,omitempty"`

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// adaptiveLimit is how the limit follows what the server bears. It begins with two requests at once at the start and with one
-// after an outage, and doubles with each round of answers (slow start). Too much for the server halves it, once for all
-// requests that were in flight; slower answers lower it by one. Where one at a time is still too much, there is a pause
-// between two. Why it is no library's: docs/dependencies.md. The semaphore's mu guards it.
+// adaptiveLimit is how the limit follows what the server bears. It begins with two requests at once at the start and
+// with one after an outage, and doubles with each round of answers (slow start). Too much for the server halves it,
+// once for all requests that were in flight; slower answers lower it by one. Where one at a time is still too much,
+// there is a pause between two. Why it is no library's: docs/dependencies.md. The semaphore's mu guards it.
 type adaptiveLimit struct {
 	good      int       // answers since the limit changed
 	slowStart bool      // until something goes wrong
@@ -54,6 +54,7 @@ func (l *Limiter) judge(sent, now time.Time, o Outcome) (cause error) {
 			return l.lower(now)
 		}
 		l.wentWell(now)
+	default: // says nothing of what the server bears
 	}
 	return nil
 }

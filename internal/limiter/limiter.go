@@ -9,11 +9,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Config says how much is asked at most. The zero Config is one request at a time, however fast.
+// Config says how much is asked at most.
 type Config struct {
-	Concurrency int          // requests in flight
+	Concurrency int          // requests in flight; at least 1
 	RateLimit   float64      // requests a second; 0: any
-	Changed     func(Change) // told what the limiter changes, in order; it may not use the limiter; may be nil
+	Changed     func(Change) // told what the limiter changes, one after the other; may not use the limiter
 }
 
 // Limiter lets requests through, first come, first served. Its methods may be called from many goroutines.
@@ -88,15 +88,11 @@ func New(c Config) *Limiter {
 	if c.RateLimit > 0 {
 		limit = rate.Limit(c.RateLimit)
 	}
-	if c.Changed == nil {
-		c.Changed = func(Change) {}
-	}
-	most := max(c.Concurrency, 1)
 	return &Limiter{
 		changed:       c.Changed,
 		rate:          rate.NewLimiter(limit, 1),
-		most:          most,
-		semaphore:     semaphore{limit: min(firstLimit, most)},
+		most:          c.Concurrency,
+		semaphore:     semaphore{limit: min(firstLimit, c.Concurrency)},
 		adaptiveLimit: adaptiveLimit{slowStart: true},
 	}
 }
@@ -104,7 +100,7 @@ func New(c Config) *Limiter {
 // Acquire waits until one more request may be sent. Without a permit it leaves with ctx's error as soon as ctx ends, or
 // with a HeldError at once.
 func (l *Limiter) Acquire(ctx context.Context) (Permit, error) {
-	if err := l.semaphore.acquire(ctx); err != nil {
+	if err := l.acquire(ctx); err != nil {
 		return Permit{}, err
 	}
 	err := l.waitForServer(ctx)
@@ -112,7 +108,7 @@ func (l *Limiter) Acquire(ctx context.Context) (Permit, error) {
 		err = l.rate.Wait(ctx)
 	}
 	if err != nil {
-		l.semaphore.release()
+		l.release()
 	}
 	return Permit{l, time.Now()}, err
 }
@@ -135,10 +131,11 @@ func (l *Limiter) waitForServer(ctx context.Context) error {
 
 // Release gives the permit back, and learns from what came of its request.
 func (p Permit) Release(o Outcome) {
-	l, now := p.limiter, time.Now()
+	l := p.limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.releaseLocked() // after whatever is changed for it: the next request goes by that
+	now := time.Now()       // under the lock: what was sent before the limit falls is of the same batch
 	if o.HoldFor > 0 {
 		l.hold.extend(now.Add(o.HoldFor), o.HoldCause)
 	}
@@ -194,7 +191,7 @@ func (l *Limiter) Interval() time.Duration {
 func (l *Limiter) Hold() (until time.Time, cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.hold.left() > longestWait {
+	if time.Until(l.hold.until) > longestWait {
 		return l.hold.until, l.hold.cause
 	}
 	return time.Time{}, nil
@@ -212,16 +209,9 @@ func (h *hold) extend(until time.Time, cause error) {
 	}
 }
 
-func (h *hold) left() time.Duration {
-	if h.until.IsZero() {
-		return 0
-	}
-	return time.Until(h.until)
-}
-
 // wait waits until a short hold ends. A long one is an error at once, with the cause of the hold.
 func (h *hold) wait(ctx context.Context) error {
-	if h.left() > longestWait {
+	if time.Until(h.until) > longestWait {
 		return &HeldError{h.cause}
 	}
 	return sleepUntil(ctx, h.until)

@@ -302,10 +302,10 @@ func TestAShortHoldIsWaitedForAndALongOneIsAnError(t *testing.T) {
 		}
 		hold(time.Hour)
 		_, err := b.Acquire(t.Context())
-		if held, is := errors.AsType[*HeldError](err); !is || held.Cause != cause || !errors.Is(err, cause) || b.taken != 0 {
+		if held, is := errors.AsType[*HeldError](err); !is || !errors.Is(held.Cause, cause) || !errors.Is(err, cause) || b.taken != 0 {
 			t.Errorf("got %v, and %d permits are not given back", err, b.taken)
 		}
-		if until, why := b.Hold(); until.Sub(time.Now()) != time.Hour || why != cause {
+		if until, why := b.Hold(); time.Until(until) != time.Hour || !errors.Is(why, cause) {
 			t.Errorf("held until %v: %v", until, why)
 		}
 		time.Sleep(time.Hour - longestWait)

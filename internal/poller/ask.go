@@ -50,9 +50,9 @@ func (p *Poller) askOnce(ctx context.Context, j trackedJob) (seen job.Observatio
 // list reads the Job list, from its start again after a failure that may pass. An error of yield's is its own.
 func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
 	return p.retry(ctx, func() error {
-		p.lines = 0
+		p.loop.lines = 0
 		return p.pages(ctx, finishedWithin, func(lines []commvault.Line) error {
-			p.lines += len(lines)
+			p.loop.lines += len(lines)
 			return yield(lines)
 		})
 	})
@@ -95,8 +95,8 @@ func (p *Poller) request(ctx context.Context, send func() error) error {
 	return err
 }
 
-// returnPermit says what has come of a request. Whether answers slow down is judged by JobDetails: pages of the list differ
-// in length.
+// returnPermit says what has come of a request. Whether answers slow down is judged by JobDetails: pages of the list
+// differ in length.
 func (p *Poller) returnPermit(permit limiter.Permit, details bool, err error) {
 	p.Counts.alive.Store(time.Now().UnixNano())
 	o := outcomeOf(err)
@@ -161,19 +161,6 @@ func (p *Poller) Limit() int { return p.limiter.Limit() }
 // Hold says until when, and why, nothing is asked, since the CommServe wants to be left alone: a Retry-After, or a
 // quota's period. The zero time is: it is asked.
 func (p *Poller) Hold() (until time.Time, cause error) { return p.limiter.Hold() }
-
-// held says whether nothing is asked, and logs it once for each hold.
-func (p *Poller) held() bool {
-	until, cause := p.Hold()
-	if until.IsZero() {
-		return false
-	}
-	if !until.Equal(p.holdLogged) {
-		p.holdLogged = until
-		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
-	}
-	return true
-}
 
 // limitChanged logs that less is asked than was configured, and then that as much is asked again: not each time that
 // the limit falls and rises for the same cause. The limiter calls it, once at a time.

@@ -1,7 +1,9 @@
 package poller
 
 import (
+	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -9,8 +11,31 @@ import (
 	"jobwatch/internal/store"
 )
 
-// cachedJob is what this process remembers of its own last polls of a job. The store keeps only
-// observations that changed something. There may be 100,000 of them: each byte here is 200 kB of memory.
+// jobCache is what this process remembers of the jobs that it polls. All goroutines of a Poller share it.
+//
+// Whoever polls a job claims its entry first: what follows from answers (asked to olderThan) is the claim holder's alone,
+// and handed on with the claim. claimed, forgotten, failure and line are guarded by mu; the rest is atomic.
+type jobCache struct {
+	log feedLog // of these jobs; it has a lock of its own
+
+	mu    sync.Mutex
+	jobs  map[int64]*cachedJob // by number, 0 is the CommCell itself; guarded by mu, as the rest is
+	ended map[int64]job.Text   // the finished states that lines of the list name, of the jobs above
+	lists uint32               // counts the lists that were begun; the last one is the current one
+}
+
+const theCommCell = 0 // among the job numbers
+
+// init takes in the configured jobs: their first line is to be known at their first poll.
+func (c *jobCache) init(configured []int64) {
+	c.jobs, c.ended = map[int64]*cachedJob{}, map[int64]job.Text{}
+	for _, number := range configured {
+		c.jobs[number] = &cachedJob{}
+	}
+}
+
+// cachedJob is what is remembered of a job's last polls. The store keeps only observations that changed something.
+// There may be 100,000 of them: each byte here is 200 kB of memory.
 type cachedJob struct {
 	asked   time.Time // of the last observation; zero: none in this process
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
@@ -20,12 +45,12 @@ type cachedJob struct {
 	misses     int32  // answers without the job, in a row, as the store has them
 	unseen     uint8  // answers without the job, in a row, while the list names its end; as far as it matters
 	olderClock int64  // the own time of the last older one, in Unix seconds
-	failure    string // the last failure that was logged; guarded by the Poller's mu: a miss is reported by who does not poll the job
+	failure    string // the last failure that was logged; a miss is reported by who does not poll the job
 
 	olderThan uint32 // what the store went by at that answer: its own time, the low bits of its Unix seconds
 
-	claimed   bool // by who polls the job now; guarded by the Poller's mu, as over is
-	forgotten bool // forgotten with the release of the claim
+	claimed   bool // a goroutine is polling the job
+	forgotten bool // with the release of the claim
 	line      cachedLine
 
 	class   atomic.Int32  // of the last observation's state, in classes
@@ -45,12 +70,12 @@ func classNumber(class job.Text) int32 {
 	return int32(max(slices.Index(classes[:], job.Class(class)), unknownClass))
 }
 
-// claim keeps two goroutines from polling a job at once: a cycle, and an unscheduled poll. A claimed job stays
+// claim keeps two goroutines from polling a job at once: a cycle, and an unscheduled poll. A claimed entry stays
 // where the next one looks for it until its holder releases it, whatever becomes of the job meanwhile.
-func (p *Poller) claim(j *trackedJob) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.cachedLocked(j.id)
+func (c *jobCache) claim(j *trackedJob) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.entryLocked(j.id.Number)
 	if s.claimed {
 		return false
 	}
@@ -58,37 +83,51 @@ func (p *Poller) claim(j *trackedJob) bool {
 	return true
 }
 
-func (p *Poller) release(j trackedJob) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (c *jobCache) release(j trackedJob) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	j.cached.claimed = false
 	if j.cached.forgotten {
-		p.forgetLocked(j.id.Number)
+		c.forgetLocked(j.id.Number)
 	}
 }
 
-func (p *Poller) cachedLocked(id job.ID) *cachedJob {
-	s := p.cached[id.Number]
+// claimed says whether a goroutine is polling the job now.
+func (c *jobCache) claimed(number int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.jobs[number]
+	return s != nil && s.claimed
+}
+
+func (c *jobCache) entry(number int64) *cachedJob {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.jobs[number]
+}
+
+func (c *jobCache) entryLocked(number int64) *cachedJob {
+	s := c.jobs[number]
 	if s == nil {
 		s = &cachedJob{}
-		p.cached[id.Number] = s
+		c.jobs[number] = s
 	}
 	return s
 }
 
-// forgetJob ends what is remembered of a job whose end is told, once its poll is over.
-func (p *Poller) forgetJob(j trackedJob) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// forget ends what is remembered of a job whose end is told, once its poll is over.
+func (c *jobCache) forget(j trackedJob) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	j.cached.forgotten = true
 }
 
 // forgetUntracked ends what is remembered of jobs that are followed no more, though no poll was their last.
-func (p *Poller) forgetUntracked(tracked []store.Tracked) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	jobs := len(p.cached)
-	if p.cached[p.id.Number] != nil {
+func (c *jobCache) forgetUntracked(tracked []store.Tracked) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	jobs := len(c.jobs)
+	if c.jobs[theCommCell] != nil {
 		jobs--
 	}
 	if jobs <= len(tracked) { // each tracked job is cached once it was polled
@@ -98,27 +137,27 @@ func (p *Poller) forgetUntracked(tracked []store.Tracked) {
 	for _, j := range tracked {
 		followed[j.Number] = struct{}{}
 	}
-	for number, s := range p.cached {
-		if _, is := followed[number]; is || number == p.id.Number {
+	for number, s := range c.jobs {
+		if _, is := followed[number]; is || number == theCommCell {
 			continue
 		}
 		if s.forgotten = true; !s.claimed {
-			p.forgetLocked(number)
+			c.forgetLocked(number)
 		}
 	}
 }
 
-func (p *Poller) forgetLocked(number int64) {
-	delete(p.cached, number)
-	delete(p.ended, number)
-	p.feed.log.forget(number)
+func (c *jobCache) forgetLocked(number int64) {
+	delete(c.jobs, number)
+	delete(c.ended, number)
+	c.log.forget(number)
 }
 
 // settle ends the job's failure, and marks as seen what has changed of its line before the poll, unless the poll has left
 // something for the next.
-func (p *Poller) settle(j trackedJob, seen *job.Snapshot, again bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (c *jobCache) settle(j trackedJob, seen *job.Snapshot, again bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s := j.cached
 	s.failure = ""
 	if again {
@@ -128,56 +167,46 @@ func (p *Poller) settle(j trackedJob, seen *job.Snapshot, again bool) {
 	}
 }
 
-const olderInARow = 3 // agreeing answers that say a clock was set back
-
-// newer says whether an answer is no older than the last observation, by when it was asked for and
-// by its own time. Three older ones in a row that agree among themselves are believed: then a clock
-// was set back. The row ends where another watcher tells what is newer meanwhile: it was not.
-func (s *cachedJob) newer(known store.Known, seen *job.Observation) bool {
-	asked, updated := s.asked, s.updated
-	if asked.IsZero() {
-		asked, updated = known.Asked, known.Updated.Unix()
-	}
-	updated = max(updated, known.Updated.Unix()) // another watcher's answer, or one whose commit seemed to fail
-	clock := seen.Snapshot.Updated()
-	own := clock.Unix()
-	behind := !clock.IsZero() && own < updated
-	if !behind && !seen.Asked.Before(asked) {
-		s.older = 0
-		return true
-	}
-	than := uint32(known.Updated.Unix())
-	if s.older > 0 && (own < s.olderClock || than != s.olderThan) {
-		s.older = 0
-	}
-	s.olderThan = than
-	s.older++
-	s.olderClock = own
-	if s.older < olderInARow {
-		return false
-	}
-	s.older = 0
-	return true
-}
-
-// clockSetBack says whether an answer that was believed is older than what the store goes by.
-func clockSetBack(l *store.PollResult) bool {
-	own := l.Seen.Snapshot.Updated()
-	return !own.IsZero() && own.Unix() < l.Known.Updated.Unix()
-}
-
-// notBefore is when the last observation still known was asked for. After a foreign event
-// it is that of the watcher which wrote it.
-func (s *cachedJob) notBefore(known store.Known) time.Time {
-	if known.RefreshPending || s.asked.IsZero() {
-		return known.Asked
-	}
-	return s.asked
-}
-
 func (s *cachedJob) observed(seen *job.Observation, progress lastProgress) {
 	s.asked, s.updated, s.misses, s.unseen = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0
 	s.progress = progress
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
+}
+
+// Progress is what the last answer about a job said of how far it is. It is in no event, and the
+// store does not keep it.
+type Progress struct {
+	Percent *float64 // nil: it said nothing of it
+	Asked   time.Time
+}
+
+// Progress reads a job's; false if this process has had no answer about it.
+func (p *Poller) Progress(number int64) (Progress, bool) {
+	s := p.cache.entry(number)
+	if s == nil || s.shown.Load() == 0 {
+		return Progress{}, false
+	}
+	progress := Progress{Asked: time.Unix(0, s.shown.Load()).UTC()}
+	if percent := math.Float64frombits(s.percent.Load()); !math.IsNaN(percent) {
+		progress.Percent = &percent
+	}
+	return progress, true
+}
+
+// show lets others read the answer's progress while the Poller goes on.
+func (s *cachedJob) show(percent *float64, asked time.Time) {
+	said := math.NaN()
+	if percent != nil {
+		said = *percent
+	}
+	s.percent.Store(math.Float64bits(said))
+	s.shown.Store(asked.UnixNano())
+}
+
+// showLine goes by what the list says of a job that was polled; not every list tells percents.
+func (s *cachedJob) showLine(percent *float64, read time.Time) {
+	if percent != nil && s.shown.Load() != 0 {
+		s.show(percent, read)
+	}
 }

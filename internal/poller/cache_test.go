@@ -51,10 +51,10 @@ func TestNewer(t *testing.T) {
 	}
 }
 
-func TestARowOfOlderAnswersEndsWhereAnotherTellsWhatIsNewer(t *testing.T) {
+func TestARowOfOlderAnswersEndsWithANewerForeignEvent(t *testing.T) {
 	s := &cachedJob{asked: noon, updated: noon.Unix()}
 	for i, row := range []struct {
-		told, own int // by another watcher; of the answer: seconds after noon
+		told, own int // by a foreign event; of the answer: seconds after noon
 		want      bool
 	}{{20, 5, false}, {20, 6, false}, {30, 7, false}, {30, 7, false}, {30, 8, true}} {
 		told, seen := answerAt{0, row.told}.observation(), answerAt{40 + i, row.own}.observation()
@@ -65,16 +65,16 @@ func TestARowOfOlderAnswersEndsWhereAnotherTellsWhatIsNewer(t *testing.T) {
 	}
 }
 
-func TestNotBeforeIsTheLastWatchersWhoSpoke(t *testing.T) {
+func TestNotBeforeIsTheForeignWriters(t *testing.T) {
 	ours, theirs := noon, noon.Add(-time.Minute)
 	for words, row := range map[string]struct {
 		asked time.Time // by this process
 		known store.Known
 		want  time.Time
 	}{
-		"our own last poll":           {ours, store.Known{Asked: theirs}, ours},
-		"the last kept, at a start":   {time.Time{}, store.Known{Asked: theirs}, theirs},
-		"the other's, who has spoken": {ours, store.Known{Asked: theirs, RefreshPending: true}, theirs},
+		"our own last poll":         {ours, store.Known{Asked: theirs}, ours},
+		"the last kept, at a start": {time.Time{}, store.Known{Asked: theirs}, theirs},
+		"of a foreign event":        {ours, store.Known{Asked: theirs, RefreshPending: true}, theirs},
 	} {
 		s := &cachedJob{asked: row.asked}
 		if got := s.notBefore(row.known); !got.Equal(row.want) {

@@ -30,7 +30,7 @@ func TestAClaimIsReleasedByItsHolderAlone(t *testing.T) {
 		{"an end is told", func(b *bench) {}},
 		{"untracked", func(b *bench) {
 			b.mustStore(b.store.Untrack(job71))
-			b.forgetUntracked(nil)
+			b.cache.forgetUntracked(nil)
 			b.mustStore(b.store.Track(store.ByHand, job71))
 		}},
 	} {
@@ -78,7 +78,7 @@ func TestWhatIsRememberedOfAJobEndsWithIt(t *testing.T) {
 		}
 		b.script.broken[1007] = errAway // of the CommCell as a whole: it has an entry in the cache as well
 		b.cycle()
-		b.feed.log.add(1003, []job.FeedEntry{{Time: time.Now()}})
+		b.cache.log.add(1003, []job.FeedEntry{{Time: time.Now()}})
 		for number := range int64(98) {
 			b.mustStore(b.store.Untrack(job.ID{CommCell: "prod", Number: 1000 + number}))
 		}
@@ -86,9 +86,9 @@ func TestWhatIsRememberedOfAJobEndsWithIt(t *testing.T) {
 		b.script.forgets(1099)
 		b.cycle()
 		b.cycleEvery(30*time.Second, 4)
-		delete(b.cached, b.id.Number)
-		if len(b.cached) != 1 || b.feed.log.size() != 0 {
-			t.Errorf("remembers %d jobs and what the feed said of %d; one is followed", len(b.cached), b.feed.log.size())
+		delete(b.cache.jobs, theCommCell)
+		if len(b.cache.jobs) != 1 || b.cache.log.size() != 0 {
+			t.Errorf("remembers %d jobs and what the feed said of %d; one is followed", len(b.cache.jobs), b.cache.log.size())
 		}
 	})
 }

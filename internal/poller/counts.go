@@ -1,8 +1,6 @@
 package poller
 
 import (
-	"context"
-	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -122,16 +120,16 @@ func (c *Counts) answers(up bool, reason error) {
 // countClasses counts the jobs of a cycle. One that is not cached was either not asked for, or has left.
 func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
 	var counts [len(classes)]int
-	p.mu.Lock()
+	p.cache.mu.Lock()
 	for _, j := range jobs {
-		switch s := p.cached[j.Number]; {
+		switch s := p.cache.jobs[j.Number]; {
 		case s != nil:
 			counts[s.class.Load()]++
 		case !askedAll:
 			counts[unknownClass]++
 		}
 	}
-	p.mu.Unlock()
+	p.cache.mu.Unlock()
 	byName := map[string]int{}
 	for i, n := range counts {
 		if n > 0 {
@@ -141,52 +139,26 @@ func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
 	p.Counts.count(func(t *Totals) { t.Classes = byName })
 }
 
-// report logs what went wrong with a job, or with the CommCell's list, when it is news.
-func (p *Poller) report(ctx context.Context, j trackedJob, err error) {
-	if ctx.Err() != nil || err == nil {
-		return
-	}
-	kind := resultOf(err)
-	if !j.id.IsCommCell() {
-		p.Counts.polled(kind)
-	}
-	if commvault.SourceDown(err) {
-		j.id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
-	}
-	if p.failureIsNews(j.id, kind) {
-		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(j.id), j.id.String(), "err", err)
-	}
-}
+const (
+	ticksLate = 3           // a schedule may be so many ticks late, and no more than
+	longLate  = time.Hour   // this, however seldom it comes; but always
+	shortLate = time.Minute // this longer than one request may take
+)
 
-const failingJobs = 5 // that are named for one cause
-
-// failureIsNews says whether the last failure was another one.
-func (p *Poller) failureIsNews(id job.ID, kind string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	cached := p.cachedLocked(id)
-	news := kind != cached.failure
-	cached.failure = kind
-	return news
-}
-
-// clearFailure has the CommCell's next failure logged, whichever it is.
-func (p *Poller) clearFailure() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cachedLocked(p.id).failure = ""
-}
-
-func keyOf(id job.ID) string {
-	if id.IsCommCell() {
-		return "commcell"
+// FreshUntil is when a Poller that gives no sign of life any more is to be taken for dead. A sign is
+// a request, a poll or a cycle that ends, whatever its outcome; a cycle that takes long lives as long as its requests
+// end, however few a rate allows. The zero time is: no sign yet.
+func (p *Poller) FreshUntil() time.Time {
+	alive := p.Counts.alive.Load()
+	if alive == 0 {
+		return time.Time{}
 	}
-	return "job"
-}
-
-func resultOf(err error) string {
-	if err == errOlder {
-		return "older"
+	due := p.Schedule.Next(time.Unix(0, alive))
+	last := due
+	for range ticksLate {
+		last = p.Schedule.Next(last)
 	}
-	return string(commvault.KindOf(err))
+	late := min(max(last.Sub(due), p.Timeout+shortLate), longLate+p.Timeout)
+	late += 2 * p.limiter.Interval() // the end of a list waits for a permit and asks nothing
+	return due.Add(late)
 }

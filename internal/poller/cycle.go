@@ -10,16 +10,106 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/commvault"
-	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
 	"jobwatch/internal/limiter"
 	"jobwatch/internal/store"
 )
 
+// Cycle is one round over the CommCell's jobs. Its error is one of the store's: what the CommServe does is told, not
+// returned.
+func (p *Poller) Cycle(ctx context.Context) (err error) {
+	c := newCycle(p.Limit())
+	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
+	if p.held() {
+		return nil // nothing is asked, so there is nothing to conclude
+	}
+	up, err := p.identify(ctx, c)
+	if err == nil && up {
+		up, err = p.probe(ctx, c)
+	}
+	if err == nil && up {
+		err = p.sweep(ctx, c)
+	}
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if c.asked > 0 && c.answers == 0 {
+		p.identified.Store(false) // the server that answers next may be another
+		p.limiter.SlowStart()
+	}
+	if err := p.forget(); err != nil {
+		return err
+	}
+	return p.concludeReachability(c)
+}
+
+// held says whether nothing is asked, and logs it once for each hold.
+func (p *Poller) held() bool {
+	until, cause := p.Hold()
+	if until.IsZero() {
+		return false
+	}
+	if !until.Equal(p.loop.holdLogged) {
+		p.loop.holdLogged = until
+		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
+	}
+	return true
+}
+
+// probe asks a CommCell that does not answer for one job, before it is asked for all of them again.
+func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
+	known, err := p.Store.Recall(p.id)
+	if err != nil || !known.Told.Unreachable {
+		return true, err
+	}
+	tracked, err := p.jobsToPoll()
+	if err != nil {
+		return false, err
+	}
+	p.countClasses(tracked, false)
+	if len(tracked) == 0 {
+		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
+		return err == nil, p.noteOutcome(c, err)
+	}
+	p.loop.probed++
+	return p.probeWith(ctx, c, tracked[p.loop.probed%len(tracked)])
+}
+
+// probeWith polls the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
+// the sweep to say, which polls again.
+func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up bool, err error) {
+	probe := unscheduled(1)
+	err = p.pollJob(ctx, probe, trackedJob{id: job.ID{CommCell: p.CommCell, Number: j.Number}, why: j.Why, once: true})
+	switch {
+	case err != nil || ctx.Err() != nil:
+		return false, err
+	case probe.asked == 0: // another goroutine is polling it
+		return true, nil
+	case probe.answers > 0:
+		return true, p.noteOutcome(c, nil)
+	}
+	c.note(probe.err)
+	return false, nil
+}
+
+// forget drops, once an hour or so, the snapshots of jobs that ended long ago.
+func (p *Poller) forget() error {
+	if p.KeepFinished <= 0 || time.Since(p.loop.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
+		return nil
+	}
+	p.loop.forgot = time.Now()
+	before, err := p.forgettable(p.loop.forgot)
+	if err != nil {
+		return err
+	}
+	_, err = p.Store.Forget(p.CommCell, before)
+	return err
+}
+
 // cycle is what has come of one cycle's requests so far.
 type cycle struct {
 	patience int    // failures of the CommCell as a whole, without an answer, after which it is given up
-	list     uint32 // the round of the Job list that was read in this cycle; 0: none was
+	list     uint32 // number of the Job list that was read in this cycle; 0: none was
 
 	unscheduled bool
 
@@ -34,7 +124,8 @@ type cycle struct {
 
 func newCycle(atOnce int) *cycle { return &cycle{patience: max(atOnce, 3)} }
 
-// unscheduled counts polls outside a cycle: whether the CommCell answers, and whether a job is lost, is not for them to say.
+// unscheduled counts polls outside a cycle: whether the CommCell answers, and whether a job is lost, is not for them to
+// say.
 func unscheduled(atOnce int) *cycle {
 	c := newCycle(atOnce)
 	c.unscheduled = true
@@ -61,9 +152,9 @@ func (c *cycle) note(err error) (first bool) {
 	return false
 }
 
-// note has a cycle's first answer tell that the CommCell answers: the rest of the cycle may take long. Its error is one of
-// the store's.
-func (p *Poller) note(c *cycle, err error) error {
+// noteOutcome counts the outcome of a request, and commits at a cycle's first answer that the CommCell answers: the
+// rest of the cycle may take long. Its error is one of the store's.
+func (p *Poller) noteOutcome(c *cycle, err error) error {
 	if !c.note(err) || c.unscheduled {
 		return nil
 	}
@@ -78,7 +169,7 @@ func (c *cycle) hopeless() bool {
 }
 
 // pollAll polls the jobs, several at once. Few goroutines that stay are cheaper than one a job,
-// each of which would grow its stack anew. Where the CommCell is given up, a poll that still waits for a permit
+// each of which would have to grow its stack. Where the CommCell is given up, a poll that still waits for a permit
 // ends; a request that is in flight may yet bring an answer.
 func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) error {
 	var next atomic.Int64
@@ -108,13 +199,13 @@ func (p *Poller) pollAll(ctx context.Context, c *cycle, jobs []store.Tracked) er
 	return group.Wait()
 }
 
-// pollJob counts what comes of a poll. Its error is one of the store's. A job that another
-// goroutine is polling is skipped.
+// pollJob polls a job and counts what comes of it. Its error is one of the store's. A job that another goroutine is
+// polling is skipped.
 func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
-	if !p.claim(&j) {
+	if !p.cache.claim(&j) {
 		return nil
 	}
-	defer p.release(j)
+	defer p.cache.release(j)
 	start := time.Now()
 	err := p.poll(ctx, j)
 	p.Counts.pollEnded(start)
@@ -126,50 +217,24 @@ func (p *Poller) pollJob(ctx context.Context, c *cycle, j trackedJob) error {
 		return nil // given up, not failed
 	}
 	if !c.noteJob(j, err) {
-		p.report(ctx, j, err)
+		p.report(ctx, j.id, err)
 	}
-	return p.note(c, err)
+	return p.noteOutcome(c, err)
 }
 
-// concludeReachability commits unreachable or reachable, once each. A cycle that asked nothing says nothing.
-func (p *Poller) concludeReachability(c *cycle) error {
-	if c.asked == 0 {
-		return nil
-	}
-	if c.err == nil {
-		p.clearFailure()
-	}
-	return p.commitReachability(c.answers > 0, c.err)
+// trackedJob is a job to poll, and why.
+type trackedJob struct {
+	id      job.ID
+	why     store.Why
+	cached  *cachedJob // claimed for the poll
+	changed uint16     // its line.changed when the poll began
+	once    bool       // a failure is not repeated
+
+	inFlight context.Context // of its request, which lives longer than the wait for a permit; nil: the poll's own
 }
 
-func (p *Poller) commitReachability(up bool, why error) error {
-	p.Counts.answers(up, why)
-	for {
-		known, err := p.Store.Recall(p.id)
-		if err != nil {
-			return err
-		}
-		changes := diff.CommCell(known.Told, up)
-		if len(changes) == 0 && !known.RefreshPending {
-			return nil
-		}
-		reason := ""
-		if !up {
-			reason = commvault.Reason(why)
-		}
-		now := time.Now()
-		err = p.Store.CommitCommCell(p.id, known, changes, now, reason)
-		if errors.Is(err, store.ErrChanged) {
-			continue
-		}
-		if err == nil {
-			p.Counts.events(changes, time.Time{}, now)
-		}
-		if err == nil && up {
-			p.Log.Info("answers again", "commcell", p.CommCell)
-		} else if err == nil {
-			p.Log.Warn(commvault.FailureOf(why).Says(), "commcell", p.CommCell, "err", reason)
-		}
-		return err
-	}
+// answered says whether an error still means that the CommServe answers for its jobs: an old answer is no observation,
+// and no silence either.
+func answered(err error) bool {
+	return err == nil || errors.Is(err, errOlder) || errors.Is(err, commvault.ErrUnknownJob)
 }

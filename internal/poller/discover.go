@@ -2,9 +2,6 @@ package poller
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -13,23 +10,12 @@ import (
 	"jobwatch/internal/store"
 )
 
-// trackedJob is a job to poll, and why.
-type trackedJob struct {
-	id      job.ID
-	why     store.Why
-	cached  *cachedJob // claimed for the poll
-	changed uint16     // its line.changed when the poll began
-	once    bool       // a failure is not repeated
-
-	inFlight context.Context // of its request, which lives longer than the wait for a permit; nil: the poll's own
-}
-
 // discover reads the Job list and tracks what it names, the filter takes, and is not told to its end. What is tracked
 // already is followed to its end, whatever a changed filter says: its events would never come to one.
 func (p *Poller) discover(ctx context.Context) error {
 	if !p.Discover {
 		return p.list(ctx, p.FinishedWithin, func(lines []commvault.Line) error {
-			p.readLines(lines)
+			p.cache.readLines(lines)
 			return nil
 		})
 	}
@@ -41,7 +27,7 @@ func (p *Poller) discover(ctx context.Context) error {
 	var filtered filterResult
 	err = p.list(ctx, within, func(lines []commvault.Line) error {
 		err := p.track(filtered.pass(p.Filter, lines))
-		p.readLines(lines)
+		p.cache.readLines(lines)
 		return err
 	})
 	if err != nil {
@@ -66,7 +52,7 @@ func (p *Poller) track(lines []commvault.Line) error {
 	}
 	err := wrapStore(p.Store.Track(store.Discovered, found...))
 	if err == nil {
-		p.cacheFound(found)
+		p.cache.addFound(found)
 	}
 	return err
 }
@@ -80,38 +66,78 @@ func (p *Poller) toldToTheEnd(id job.ID, line commvault.Line) (bool, error) {
 	return known.Terminal && !known.RefreshPending && !startedAfter(known, line.StartTime), err
 }
 
-// filterResult is what a filter makes of a list. The zero filterResult is ready.
-type filterResult struct {
-	passed  bool
-	leftOut map[string]bool // the rules that left some out
+const (
+	listMargin = 5 * time.Minute // a job's end may be in the list so much later: CommServes update jobs in such steps
+	markEvery  = time.Minute     // a note costs a write
+)
+
+// margin is less where only what ended a moment ago is wanted: what the list may name is kept.
+func (p *Poller) margin() time.Duration { return min(listMargin, p.FinishedWithin) }
+
+// highWaterMark is when the Job list was last read to its end, as the store has it: the next list has to
+// reach back to then, or what ended meanwhile is never seen.
+type highWaterMark struct {
+	loaded bool // from the store
+	at     time.Time
 }
 
-// pass gives the lines that pass the filter.
-func (s *filterResult) pass(f Filter, lines []commvault.Line) []commvault.Line {
-	var passing []commvault.Line
-	for _, line := range lines {
-		rule := f.LeftOutBy(&line)
-		if rule == "" {
-			passing = append(passing, line)
-			continue
-		}
-		if s.leftOut == nil {
-			s.leftOut = map[string]bool{}
-		}
-		s.leftOut[rule] = true
+// lookBack is how long ago a job may have ended that the next list names. The CommServe counts it back
+// from its own now: whether its clock goes as ours does not matter.
+func (p *Poller) lookBack(now time.Time) (time.Duration, error) {
+	last, err := p.lastList()
+	if err != nil || last.IsZero() {
+		return p.FinishedWithin, err
 	}
-	s.passed = s.passed || len(passing) > 0
-	return passing
+	return max(p.FinishedWithin, now.Sub(last)+p.margin()), nil
 }
 
-// warnIfNothingPasses judges the first list that has jobs.
-func (p *Poller) warnIfNothingPasses(s *filterResult) {
-	if p.filterJudged || !s.passed && len(s.leftOut) == 0 {
-		return
+func (p *Poller) lastList() (time.Time, error) {
+	if p.loop.highWater.loaded {
+		return p.loop.highWater.at, nil
 	}
-	p.filterJudged = true
-	if !s.passed {
-		rules := strings.Join(slices.Sorted(maps.Keys(s.leftOut)), ", discover.")
-		p.Log.Warn("the Job list names jobs, and none passes discover."+rules, "commcell", p.CommCell)
+	last, err := p.Store.LastList(p.CommCell)
+	if err == nil {
+		p.loop.highWater.loaded, p.loop.highWater.at = true, last
 	}
+	return p.loop.highWater.at, err
+}
+
+// raiseHighWaterMark notes a list that was read to its end, but not each one: an old mark only makes the next list
+// reach further.
+func (p *Poller) raiseHighWaterMark(asked time.Time) error {
+	if since := asked.Sub(p.loop.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
+		return nil
+	}
+	err := p.Store.SetLastList(p.CommCell, asked)
+	if err == nil {
+		p.loop.highWater.at = asked
+	}
+	return err
+}
+
+// dropHighWaterMark is for a list that nobody wants: one that is read again some day need not reach back to this one.
+func (p *Poller) dropHighWaterMark() error {
+	last, err := p.lastList()
+	if err != nil || last.IsZero() {
+		return err
+	}
+	err = p.Store.SetLastList(p.CommCell, time.Time{})
+	if err == nil {
+		p.loop.highWater.at = time.Time{}
+	}
+	return err
+}
+
+// forgettable is the time before which a finished job must have been seen last to be forgotten: what the
+// next list may name again must still be known, or it would be told again.
+func (p *Poller) forgettable(now time.Time) (time.Time, error) {
+	before := now.Add(-p.KeepFinished)
+	last, err := p.lastList()
+	if err != nil || last.IsZero() {
+		return before, err
+	}
+	if named := last.Add(-p.margin()); named.Before(before) {
+		return named, nil
+	}
+	return before, nil
 }

@@ -131,7 +131,7 @@ func TestAListThatFailsIsNotNoted(t *testing.T) {
 	})
 }
 
-// What ended while discovery was off is not owed.
+// What ended while discovery was off is not told.
 func TestDiscoveryThatWasOffBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.FinishedWithin = time.Hour })

@@ -12,7 +12,8 @@ import (
 	"jobwatch/internal/job"
 )
 
-// statelessServer is a CommServe whose details of a finished job name no state; its summary has a bad moment, for how long.
+// statelessServer is a CommServe whose details of a finished job name no state; its summary has a bad moment, for how
+// long.
 type statelessServer struct {
 	over    time.Time
 	summary string        // in its bad moment; "": HTTP 500
@@ -122,10 +123,10 @@ func TestAFinishedJobWhoseStateComesLateIsAskedForAgain(t *testing.T) {
 // What an earlier list said may be of an earlier job.
 func TestTheLastListAloneNamesAnEnd(t *testing.T) {
 	b := newBench(t, nil)
-	b.cacheFound([]job.ID{job71})
+	b.cache.addFound([]job.ID{job71})
 	read := func(lines ...commvault.Line) {
-		b.beginList()
-		b.readLines(lines)
+		b.cache.beginList()
+		b.cache.readLines(lines)
 	}
 	over := commvault.Line{Number: 71, Status: "Completed"}
 	for _, row := range []struct {
@@ -136,7 +137,7 @@ func TestTheLastListAloneNamesAnEnd(t *testing.T) {
 		{[]commvault.Line{over}, "Completed"}, {[]commvault.Line{{Number: 71, Status: "Running"}}, ""}, {[]commvault.Line{{Number: 71}}, ""},
 	} {
 		read(row.lines...)
-		if got := b.listedEnd(71); got != row.want {
+		if got := b.cache.listedEnd(71); got != row.want {
 			t.Errorf("after %v: %q, want %q", row.lines, got, row.want)
 		}
 	}

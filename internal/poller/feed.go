@@ -3,10 +3,17 @@ package poller
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/job"
 	"jobwatch/internal/limiter"
+	"jobwatch/internal/store"
 )
 
 // Feed is what tells which jobs have just changed: a commvault.Client.
@@ -18,7 +25,8 @@ type Feed interface {
 }
 
 // feed is how far the CommServe's own events have been read, and what came of it. It is a nudge: what an entry
-// says is never believed, only that the job which it names is worth a poll.
+// says is never believed, only that the job which it names is worth a poll. It belongs to the goroutine that runs
+// followFeed, but for what has a lock.
 type feed struct {
 	tried   bool
 	mark    commvault.FeedMark
@@ -26,9 +34,8 @@ type feed struct {
 	refusal string    // as last logged; "": there is none
 	again   time.Time // no sooner, after a refusal
 
-	named   namedJobs
-	leftOut jobSet // jobs that are not to be followed
-	log     feedLog
+	named   namedJobs // has a lock
+	leftOut jobSet    // jobs that are not to be tracked; has a lock
 }
 
 const (
@@ -117,7 +124,7 @@ func (p *Poller) judgeFeed(err error) {
 	if doubtful {
 		f.doubts++
 	}
-	if !refused && !(doubtful && f.doubts >= feedDoubts) {
+	if !refused && (!doubtful || f.doubts < feedDoubts) {
 		return
 	}
 	f.again = time.Now().Add(feedRetry)
@@ -126,4 +133,143 @@ func (p *Poller) judgeFeed(err error) {
 		p.Log.Warn("the CommServe's own events cannot be read: changes are seen in the next cycle only; give the user the right to see them, or set feed_every: 0",
 			"commcell", p.CommCell, "err", err)
 	}
+}
+
+const maxNamed = 4000 // that wait for a poll; what the feed names beyond them is left to the next cycle
+
+// namedJobs are the jobs that the feed has named and that were not polled since, and what it said of them. The
+// zero namedJobs is ready.
+type namedJobs struct {
+	mu   sync.Mutex
+	jobs map[int64][]job.FeedEntry // guarded by mu
+}
+
+func (n *namedJobs) add(number int64, said ...job.FeedEntry) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.jobs == nil {
+		n.jobs = map[int64][]job.FeedEntry{}
+	}
+	before, known := n.jobs[number]
+	if known || len(n.jobs) < maxNamed {
+		n.jobs[number] = newest(append(before, said...))
+	}
+}
+
+func (n *namedJobs) take() map[int64][]job.FeedEntry {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	jobs := n.jobs
+	n.jobs = nil
+	return jobs
+}
+
+func newest(entries []job.FeedEntry) []job.FeedEntry {
+	return slices.Clone(entries[max(0, len(entries)-job.FeedLimit):])
+}
+
+// pollNamed polls once each job that the feed has named, however often it did.
+func (p *Poller) pollNamed(ctx context.Context) error {
+	jobs := p.feed.named.take()
+	c := unscheduled(p.Concurrency)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.Concurrency)
+	for _, number := range slices.Sorted(maps.Keys(jobs)) {
+		group.Go(func() error {
+			if ctx.Err() != nil || c.hopeless() {
+				return nil
+			}
+			return p.pollNamedJob(ctx, c, job.ID{CommCell: p.CommCell, Number: number}, jobs[number])
+		})
+	}
+	err := group.Wait()
+	for _, m := range c.missing {
+		p.report(ctx, m.id, m.err)
+	}
+	return err
+}
+
+func (p *Poller) pollNamedJob(ctx context.Context, c *cycle, id job.ID, said []job.FeedEntry) error {
+	why, err := p.Store.WhyTracked(id)
+	if err == nil && why == "" {
+		why, err = p.discoverNamed(ctx, c, id, said)
+	}
+	if err != nil || why == "" {
+		return err
+	}
+	p.cache.log.add(id.Number, said)
+	if p.cache.claimed(id.Number) {
+		p.feed.named.add(id.Number) // that poll may have been sent before the change
+		return nil
+	}
+	if why == store.FinalPoll {
+		why = store.Discovered // one poll more: the final one is still to come
+	}
+	return p.pollJob(ctx, c, trackedJob{id: id, why: why})
+}
+
+// discoverNamed tracks a job as the Job list would have it tracked in the next cycle. A machine's own job, which no
+// list names, is its parent's affair.
+func (p *Poller) discoverNamed(ctx context.Context, c *cycle, id job.ID, said []job.FeedEntry) (store.Why, error) {
+	if !p.Discover || p.feed.leftOut.has(id.Number) {
+		return "", nil
+	}
+	line, err := p.summary(ctx, id.Number)
+	if err != nil {
+		c.note(err)
+		return "", nil // the next list names it
+	}
+	if line.Parent != nil || p.Filter.LeftOutBy(&line) != "" {
+		p.feed.leftOut.add(id.Number)
+		return "", nil
+	}
+	if p.longOver(&line, said) {
+		return "", nil
+	}
+	if err := p.track([]commvault.Line{line}); err != nil {
+		return "", err
+	}
+	return p.Store.WhyTracked(id)
+}
+
+// longOver says whether a job ended so long before it was named that no list would name it: aged, say. Both times
+// are the CommServe's; a finished job is updated no more, and older releases tell no end.
+func (p *Poller) longOver(line *commvault.Line, said []job.FeedEntry) bool {
+	end := line.EndTime
+	if end == nil && job.LookUp(line.Status, false).Finished {
+		end = line.UpdateTime
+	}
+	return end != nil && len(said) > 0 && said[len(said)-1].Time.Sub(*end) > p.FinishedWithin
+}
+
+func (p *Poller) summary(ctx context.Context, number int64) (line commvault.Line, err error) {
+	err = p.request(ctx, func() error {
+		line, err = p.Feed.Summary(ctx, number)
+		return err
+	})
+	return line, err
+}
+
+// jobSet is a set of jobs that is emptied when it is full. The zero jobSet is ready.
+type jobSet struct {
+	mu   sync.Mutex
+	jobs map[int64]struct{} // guarded by mu
+}
+
+const maxJobSet = 10_000
+
+func (s *jobSet) add(number int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.jobs == nil || len(s.jobs) >= maxJobSet {
+		s.jobs = map[int64]struct{}{}
+	}
+	s.jobs[number] = struct{}{}
+}
+
+func (s *jobSet) has(number int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, has := s.jobs[number]
+	return has
 }

@@ -229,10 +229,10 @@ func TestFeedNamesAJobThatIsBeingPolled(t *testing.T) {
 		b.script.is(71, state("Suspended"))
 		f.says(71, "19:1086", "Job suspended.")
 		held := trackedJob{id: job71}
-		b.claim(&held)
+		b.cache.claim(&held)
 		passes(5 * time.Second)
 		b.hasTold()
-		b.release(held)
+		b.cache.release(held)
 		passes(5 * time.Second)
 		b.hasTold("prod/71 state: Running → Suspended")
 	})
@@ -296,7 +296,7 @@ func TestFeedRefusedIsNamedOnce(t *testing.T) {
 				if got := said.String(); strings.Count(got, "feed_every: 0") != 1 || strings.Count(got, "can be read again") != 1 {
 					t.Errorf("said %q, want one line each when it was refused and when it was not", got)
 				}
-				b.hasTold("prod/71 state: Running → Suspended") // by a tick, which went on
+				b.hasTold("prod/71 state: Running → Suspended") // by a cycle, for those went on
 				if b.Counts.Totals().Reason != "" {
 					t.Errorf("the CommCell does not answer: %s", b.Counts.Totals().Reason)
 				}
@@ -309,7 +309,7 @@ func TestFeedFailuresThatPassAreSilent(t *testing.T) {
 	for _, row := range []struct {
 		code int
 		body string
-		rest time.Duration
+		hold time.Duration
 	}{{500, "", 0}, {503, "", 0}, {429, "", 4 * time.Second}, {502, "<html><title>Bad Gateway</title></html>", 0}} {
 		synctest.Test(t, func(t *testing.T) {
 			b, f, said := feedBench(t, nil)
@@ -319,7 +319,7 @@ func TestFeedFailuresThatPassAreSilent(t *testing.T) {
 			passes(20 * time.Second)
 			b.hasTold()
 			f.answers(0, "")
-			passes(5*time.Second + row.rest) // of a 429 that does not say for how long
+			passes(5*time.Second + row.hold) // of a 429 that does not say for how long
 			b.hasTold("prod/71 state: Running → Suspended")
 			if said.Len() > 0 {
 				t.Errorf("HTTP %d: said %q", row.code, said)

@@ -56,10 +56,10 @@ func TestEventsCarryWhatTheFeedSaid(t *testing.T) {
 		f.says(71, "19:1086", "suspended")
 		f.says(72, "19:1", "another's")
 		passes(5 * time.Second)
-		b.hasLogged("state: stop suspended", "phase: stop suspended") // each event of the look
+		b.hasLogged("state: stop suspended", "phase: stop suspended") // each event of the poll
 		b.script.is(71, state("Running"), phase("Backup"))
 		passes(30 * time.Second)
-		b.hasLogged("state:") // seen by a tick, and nothing said meanwhile
+		b.hasLogged("state:") // seen by a cycle, and nothing said meanwhile
 		for i := range job.FeedLimit + 5 {
 			f.says(71, "19:1", fmt.Sprint(i))
 		}
@@ -100,11 +100,11 @@ func TestALogIsDroppedWithItsJob(t *testing.T) {
 		passes(30 * time.Second)
 		f.says(71, "19:1", "after the end")
 		passes(5 * time.Second)
-		if b.feed.log.size() != 0 {
+		if b.cache.log.size() != 0 {
 			t.Error("the poll after the end keeps a log that no event can carry")
 		}
 		passes(10 * time.Minute)
-		if n := b.feed.log.size(); n != 0 {
+		if n := b.cache.log.size(); n != 0 {
 			t.Errorf("keeps what was said of %d jobs", n)
 		}
 	})

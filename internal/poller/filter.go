@@ -89,3 +89,39 @@ func (r *rule) matches(line *commvault.Line) bool {
 	}
 	return false
 }
+
+// filterResult is what a filter makes of a list. The zero filterResult is ready.
+type filterResult struct {
+	passed  bool
+	leftOut map[string]bool // the rules that left some out
+}
+
+// pass gives the lines that pass the filter.
+func (s *filterResult) pass(f Filter, lines []commvault.Line) []commvault.Line {
+	var passing []commvault.Line
+	for _, line := range lines {
+		rule := f.LeftOutBy(&line)
+		if rule == "" {
+			passing = append(passing, line)
+			continue
+		}
+		if s.leftOut == nil {
+			s.leftOut = map[string]bool{}
+		}
+		s.leftOut[rule] = true
+	}
+	s.passed = s.passed || len(passing) > 0
+	return passing
+}
+
+// warnIfNothingPasses judges the first list that has jobs.
+func (p *Poller) warnIfNothingPasses(s *filterResult) {
+	if p.loop.filterJudged || !s.passed && len(s.leftOut) == 0 {
+		return
+	}
+	p.loop.filterJudged = true
+	if !s.passed {
+		rules := strings.Join(slices.Sorted(maps.Keys(s.leftOut)), ", discover.")
+		p.Log.Warn("the Job list names jobs, and none passes discover."+rules, "commcell", p.CommCell)
+	}
+}

@@ -26,19 +26,20 @@ func (p *Poller) atMost(d, part time.Duration) time.Duration {
 	return min(d, part)
 }
 
-// ends says what becomes of a job after a poll: whether it finishes, with a final poll to come, or leaves. rest says
+// ends says what becomes of a job after a poll: whether it finishes, with a final poll to come, or leaves. more says
 // that the poll has left something to tell for the next.
-func (j trackedJob) ends(terminal, rest bool) (finishes, leaves bool) {
-	toldToTheEnd := terminal && !rest
+func (j trackedJob) ends(terminal, more bool) (finishes, leaves bool) {
+	toldToTheEnd := terminal && !more
 	switch j.why {
 	case store.Configured:
 		return false, false
 	case store.Refresh:
-		return false, !rest
+		return false, !more
 	case store.FinalPoll:
 		return false, toldToTheEnd
+	default:
+		return toldToTheEnd, false
 	}
-	return toldToTheEnd, false
 }
 
 // moreToTell says whether a poll leaves something for the next.
@@ -65,13 +66,13 @@ func (p *Poller) jobsToPoll() ([]store.Tracked, error) {
 	now := time.Now()
 	var broken error
 	return slices.DeleteFunc(tracked, func(j store.Tracked) bool {
-		rests, err := p.waitsForFinalPoll(j, now)
+		waits, err := p.waitsForFinalPoll(j, now)
 		broken = errors.Join(broken, err)
-		return rests
+		return waits
 	}), broken
 }
 
-// waitsForFinalPoll is false for a job that another watcher has written about, or that was found running again.
+// waitsForFinalPoll is false for a job of which there is a foreign event, or that was found running again.
 func (p *Poller) waitsForFinalPoll(j store.Tracked, now time.Time) (bool, error) {
 	if j.Why != store.FinalPoll {
 		return false, nil

@@ -273,14 +273,14 @@ func TestEachPageWaitsForItsPermit(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil || !slices.Equal(source.taken, []bool{true, true, true}) || busy() || b.lines != 3 {
-			t.Errorf("%v, permits taken %v, then %v; %d lines", err, source.taken, busy(), b.lines)
+		if err != nil || !slices.Equal(source.taken, []bool{true, true, true}) || busy() || b.loop.lines != 3 {
+			t.Errorf("%v, permits taken %v, then %v; %d lines", err, source.taken, busy(), b.loop.lines)
 		}
 		if second := source.asked[1].Sub(start); second != 6*time.Second {
 			t.Errorf("the second page was asked for after %v, want 6s: the CommServe wanted to be left alone for 5 s", second)
 		}
 		broken := errors.New("the disk is full")
-		if err := b.list(t.Context(), 0, func([]commvault.Line) error { return broken }); err != broken || busy() {
+		if err := b.list(t.Context(), 0, func([]commvault.Line) error { return broken }); !errors.Is(err, broken) || busy() {
 			t.Errorf("%v, a permit is not given back: %v", err, busy())
 		}
 	})

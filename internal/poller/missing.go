@@ -26,7 +26,7 @@ func (c *cycle) noteJob(j trackedJob, err error) (missed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case err == nil, err == errOlder:
+	case err == nil, errors.Is(err, errOlder):
 		c.shown++
 	case errors.Is(err, commvault.ErrUnknownJob):
 		c.missing = append(c.missing, miss{j, time.Now(), err})
@@ -44,12 +44,12 @@ func (c *cycle) allUnknown(listed int) bool {
 
 // countMisses sees to the jobs that a cycle asked for and the CommServe did not know.
 func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
-	allUnknown := c.allUnknown(p.lines)
+	allUnknown := c.allUnknown(p.loop.lines)
 	const words = "no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost"
-	if allUnknown && !p.allUnknown && p.repeats.news(words, 1, 1) > 0 {
+	if allUnknown && !p.loop.allUnknown && p.repeats.news(words, 1, 1) > 0 {
 		p.Log.Warn(words, "commcell", p.CommCell, "count", len(c.missing))
 	}
-	p.allUnknown = allUnknown
+	p.loop.allUnknown = allUnknown
 	group, counting := errgroup.WithContext(ctx)
 	group.SetLimit(missesAtOnce)
 	for _, m := range c.missing {
@@ -59,7 +59,7 @@ func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
 		if allUnknown {
 			p.Counts.polled(string(commvault.UnknownJob))
 		} else {
-			p.report(ctx, m.trackedJob, m.err)
+			p.report(ctx, m.id, m.err)
 		}
 		group.Go(func() error { return p.countMiss(m, allUnknown || p.listedIn(c, &m.trackedJob)) })
 	}
@@ -69,10 +69,10 @@ func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
 // listedIn says whether the cycle's own Job list has a line of the job: then the CommServe knows it, whatever its details
 // say. A final poll is given up all the same: the job's end is told, and a list may name it for days.
 func (p *Poller) listedIn(c *cycle, j *trackedJob) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.cached[j.id.Number]
-	return s != nil && c.list != 0 && s.line.round == c.list && j.why != store.FinalPoll
+	p.cache.mu.Lock()
+	defer p.cache.mu.Unlock()
+	s := p.cache.jobs[j.id.Number]
+	return s != nil && c.list != 0 && s.line.list == c.list && j.why != store.FinalPoll
 }
 
 const (
@@ -80,14 +80,14 @@ const (
 	missesAtOnce = 64 // that share a transaction
 )
 
-// countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A job
-// that was missed long enough is lost; and if there is a foreign event of a job, no poll will ever tell more than the newest snapshot
-// that is held.
+// countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A
+// job that was missed long enough is lost; and if a refresh is pending, no poll will ever tell more than the newest
+// snapshot stored.
 func (p *Poller) countMiss(m miss, endsRow bool) error {
-	if !p.claim(&m.trackedJob) {
+	if !p.cache.claim(&m.trackedJob) {
 		return nil
 	}
-	defer p.release(m.trackedJob)
+	defer p.cache.release(m.trackedJob)
 	if m.cached.asked.After(m.at) {
 		return nil // seen by an unscheduled poll meanwhile
 	}
@@ -101,7 +101,7 @@ func (p *Poller) countMiss(m miss, endsRow bool) error {
 		row = oneMore(known.Misses, m.at)
 	}
 	if err := p.keepMisses(m.id, known, row); errors.Is(err, store.ErrChanged) {
-		return nil // the next cycle sees to it
+		return nil // left to the next cycle
 	} else if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
 	if known.Terminal || m.cached.unseen == missesInARow {
 		return
 	}
-	end := p.listedEnd(m.id.Number)
+	end := p.cache.listedEnd(m.id.Number)
 	if end == "" {
 		m.cached.unseen = 0
 		return
@@ -133,16 +133,6 @@ func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
 		p.logSparingly(slog.LevelWarn, "the Job list names a job's end, and its details are not known: the end cannot be told", "", failingJobs,
 			"job", m.id.String(), "state", string(end))
 	}
-}
-
-// olderAnswer is no observation, but it knows the job: that ends a row of misses.
-func (p *Poller) olderAnswer(j trackedJob, known store.Known) error {
-	err := p.keepMisses(j.id, known, store.Misses{})
-	if err != nil && !errors.Is(err, store.ErrChanged) {
-		return &storeError{err}
-	}
-	j.cached.misses = 0
-	return errOlder
 }
 
 func (p *Poller) keepMisses(id job.ID, known store.Known, row store.Misses) error {
@@ -183,14 +173,14 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 	}
 	err = p.Store.Commit(result)
 	if errors.Is(err, store.ErrChanged) {
-		return nil // the next cycle sees to it
+		return nil // left to the next cycle
 	}
 	if err != nil {
 		return err
 	}
 	p.Counts.events(result.Changes, result.NotBefore, m.at)
 	if result.Untrack {
-		p.forgetJob(m.trackedJob)
+		p.cache.forget(m.trackedJob)
 	}
 	return nil
 }

@@ -302,8 +302,8 @@ func TestForgetfulCommServe(t *testing.T) {
 	})
 }
 
-// What another watcher told of a loss, or what the stream gives back to a new store, is not told again.
-func TestLostByAnother(t *testing.T) {
+// What a foreign event told of a loss, or what the stream gives back to a new store, is not told again.
+func TestLostByAForeignWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		other := newBench(t, func(c *Config) { c.LostAfter, c.Jobs = time.Minute, []int64{1, 71} })
 		other.script.is(1, state("Running"))

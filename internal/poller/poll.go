@@ -11,10 +11,10 @@ import (
 )
 
 // poll asks the CommServe about one job, once, and commits what changed.
-// Everything up to Commit may be repeated or lost without harm; after it the events are owed.
+// Everything up to Commit may be repeated or lost without harm; after it the events are in the outbox.
 func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 	for {
-		known, err := p.Store.Recall(j.id) // first: if another watcher speaks meanwhile, the answer may be older than that
+		known, err := p.Store.Recall(j.id) // first: if a foreign event comes meanwhile, the answer may be older than that
 		if err != nil {
 			return &storeError{err}
 		}
@@ -32,7 +32,7 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 	}
 }
 
-// commit keeps what an answer shows against what was told; nothing is written where nothing is worth it.
+// commit compares an answer with what was told and stores what is new in it; nothing is written where nothing is.
 func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) error {
 	result := store.PollResult{Known: known, Seen: seen, NotBefore: j.cached.notBefore(known)}
 	if idReused(known, &seen.Snapshot) {
@@ -44,27 +44,27 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 	}
 	if !p.worthKeeping(&result) {
 		j.cached.observed(&seen, progress)
-		p.settle(j, &seen.Snapshot, p.stateMayCome(&result))
+		p.cache.settle(j, &seen.Snapshot, p.stateMayCome(&result))
 		p.Counts.polled("unchanged")
 		return nil
 	}
 	if len(result.Changes) > 0 {
-		result.Log = p.feed.log.until(j.id.Number, seen.Answered)
+		result.Log = p.cache.log.until(j.id.Number, seen.Answered)
 	}
 	if err := p.Store.Commit(result); err != nil {
 		return wrapStore(err)
 	}
 	if len(result.Changes) > 0 {
-		p.feed.log.carried(j.id.Number, seen.Answered)
+		p.cache.log.carried(j.id.Number, seen.Answered)
 	}
 	p.Counts.polled("ok")
 	p.Counts.events(result.Changes, result.NotBefore, seen.Answered)
 	if result.Ended || result.Untrack {
-		p.forgetJob(j)
+		p.cache.forget(j)
 		return nil
 	}
 	j.cached.observed(&seen, progress)
-	p.settle(j, &seen.Snapshot, p.moreToTell(&result))
+	p.cache.settle(j, &seen.Snapshot, p.moreToTell(&result))
 	return nil
 }
 
@@ -84,8 +84,27 @@ func (p *Poller) worthKeeping(l *store.PollResult) bool {
 		l.Known.Digest != store.Digest(&l.Seen.Snapshot) || p.halfwayToStalled(l) || clockSetBack(l)
 }
 
-// errOlder is an answer older than the last: a cache, or a server behind the others.
-var errOlder = errors.New("an answer older than the last one")
+// idReused says whether an answer is of another job than the one known under its number: a restored CommServe database
+// hands numbers out again. That job has started after the last that was seen of the old one, by the CommServe's clock.
+// A start that is absent or has shifted tells nothing: one after the answer's own time is a shifted one, and that of a
+// job which waited may be when it left the queue. Without a state there is no event yet that could begin the new job.
+func idReused(known store.Known, seen *job.Snapshot) bool {
+	waited := !known.Terminal && job.LookUp(known.Told.State, false).Class == job.Queued
+	return seen.State != "" && !waited && seen.BeganAfter(lastSeen(known))
+}
+
+// startedAfter says whether a start lies after the last that was seen of a job.
+func startedAfter(known store.Known, start *time.Time) bool {
+	last := lastSeen(known)
+	return start != nil && !last.IsZero() && start.After(last)
+}
+
+func lastSeen(known store.Known) time.Time {
+	if known.Updated.IsZero() {
+		return known.Asked
+	}
+	return known.Updated
+}
 
 // storeError is a failure of the store, which ends the cycle: nothing can be kept.
 type storeError struct{ error }

@@ -55,7 +55,7 @@ func TestFinishedJobLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Jobs = []int64{5} })
 		b.script.is(5, state("Completed"))
-		b.script.is(71, state("Failed")) // began and ended between two ticks
+		b.script.is(71, state("Failed")) // began and ended between two cycles
 		b.tells("prod/5 state:  → Completed", "prod/71 state:  → Failed", "prod/71 failure:  → Failed")
 		b.script.requests()
 		b.tells()
@@ -178,7 +178,7 @@ func TestRetryAfter(t *testing.T) {
 		b.script.requests()
 		b.cycle()
 		if got := b.script.requests(); len(got) != 0 {
-			t.Errorf("asked for %d, though the server wants an hour's rest", got)
+			t.Errorf("asked for %d, though the server wants to be left alone for an hour", got)
 		}
 		time.Sleep(time.Hour)
 		b.tells("prod reachable", "prod/71 state:  → Running")
@@ -286,7 +286,7 @@ func TestConcurrencyAndRate(t *testing.T) {
 	})
 }
 
-// fold is what another watcher has told of a job in the stream.
+// fold is what foreign events in the stream tell of a job.
 func fold(t *testing.T, events ...event.Event) event.Fold {
 	var f event.Fold
 	for i, e := range events {
@@ -295,7 +295,7 @@ func fold(t *testing.T, events ...event.Event) event.Fold {
 	return f
 }
 
-// An answer that was under way while another watcher spoke may be older than what that one told.
+// An answer that was in flight when a foreign event came may be older than what that one tells.
 func TestAForeignEventDuringAPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
@@ -443,7 +443,7 @@ func TestFailedButCommitted(t *testing.T) {
 		b.script.is(71, state("Waiting"), updated(now))
 		b.tells("prod/71 state:  → Waiting")
 		b.script.is(71, state("Running"), updated(now.Add(20*time.Second)))
-		lost := errors.New("nobody heard of it")
+		lost := errors.New("it happened, but the answer was lost")
 		storetest.Hook(b.store, func(p failpoint.Point) error {
 			if p == failpoint.AfterCommit {
 				return lost

@@ -62,8 +62,8 @@ func saas(t *testing.T) config.CommCell {
 	return c.CommCells[0]
 }
 
-// TestSettingsForSaaS runs the settings of docs/source.md for seven hours, with as many jobs as it says, at a CommServe where
-// POST JobDetails is a write.
+// TestSettingsForSaaS runs the settings of docs/source.md for seven hours, with as many jobs as it says, at a CommServe
+// where POST JobDetails is a write.
 func TestSettingsForSaaS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cell := saas(t)

@@ -18,7 +18,7 @@ func TestACycleThatAsksNothingSaysNothing(t *testing.T) {
 	})
 }
 
-// Another watcher has told of the CommCell: what is held of it gives way, also where there is nothing to tell.
+// A foreign event tells of the CommCell: what is stored of it gives way, also where there is nothing to tell.
 func TestACommCellWithARefreshPendingIsSettledByACycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
@@ -36,7 +36,7 @@ func TestACommCellWithARefreshPendingIsSettledByACycle(t *testing.T) {
 		}
 		b.cycle()
 		if known, err := b.store.Recall(id); err != nil || known.RefreshPending || known.Told.Unreachable {
-			t.Errorf("owed %v, unreachable %v (%v)", known.RefreshPending, known.Told.Unreachable, err)
+			t.Errorf("refresh pending %v, unreachable %v (%v)", known.RefreshPending, known.Told.Unreachable, err)
 		}
 	})
 }

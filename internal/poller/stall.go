@@ -14,8 +14,9 @@ type lastProgress struct {
 	since int64 // when an answer that said so was first asked for, by the steady clock, in Unix nanoseconds; 0: none
 }
 
-// trackProgress gives a job's last progress with this poll, whose changes are those of its answer, and whether the job has
-// stalled or moved. The time counts from a change of state, too: a job that waited for an hour and runs again has not stalled.
+// trackProgress gives a job's last progress with this poll, whose changes are those of its answer, and whether the job
+// has stalled or moved. The time counts from a change of state, too: a job that waited for an hour and runs again has
+// not stalled.
 func (p *Poller) trackProgress(s *cachedJob, l *store.PollResult) (lastProgress, diff.Watch, error) {
 	last, err := p.recallProgress(s, l.Known, l.Seen.ID())
 	seen := &l.Seen.Snapshot
@@ -28,13 +29,14 @@ func (p *Poller) trackProgress(s *cachedJob, l *store.PollResult) (lastProgress,
 	return now, diff.Watch{Stalled: p.withoutProgress(now.since, &l.Seen, p.StallAfter), Moved: moved}, err
 }
 
-// expectsNoProgress says whether a job is in a state in which it makes none. An answer without a state says nothing of it.
+// expectsNoProgress says whether a job is in a state in which it makes none. An answer without a state says nothing of
+// it.
 func expectsNoProgress(s *job.Snapshot) bool { return s.StateClass != "" && !active(s) }
 
 func active(s *job.Snapshot) bool { return s.StateClass == job.Text(job.Active) }
 
-// recallProgress gives the last progress as of the poll before. After a restart it is that of the stored snapshot: where the
-// job has come further since, it had not stalled; where it has not, halfwayToStalled had it stored.
+// recallProgress gives the last progress as of the poll before. After a restart it is that of the stored snapshot:
+// where the job has come further since, it had not stalled; where it has not, halfwayToStalled had it stored.
 func (p *Poller) recallProgress(s *cachedJob, known store.Known, id job.ID) (lastProgress, error) {
 	if !s.asked.IsZero() || known.LastProgress.IsZero() {
 		return s.progress, nil

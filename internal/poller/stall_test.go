@@ -141,8 +141,8 @@ func TestStallWritesTwice(t *testing.T) {
 	})
 }
 
-// toldByAnother has another watcher tell changes of a job, the first of them its state, behind what b has told.
-func toldByAnother(t *testing.T, b *bench, words job.Text, edit func(*job.Snapshot), more ...job.Change) {
+// foreignEvents has a foreign writer tell changes of a job, the first of them its state, behind what b has told.
+func foreignEvents(t *testing.T, b *bench, words job.Text, edit func(*job.Snapshot), more ...job.Change) {
 	seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: words}, Answered: time.Now()}
 	edit(&seen.Snapshot)
 	seen.Snapshot.Settle()
@@ -160,34 +160,34 @@ func toldByAnother(t *testing.T, b *bench, words job.Text, edit func(*job.Snapsh
 	}
 }
 
-func TestStalledByAnother(t *testing.T) {
+func TestStalledByAForeignWriter(t *testing.T) {
 	running, stalled := state("Running"), job.Change{Kind: job.KindWatch, Detail: job.DetailStalled}
 	for name, test := range map[string]func(*testing.T){
 		"and no further": func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.StallAfter = 30 * time.Minute })
-			toldByAnother(t, b, "Running", percent(40), stalled)
+			foreignEvents(t, b, "Running", percent(40), stalled)
 			b.script.is(71, running, percent(40))
-			b.wants("taken over", b.cycleEvery(10*time.Minute, 4), "- - - -")
+			b.wants("adopted", b.cycleEvery(10*time.Minute, 4), "- - - -")
 		},
 		"and further": func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.StallAfter = 30 * time.Minute })
-			toldByAnother(t, b, "Running", percent(40), stalled)
+			foreignEvents(t, b, "Running", percent(40), stalled)
 			b.script.is(71, running, percent(41))
-			b.wants("taken over", b.cycleEvery(10*time.Minute, 4), "prod/71 resumed - - prod/71 stalled")
+			b.wants("adopted", b.cycleEvery(10*time.Minute, 4), "prod/71 resumed - - prod/71 stalled")
 		},
 		"further than this one saw": func(t *testing.T) {
 			b := stallBench(t, "Running")
-			toldByAnother(t, b, "Running", percent(50), stalled)
+			foreignEvents(t, b, "Running", percent(50), stalled)
 			b.restart()
 			b.script.is(71, running, percent(50))
-			b.wants("taken over", b.cycleEvery(10*time.Minute, 4), "- - - -")
+			b.wants("adopted", b.cycleEvery(10*time.Minute, 4), "- - - -")
 			b.script.is(71, running, percent(51))
 			b.wants("moves", b.cycleEvery(10*time.Minute, 1), "prod/71 resumed")
 		},
 		"who told of its start": func(t *testing.T) {
 			b := stallBench(t, "Pending")
 			b.cycleEvery(10*time.Minute, 5)
-			toldByAnother(t, b, "Running", percent(40))
+			foreignEvents(t, b, "Running", percent(40))
 			b.script.is(71, running, percent(40))
 			b.wants("runs", b.cycleEvery(10*time.Minute, 4), "- - prod/71 stalled -")
 		},

@@ -145,7 +145,7 @@ type bench struct {
 	writes int
 }
 
-// tally is a Meter that a test can read while no poll is under way.
+// tally is a Meter that a test can read while no poll is in flight.
 type tally struct {
 	mu      sync.Mutex
 	polls   map[string]int

@@ -24,9 +24,9 @@ import (
 	"jobwatch/internal/store/storetest"
 )
 
-// BenchmarkListSweep runs cycles over active jobs of which one in a hundred has changed, and beside it reads the same pages of
-// the list with a bare net/http client that decodes of each line what a script would look at: `times_bare` is the
-// ratio of the two, in the same run; `share_of_details` that of the requests to those of a details sweep.
+// BenchmarkListSweep runs cycles over active jobs of which one in a hundred has changed, and beside it reads the same
+// pages of the list with a bare net/http client that decodes of each line what a script would look at: `times_bare` is
+// the ratio of the two, in the same run; `share_of_details` that of the requests to those of a details sweep.
 func BenchmarkListSweep(b *testing.B) {
 	for _, jobs := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprintf("jobs=%d", jobs), func(b *testing.B) { benchmarkListSweep(b, jobs) })

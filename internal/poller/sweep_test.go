@@ -64,7 +64,7 @@ func prompts(all []told, prompt bool) []told {
 }
 
 const (
-	tickEvery    = 5 * time.Second
+	cyclesEvery  = 5 * time.Second
 	fullRefresh  = time.Minute
 	simulatedFor = 10 * time.Minute
 )
@@ -81,7 +81,7 @@ func TestListSweepTellsWhatADetailsSweepDoes(t *testing.T) {
 			details, list := sweeping(SweepDetails), sweeping(SweepList)
 			var want, got []told
 			var asked [2]int
-			for start := time.Now(); time.Since(start) < simulatedFor; time.Sleep(tickEvery) {
+			for start := time.Now(); time.Since(start) < simulatedFor; time.Sleep(cyclesEvery) {
 				for i, b := range []*bench{details, list} {
 					before := play.Counts()[sim.OpJobDetails]
 					b.cycle()
@@ -356,7 +356,7 @@ func TestAListThatCannotBeReadIsDoneWithout(t *testing.T) {
 	}
 }
 
-// Another watcher's word is followed by a poll in the next cycle, though no line has changed.
+// A foreign event is followed by a poll in the next cycle, though no line has changed.
 func TestARefreshPendingIsDoneInTheNextCycle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := sweepBench(t, 9, nil)
@@ -378,7 +378,7 @@ func TestARefreshPendingIsDoneInTheNextCycle(t *testing.T) {
 	})
 }
 
-// An unscheduled poll may have been under way while the list was read.
+// An unscheduled poll may have been in flight while the list was read.
 func TestALineThatChangesDuringAPollIsNotSettledByIt(t *testing.T) {
 	var s cachedLine
 	running := job.Snapshot{State: "Running"}

@@ -11,7 +11,7 @@ import (
 
 // Another watcher has told one of the two events of what it saw. Its event's job shows both: the other is still to be
 // told.
-func TestATakeOverGoesByAllThatWasTold(t *testing.T) {
+func TestAnAdoptionGoesByAllThatWasTold(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.watcher("b.db")
 	id := job.ID{CommCell: "prod", Number: 71}
@@ -21,7 +21,7 @@ func TestATakeOverGoesByAllThatWasTold(t *testing.T) {
 	y.catchesUp(71)
 	b := stream.New(stream.Config{URL: w.server.ClientURL()})
 	run(t, b.Run)
-	deaf := &ear{Broker: b, deaf: errors.New("no right")} // it learns of the other's event by a refusal, not by hearing
+	deaf := &tailSpy{Broker: b, failing: errors.New("no right")} // it learns of the other's event by a refusal, not by hearing
 	p := New(Config{Store: x.store, Broker: deaf, Round: time.Hour})
 	run(t, p.Run)
 	<-p.CaughtUp()

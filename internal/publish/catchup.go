@@ -196,8 +196,8 @@ func (p *Publisher) checkMisplaced(ctx context.Context, r *reading, lost bool) e
 	return nil
 }
 
-// settleAll settles many jobs at once, so that they share transactions. adopted counts those of which the stream told more
-// than we knew.
+// settleAll settles many jobs at once, so that they share transactions. adopted counts those of which the stream told
+// more than we knew.
 func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, lost bool) (adopted int, err error) {
 	var count atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)

@@ -6,9 +6,9 @@ import (
 	"jobwatch/internal/store"
 )
 
-// TestAnotherSpokeBehindOurOwn reads a stream from its start, in which another watcher's event lies behind our own
+// TestAForeignEventBehindOurOwn reads a stream from its start, in which another watcher's event lies behind our own
 // acknowledged ones: those are not kept, and yet they were told.
-func TestAnotherSpokeBehindOurOwn(t *testing.T) {
+func TestAForeignEventBehindOurOwn(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.watcher("b.db")
 	x.sees(71, "Running", "Scan")

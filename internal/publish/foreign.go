@@ -10,8 +10,8 @@ import (
 	"jobwatch/internal/job"
 )
 
-// foreignWriters are other watchers that write of the same CommCells as this one. Nobody wants that: each adopts what the
-// other has told, polls again, and finds the same.
+// foreignWriters are other watchers that write of the same CommCells as this one. Nobody wants that: each adopts what
+// the other has told, polls again, and finds the same.
 type foreignWriters struct {
 	log *slog.Logger
 

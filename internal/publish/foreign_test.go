@@ -52,7 +52,7 @@ func TestOurOwnEventsOfAForgottenJobAreNobodyElses(t *testing.T) {
 func TestAForgottenNumberThatComesAgainIsNobodyElses(t *testing.T) {
 	w := newWorld(t)
 	x := w.watcher("a.db")
-	p := x.listens(w.broker())
+	p := x.followsTail(w.broker())
 	x.sees(71, "Completed", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	x.forgets(1)

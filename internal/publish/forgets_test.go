@@ -109,9 +109,9 @@ func (b *bubble) failsOnce(operation string, atEnd bool) (happened func()) {
 	}
 }
 
-// Of two jobs whose events are forgotten one notices and is told again, in the places of those forgotten: the last
-// event acknowledged then stands in its place, and says nothing of the other job's.
-func TestAJobThatNoticesSpeaksForAllThatIsForgotten(t *testing.T) {
+// Of two jobs whose events are lost one notices, and its events are sent again at the sequences of those lost: the last
+// event acknowledged then stands at its position, and does not show the loss of the other job's.
+func TestALossThatOneJobNoticesIsFoundForAll(t *testing.T) {
 	inABubble(t, func(t *testing.T, b *bubble) {
 		b.sees(72, "Waiting", "")
 		b.tells("72 #1")
@@ -138,8 +138,8 @@ func TestAnErrorBetweenNoticingAndSendingAgain(t *testing.T) {
 	})
 }
 
-// Another job's event takes the place of the one forgotten, whose job never speaks again.
-func TestAPlaceGivenTwiceTellsThatTheStreamWentBack(t *testing.T) {
+// Another job's event takes the sequence of the one lost, whose job never publishes again.
+func TestASequenceGivenTwiceShowsARollback(t *testing.T) {
 	inABubble(t, func(t *testing.T, b *bubble) {
 		b.sees(71, "Completed", "")
 		b.tells("71 #1")
@@ -149,8 +149,8 @@ func TestAPlaceGivenTwiceTellsThatTheStreamWentBack(t *testing.T) {
 	})
 }
 
-// The event in the place of the one forgotten is found there, its acknowledgement lost; or what would say so fails once.
-func TestAPlaceGivenTwiceIsNoticedWhateverFails(t *testing.T) {
+// The event at the position of the one lost is found there, its acknowledgement lost; or what would say so fails once.
+func TestARollbackIsNoticedWhateverFails(t *testing.T) {
 	for _, fails := range []string{"Publish", "Info"} {
 		t.Run(fails, func(t *testing.T) {
 			inABubble(t, func(t *testing.T, b *bubble) {
@@ -166,8 +166,8 @@ func TestAPlaceGivenTwiceIsNoticedWhateverFails(t *testing.T) {
 	}
 }
 
-// Where all of the stream is read, what was known of its places is over: it holds something else there.
-func TestPlacesAreOverWhenAllIsRead(t *testing.T) {
+// Where all of the stream is read, what was known of its positions is cleared: it holds something else there.
+func TestPositionsAreClearedWhenAllIsRead(t *testing.T) {
 	inABubble(t, func(t *testing.T, b *bubble) {
 		b.sees(71, "Completed", "")
 		b.tells("71 #1")
@@ -224,7 +224,7 @@ func TestAStreamThatForgetsTwice(t *testing.T) {
 }
 
 // What was acknowledged to an earlier start is known by the end of what this one has read.
-func TestAPlaceGivenTwiceIsNoticedAfterAStart(t *testing.T) {
+func TestARollbackIsNoticedAfterAStart(t *testing.T) {
 	for words, readBefore := range map[string]bool{"which reads it": false, "which has nothing new to read": true} {
 		t.Run(words, func(t *testing.T) {
 			inABubble(t, func(t *testing.T, b *bubble) {
@@ -269,7 +269,7 @@ func TestWhatIsForgottenBeforeTheReadingIsNoticed(t *testing.T) {
 }
 
 // An acknowledgement that comes in its turn, or that of an event sent before, says nothing of the kind.
-func TestPlacesInAnyOrderAreNoLoss(t *testing.T) {
+func TestPositionsInAnyOrderAreNoLoss(t *testing.T) {
 	var p positions
 	for _, s := range []position{{2, "b"}, {1, "a"}, {3, "c"}, {2, "b"}, {3 + 1<<10, "d"}, {3, "c"}} {
 		if !p.note(s) {

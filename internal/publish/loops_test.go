@@ -73,7 +73,7 @@ func TestSubjectsThatAreNotImported(t *testing.T) {
 	a.isTold(20)
 }
 
-// TestReadersOfAConnection: whoever publishes for many rounds makes two consumers, one that hears and one that reads on,
+// TestReadersOfAConnection: whoever publishes for many rounds makes two consumers, one that follows the tail and one that reads on,
 // and leaves none.
 func TestReadersOfAConnection(t *testing.T) {
 	a := newAccounts(t, "A {jetstream: enabled, "+full+"}")

@@ -95,9 +95,9 @@ func TestAMappingIsFoundBeforeAnythingIsStored(t *testing.T) {
 	}
 }
 
-// TestAMappingThatIsNotTold: the user may not publish to its inbox, so NATS traces nothing. The first event of a kind goes
+// TestAMappingThatIsNotTraced: the user may not publish to its inbox, so NATS traces nothing. The first event of a kind goes
 // elsewhere, and no other; or is refused there.
-func TestAMappingThatIsNotTold(t *testing.T) {
+func TestAMappingThatIsNotTraced(t *testing.T) {
 	for _, row := range []struct {
 		rights string
 		wrong  int

@@ -50,13 +50,13 @@ func TestARefusalAfterPassingTroubleStopsNoJob(t *testing.T) {
 	w.holds(71, "1 state:  → Running")
 }
 
-// untold never tells where a subject leads.
-type untold struct {
+// untraced never tells where a subject leads.
+type untraced struct {
 	*stream.Broker
 	asked chan struct{}
 }
 
-func (b *untold) Trace(ctx context.Context, _ string) error {
+func (b *untraced) Trace(ctx context.Context, _ string) error {
 	b.asked <- struct{}{}
 	<-ctx.Done()
 	return ctx.Err()
@@ -68,7 +68,7 @@ func TestTheEndBeforeAPublishIsNoFailure(t *testing.T) {
 	x := w.watcher("a.db")
 	x.sees(71, "Running", "")
 	x.sees(72, "Running", "") // waits for what is found out for the first
-	b := &untold{w.broker(), make(chan struct{}, 10)}
+	b := &untraced{w.broker(), make(chan struct{}, 10)}
 	p := New(Config{Store: x.store, Broker: b, Round: time.Minute})
 	stop := run(t, p.Run)
 	<-b.asked

@@ -20,10 +20,14 @@ import (
 type Broker interface {
 	Ready(ctx context.Context) (lost <-chan struct{}, err error)
 	Publish(ctx context.Context, m stream.Outgoing) (sequence uint64, err error)
+	router
+	reader
+}
+
+// router finds out where NATS takes what is published to a subject.
+type router interface {
 	Trace(ctx context.Context, subject string) error
 	CheckRoute(ctx context.Context, subject string) error
-	FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error
-	reader
 }
 
 // reader reads the stream back.
@@ -33,6 +37,7 @@ type reader interface {
 	At(ctx context.Context, sequence uint64) (stream.Message, error)
 	Each(ctx context.Context, filter string, from uint64, yield func(stream.Message) error) error
 	Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (last uint64, err error)
+	FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error
 }
 
 // Config says what a Publisher works with.
@@ -52,21 +57,23 @@ type Publisher struct {
 	Config
 	Counts Counts
 
-	caughtUp  chan struct{} // closed when the stream has been read for the first time
-	once      sync.Once
-	claims    claims
-	named     namedJobs
-	slots     chan struct{} // one for each event in flight
-	refused   refusals
-	positions positions
-	foreign   foreignWriters
-	causes    causes
-	routes    routes
-	resent    resent
-	misrouted atomic.Pointer[misrouted]
-	stopped   atomic.Pointer[error] // why nothing is published now; nil while it is
-	failing   atomic.Pointer[error] // why the last publish was not acknowledged; nil if it was
-	tail      *tail                 // follows what the stream stores; nil: not now
+	caughtUp chan struct{} // closed when the stream has been read for the first time
+	once     sync.Once
+	claims   claims
+	slots    chan struct{} // one for each event in flight
+
+	tail           *tail     // follows what the stream stores; nil: not now
+	named          namedJobs // by the tail
+	foreignWriters foreignWriters
+	positions      positions // detect a rollback of the stream
+	resent         resent
+	routes         routes
+	misrouted      atomic.Pointer[misrouted]
+
+	refused refusals
+	causes  causes
+	stopped atomic.Pointer[error] // why nothing is published now; nil while it is
+	failing atomic.Pointer[error] // why the last publish was not acknowledged; nil if it was
 
 	misplacedChecked atomic.Bool // in this round: where our events go, after one came under a subject of nobody's
 
@@ -101,7 +108,7 @@ func New(c Config) *Publisher {
 	}
 	p := &Publisher{
 		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight),
-		refused: newRefusals(c.Log), foreign: newForeignWriters(c.Log), causes: causes{log: c.Log}, startedAt: math.MaxUint64,
+		refused: newRefusals(c.Log), foreignWriters: newForeignWriters(c.Log), causes: causes{log: c.Log}, startedAt: math.MaxUint64,
 	}
 	p.stop(errNotYet)
 	return p
@@ -124,8 +131,8 @@ func (p *Publisher) Refusal() string { return p.refused.mostCommon() }
 // disconnected, sequence, busy, no_stream, unacknowledged, which are tried again at once.
 func (p *Publisher) Errors() map[string]int64 { return p.refused.all() }
 
-// ForeignWrites counts by CommCell the jobs of which an event of another watcher was found that came while this one ran.
-func (p *Publisher) ForeignWrites() map[string]int64 { return p.foreign.counts() }
+// ForeignWrites counts, by CommCell, the jobs of which another watcher's event came while this one ran.
+func (p *Publisher) ForeignWrites() map[string]int64 { return p.foreignWriters.counts() }
 
 // Stopped says why nothing can be published now, or why the last try was not acknowledged; nil: nothing is known to be
 // wrong but what Refusals counts.

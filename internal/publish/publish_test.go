@@ -170,7 +170,7 @@ func (x *watcher) crashes(point failpoint.Point, nth int) {
 	x.restart()
 }
 
-// settles publishes, and where another watcher spoke lets the look answer that the job was killed.
+// settles publishes, and after a foreign event polls a job that was killed.
 func (x *watcher) settles() {
 	x.w.t.Helper()
 	id := job.ID{CommCell: "prod", Number: 71}
@@ -394,7 +394,7 @@ func TestRefusedForGoodStopsThatJobAlone(t *testing.T) {
 	stop()
 	w.holds(2, "1 state:  → Running")
 	w.holds(1)
-	x.publishes(w.broker()) // mended
+	x.publishes(w.broker()) // fixed
 	w.holds(1, "1 state:  → Running")
 }
 

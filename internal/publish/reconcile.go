@@ -11,7 +11,7 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// meaning is why the broker has refused the sequence that an event expects, told by the job's last message in the stream.
+// meaning is why the broker refused the sequence that an event expects, told by the job's last message in the stream.
 //
 // A fifth is told from foreign only once all events of the job are read: they are of an earlier job with the same id,
 // which the store has forgotten. Ours go on behind them, renumbered (adopt).
@@ -66,8 +66,8 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	return p.reconcileFold(ctx, id, fold, true)
 }
 
-// reconcileFold settles a job. What the stream has lost of it is sent again first, where it is retained: once the next publish
-// expects what the stream still holds, nothing would show any more that something is missing.
+// reconcileFold settles a job. What the stream has lost of it is sent again first, where it is retained: once the next
+// publish expects what the stream still holds, nothing would show any more that something is missing.
 func (p *Publisher) reconcileFold(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
 	sent, found, err := p.meaningOf(id, fold)
 	if err == nil && found == truncated {
@@ -103,7 +103,7 @@ func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, foun
 	return sent, judge(sent, last, holds), nil
 }
 
-// settle applies what the stream holds of a job, by what that means. whole says that the fold has read all of its events.
+// settle applies what the stream holds of a job, by what that means. whole: the fold has read all of its events.
 func (p *Publisher) settle(ctx context.Context, id job.ID, sent store.Sent, found meaning, fold event.Fold, whole bool) error {
 	switch {
 	case found == delivered:
@@ -131,7 +131,7 @@ func (p *Publisher) adopt(ctx context.Context, id job.ID, fold event.Fold, whole
 		return err
 	}
 	if fold.Stream > p.startedAt && !p.Store.Minted(fold.Last.ID) && p.Follows(id.CommCell) {
-		p.foreign.note(id, fold.Last)
+		p.foreignWriters.note(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
 	err = p.Store.Adopt(id, fold)

@@ -17,11 +17,11 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// hasLost says whether the stream has lost what it had acknowledged, or what was read of it: it is another stream, ends
-// before that, or holds something else at the position of our last event, or of what was read last. One position is
-// enough: what a broker loses is its end, and where somebody has filled that up again, the last of ours is lost too. A
-// message missing in between is found by the job's next publish. What lies before the stream's first message was aged or
-// purged, and is not lost.
+// hasLost says whether the stream has lost what it had acknowledged, or what was read of it: it is another stream,
+// ends before that, or holds something else at the position of our last event, or of what was read last. One position
+// is enough: what a broker loses is its end, and where somebody has filled that up again, the last of ours is lost
+// too. A message missing in between is found by the job's next publish. What lies before the stream's first message
+// was aged or purged, and is not lost.
 func (p *Publisher) hasLost(ctx context.Context, info stream.Info, read store.Cursor) (bool, error) {
 	if read.Sequence == store.Invalidated {
 		return true, nil // logged by the job that noticed
@@ -78,7 +78,7 @@ func (p *Publisher) stillHolds(ctx context.Context, known position) (holds, gone
 }
 
 // resendLost puts what is retained of the lost events back into the outbox, in front of what is unsent. last are the
-// jobs' last events in the stream, all of which has been read; same says that it is the stream that acknowledged the events.
+// jobs' last events in the stream, all of which has been read; same: it is the stream that acknowledged the events.
 func (p *Publisher) resendLost(ctx context.Context, last map[job.ID]store.Sent, same bool) error {
 	info, err := p.Broker.Info(ctx) // asked again: what has aged since the stream was read is not lost
 	if err != nil {
@@ -252,8 +252,8 @@ var errLostTwice = &stream.RefusedError{Reason: stream.Misfit, Text: "the stream
 	"again; find out what removes messages from it (nats stream info: limits, discard, max_age; or somebody who purges), " +
 	"then restart jobwatch, or wait for an hour"}
 
-// lostAgain says whether an event is one that had been sent again: first is the sequence of a job's first lost event. If
-// so, the job is blocked.
+// lostAgain says whether an event is one that had been sent again: first is the sequence of a job's first lost event.
+// If so, the job is blocked.
 func (r *resent) lostAgain(id job.ID, first uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -96,7 +96,7 @@ func (w *world) info() *jetstream.StreamInfo {
 	return info
 }
 
-// lossRows bring the broker to forget. The watcher then connects anew.
+// lossRows make the broker lose events. The watcher then connects again.
 var lossRows = []struct {
 	words string
 	loses func(w *world, x *watcher)
@@ -297,7 +297,7 @@ func TestABrokerThatForgetsAndACrash(t *testing.T) {
 	}
 }
 
-// What was found lost once is not found lost at each connection: the place of our event stays another's for ever.
+// What was found lost once is not found lost at each connection: the position of our event stays another's for ever.
 func TestALossIsFoundOnce(t *testing.T) {
 	w := newWorld(t)
 	w.shortWindow()

@@ -8,9 +8,9 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// positions detect a rollback: they are the stream sequences of the last events that the broker has acknowledged, or that
-// were read. A stream that gives out a sequence a second time has gone back, be it on the same connection: nothing else
-// shows it, once another message stands there.
+// positions detect a rollback: they are the stream sequences of the last events that the broker has acknowledged, or
+// that were read. A stream that gives out a sequence a second time has gone back, be it on the same connection:
+// nothing else shows it, once another message stands there.
 type positions struct {
 	mu     sync.Mutex
 	recent [1 << 10]position // by sequence; guarded by mu
@@ -51,8 +51,8 @@ func (p *positions) clear() {
 	p.recent, p.last = [1 << 10]position{}, 0
 }
 
-// noteEnd notes the last message read, as if it had been acknowledged: a stream that goes back from now on gives out its
-// sequence again. The error says that it has gone back already.
+// noteEnd notes the last message read, as if it had been acknowledged: a stream that goes back from now on gives out
+// its sequence again. The error says that it has gone back already.
 func (p *Publisher) noteEnd(ctx context.Context, r *reading, last uint64) error {
 	if r.last != nil { // all of it was read
 		p.positions.clear()
@@ -70,9 +70,10 @@ func (p *Publisher) noteEnd(ctx context.Context, r *reading, last uint64) error 
 	return nil
 }
 
-// detectRollback invalidates what was read of the stream where an event's position shows that the stream has gone back;
-// the event was acknowledged, or found without that. before is the highest position when it was sent, or found. After an
-// error the event is to be found once more: until the store knows that all is to be read, the position stays the other's.
+// detectRollback invalidates what was read of the stream where an event's position shows that the stream has gone
+// back; the event was acknowledged, or found without that. before is the highest position when it was sent, or found.
+// After an error the event is to be found once more: until the store knows that all is to be read, the position stays
+// the other's.
 func (p *Publisher) detectRollback(ctx context.Context, eventID string, sequence uint64, before position) error {
 	same := p.positions.note(position{sequence, eventID})
 	if same && sequence <= before.sequence && eventID != before.id { // the broker knew the id already, or the stream has gone back

@@ -14,10 +14,11 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// routes are the kinds of subjects that are known, since the connection was made, to be stored by the stream under their
-// own name. NATS may map a subject to another one (an account's mapping, an import, a transform), and acknowledges all the
-// same. The first event of a CommCell, kind and detail waits until NATS has said where it leads, the others of that route
-// for the first. A later change shows at the tail (tail.go), in what is read (catchup.go), or by a refusal (reconcile.go).
+// routes are the kinds of subjects that are known, since the connection was made, to be stored by the stream under
+// their own name. NATS may map a subject to another one (an account's mapping, an import, a transform), and
+// acknowledges all the same. The first event of a CommCell, kind and detail waits until NATS has said where it leads,
+// the others of that route for the first. A later change shows at the tail (tail.go), in what is read (catchup.go), or
+// by a refusal (reconcile.go).
 type routes struct {
 	mu    sync.Mutex
 	known map[route]*routeState // guarded by mu
@@ -58,8 +59,8 @@ func (r *routes) clear() {
 	r.known = nil
 }
 
-// verifyRoute finds out where an event's subject leads, if that is not known yet. untraced says that NATS does not tell:
-// the caller has to find the event in the stream once it is acknowledged, and to call release with the result.
+// verifyRoute finds out where an event's subject leads, if that is not known yet. untraced says that NATS does not
+// tell: the caller has to find the event in the stream once it is acknowledged, and to call release with the result.
 func (p *Publisher) verifyRoute(ctx context.Context, id job.ID, subject string) (untraced bool, release func(verified bool), err error) {
 	is := p.routes.of(id, subject)
 	if is.verified.Load() {

@@ -88,7 +88,7 @@ func TestARunThatIsNotAcknowledgedInTheStoreIsNotSentAgain(t *testing.T) {
 	}
 }
 
-func TestAnotherSpeaksWithinARun(t *testing.T) {
+func TestAForeignEventWithinARun(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.watcher("b.db")
 	w.seesThree(x)

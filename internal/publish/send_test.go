@@ -7,7 +7,7 @@ import (
 )
 
 // What comes while somebody sends is sent by whom: or it would wait for the next round.
-func TestWhoSendsLooksOnceMoreForWhatCameMeanwhile(t *testing.T) {
+func TestASenderTriesOnceMoreForWhatCameMeanwhile(t *testing.T) {
 	var c claims
 	id := job.ID{CommCell: "prod", Number: 71}
 	if !c.take(id) {

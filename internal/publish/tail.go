@@ -17,8 +17,8 @@ type tail struct {
 	stop  func() // and wait for the end
 }
 
-// startTail follows the stream from where it was just read. The cursor is read before anything is sent: a job that finds
-// something lost sets it back.
+// startTail follows the stream from where it was just read. The cursor is read before anything is sent: a job that
+// finds something lost sets it back.
 func (p *Publisher) startTail(ctx context.Context, end context.CancelCauseFunc) (named <-chan job.ID) {
 	p.misplacedChecked.Store(false)
 	if p.tail != nil {
@@ -48,8 +48,8 @@ func (p *Publisher) stopTail() {
 	}
 }
 
-// followTail follows the stream as a subscriber does, from a sequence on until ctx ends, and names the jobs that foreign
-// events are of. Nothing depends on it: what it misses is read at the end of the round.
+// followTail follows the stream as a subscriber does, from a sequence on until ctx ends, and names the jobs that
+// foreign events are of. Nothing depends on it: what it misses is read at the end of the round.
 func (p *Publisher) followTail(ctx context.Context, from uint64, named chan<- job.ID, end context.CancelCauseFunc) {
 	for fails := 0; ctx.Err() == nil; fails++ {
 		err := p.Broker.FollowHeaders(ctx, from, func(m stream.Message) error {
@@ -75,7 +75,8 @@ func (p *Publisher) followTail(ctx context.Context, from uint64, named chan<- jo
 	}
 }
 
-// checkMisplacedAtTail reads an event of ours that came under a subject of nobody's: does what we publish still end there?
+// checkMisplacedAtTail reads an event of ours that came under a subject of nobody's: does what we publish still end
+// there?
 func (p *Publisher) checkMisplacedAtTail(ctx context.Context, sequence uint64, end context.CancelCauseFunc) error {
 	if p.misplacedChecked.Swap(true) { // once a round: it may be fixed, and what was stored before that still comes
 		return nil

@@ -19,38 +19,38 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// ear is a broker that notes what is heard and what is read back, and whether one job's reads and publishes overlap.
-type ear struct {
+// tailSpy is a broker that counts what the tail gives and what is read back, and whether one job's reads and publishes overlap.
+type tailSpy struct {
 	Broker
-	hold chan struct{} // publishes wait until it is closed; nil: they do not
-	deaf error         // of following
+	hold    chan struct{} // publishes wait until it is closed; nil: they do not
+	failing error         // of following
 
 	mu       sync.Mutex
 	follows  int             // times that following began
-	heard    int             // messages taken
+	received int             // messages taken
 	last     int             // of Last
 	inside   map[string]bool // filters of jobs that are published or read
 	overlaps []string
 }
 
-func (e *ear) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
+func (e *tailSpy) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
 	e.mu.Lock()
 	e.follows++
-	deaf := e.deaf
+	failing := e.failing
 	e.mu.Unlock()
-	if deaf != nil {
-		return deaf
+	if failing != nil {
+		return failing
 	}
 	return e.Broker.FollowHeaders(ctx, from, func(m stream.Message) error {
 		err := yield(m)
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.heard++
+		e.received++
 		return err
 	})
 }
 
-func (e *ear) Last(ctx context.Context, filter string) (stream.Message, error) {
+func (e *tailSpy) Last(ctx context.Context, filter string) (stream.Message, error) {
 	defer e.enter(filter)()
 	e.mu.Lock()
 	e.last++
@@ -58,7 +58,7 @@ func (e *ear) Last(ctx context.Context, filter string) (stream.Message, error) {
 	return e.Broker.Last(ctx, filter)
 }
 
-func (e *ear) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
+func (e *tailSpy) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
 	defer e.enter(m.Filter)()
 	if e.hold != nil {
 		<-e.hold
@@ -66,7 +66,7 @@ func (e *ear) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
 	return e.Broker.Publish(ctx, m)
 }
 
-func (e *ear) enter(filter string) (leave func()) {
+func (e *tailSpy) enter(filter string) (leave func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.inside == nil {
@@ -83,14 +83,14 @@ func (e *ear) enter(filter string) (leave func()) {
 	}
 }
 
-func (e *ear) counts() (follows, heard, last int) {
+func (e *tailSpy) counts() (follows, heard, last int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.follows, e.heard, e.last
+	return e.follows, e.received, e.last
 }
 
-// listens runs a publisher that does not read the stream again, but hears it.
-func (x *watcher) listens(b Broker, change ...func(*Config)) *Publisher {
+// followsTail runs a publisher that does not read the stream again, but follows its tail.
+func (x *watcher) followsTail(b Broker, change ...func(*Config)) *Publisher {
 	x.w.t.Helper()
 	c := Config{Store: x.store, Broker: b, Round: time.Hour}
 	for _, f := range change {
@@ -123,15 +123,15 @@ func (x *watcher) knows(number int64, state job.Text) {
 func (w *world) second(name string) *watcher {
 	w.t.Helper()
 	y := w.watcher(name)
-	y.listens(w.broker())
+	y.followsTail(w.broker())
 	return y
 }
 
-func TestAnotherIsHeardAtOnce(t *testing.T) {
+func TestAForeignEventIsNoticedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	x := w.watcher("a.db")
 	var log logbook
-	p := x.listens(w.broker(), func(c *Config) { c.Log = log.logger() })
+	p := x.followsTail(w.broker(), func(c *Config) { c.Log = log.logger() })
 	x.sees(71, "Running", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	y := w.second("b.db")
@@ -139,9 +139,9 @@ func TestAnotherIsHeardAtOnce(t *testing.T) {
 
 	y.sees(71, "Pending", "")
 	x.knows(71, "Pending")
-	if id := (job.ID{CommCell: "prod", Number: 71}); !x.store.RefreshPending(id) {
-		t.Error("no look is owed")
-	}
+	w.until("a refresh is pending", func() bool { // which is noted when the transaction is over
+		return x.store.RefreshPending(job.ID{CommCell: "prod", Number: 71})
+	})
 	y.sees(71, "Running", "")
 	x.knows(71, "Running")
 	y.sees(72, "Running", "") // of which we know nothing
@@ -160,15 +160,15 @@ func TestAnotherIsHeardAtOnce(t *testing.T) {
 	}
 }
 
-func TestOurOwnAreNoNews(t *testing.T) {
+func TestOurOwnEventsNameNoJob(t *testing.T) {
 	w := newWorld(t)
 	x := w.watcher("a.db")
 	for number := int64(1); number <= 20; number++ {
 		x.sees(number, "Running", "Scan") // of an epoch before the restart
 	}
 	x.restart()
-	b := &ear{Broker: w.broker(), hold: make(chan struct{})}
-	p := x.listens(b)
+	b := &tailSpy{Broker: w.broker(), hold: make(chan struct{})}
+	p := x.followsTail(b)
 	for number := int64(11); number <= 30; number++ {
 		x.sees(number, "Pending", "Scan")
 	}
@@ -202,7 +202,7 @@ func TestAnOlderStoreNamesNobody(t *testing.T) {
 	x.store.Close()
 
 	var log logbook
-	p := older.listens(w.broker(), func(c *Config) { c.Log = log.logger() })
+	p := older.followsTail(w.broker(), func(c *Config) { c.Log = log.logger() })
 	older.knows(71, "Pending")
 	if log.count("another watcher") > 0 || len(p.ForeignWrites()) > 0 {
 		t.Errorf("another watcher is named:\n%s", log.String())
@@ -212,8 +212,8 @@ func TestAnOlderStoreNamesNobody(t *testing.T) {
 	}
 }
 
-// What was heard at the end of a round, and not attended to, does not keep the job from being heard in the next one.
-func TestARoundHearsAnew(t *testing.T) {
+// A job named at the end of a round, and not reconciled, can be named again in the next one.
+func TestARoundNamesJobsAgain(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.second("b.db")
 	p := New(Config{Store: x.store, Broker: w.broker(), Round: time.Hour})
@@ -230,7 +230,7 @@ func TestOurOwnComesLate(t *testing.T) {
 	x := w.watcher("a.db")
 	x.sees(71, "Running", "")
 	x.restart()
-	p := x.listens(&unlucky{Broker: w.broker(), lose: 1 << 30})
+	p := x.followsTail(&unlucky{Broker: w.broker(), lose: 1 << 30})
 	w.sendAndForget(x, 1)
 	w.until("it is known to have arrived", func() bool { return x.store.Unsent() == 0 })
 	if others := p.ForeignWrites(); len(others) != 0 {
@@ -239,11 +239,11 @@ func TestOurOwnComesLate(t *testing.T) {
 	w.holds(71, "1 state:  → Running")
 }
 
-func TestWhatIsNotHeard(t *testing.T) {
+func TestWhatTheTailLeavesOut(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.second("b.db")
-	b := &ear{Broker: w.broker()}
-	x.listens(b, func(c *Config) { c.Follows = func(commCell string) bool { return commCell == "prod" } })
+	b := &tailSpy{Broker: w.broker()}
+	x.followsTail(b, func(c *Config) { c.Follows = func(commCell string) bool { return commCell == "prod" } })
 	for subject, id := range map[string]string{
 		"jobs.prod.71.fall.state.running":  "",
 		"jobs.prod.72.fall.state.running":  "not an id",
@@ -278,12 +278,12 @@ func (w *world) says(subject, id, data string) {
 	}
 }
 
-// A message with an id like ours, and which is no event, is looked at and changes nothing.
-func TestNoEventIsHeard(t *testing.T) {
+// A message with an id like ours, and which is no event, is read and changes nothing.
+func TestAMessageThatIsNoEventAtTheTail(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.second("b.db")
 	var log logbook
-	p := x.listens(w.broker(), func(c *Config) { c.Log = log.logger() })
+	p := x.followsTail(w.broker(), func(c *Config) { c.Log = log.logger() })
 	x.sees(71, "Running", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	w.says("jobs.prod.71.fall.state.running", "abcdefghijklmnop-000000000001", "{}")
@@ -301,23 +301,23 @@ func TestNoEventIsHeard(t *testing.T) {
 	}
 }
 
-func TestHearingSurvives(t *testing.T) {
+func TestTheTailSurvives(t *testing.T) {
 	for _, row := range []struct {
 		what   string
-		breaks func(w *world, b *ear)
+		breaks func(w *world, b *tailSpy)
 	}{
-		{"a lost connection", func(w *world, b *ear) {
+		{"a lost connection", func(w *world, b *tailSpy) {
 			listen := strings.TrimPrefix(w.server.ClientURL(), "nats://")
 			w.stopServer()
 			w.startServer(listen)
 		}},
-		{"a deleted stream", func(w *world, b *ear) { w.recreates() }},
+		{"a deleted stream", func(w *world, b *tailSpy) { w.recreates() }},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			w := newWorld(t)
 			x := w.watcher("a.db")
-			b := &ear{Broker: w.broker()}
-			x.listens(b, func(c *Config) { c.Round = 2 * time.Second })
+			b := &tailSpy{Broker: w.broker()}
+			x.followsTail(b, func(c *Config) { c.Round = 2 * time.Second })
 			w.until("it is heard", func() bool { follows, _, _ := b.counts(); return follows == 1 })
 			row.breaks(w, b)
 			w.until("it is heard anew", func() bool { follows, _, _ := b.counts(); return follows > 1 })
@@ -328,12 +328,12 @@ func TestHearingSurvives(t *testing.T) {
 	}
 }
 
-func TestPublishingGoesOnWithoutHearing(t *testing.T) {
+func TestPublishingGoesOnWithoutTheTail(t *testing.T) {
 	w := newWorld(t)
 	x := w.watcher("a.db")
-	b := &ear{Broker: w.broker(), deaf: errors.New("no consumers here")}
+	b := &tailSpy{Broker: w.broker(), failing: errors.New("no consumers here")}
 	var log logbook
-	x.listens(b, func(c *Config) { c.Log, c.Round = log.logger(), 100*time.Millisecond })
+	x.followsTail(b, func(c *Config) { c.Log, c.Round = log.logger(), 100*time.Millisecond })
 	x.sees(71, "Running", "")
 	w.until("all is sent", func() bool { return x.store.Unsent() == 0 })
 	w.until("following is tried again", func() bool { follows, _, _ := b.counts(); return follows > 3 })
@@ -346,12 +346,12 @@ func TestPublishingGoesOnWithoutHearing(t *testing.T) {
 	x.knows(71, "Pending") // the next reading of the stream
 }
 
-// Hearing waits for the publish of the same job, and no other waits for it.
-func TestHearingWaitsForTheJob(t *testing.T) {
+// The tail waits for the publish of the same job, and no other waits for it.
+func TestTheTailWaitsForTheJob(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.watcher("a.db"), w.second("b.db")
-	b := &ear{Broker: w.broker(), hold: make(chan struct{})}
-	x.listens(b)
+	b := &tailSpy{Broker: w.broker(), hold: make(chan struct{})}
+	x.followsTail(b)
 	x.sees(71, "Running", "")
 	w.until("it is under way", func() bool {
 		b.mu.Lock()
@@ -376,7 +376,7 @@ func TestHearingWaitsForTheJob(t *testing.T) {
 }
 
 // Two watchers see each state of some jobs, in turns or at once. Each state is told once, and both know it.
-func TestTwoWatchersHearEachOther(t *testing.T) {
+func TestTwoWatchersNoticeEachOther(t *testing.T) {
 	w := newWorld(t)
 	both := []*watcher{w.second("a.db"), w.second("b.db")}
 	states := []job.Text{"Waiting", "Running", "Pending", "Running", "Suspended", "Running", "Completed"}
@@ -385,16 +385,16 @@ func TestTwoWatchersHearEachOther(t *testing.T) {
 	for i, state := range states {
 		for _, number := range jobs {
 			first := (i + int(number)) % 2
-			both[first].looks(number, state)
+			both[first].polls(number, state)
 			if number%2 == 0 {
 				both[1-first].knows(number, state)
 			}
-			both[1-first].looks(number, state)
+			both[1-first].polls(number, state)
 		}
 		w.until("both know it", func() bool {
 			known := true
 			for _, number := range jobs {
-				known = both[0].rests(number, state) && both[1].rests(number, state) && known
+				known = both[0].isSettled(number, state) && both[1].isSettled(number, state) && known
 			}
 			return known && both[0].store.Unsent()+both[1].store.Unsent() == 0
 		})
@@ -409,17 +409,17 @@ func TestTwoWatchersHearEachOther(t *testing.T) {
 	}
 }
 
-// rests lets a look that is owed answer, and says whether the state is known to be told.
-func (x *watcher) rests(number int64, state job.Text) bool {
+// isSettled polls where a refresh is pending, and says whether the state is known to be told.
+func (x *watcher) isSettled(number int64, state job.Text) bool {
 	if x.recalls(number).RefreshPending {
-		x.looks(number, state)
+		x.polls(number, state)
 	}
 	known := x.recalls(number)
 	return !known.RefreshPending && known.Told.State == state
 }
 
-// looks is sees, again where another has spoken meanwhile.
-func (x *watcher) looks(number int64, state job.Text) {
+// polls is sees, again where a foreign event came meanwhile.
+func (x *watcher) polls(number int64, state job.Text) {
 	x.w.t.Helper()
 	for {
 		err := x.commits(number, state, "")

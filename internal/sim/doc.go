@@ -2,18 +2,18 @@
 //
 //	sim.go      Config, New, the clock
 //	job.go      what is scripted: Job, Step, VM
-//	life.go     generated jobs: life(config, id); plot.go what befalls them, cast.go their names and reasons
-//	live.go     one job at one moment; general.go what never changes of it
-//	child.go    the jobs of a generated job's virtual machines
+//	life.go     generated jobs: life(config, id), their names and reasons; plot.go what befalls them
+//	live.go     one job at one moment
 //	jobs.go     all jobs, those that arrive included
-//	request.go  what is asked, in either format; http.go who answers; answer.go out again
-//	login.go    tokens, lock-out
-//	details.go  the answer of POST JobDetails; machines.go its virtual machines, attempts.go its attempts
-//	list.go     the answers of GET Job, POST Jobs and GET Job/<id>; summary.go one line of them
-//	writer.go   the form of an answer, JSON or XML; values.go of each value in it, escape.go of texts;
-//	            kept.go what is written once
-//	kinds.go    what can go wrong; fault.go with which requests; break.go how; bomb.go with too much of it
-//	control.go  faults and jobs on demand, over HTTP; form.go, jobform.go as they are asked for
+//	http.go     what is asked, in either format, and who answers; answer.go out again
+//	crowd.go    how many requests at once are borne
+//	login.go    tokens, their renewal, lock-out
+//	details.go  the answer of POST JobDetails; machines.go its virtual machines, their jobs and attempts
+//	list.go     the answers of GET Job, POST Jobs and GET Job/<id>, a line each
+//	feed.go     the CommServe's own events
+//	writer.go   the form of an answer, JSON or XML
+//	kinds.go    what can go wrong; fault.go with which requests; break.go how
+//	control.go  faults and jobs on demand, over HTTP; form.go as they are asked for
 //	served.go   the record of what was told, to hold a stream of events against
 //	inside.go   an http.RoundTripper without a network, for tests on fake time
 //

@@ -64,10 +64,10 @@ func (j *jobs) stale(id int64, at, before time.Duration) (moment, bool) {
 	switch {
 	case before > 0:
 		m, known = j.find(id, at-before)
-	case !known || m.step.At <= m.steps[0].At:
+	case !known || m.At <= m.steps[0].At:
 		return m, known
 	default:
-		m, known = m.live.moment(m.step.At - 1)
+		m, known = m.moment(m.At - 1)
 	}
 	m.old = true
 	return m, known

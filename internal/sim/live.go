@@ -104,7 +104,7 @@ func (n *step) follow(last *step) {
 
 // failuresText is what a job says that tells of no failures: a finished restore is silent.
 func (l *live) failuresText(s Step) string {
-	if s.Failures == "" && !(l.Kind == Restore && s.finished()) {
+	if s.Failures == "" && (l.Kind != Restore || !s.finished()) {
 		return "0 Folders, 0 Files"
 	}
 	return s.Failures

@@ -68,6 +68,7 @@ func (p plot) befall(s *story) (ended bool) {
 		s.cleanUp()
 		s.end("Failed")
 		return true
+	default: // the others befall it elsewhere, or not at all
 	}
 	return false
 }
@@ -170,11 +171,12 @@ func (s *story) machines(count int, id int64) {
 }
 
 func (p plot) outcome() string {
-	switch {
-	case p == partial:
+	switch p {
+	case partial:
 		return partly
-	case p == warned:
+	case warned:
 		return "Completed w/ one or more warnings"
+	default:
+		return "Completed"
 	}
-	return "Completed"
 }

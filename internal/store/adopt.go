@@ -41,8 +41,8 @@ func (s *Store) Adopt(id job.ID, f event.Fold) error {
 	})
 }
 
-// RefreshPending says whether a foreign writer's telling of a job was adopted since the store was opened, and no poll has
-// answered since: a list sweep, which does not poll every job, polls this one.
+// RefreshPending says whether a job was adopted since the store was opened, and no poll has answered since: a list sweep,
+// which does not poll every job, polls this one.
 func (s *Store) RefreshPending(id job.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

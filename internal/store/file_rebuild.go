@@ -86,33 +86,18 @@ func CountUnrecoverable(path string) (lost Unrecoverable, err error) {
 	defer db.Close()
 	err = guard(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			lost.Unsent = keys(tx, outboxBucket)
-			return eachTracked(tx, func(why Why) {
-				if why == ByHand || why == Untracked {
-					lost.ByHand++
-				}
-			})
+			return errors.Join(
+				eachValue(tx, outboxBucket, func(_, _ []byte) error {
+					lost.Unsent++
+					return nil
+				}),
+				eachValue(tx, trackedBucket, func(_, why []byte) error {
+					if w := Why(why); w == ByHand || w == Untracked {
+						lost.ByHand++
+					}
+					return nil
+				}))
 		})
 	})
 	return lost, err
-}
-
-// keys counts those of a table. An empty file has no table.
-func keys(tx *bbolt.Tx, table []byte) int {
-	bucket := tx.Bucket(table)
-	if bucket == nil {
-		return 0
-	}
-	return bucket.Stats().KeyN
-}
-
-func eachTracked(tx *bbolt.Tx, do func(Why)) error {
-	bucket := tx.Bucket(trackedBucket)
-	if bucket == nil {
-		return nil
-	}
-	return bucket.ForEach(func(_, why []byte) error {
-		do(Why(why))
-		return nil
-	})
 }

@@ -29,7 +29,7 @@ type record struct {
 	Missed         int64  `json:"missed,omitempty"`  // when the first of them came, Unix nanoseconds
 	Digest         uint64 `json:"digest,omitempty"`  // of what is worth storing of the snapshot
 	Terminal       bool   `json:"terminal,omitempty"`
-	RefreshPending bool   `json:"owed,omitempty"` // a foreign writer's telling was adopted: poll again before anything is sent
+	RefreshPending bool   `json:"owed,omitempty"` // what a foreign writer told was adopted: poll again before anything is sent
 }
 
 var newline = []byte("\n") // between the two

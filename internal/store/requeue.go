@@ -20,7 +20,7 @@ const (
 	Dropped                 // the stream tells something else in its place
 )
 
-// Loss says what the stream has loss.
+// Loss says what the stream has lost.
 type Loss struct {
 	Fate func(Retained) Fate
 	Last func(job.ID) Sent // the last event that the stream holds of a job; the zero Sent: none

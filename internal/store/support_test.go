@@ -126,7 +126,7 @@ func (f *fixture) unsentEvents(t testing.TB) []string {
 			eventtest.Valid(t, "", nil, row)
 			id := parseKey(key, 8)
 			if about, err := e.JobID(); err != nil || about != id || e.Number() != keySequence(key) {
-				return fmt.Errorf("under %s#%d lies an event of %s#%d (%v)", id, keySequence(key), about, e.Number(), err)
+				return fmt.Errorf("under %s#%d lies an event of %s#%d (%w)", id, keySequence(key), about, e.Number(), err)
 			}
 			events = append(events, fmt.Sprintf("%s#%d %s", id, e.Number(), words(e)))
 			return nil

@@ -56,8 +56,9 @@ func outlasts(before, why Why) bool {
 		return true
 	case ByHand, Untracked:
 		return why == Discovered || why == Refresh || why == before
+	default:
+		return before == why
 	}
-	return before == why
 }
 
 func track(tx *bbolt.Tx, id job.ID, why Why) error {
@@ -69,10 +70,11 @@ func track(tx *bbolt.Tx, id job.ID, why Why) error {
 }
 
 func trackForRefresh(tx *bbolt.Tx, id job.ID) error {
-	if tx.Bucket(trackedBucket).Get(jobKey(id)) != nil {
+	tracked := tx.Bucket(trackedBucket)
+	if tracked.Get(jobKey(id)) != nil {
 		return nil
 	}
-	return track(tx, id, Refresh)
+	return tracked.Put(jobKey(id), []byte(Refresh))
 }
 
 // stopTracking ends the polling of a job, where stops says so; a configured one stays, and an untracked one stays out.

@@ -151,7 +151,8 @@ func (b *Broker) usable() (*session, error) {
 	return b.fitting, nil
 }
 
-// admit opens the session for use, unless it has been lost meanwhile. refuted is closed when it fits no more, or is lost.
+// admit opens the session for use, unless it has been lost meanwhile. refuted is closed when it fits no more, or is
+// lost.
 func (b *Broker) admit(s *session) (refuted <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

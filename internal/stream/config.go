@@ -41,7 +41,8 @@ type Config struct {
 	Name string       // of the connection, as NATS shows it; default jobwatch
 }
 
-// duplicateWindow is JetStream's own default. The expected sequence does the work; the window only saves reading the stream.
+// duplicateWindow is JetStream's own default. The expected sequence does the work; the window only saves reading the
+// stream.
 const duplicateWindow = 2 * time.Minute
 
 func (c Config) withDefaults() Config {

@@ -21,7 +21,8 @@ func (b *Broker) create(ctx context.Context, s *session) error {
 	return nil
 }
 
-// notMade says why the stream could not be made, and how to fix it. JetStream's passing troubles are returned as they are.
+// notMade says why the stream could not be made, and how to fix it. JetStream's passing troubles are returned as they
+// are.
 func (b *Broker) notMade(ctx context.Context, s *session, err error) error {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) || passing(err) {

@@ -174,7 +174,8 @@ func plain(err error) error {
 	return err
 }
 
-// explainDial says why a connection came to nothing, in words that stay the same from try to try, and which key fixes it.
+// explainDial says why a connection came to nothing, in words that stay the same from try to try, and which key fixes
+// it.
 func (c Config) explainDial(err error) error {
 	var op *net.OpError
 	var record tls.RecordHeaderError

@@ -81,7 +81,7 @@ func (d *disk) chmod(mode fs.FileMode) {
 	}
 }
 
-// A NATS server takes nothing more after an error of the disk, until it is started anew.
+// A NATS server takes nothing more after an error of the disk, until it is restarted.
 func TestTheEmbeddedServerAfterAFullDisk(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)
@@ -146,7 +146,7 @@ func TestTheEmbeddedServerAfterAFullDisk(t *testing.T) {
 	}
 }
 
-// A folder in which nothing can be written yet is no reason to start the server anew again and again.
+// A folder in which nothing can be written yet is no reason to restart the server again and again.
 func TestTheEmbeddedServerWaitsForRoom(t *testing.T) {
 	d := newDisk(t)
 	e := startEmbedded(t, EmbeddedConfig{Dir: filepath.Join(d.dir, "nats"), Log: slog.New(slog.DiscardHandler)})

@@ -25,7 +25,7 @@ func certified(t *testing.T) (serving, trusting *tls.Config) {
 	return &tls.Config{Certificates: web.TLS.Certificates}, &tls.Config{RootCAs: roots}
 }
 
-// Each row is a way in. Whoever takes another one is told which key mends it, in the same words at each try.
+// Each row is a way to connect. The error of another one names the key that fixes it, in the same words at each try.
 func TestWaysIn(t *testing.T) {
 	serving, trusting := certified(t)
 	ways := map[string]func(c *Config, address string){

@@ -213,8 +213,8 @@ func launch(opts *server.Options, log *slog.Logger) (*server.Server, error) {
 	return srv, nil
 }
 
-// serverLog takes the embedded server's log: warnings and errors only. What is fatal to a server of its own, which would
-// end the process, is an error of StartEmbedded.
+// serverLog takes the embedded server's log: warnings and errors only. What is fatal to a server of its own, which
+// would end the process, is an error of StartEmbedded.
 type serverLog struct {
 	log *slog.Logger
 

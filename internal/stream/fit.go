@@ -49,9 +49,9 @@ func tooFew(maxConsumers int) bool { return maxConsumers > 0 && maxConsumers < c
 // shortestAge is how long an event has to stay in the stream so that the watcher, which reads once a minute, sees it.
 const shortestAge = time.Minute
 
-// forgetsSooner is a stream that forgets sooner since somebody edited it, and sooner than what waits comes to it: nobody
-// could tell whether an event that waits since a lost connection was stored and has aged, or never came. What it was
-// like when this process first met it was somebody's choice, and is so where the configuration says the same.
+// forgetsSooner is a stream that forgets sooner since somebody edited it, and sooner than what waits comes to it:
+// nobody could tell whether an event that waits since a lost connection was stored and has aged, or never came. What
+// it was like when this process first met it was somebody's choice, and is so where the configuration says the same.
 func (b *Broker) forgetsSooner(got jetstream.StreamConfig) []string {
 	b.mu.Lock()
 	before := b.maxAge

@@ -97,8 +97,8 @@ func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) erro
 	return info.Last, nil
 }
 
-// readThrough yields the messages from one sequence to another, both included, and returns the last one read. It goes on
-// with the reader that has read up to there, where the server still knows it.
+// readThrough yields the messages from one sequence to another, both included, and returns the last one read. It goes
+// on with the reader that has read up to there, where the server still knows it.
 func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Message) error) (read uint64, err error) {
 	if from > to {
 		return from - 1, nil

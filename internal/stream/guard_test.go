@@ -94,7 +94,7 @@ func TestAStreamDeletedAndMadeOtherwise(t *testing.T) {
 	}
 }
 
-func TestADeletedStreamIsMadeAnew(t *testing.T) {
+func TestADeletedStreamIsMadeAgain(t *testing.T) {
 	b := use(t, startServer(t), watchful)
 	refuted := ready(t, b)
 	if err := admin(t, b).DeleteStream(soon(t), "JOBS"); err != nil {
@@ -152,7 +152,7 @@ func TestWhatDiffersUnderWayIsSaid(t *testing.T) {
 	publish(t, b, event(1, "a", 0))
 }
 
-// A verdict of Ready does not outlive another that refutes it, and is heard of by who relies on the first.
+// A verdict of Ready does not outlive another that refutes it, and those who rely on the first learn of it.
 func TestReadyRefutesAnEarlierVerdict(t *testing.T) {
 	b := use(t, startServer(t))
 	refuted := ready(t, b)
@@ -167,7 +167,7 @@ func TestReadyRefutesAnEarlierVerdict(t *testing.T) {
 }
 
 // One look without an answer, as while a leader is elected, refutes nothing; the second in a row does.
-func TestOneLookWithoutAnAnswerRefutesNothing(t *testing.T) {
+func TestOneCheckWithoutAnAnswerRefutesNothing(t *testing.T) {
 	srv := startServer(t)
 	b := use(t, srv)
 	s, err := b.usable()

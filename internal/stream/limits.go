@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// newConsumer makes a consumer within the limits that the stream sets. The server may
-// forget an idle one sooner than we ask for; it is then made again. Where none can be made, the stream does not fit any more.
+// newConsumer makes a consumer within the limits that the stream sets. The server may forget an idle one sooner than
+// we ask for; it is then made again. Where none can be made, the stream does not fit any more.
 func (s *session) newConsumer(ctx context.Context, stream string, c jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	s.mu.Lock()
 	if most := s.limits.InactiveThreshold; most > 0 {

@@ -113,8 +113,8 @@ func (b *Broker) probeRights(ctx context.Context, s *session, there bool) []Find
 	return append(found, Finding{OK, "rights", "may read " + b.cfg.Stream})
 }
 
-// probeRoutes asks where the samples of our subjects lead: nothing is published for it. Of an account's mappings no user
-// may read more.
+// probeRoutes asks where the samples of our subjects lead: nothing is published for it. Of an account's mappings no
+// user may read more.
 func (b *Broker) probeRoutes(ctx context.Context, there bool) []Finding {
 	untraced, answers := "", b.traceAll(ctx, b.cfg.Samples)
 	for i, subject := range b.cfg.Samples {

@@ -54,8 +54,8 @@ func (b *Broker) Publish(ctx context.Context, m Outgoing) (seq uint64, err error
 	return ack.Sequence, nil
 }
 
-// stillThere checks that the stream holds the message whose id the broker remembers: a message that was deleted, or stored under
-// another subject, is taken for a duplicate until the window has passed.
+// stillThere checks that the stream holds the message whose id the broker remembers: a message that was deleted, or
+// stored under another subject, is taken for a duplicate until the window has passed.
 func (b *Broker) stillThere(ctx context.Context, m Outgoing, sequence uint64) error {
 	held, err := b.At(ctx, sequence)
 	if errors.Is(err, ErrNone) || err == nil && (held.ID != m.ID || held.Subject != m.Subject) {

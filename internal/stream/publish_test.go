@@ -50,7 +50,7 @@ func TestPublishExpectsTheLastSequenceOfTheJob(t *testing.T) {
 	}{
 		{event(1, "c", 0), second},
 		{event(1, "c", first), second},
-		{event(1, "a", 0), second}, // the id is known, but the expectation is looked at first
+		{event(1, "a", 0), second}, // the id is known, but the expectation is checked first
 		{event(3, "c", 7), 0},
 	} {
 		_, err := b.Publish(soon(t), row.m)

@@ -68,7 +68,7 @@ func TestEach(t *testing.T) {
 		}
 	}
 	enough := errors.New("enough")
-	if err := b.Each(soon(t), ">", 0, func(Message) error { return enough }); err != enough {
+	if err := b.Each(soon(t), ">", 0, func(Message) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("got %v, want that of yield", err)
 	}
 }
@@ -185,7 +185,7 @@ func TestScanEndsWithItsErrors(t *testing.T) {
 		}
 		return nil
 	})
-	if err != enough || last != 1 {
+	if !errors.Is(err, enough) || last != 1 {
 		t.Errorf("error of yield: got last %d, %v; want 1, %v", last, err, enough)
 	}
 	ctx, cancel := context.WithCancel(soon(t))
@@ -199,7 +199,7 @@ func TestScanEndsWithItsErrors(t *testing.T) {
 }
 
 // A reader that rests ends with its connection, though nobody asks for it again.
-func TestARestingReaderEndsWithItsConnection(t *testing.T) {
+func TestAnIdleReaderEndsWithItsConnection(t *testing.T) {
 	running := func() int {
 		stacks := make([]byte, 4<<20)
 		return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), ").pullMessages(")
@@ -306,7 +306,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestHeads(t *testing.T) {
+func TestFollowHeaders(t *testing.T) {
 	b := use(t, startServer(t))
 	fill(t, b, 3)
 	type head struct {
@@ -333,7 +333,7 @@ func TestHeads(t *testing.T) {
 		{"jobs.prod.3.fall.state.running", "id-3", 3},
 		{"jobs.prod.4.fall.state.running", "id-4", 4},
 	}
-	if err != enough || !slices.Equal(got, want) {
+	if !errors.Is(err, enough) || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 }

@@ -25,10 +25,10 @@ func misfit(format string, args ...any) error {
 	return &MisfitError{[]string{fmt.Sprintf(format, args...)}}
 }
 
-// Ready waits until NATS is connected, its server is new enough, and the stream is there, fits and can be read; it makes
-// the stream if there is none, and never changes one. refuted is closed when that is so no more: the connection is lost,
-// or the stream was changed (guard). Then Ready is due again, as it is after ErrNoStream. Until it has once succeeded for
-// a connection, and again once that is refuted, all other requests answer ErrDisconnected.
+// Ready waits until NATS is connected, its server is new enough, and the stream is there, fits and can be read; it
+// makes the stream if there is none, and never changes one. refuted is closed when that is so no more: the connection
+// is lost, or the stream was changed (guard). Then Ready is due again, as it is after ErrNoStream. Until it has once
+// succeeded for a connection, and again once that is refuted, all other requests answer ErrDisconnected.
 //
 // The error is ctx's, or a *MisfitError. Where max_age, max_bytes, replicas or storage differ, that is logged once.
 func (b *Broker) Ready(ctx context.Context) (refuted <-chan struct{}, err error) {
@@ -170,8 +170,8 @@ func newEnough(host, version string) error {
 	return nil
 }
 
-// holderNewEnough: the server that holds the stream need not be the one that we are connected to. From 2.11 on it says its
-// version with the stream.
+// holderNewEnough: the server that holds the stream need not be the one that we are connected to. From 2.11 on it says
+// its version with the stream.
 func holderNewEnough(is *jetstream.StreamInfo) error {
 	return newEnough("the server of stream "+is.Config.Name, cmp.Or(is.Config.Metadata["_nats.ver"], "2.10 or older"))
 }

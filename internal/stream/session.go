@@ -159,7 +159,8 @@ func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	}
 }
 
-// explainNoAnswer says why a publish was not answered: its subject may have been mapped to one that we have no right to publish to.
+// explainNoAnswer says why a publish was not answered: its subject may have been mapped to one that we have no right
+// to publish to.
 func (s *session) explainNoAnswer(stream, subject string, err error) error {
 	if !errors.Is(err, errNoAnswer) {
 		return err

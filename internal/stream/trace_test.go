@@ -112,7 +112,7 @@ B {users: [{user: jobwatch, password: x}], imports: [{service: {account: A, subj
 }
 
 // A server with a subscriber alone may tell of the way before the one that sent it there, and before that of the stream.
-func TestServersTellInAnyOrder(t *testing.T) {
+func TestServersReportInAnyOrder(t *testing.T) {
 	hops := map[string]hop{}
 	for name, text := range map[string]string{
 		"client":     `{"hops": 2, "events": [{"kind": 0, "type": "in"}, {"kind": 1, "type": "eg"}, {"kind": 1, "type": "eg"}]}`,

@@ -59,7 +59,7 @@ func (w *world) Connect(t *testing.T) brokertest.Broker {
 	wire := newWire(t)
 	wire.lead(w.host())
 	b := stream.New(stream.Config{URL: wire.url(), Stream: w.stream, Replicas: w.replicas(), Log: slog.New(slog.DiscardHandler),
-		CheckEvery: time.Hour}) // else a look may find before a rule does that there is no stream
+		CheckEvery: time.Hour}) // else a check may find before a rule does that there is no stream
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -69,20 +69,20 @@ func (w *world) Connect(t *testing.T) brokertest.Broker {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	heard := &heard{b, w.servers, t}
+	heard := &settledBroker{b, w.servers, t}
 	w.wires[heard] = wire
 	return heard
 }
 
-// heard is a broker that is ready only when its server knows, too, who takes the stream's subjects. In a cluster it
+// settledBroker is a broker that is ready only when its server knows, too, who takes the stream's subjects. In a cluster it
 // learns that from another, and answers a publish before that as if there were no stream.
-type heard struct {
+type settledBroker struct {
 	*stream.Broker
 	by servers
 	t  *testing.T
 }
 
-func (h *heard) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
+func (h *settledBroker) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
 	lost, err = h.Broker.Ready(ctx)
 	if err == nil {
 		until(h.t, "the server knows who takes jobs.>", func() bool { return h.by.hear("jobs.prod.1") })
@@ -92,7 +92,7 @@ func (h *heard) Ready(ctx context.Context) (lost <-chan struct{}, err error) {
 
 func (w *world) host() string { return strings.TrimPrefix(w.url(), "nats://") }
 
-func (w *world) Unheard(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
+func (w *world) PublishUnacknowledged(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
 	wire := w.wires[through]
 	wire.down.swallow()
 	return w.publishAndCut(t, through, m, func() bool {

@@ -90,8 +90,9 @@ func rank(b store.Brief) int {
 		return 1
 	case job.Queued:
 		return 2
+	default:
+		return 3
 	}
-	return 3
 }
 
 // pageActiveFirst goes by the outline, and reads of the store what it may have to show alone.

@@ -35,9 +35,9 @@ type World interface {
 	// Connect makes a connection, which is made again where it is lost, until the test ends.
 	Connect(t *testing.T) Broker
 
-	// Unheard publishes through a connection. The message is stored, its acknowledgement is lost; the error is what
-	// the publisher gets to know.
-	Unheard(t *testing.T, through Broker, m stream.Outgoing) error
+	// PublishUnacknowledged publishes through a connection. The message is stored, its acknowledgement is lost; the
+	// error is what the publisher gets to know.
+	PublishUnacknowledged(t *testing.T, through Broker, m stream.Outgoing) error
 
 	// Unsent publishes through a connection that is lost before the message has reached the broker.
 	Unsent(t *testing.T, through Broker, m stream.Outgoing) error
@@ -46,7 +46,7 @@ type World interface {
 	Purge(t *testing.T, filter string)    // all messages whose subject matches
 	Drop(t *testing.T)                    // the stream
 	Keep(t *testing.T)                    // stops all servers, copies what they have stored, and starts them
-	Restore(t *testing.T)                 // starts all servers anew on that copy
+	Restore(t *testing.T)                 // starts all servers again on that copy
 	PassWindow(t *testing.T)              // no id is known any more
 }
 

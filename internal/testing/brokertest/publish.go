@@ -139,12 +139,12 @@ func (s *stage) trace(p publication) (err error) {
 	}
 }
 
-// isUnheard: the message is stored, the publisher knows nothing.
-func (p publication) isUnheard() step {
+// isUnacknowledged: the message is stored, the publisher knows nothing.
+func (p publication) isUnacknowledged() step {
 	return func(s *stage) {
 		s.Helper()
 		before := s.info()
-		p.unknown(s, s.world.Unheard(s.T, p.through(s), p.message(s)))
+		p.unknown(s, s.world.PublishUnacknowledged(s.T, p.through(s), p.message(s)))
 		s.ready()
 		s.sequences[p.id] = before.Last + 1
 		p.isHeld(s)

@@ -50,7 +50,8 @@ func (s *stage) compete(a, b publication) (winner string) {
 	return ""
 }
 
-// isLate says whether the error is that of the second. Several servers may answer ErrBusy while the first is being stored.
+// isLate says whether the error is that of the second. Several servers may answer ErrBusy while the first is being
+// stored.
 func (s *stage) isLate(err error, first uint64) bool {
 	var refused *stream.SequenceError
 	return s.passing(err) || errors.As(err, &refused) && refused.Last == first

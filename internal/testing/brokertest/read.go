@@ -92,11 +92,11 @@ func (r reading) run(s *stage, want []string) (last uint64) {
 	var err error
 	ends := r.enough == ""
 	for range readings {
-		if got, last, err = r.once(s); err == nil || err == errEnough {
+		if got, last, err = r.once(s); err == nil || errors.Is(err, errEnough) {
 			break
 		}
 	}
-	if ends && err != nil || !ends && err != errEnough || !slices.Equal(got, want) {
+	if ends && err != nil || !ends && !errors.Is(err, errEnough) || !slices.Equal(got, want) {
 		s.Fatalf("%s: got %q, %v; want %q", r.what, got, err, want)
 	}
 	return last

@@ -48,7 +48,7 @@ var rules = []rule{
 	// The duplicate window.
 	holds("a stored message that is sent again, as it was first sent",
 		publish("a").after(nothing).isStored(),
-		alone(publish("a").after(nothing).isRefused("a")), // the expectation is looked at first
+		alone(publish("a").after(nothing).isRefused("a")), // the expectation is checked first
 		replicated(publish("a").after(nothing).isKnown()), // the id is
 	),
 	holds("a stored message that is sent again, behind its successor",
@@ -113,7 +113,7 @@ var rules = []rule{
 
 	// Lost acknowledgements.
 	holds("a lost acknowledgement says nothing; the message is stored",
-		publish("a").after(nothing).isUnheard(),
+		publish("a").after(nothing).isUnacknowledged(),
 		last(job1).is("a"),
 		alone(publish("a").after(nothing).isRefused("a")),
 		replicated(publish("a").after(nothing).isKnown()),
@@ -226,7 +226,7 @@ var rules = []rule{
 		publish("y").of(job2).after(nothing).isStored(),
 		info().spans("y", "y", 1),
 	),
-	holds("a stream that was removed and made anew is another, and knows no id",
+	holds("a stream that was removed and made again is another, and knows no id",
 		publish("a").after(nothing).isStored(),
 		publish("b").after("a").isStored(),
 		drop(),

@@ -114,11 +114,12 @@ func often(kind sim.FaultKind) float64 {
 		return 0.05
 	case sim.Stale:
 		return 0.3
+	default:
+		if befallsLogins(kind) {
+			return 0.5
+		}
+		return 0.15
 	}
-	if befallsLogins(kind) {
-		return 0.5
-	}
-	return 0.15
 }
 
 func fault(kind sim.FaultKind, rate float64) sim.Fault {

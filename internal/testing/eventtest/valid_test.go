@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// ear hears what a test would be told.
-type ear struct{ heard string }
+// recorder takes what a test would print.
+type recorder struct{ said string }
 
-func (e *ear) Helper() {}
+func (e *recorder) Helper() {}
 
-func (e *ear) Errorf(format string, args ...any) { e.heard += fmt.Sprintf(format, args...) }
+func (e *recorder) Errorf(format string, args ...any) { e.said += fmt.Sprintf(format, args...) }
 
 func TestValidTellsWhatIsWrong(t *testing.T) {
 	const subject = "jobs.prod.1248.fall%2Eexample%2Ecom.state.completed"
@@ -49,10 +49,10 @@ func TestValidTellsWhatIsWrong(t *testing.T) {
 		{"commcells.prod.completed", nil, message, "published under"},
 		{"commcells.prod.reachable", nil, ofCommCell(t, "unreachable", ""), "published under"},
 	} {
-		var e ear
+		var e recorder
 		Valid(&e, row.subject, row.headers, row.message)
-		if row.want == "" && e.heard != "" || !strings.Contains(e.heard, row.want) {
-			t.Errorf("%s: heard %q, want %q", row.subject, e.heard, row.want)
+		if row.want == "" && e.said != "" || !strings.Contains(e.said, row.want) {
+			t.Errorf("%s: said %q, want %q", row.subject, e.said, row.want)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 		s.p.given(&answer{job: number, missing: true, asked: asked, answered: time.Now()})
 	}
 	if err != nil {
-		return job.Observation{}, err // nobody but who was just let go may look at the world
+		return job.Observation{}, err // only the call that was just let go may read the world
 	}
 	back := 0
 	if how == stale {
@@ -143,7 +143,7 @@ func (p *process) given(a *answer) {
 		return
 	}
 	x.newest[a.job], x.oldRow[a.job] = a.facts.at, 0
-	p.looks = append(p.looks, a)
+	p.polls = append(p.polls, a)
 }
 
 var errBroker = errors.New("no answer")

@@ -25,7 +25,7 @@ type explorer struct {
 	mu       sync.Mutex
 	seen     map[uint64]struct{}
 	open     []way // that have been begun
-	lost     int   // ways that could not be walked again
+	lost     int   // paths that could not be walked again
 	walking  int
 	ends     int
 	runs     int
@@ -57,7 +57,7 @@ func (e *explorer) leave(ways ...way) {
 	e.open = append(e.open, ways...)
 }
 
-// strayed leaves a way to be walked again, but for one that only ever led there once.
+// strayed leaves a path to be walked again, but for one that only ever led there once.
 func (e *explorer) strayed(a way) {
 	if a.tries++; a.tries < 20 {
 		e.leave(a)
@@ -166,7 +166,7 @@ func (w *world) goOn(e *explorer, choices []uint8) bool {
 	}
 }
 
-// smallRest lets both watchers read the stream anew, and look again, until nothing changes any more.
+// smallRest lets both watchers read the stream and poll again, until nothing changes any more.
 func (w *world) smallRest() {
 	w.say("all is well from now on")
 	for range 4 {

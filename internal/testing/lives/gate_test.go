@@ -15,7 +15,7 @@ type verdict uint8
 const (
 	goes verdict = iota
 	fails
-	lost // it happens, and nobody hears of it
+	lost // it happens, and its answer is lost
 
 	late         // a publish fails, and its message arrives later
 	busy         // a publish is refused for a moment
@@ -29,7 +29,7 @@ const (
 	answersLater // the answer is as of now, and comes later
 )
 
-var verdicts = [...]string{"", ": fails", ": is done, and nobody hears of it", ": fails, and arrives later", ": another is in process",
+var verdicts = [...]string{"", ": fails", ": is done, and its answer is lost", ": fails, and arrives later", ": another is in process",
 	": CRASH before it", ": CRASH after it", ": times out", ": refused", ": of another job", ": unknown", ": an old one", ": under way"}
 
 // call is one that waits at the gate.

@@ -84,7 +84,7 @@ func (w *world) record() []stream.Message {
 	}
 	var record []stream.Message
 	for i, m := range all {
-		if last[m.ID] == i || !w.unheard[m.ID] {
+		if last[m.ID] == i || !w.unacknowledged[m.ID] {
 			record = append(record, m)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		dir, err := os.MkdirTemp(memory(), "lives")
+		dir, err := os.MkdirTemp(memoryDir(), "lives")
 		if err != nil {
 			panic(err)
 		}
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 
 var root string // where the stores lie
 
-// memory is a folder in memory, where there is one.
-func memory() string {
+// memoryDir is a folder in memory, where there is one.
+func memoryDir() string {
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
 		return "/dev/shm"
 	}

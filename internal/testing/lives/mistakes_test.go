@@ -24,7 +24,7 @@ var mistakes = []struct {
 	{"an acknowledgement is counted before it has come", false, func(w *world) {
 		w.lies.toldBroker = func(b publish.Broker) publish.Broker { return hasty{b} }
 	}},
-	{"a refusal is taken for an acknowledgement, without a look", true, func(w *world) {
+	{"a refusal is taken for an acknowledgement, unread", true, func(w *world) {
 		w.lies.toldBroker = func(b publish.Broker) publish.Broker { return blind{b} }
 	}},
 	{"the expected sequence is not sent", true, func(w *world) {

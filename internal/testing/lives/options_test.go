@@ -204,7 +204,7 @@ func (w *world) crash(x *watcher) {
 	if w.knobs.loseStore > 0 {
 		w.losesStore(x)
 	}
-	if reopened { // what the file holds is looked at anew
+	if reopened { // what the file holds is read again
 		x.close()
 	}
 }
@@ -278,9 +278,9 @@ func (w *world) noteUnheard(gone []stream.Message) {
 		id, _ := e.JobID()
 		for _, x := range w.watchers {
 			if x.process == nil {
-				w.unheard[e.ID] = true
+				w.unacknowledged[e.ID] = true
 			} else if holds, _ := x.process.store.Holds(id, e); holds {
-				w.unheard[e.ID] = true
+				w.unacknowledged[e.ID] = true
 			}
 		}
 	}

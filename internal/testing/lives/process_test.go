@@ -51,14 +51,14 @@ type process struct {
 
 	dead  atomic.Bool // nothing that it does counts any more
 	next  verdict     // of the transaction that begins
-	broke atomic.Bool // a transaction has failed in this tick
-	asked atomic.Bool // about a job, in this tick
+	broke atomic.Bool // a transaction has failed in this cycle
+	asked atomic.Bool // about a job, in this cycle
 
-	saw  int  // in the small world: the last observation, from 1
-	mind mind // there
+	saw    int    // in the small world: the last observation, from 1
+	memory memory // there
 
 	mu    sync.Mutex
-	looks []*answer // given in this tick, of looks that have not ended
+	polls []*answer // given in this cycle, of polls that have not ended
 }
 
 var (
@@ -249,10 +249,10 @@ func (p *process) moment(at failpoint.Point) error {
 	return nil
 }
 
-// meter hears when a look has come to its end.
+// meter is told when a poll has ended.
 type meter struct{ p *process }
 
-// Polled is told after what a look has found is on the disk.
+// Polled is called after what a poll has found is on the disk.
 func (m meter) Polled(result string) {
 	if m.p.world.knobs.concurrency == 1 && (result == "ok" || result == "unchanged") {
 		m.p.settle(true)
@@ -261,7 +261,7 @@ func (m meter) Polled(result string) {
 
 func (m meter) CycleTook(time.Duration) {
 	m.p.settle(!m.p.broke.Swap(false) && !m.p.dead.Load())
-	m.p.world.ticks.Add(1)
+	m.p.world.cycles.Add(1)
 	if !m.p.asked.Swap(false) {
 		m.p.world.polls.Add(1)
 	}
@@ -271,14 +271,14 @@ func (meter) PollTook(time.Duration)                       {}
 func (meter) TickSkipped()                                 {}
 func (meter) Committed([]job.Change, time.Time, time.Time) {}
 
-// settle says whether the looks that have not ended count.
+// settle says whether the polls that have not ended count.
 func (p *process) settle(certain bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, a := range p.looks {
+	for _, a := range p.polls {
 		a.certain = certain
 	}
-	p.looks = nil
+	p.polls = nil
 }
 
 // settleCommitted finds the answers that were committed just before a crash.

@@ -112,13 +112,13 @@ func (w *world) smallStep(o option) {
 		w.stop(o.watcher.process)
 	case forget:
 		w.small.faults--
-		w.say("   the stream forgets its last one, and both watchers connect anew")
+		w.say("   the stream forgets its last one, and both watchers connect again")
 		held := w.stream.Messages()
 		w.forgotten = append(w.forgotten, held[len(held)-1])
 		w.stream.Forget(1)
 		for _, x := range w.watchers {
 			if x.process != nil {
-				x.process.mind.cut = true
+				x.process.memory.cut = true
 				x.process.conn.Cut()
 				x.process.conn.Restore()
 			}

@@ -36,7 +36,7 @@ func (w *world) stateOf(x *watcher) string {
 		return "down\n" + content(x.left)
 	}
 	fmt.Fprintf(&text, "has seen %d, knows %s%s%s%s%s",
-		p.saw, p.knows(), content(p.store), p.mind.poller.String(), p.mind.publisher.String(), p.hears())
+		p.saw, p.knows(), content(p.store), p.memory.poller.String(), p.memory.publisher.String(), p.received())
 	return text.String()
 }
 

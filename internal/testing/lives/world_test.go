@@ -40,16 +40,16 @@ type world struct {
 	lies     lies
 	small    *small // the small world that is explored, if it is one
 
-	back      int               // how old an old answer is
-	late      []stream.Outgoing // messages under way
-	aged      []stream.Message  // that the stream has let go of
-	forgotten []stream.Message  // by the stream
-	unheard   map[string]bool   // of these, events whose acknowledgement had not come: they may be told again
-	polls     atomic.Int64      // questions about a job, and ticks without one
-	ticks     atomic.Int64
-	last      time.Time // an answer was given
-	healed    bool
-	steps     int
+	back           int               // how old an old answer is
+	late           []stream.Outgoing // messages under way
+	aged           []stream.Message  // that the stream has let go of
+	forgotten      []stream.Message  // by the stream
+	unacknowledged map[string]bool   // of these, events whose acknowledgement had not come: they may be told again
+	polls          atomic.Int64      // questions about a job, and cycles without one
+	cycles         atomic.Int64
+	last           time.Time // an answer was given
+	healed         bool
+	steps          int
 
 	telling bool
 	began   time.Time
@@ -72,7 +72,7 @@ func (w *world) exact() bool { return w.knobs.watchers == 1 && w.knobs.loseStore
 
 func newWorld(k knobs, random *rand.Rand, f *files) *world {
 	w := &world{
-		knobs: k, random: random, files: f, began: time.Now(), names: map[string]string{}, unheard: map[string]bool{},
+		knobs: k, random: random, files: f, began: time.Now(), names: map[string]string{}, unacknowledged: map[string]bool{},
 		gate: gate{comes: make(chan struct{}, 1)}, serve: commServe{make([][]facts, k.jobs)},
 	}
 	w.stream = modelbroker.New(modelbroker.Config{Replicated: k.replicated})
@@ -143,7 +143,7 @@ func (w *world) heal() error {
 	w.healed = true
 	for _, x := range w.watchers {
 		x.cut = false
-		if x.process != nil { // anew: an event that one connection has seen lost twice is not sent a third time through it
+		if x.process != nil { // another connection: an event that one has seen lost twice is not sent a third time through it
 			x.process.conn.Cut()
 			x.process.conn.Restore()
 		}
@@ -152,11 +152,11 @@ func (w *world) heal() error {
 		_, _, _ = w.stream.Store(m)
 	}
 	w.late = nil
-	for end := w.ticks.Load() + int64(8*len(w.watchers)); ; {
+	for end := w.cycles.Load() + int64(8*len(w.watchers)); ; {
 		if err := w.step(); err != nil {
 			return err
 		}
-		if w.rests() && w.ticks.Load() >= end {
+		if w.rests() && w.cycles.Load() >= end {
 			return nil
 		}
 	}

@@ -14,7 +14,7 @@ type Conn struct {
 	stream *Stream
 
 	// Gate is called at the begin and at the end of each request, and may let it wait. Its error at the begin means
-	// that nothing happened; at the end, that it happened and nobody heard of it. Set it before the first use.
+	// that nothing happened; at the end, that it happened and its answer was lost. Set it before the first use.
 	Gate func(context.Context, Call) error
 
 	mu      sync.Mutex
@@ -58,7 +58,7 @@ func (c *Conn) Cut() {
 	c.arrived = make(chan struct{})
 }
 
-// Restore connects anew.
+// Restore connects again.
 func (c *Conn) Restore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -133,8 +133,8 @@ func (c *Conn) usable() (*session, error) {
 
 // request lets act happen, between the two gates.
 func (c *Conn) request(ctx context.Context, s *session, call Call, act func() error) error {
-	ctx, land := s.fly(ctx, c.stream.cfg.Patience)
-	defer land()
+	ctx, done := s.track(ctx, c.stream.cfg.Patience)
+	defer done()
 	if err := c.pass(ctx, call); err != nil {
 		return err
 	}
@@ -155,26 +155,26 @@ func (c *Conn) pass(ctx context.Context, call Call) error {
 	return context.Cause(ctx)
 }
 
-// fly gives a request a context that ends with the connection, and with our patience where it has no deadline.
-func (s *session) fly(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
+// track gives a request a context that ends with the connection, and with our patience where it has no deadline.
+func (s *session) track(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
 	stop := func() {}
 	if _, timed := ctx.Deadline(); !timed {
 		ctx, stop = context.WithTimeoutCause(ctx, patience, errNoAnswer)
 	}
-	ctx, land := s.watch(ctx)
-	return ctx, func() { land(); stop() }
+	ctx, done := s.trackLong(ctx)
+	return ctx, func() { done(); stop() }
 }
 
-// watch is fly for what may take its time.
-func (s *session) watch(ctx context.Context) (context.Context, context.CancelFunc) {
+// trackLong is track for what may take its time.
+func (s *session) trackLong(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	landed := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
 		select {
 		case <-s.lost:
 			cancel(stream.ErrDisconnected)
-		case <-landed:
+		case <-ended:
 		}
 	}()
-	return ctx, func() { close(landed); cancel(nil) }
+	return ctx, func() { close(ended); cancel(nil) }
 }

@@ -85,17 +85,17 @@ func TestGate(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := c.Publish(t.Context(), of(71, "a", 0)); err != errBroken {
+		if _, err := c.Publish(t.Context(), of(71, "a", 0)); !errors.Is(err, errBroken) {
 			t.Errorf("failing: %v", err)
 		}
 		holds(t, s)
 		fails = true
-		if _, err := c.Publish(t.Context(), of(71, "a", 0)); err != errBroken {
+		if _, err := c.Publish(t.Context(), of(71, "a", 0)); !errors.Is(err, errBroken) {
 			t.Errorf("failing after it happened: %v", err)
 		}
 		holds(t, s, "1 a")
 		c.Gate = func(ctx context.Context, _ Call) error { <-ctx.Done(); return context.Cause(ctx) }
-		if _, err := c.Publish(t.Context(), of(71, "b", 1)); err != errNoAnswer {
+		if _, err := c.Publish(t.Context(), of(71, "b", 1)); !errors.Is(err, errNoAnswer) {
 			t.Errorf("hanging: %v", err)
 		}
 	})
@@ -135,7 +135,7 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
-func TestADeletedStreamIsMadeAnew(t *testing.T) {
+func TestADeletedStreamIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{})
 		c := ready(t, s.Connect())
@@ -143,7 +143,7 @@ func TestADeletedStreamIsMadeAnew(t *testing.T) {
 		s.Delete()
 		after, err := ready(t, c).Info(t.Context())
 		if err != nil || after.Created.Equal(before.Created) {
-			t.Errorf("made anew at %v, and before at %v (%v)", after.Created, before.Created, err)
+			t.Errorf("made again at %v, and before at %v (%v)", after.Created, before.Created, err)
 		}
 	})
 }
@@ -165,12 +165,12 @@ func TestCut(t *testing.T) {
 		synctest.Wait()
 		c.Cut()
 		<-lost
-		if err := <-failed; err != stream.ErrDisconnected {
+		if err := <-failed; !errors.Is(err, stream.ErrDisconnected) {
 			t.Errorf("under way: %v", err)
 		}
 		c.Gate = nil
 		c.Restore()
-		if _, err := c.Info(t.Context()); err != stream.ErrDisconnected {
+		if _, err := c.Info(t.Context()); !errors.Is(err, stream.ErrDisconnected) {
 			t.Errorf("before Ready: %v", err)
 		}
 		ready(t, c)
@@ -203,7 +203,7 @@ func TestReading(t *testing.T) {
 		stored(t, c, of(73, "d", 0))
 		synctest.Wait()
 		c.Cut()
-		if err := <-ended; err != stream.ErrDisconnected || !slices.Equal(heads, []string{"b", "c", "d"}) {
+		if err := <-ended; !errors.Is(err, stream.ErrDisconnected) || !slices.Equal(heads, []string{"b", "c", "d"}) {
 			t.Errorf("heads: %q, %v", heads, err)
 		}
 	})

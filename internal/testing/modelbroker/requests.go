@@ -55,16 +55,16 @@ func (c *Conn) CheckRoute(ctx context.Context, subject string) error { return c.
 
 // Info does what stream.Broker's does.
 func (c *Conn) Info(ctx context.Context) (info stream.Info, err error) {
-	err = c.look(ctx, Call{Operation: "Info"}, func() (err error) {
+	err = c.read(ctx, Call{Operation: "Info"}, func() (err error) {
 		info, err = c.stream.info()
 		return err
 	})
 	return info, err
 }
 
-// Last does what stream.Broker's does: also, for the filter > alone, look at the last sequence only.
+// Last does what stream.Broker's does: also, for the filter > alone, read the last sequence only.
 func (c *Conn) Last(ctx context.Context, filter string) (m stream.Message, err error) {
-	err = c.look(ctx, Call{Operation: "Last", Subject: filter}, func() (err error) {
+	err = c.read(ctx, Call{Operation: "Last", Subject: filter}, func() (err error) {
 		last := c.stream.last
 		if filter != ">" {
 			last = c.stream.lastOf(filter)
@@ -77,7 +77,7 @@ func (c *Conn) Last(ctx context.Context, filter string) (m stream.Message, err e
 
 // At does what stream.Broker's does.
 func (c *Conn) At(ctx context.Context, sequence uint64) (m stream.Message, err error) {
-	err = c.look(ctx, Call{Operation: "At", Sequence: sequence}, func() (err error) {
+	err = c.read(ctx, Call{Operation: "At", Sequence: sequence}, func() (err error) {
 		m, err = c.stream.at(sequence)
 		return err
 	})
@@ -89,7 +89,7 @@ func (c *Conn) Each(ctx context.Context, filter string, from uint64, yield func(
 	from = max(from, 1)
 	for {
 		var m stream.Message
-		err := c.look(ctx, Call{Operation: "Each", Subject: filter, Sequence: from}, func() (err error) {
+		err := c.read(ctx, Call{Operation: "Each", Subject: filter, Sequence: from}, func() (err error) {
 			m, err = c.stream.next(filter, from)
 			return err
 		})
@@ -110,7 +110,7 @@ func (c *Conn) Each(ctx context.Context, filter string, from uint64, yield func(
 func (c *Conn) Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (last uint64, err error) {
 	from = max(from, 1)
 	var all []stream.Message
-	err = c.look(ctx, Call{Operation: "Scan", Sequence: from}, func() error {
+	err = c.read(ctx, Call{Operation: "Scan", Sequence: from}, func() error {
 		info, err := c.stream.info()
 		last, all = info.Last, c.stream.messages(from)
 		return err
@@ -136,11 +136,11 @@ func (c *Conn) FollowHeaders(ctx context.Context, from uint64, yield func(stream
 		return err
 	}
 	from = max(from, 1)
-	if err := c.look(ctx, Call{Operation: "FollowHeaders", Sequence: from}, func() error { return nil }); err != nil {
+	if err := c.read(ctx, Call{Operation: "FollowHeaders", Sequence: from}, func() error { return nil }); err != nil {
 		return err
 	}
-	ctx, land := s.watch(ctx)
-	defer land()
+	ctx, done := s.trackLong(ctx)
+	defer done()
 	for {
 		m, changed, err := c.stream.following(from)
 		switch {
@@ -171,8 +171,8 @@ func (s *Stream) following(from uint64) (stream.Message, <-chan struct{}, error)
 	return m, s.changed, err
 }
 
-// look is a request that reads the stream.
-func (c *Conn) look(ctx context.Context, call Call, read func() error) error {
+// read is a request that reads the stream.
+func (c *Conn) read(ctx context.Context, call Call, read func() error) error {
 	s, err := c.usable()
 	if err != nil {
 		return err

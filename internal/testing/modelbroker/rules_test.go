@@ -41,7 +41,7 @@ func (w *world) Connect(*testing.T) brokertest.Broker {
 	return c
 }
 
-func (w *world) Unheard(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
+func (w *world) PublishUnacknowledged(t *testing.T, through brokertest.Broker, m stream.Outgoing) error {
 	return w.lose(t, through, m, true)
 }
 
@@ -66,12 +66,12 @@ func (w *world) lose(t *testing.T, through brokertest.Broker, m stream.Outgoing,
 }
 
 func (w *world) Drop(*testing.T)                      { w.Stream.Delete() }
-func (w *world) Delete(_ *testing.T, sequence uint64) { w.Stream.Remove(sequence) }
+func (w *world) Delete(_ *testing.T, sequence uint64) { w.Remove(sequence) }
 func (w *world) Purge(_ *testing.T, filter string)    { w.Stream.Purge(filter) }
 func (w *world) PassWindow(*testing.T)                { time.Sleep(2 * time.Minute) }
 
 func (w *world) Keep(*testing.T) {
-	w.Stream.Restart()
+	w.Restart()
 	w.reconnect()
 	w.restore = w.Stream.Keep()
 }

@@ -13,7 +13,7 @@ import (
 
 // Config says what server the stream is on. The zero value is a single one.
 type Config struct {
-	Replicated bool          // three replicas: a known id is looked at before the expected sequence is
+	Replicated bool          // three replicas: a known id is checked before the expected sequence is
 	Unchecked  bool          // the expected sequence is ignored, as a server below 2.11 ignores that of a filter
 	Patience   time.Duration // with a request whose context has no deadline; default 5 s, as stream.Broker's
 	Window     time.Duration // in which an id is remembered; default 2 min, as jobwatch makes its stream
@@ -64,7 +64,7 @@ func (s *Stream) Messages() []stream.Message {
 }
 
 // Forget takes the last n messages away, as if a server had been restored, or had lost power before it synced: their
-// sequences and ids are given anew. Real connections are lost with it; a test that wants that cuts them.
+// sequences and ids begin again. Real connections are lost with it; a test that wants that cuts them.
 func (s *Stream) Forget(n int) {
 	s.change(func() {
 		first := max(0, len(s.held)-n)
@@ -79,7 +79,7 @@ func (s *Stream) Forget(n int) {
 // Restart is the server's. Real connections are lost with it, as with Keep's restore; a test that wants that cuts them.
 func (s *Stream) Restart() { s.change(s.rememberHeld) }
 
-// Keep copies what the server has stored, and returns what starts it anew on that copy. The copy ends where the stream
+// Keep copies what the server has stored, and returns what starts it again on that copy. The copy ends where the stream
 // did, also if its last messages had been removed.
 func (s *Stream) Keep() (restore func()) {
 	s.mu.Lock()

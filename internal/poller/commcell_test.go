@@ -99,7 +99,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// Who is not let in has not heard that the CommServe keeps its GUID to itself.
+// A refused login does not mean that the CommServe keeps its GUID to itself.
 func TestARefusedLoginSaysNothingOfIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer

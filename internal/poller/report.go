@@ -2,16 +2,68 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
 
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 )
 
-// logSparingly logs what may come again and again: of the same cause so many lines, and how often it came. It says whether it
-// has logged.
+// report logs what went wrong with a job, or with the CommCell's list, when it is news.
+func (p *Poller) report(ctx context.Context, id job.ID, err error) {
+	if ctx.Err() != nil || err == nil {
+		return
+	}
+	kind := resultOf(err)
+	if !id.IsCommCell() {
+		p.Counts.polled(kind)
+	}
+	if commvault.SourceDown(err) {
+		id = p.id // of the CommCell as a whole: a line for each of its jobs would say no more
+	}
+	if p.cache.failureIsNews(id.Number, kind) {
+		p.logSparingly(slog.LevelWarn, "no observation", causeOf(err), failingJobs, keyOf(id), id.String(), "err", err)
+	}
+}
+
+const failingJobs = 5 // that are named for one cause
+
+// failureIsNews says whether the last failure was another one.
+func (c *jobCache) failureIsNews(number int64, kind string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached := c.entryLocked(number)
+	news := kind != cached.failure
+	cached.failure = kind
+	return news
+}
+
+// clearFailure has the next failure logged, whichever it is.
+func (c *jobCache) clearFailure(number int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entryLocked(number).failure = ""
+}
+
+func keyOf(id job.ID) string {
+	if id.IsCommCell() {
+		return "commcell"
+	}
+	return "job"
+}
+
+func resultOf(err error) string {
+	if errors.Is(err, errOlder) {
+		return "older"
+	}
+	return string(commvault.KindOf(err))
+}
+
+// logSparingly logs what may come again and again: of the same cause so many lines, and how often it came. It says
+// whether it has logged.
 func (p *Poller) logSparingly(level slog.Level, words, cause string, named int, args ...any) bool {
 	times := p.repeats.news(words+": "+cause, 1, named)
 	if times == 0 {

@@ -55,12 +55,12 @@ func TestACycleInAHoldAsksNothingAndSaysNothing(t *testing.T) {
 		b.isHeld(time.Hour)
 		b.tells()
 		if n := strings.Count(said.String(), "asks nothing until the CommServe allows it again"); n != 2 {
-			t.Errorf("said %d times of two rests in\n%s", n, said.String())
+			t.Errorf("said %d times of two holds in\n%s", n, said.String())
 		}
 	})
 }
 
-func TestARestThatTheFeedIsToldHoldsForAll(t *testing.T) {
+func TestAHoldThatTheFeedIsToldHoldsForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, f, _ := feedBench(t, nil)
 		f.mu.Lock()
@@ -142,7 +142,7 @@ func (q *quota) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Cycles, feed and unscheduled polls share the hold. Once the quota is known it is kept, and what it leaves is asked for;
 // no outage is told, for every cycle that asked got an answer.
-func TestAQuotaIsHeededByAllRequests(t *testing.T) {
+func TestAQuotaIsKeptByAllRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sim.New(sim.Config{})
 		for id := range int64(5) {

@@ -9,13 +9,14 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/publish/publishtest"
 	"jobwatch/internal/store/storetest"
 )
 
-// mind is what a process of the small world remembers beside its store and what waits at the gate. Of its two loops that
-// is what they have read and heard since they were last at rest: the poller when it asks, the publisher when nothing
-// waits, or anew when it begins a run of events. While they are at rest nothing that they remember matters.
-type mind struct {
+// memory is what a process of the small world remembers beside its store and what waits at the gate. Of its two loops that
+// is what they have read and received since they were last at rest: the poller when it asks, the publisher when nothing
+// waits, or when it begins a run of events. While they are at rest nothing that they remember matters.
+type memory struct {
 	mu                sync.Mutex
 	poller, publisher strings.Builder // guarded by mu
 	version           int             // of the store when it was last read, and
@@ -35,15 +36,15 @@ var theJob = job.ID{CommCell: "prod", Number: 1}
 // knows gives what the store says of the job now.
 func (p *process) knows() string {
 	version := p.store.Version()
-	if p.mind.version == version {
-		return p.mind.knows
+	if p.memory.version == version {
+		return p.memory.knows
 	}
 	sent, err := p.store.Sent(theJob)
 	if err != nil {
 		panic(err)
 	}
-	p.mind.version, p.mind.knows = version, fmt.Sprintf("%s %v\n", p.known(), sent)
-	return p.mind.knows
+	p.memory.version, p.memory.knows = version, fmt.Sprintf("%s %v\n", p.known(), sent)
+	return p.memory.knows
 }
 
 // known gives what the poller knows of the job when it asks, but for how often that has changed.
@@ -58,64 +59,64 @@ func (p *process) known() string {
 
 // recalls notes that the poller has read what is known of the job, and is about to ask.
 func (p *process) recalls() {
-	p.mind.mu.Lock()
-	defer p.mind.mu.Unlock()
-	p.mind.revision, p.mind.recalled = storetest.Revision(p.store, theJob), p.known()
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	p.memory.revision, p.memory.recalled = storetest.Revision(p.store, theJob), p.known()
 }
 
 // looksAt notes that the poller has got an answer.
 func (p *process) looksAt(n int) {
-	p.mind.mu.Lock()
-	defer p.mind.mu.Unlock()
-	fmt.Fprintf(&p.mind.poller, "sees %d, knowing %s\n", n, p.mind.recalled)
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	fmt.Fprintf(&p.memory.poller, "sees %d, knowing %s\n", n, p.memory.recalled)
 }
 
 // reads notes that the publisher reads the stream, and what it knows then.
 func (p *process) reads(what string) {
-	p.mind.mu.Lock()
-	defer p.mind.mu.Unlock()
-	p.mind.cut = p.mind.cut && what != "Ready"
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	p.memory.cut = p.memory.cut && what != "Ready"
 	if what == "Last" { // it begins to settle a job, and whatever it has done is done
-		p.mind.publisher.Reset()
+		p.memory.publisher.Reset()
 	}
-	fmt.Fprintf(&p.mind.publisher, "%s of %s, knowing %s", what, p.world.streamText(), p.knows())
+	fmt.Fprintf(&p.memory.publisher, "%s of %s, knowing %s", what, p.world.streamText(), p.knows())
 }
 
 // wakes notes that a call goes on.
 func (p *process) wakes(c *call, how verdict) {
-	p.mind.mu.Lock()
-	defer p.mind.mu.Unlock()
-	p.mind.inRun = false
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	p.memory.inRun = false
 	switch c.what {
 	case "details":
-		p.mind.poller.Reset()
+		p.memory.poller.Reset()
 		return
 	case "store":
 		if p.publishes(p.world.gate.calls()) {
 			return // it was the poller's
 		}
 	case "Publish":
-		p.mind.before = p.world.lastSequence()
+		p.memory.before = p.world.lastSequence()
 		return
 	case "published":
-		p.mind.inRun = how == goes && p.mind.stored > 0
+		p.memory.inRun = how == goes && p.memory.stored > 0
 	}
-	fmt.Fprintf(&p.mind.publisher, "%s %d\n", c.what, how)
+	fmt.Fprintf(&p.memory.publisher, "%s %d\n", c.what, how)
 }
 
 // hasPublished notes what came of a publish.
 func (p *process) hasPublished(id string) {
-	p.mind.mu.Lock()
-	defer p.mind.mu.Unlock()
-	p.mind.stored = 0
-	if last := p.world.lastSequence(); last > p.mind.before {
-		p.mind.stored = last
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	p.memory.stored = 0
+	if last := p.world.lastSequence(); last > p.memory.before {
+		p.memory.stored = last
 	}
-	fmt.Fprintf(&p.mind.publisher, "%s at %d\n", id, p.mind.stored)
+	fmt.Fprintf(&p.memory.publisher, "%s at %d\n", id, p.memory.stored)
 }
 
 // begins says whether a publish is the first of a run.
-func (m *mind) begins(c *call) bool {
+func (m *memory) begins(c *call) bool {
 	comes := c.arrived != m.publishing
 	m.publishing = c.arrived
 	return comes && !m.inRun
@@ -128,28 +129,28 @@ func (p *process) publishes(calls []*call) bool {
 
 // rests notes which loops are at rest.
 func (p *process) rests(calls []*call) {
-	p.mind.mu.Lock()
-	defer p.mind.mu.Unlock()
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
 	writes := storetest.Waiting(p.store)
 	asks := slices.ContainsFunc(calls, func(c *call) bool { return c.process == p && c.what == "details" })
 	if asks {
-		p.mind.poller.Reset()
-		if p.mind.revision != storetest.Revision(p.store, theJob) {
-			p.mind.poller.WriteString("asks, knowing " + p.mind.recalled + "\n")
+		p.memory.poller.Reset()
+		if p.memory.revision != storetest.Revision(p.store, theJob) {
+			p.memory.poller.WriteString("asks, knowing " + p.memory.recalled + "\n")
 		}
 	} else {
 		writes--
 	}
 	if asks || writes == 0 {
-		p.mind.pollerFirst = !asks
+		p.memory.pollerFirst = !asks
 	}
-	begins := slices.ContainsFunc(calls, func(c *call) bool { return c.process == p && c.what == "Publish" && p.mind.begins(c) })
+	begins := slices.ContainsFunc(calls, func(c *call) bool { return c.process == p && c.what == "Publish" && p.memory.begins(c) })
 	if begins || writes == 0 && !p.publishes(calls) {
-		p.mind.publisher.Reset()
-		p.mind.from = p.world.lastSequence()
+		p.memory.publisher.Reset()
+		p.memory.from = p.world.lastSequence()
 	}
 	if begins {
-		fmt.Fprintf(&p.mind.publisher, "a run of %s\n", p.outbox())
+		fmt.Fprintf(&p.memory.publisher, "a run of %s\n", p.outbox())
 	}
 }
 
@@ -169,9 +170,9 @@ func (p *process) outbox() (ids []string) {
 	return ids
 }
 
-// hears gives what the process may have heard of another since its run began, which messages it knows for its own, and
+// received gives what the process may have received of another since its run began, which messages it knows for its own, and
 // whether what the poller knows is still so.
-func (p *process) hears() string {
+func (p *process) received() string {
 	var text strings.Builder
 	sent, err := p.store.Sent(theJob)
 	if err != nil {
@@ -182,21 +183,21 @@ func (p *process) hears() string {
 			fmt.Fprintf(&text, "its own: %s\n", id)
 		}
 	}
-	heard := uint64(0)
+	last := uint64(0)
 	for _, m := range p.world.stream.Messages() {
 		switch {
 		case p.store.Minted(m.ID):
 			fmt.Fprintf(&text, "its own: %d\n", m.Sequence)
-		case m.Sequence > max(p.mind.from, sent.Stream):
-			heard = m.Sequence
+		case m.Sequence > max(p.memory.from, sent.Stream):
+			last = m.Sequence
 		}
 	}
-	places := p.publisher.Places()
-	for _, at := range slices.Sorted(maps.Keys(places)) {
-		fmt.Fprintf(&text, "place %d=%s\n", at, places[at])
+	positions := publishtest.Positions(p.publisher)
+	for _, at := range slices.Sorted(maps.Keys(positions)) {
+		fmt.Fprintf(&text, "position %d=%s\n", at, positions[at])
 	}
-	current := p.mind.poller.Len() > 0 && p.mind.revision == storetest.Revision(p.store, theJob)
-	fmt.Fprintf(&text, "hears %d, current: %v, poller first: %v, cut: %v\n", heard, current, p.mind.pollerFirst, p.mind.cut)
+	current := p.memory.poller.Len() > 0 && p.memory.revision == storetest.Revision(p.store, theJob)
+	fmt.Fprintf(&text, "received %d, current: %v, poller first: %v, cut: %v\n", last, current, p.memory.pollerFirst, p.memory.cut)
 	return text.String()
 }
 
