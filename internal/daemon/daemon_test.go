@@ -35,7 +35,7 @@ func TestAnOverwrittenStoreIsNotWaitedFor(t *testing.T) {
 		}
 		select {}
 	})
-	if err != overwritten {
+	if !errors.Is(err, overwritten) {
 		t.Errorf("it ends with %v", err)
 	}
 }
