@@ -58,7 +58,7 @@ const (
 type Outcome struct {
 	Result Result
 	Timed  bool    // how long the answer took is to be compared with others: those of requests alike
-	Err    error   // of the request, if any: the cause of what is changed for it
+	Err    error   // of the request, if any; of TooMuch there is one
 	Rate   float64 // requests a second that the server's quota allows; 0: it names none
 
 	HoldFor   time.Duration // nothing is to be sent for so long; 0: it may

@@ -106,10 +106,10 @@ func (p *Poller) returnPermit(permit limiter.Permit, details bool, err error) {
 
 // outcomeOf says what a request's error, or its answer, means for those after it.
 func outcomeOf(err error) limiter.Outcome {
-	if answered(err) {
-		return limiter.Outcome{Result: limiter.Answered}
-	}
 	o := limiter.Outcome{Result: limiter.Failed, Err: err}
+	if answered(err) {
+		o.Result = limiter.Answered
+	}
 	e, ours := errors.AsType[*commvault.Error](err)
 	if !ours {
 		return o

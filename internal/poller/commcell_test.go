@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
 	"jobwatch/internal/sim"
 )
 
@@ -115,6 +118,36 @@ func TestARefusedLoginSaysNothingOfIdentity(t *testing.T) {
 		b.tells("prod unreachable")
 		if strings.Contains(said.String(), "which it is") || !strings.Contains(said.String(), "refused") {
 			t.Error(said.String())
+		}
+	})
+}
+
+func TestACycleThatAsksNothingSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Discover = false })
+		b.tells()
+	})
+}
+
+// A foreign event tells of the CommCell: what is stored of it gives way, also where there is nothing to tell.
+func TestACommCellWithARefreshPendingIsSettledByACycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.script.is(71, state("Running"))
+		b.cycle()
+		id := job.ID{CommCell: "prod"}
+		for _, detail := range []string{job.DetailUnreachable, job.DetailReachable} {
+			e, err := event.NewMinter(nil).CommCell(1, job.Change{Kind: job.KindCommCell, Detail: detail}, id, time.Now(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.store.Adopt(id, fold(t, e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.cycle()
+		if known, err := b.store.Recall(id); err != nil || known.RefreshPending || known.Told.Unreachable {
+			t.Errorf("refresh pending %v, unreachable %v (%v)", known.RefreshPending, known.Told.Unreachable, err)
 		}
 	})
 }

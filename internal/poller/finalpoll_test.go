@@ -138,3 +138,17 @@ func TestAJobThatWaitsForItsFinalPollIsInNoClass(t *testing.T) {
 		}
 	})
 }
+
+// The end comes with a new attempt: what that counts is told at the next poll, and not only at the final one.
+func TestAnEndThatLeavesSomethingToTellIsPolledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		attempt := func(n int64) func(*job.Snapshot) { return func(s *job.Snapshot) { s.Attempt = &n } }
+		failed := func(s *job.Snapshot) { s.Failures = "0 Folders, 3 Files" }
+		b.script.is(71, state("Running"), attempt(1))
+		b.tells("prod/71 state:  → Running", "prod/71 watch:  → 1")
+		b.script.is(71, state("Failed"), attempt(2), failed)
+		b.tells("prod/71 state: Running → Failed", "prod/71 failure: Running → Failed", "prod/71 watch: 1 → 2")
+		b.tells("prod/71 failure:  → 0 Folders, 3 Files")
+	})
+}

@@ -38,7 +38,7 @@ type Broker struct {
 	refuted   chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
 	connected chan struct{}   // closed when session is set, replaced when it is lost
 	lastErr   error           // why NATS or the stream cannot be used; nil when it can
-	said      map[string]bool // reasons logged since it last could be used
+	logged    map[string]bool // reasons logged since it last could be used
 	warned    map[string]bool // differences of the stream, logged once and for all
 }
 
@@ -49,7 +49,7 @@ func New(cfg Config) *Broker {
 		cfg:       cfg,
 		log:       cfg.Log,
 		connected: make(chan struct{}),
-		said:      map[string]bool{},
+		logged:    map[string]bool{},
 		warned:    map[string]bool{},
 	}
 }
@@ -67,7 +67,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			err = b.down(s)
 		}
 		if ctx.Err() == nil {
-			b.note(err)
+			b.logOnce(err)
 			_ = pause(ctx)
 		}
 	}
@@ -110,7 +110,7 @@ func (b *Broker) up(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.session, b.lastErr = s, nil
-	clear(b.said)
+	clear(b.logged)
 	close(b.connected)
 	b.log.Info("connected to NATS at " + s.host)
 }
@@ -163,7 +163,7 @@ func (b *Broker) admit(s *session) (refuted <-chan struct{}) {
 		b.fitting, b.refuted = s, make(chan struct{})
 	}
 	b.lastErr, b.maxAge = nil, s.longestAge()
-	clear(b.said)
+	clear(b.logged)
 	return b.refuted
 }
 
@@ -191,13 +191,13 @@ func (b *Broker) fits(s *session) bool {
 	return b.fitting == s
 }
 
-// note keeps the reason why NATS cannot be used, and logs it if it is news.
-func (b *Broker) note(err error) {
+// logOnce keeps the reason why NATS cannot be used, and logs it if it is news.
+func (b *Broker) logOnce(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lastErr = err
-	if !b.said[err.Error()] {
-		b.said[err.Error()] = true
+	if !b.logged[err.Error()] {
+		b.logged[err.Error()] = true
 		b.log.Warn("NATS cannot be used; trying on", "err", err)
 	}
 }

@@ -252,3 +252,8 @@ func (l *serverLog) started() error {
 	l.up = true
 	return l.fatal
 }
+
+// tryLock holds until the file is closed, also by a kill.
+func tryLock(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}

@@ -53,7 +53,7 @@ func (b *Broker) Ready(ctx context.Context) (refuted <-chan struct{}, err error)
 			return nil, m
 		}
 		if !s.isLost() {
-			b.note(err)
+			b.logOnce(err)
 		}
 		if err := pause(ctx); err != nil {
 			return nil, err
@@ -133,8 +133,8 @@ func (b *Broker) inspect(ctx context.Context, s *session) error {
 	if lines := append(misfits(b.cfg, info), b.forgetsSooner(info.Config)...); len(lines) > 0 {
 		return &MisfitError{lines}
 	}
-	b.warn(differences(b.cfg, info.Config))
-	b.warn(s.payloadTooSmall())
+	b.warnOnce(differences(b.cfg, info.Config))
+	b.warnOnce(s.payloadTooSmall())
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (s *session) payloadTooSmall() []string {
 	return []string{fmt.Sprintf("%s: max_payload is %d, an event may need %d; raise it in the server's configuration", s.host, n, largest)}
 }
 
-func (b *Broker) warn(lines []string) {
+func (b *Broker) warnOnce(lines []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, line := range lines {
