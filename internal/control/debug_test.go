@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"jobwatch/internal/testing/slow"
 )
 
 func TestDebug(t *testing.T) {
+	slow.Test(t, "1 s", "a CPU profile takes the time that it covers")
 	w := newWatcher(t, filepath.Join(t.TempDir(), "watcher.db"))
 	hangs, asked := make(chan struct{}), false
 	w.debug = &Debug{

@@ -16,6 +16,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/slow"
 )
 
 // feeder is the feed of a script's CommServe, read by a real client. Its clock is two hours behind ours.
@@ -203,6 +204,7 @@ func TestFeedNamesJobsBeforeTheList(t *testing.T) {
 }
 
 func TestFeedThatNamesManyJobs(t *testing.T) {
+	slow.Test(t, "3 s", "a thousand jobs are named at once, and polled a few at a time")
 	synctest.Test(t, func(t *testing.T) {
 		b, f, _ := feedBench(t, func(c *Config) { c.Concurrency = 4 })
 		b.script.takes = 10 * time.Millisecond

@@ -13,6 +13,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // account notes when reads and writes come.
@@ -65,6 +66,7 @@ func saas(t *testing.T) config.CommCell {
 // TestSettingsForSaaS runs the settings of docs/source.md for seven hours, with as many jobs as it says, at a CommServe
 // where POST JobDetails is a write.
 func TestSettingsForSaaS(t *testing.T) {
+	slow.Test(t, "2 s", "seven simulated hours within the quota of a service")
 	synctest.Test(t, func(t *testing.T) {
 		cell := saas(t)
 		schedule, err := config.ParseSchedule(cell.Schedule)

@@ -12,6 +12,7 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // within plays an http.Handler without a network, for fake time.
@@ -72,6 +73,7 @@ const (
 // TestListSweepTellsWhatADetailsSweepDoes has one script of jobs swept both ways, and the two streams compared: states,
 // phases and ends in the same cycles, the rest by full_refresh later.
 func TestListSweepTellsWhatADetailsSweepDoes(t *testing.T) {
+	slow.Test(t, "10 s", "two worlds are polled for hours of simulated time, and their streams compared")
 	for _, seed := range []int64{1, 2} {
 		synctest.Test(t, func(t *testing.T) {
 			play := sim.New(sim.Config{Seed: seed, Jobs: 80, Arrivals: 0.5, Speed: 0.3, NoRecord: true})
@@ -278,6 +280,7 @@ func TestALineWithoutAStatusSaysNothing(t *testing.T) {
 }
 
 func TestRefreshesAreSpreadEvenly(t *testing.T) {
+	slow.Test(t, "3 s", "a thousand jobs for fifty minutes of simulated time")
 	synctest.Test(t, func(t *testing.T) {
 		b := sweepBench(t, 1000, func(c *Config) { c.FullRefresh = 10 * time.Minute })
 		last, longest := map[int64]time.Time{}, time.Duration(0)

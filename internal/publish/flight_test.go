@@ -10,22 +10,22 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// slow is a broker that takes longer to answer than a round lasts.
-type slow struct {
+// slowBroker is a broker that takes longer to answer than a round lasts.
+type slowBroker struct {
 	Broker
 	flying atomic.Int64
 	read   atomic.Int64 // times that the stream was read
 	flew   atomic.Int64 // of these, while something was in flight
 }
 
-func (s *slow) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
+func (s *slowBroker) Publish(ctx context.Context, m stream.Outgoing) (uint64, error) {
 	s.flying.Add(1)
 	defer s.flying.Add(-1)
 	<-time.After(100 * time.Millisecond)
 	return s.Broker.Publish(ctx, m)
 }
 
-func (s *slow) Info(ctx context.Context) (stream.Info, error) {
+func (s *slowBroker) Info(ctx context.Context) (stream.Info, error) {
 	s.read.Add(1)
 	s.flew.Add(s.flying.Load())
 	return s.Broker.Info(ctx)
@@ -38,7 +38,7 @@ func TestNothingIsInFlightWhileTheStreamIsRead(t *testing.T) {
 	for _, state := range []job.Text{"Running", "Pending", "Suspended", "Completed"} {
 		x.sees(71, state, "")
 	}
-	b := &slow{Broker: w.broker()}
+	b := &slowBroker{Broker: w.broker()}
 	p := New(Config{Store: x.store, Broker: b, Round: 10 * time.Millisecond})
 	stop := run(t, p.Run)
 	w.until("all is sent, and the stream is read again", func() bool { return x.store.Unsent() == 0 && b.read.Load() >= 2 })

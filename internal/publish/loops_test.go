@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/slow"
 )
 
 // imports are two accounts: that of the stream, and one that imports the services named, in which jobwatch is.
@@ -53,6 +54,7 @@ func (b *tallying) Scan(ctx context.Context, from uint64, yield func(stream.Mess
 }
 
 func TestSubjectsThatAreNotImported(t *testing.T) {
+	slow.Test(t, "4 s", "what a real server does not import it does not answer, until a time-out")
 	a := newAccounts(t, imports("$JS.API.>"))
 	x := a.watcher()
 	x.seesJobs(1, 20)
@@ -206,6 +208,7 @@ func (b *takingOne) Publish(ctx context.Context, m stream.Outgoing) (uint64, err
 
 // An event that was lost twice, and later ones of other jobs not, waits to be sent: an hour later, or after a restart.
 func TestAnEventThatIsLostTwiceIsSentLater(t *testing.T) {
+	slow.Test(t, "1 s", "a real server loses the same event twice")
 	for _, later := range []string{"after an hour", "after a restart"} {
 		t.Run(later, func(t *testing.T) {
 			a := newAccounts(t, "A {jetstream: enabled, "+full+"}")

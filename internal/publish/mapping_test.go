@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/slow"
 )
 
 // subjectsOf are the subjects of what the jobs 1 to n of seesJobs tell, in each job's order.
@@ -98,6 +99,7 @@ func TestAMappingIsFoundBeforeAnythingIsStored(t *testing.T) {
 // TestAMappingThatIsNotTraced: the user may not publish to its inbox, so NATS traces nothing. The first event of a kind goes
 // elsewhere, and no other; or is refused there.
 func TestAMappingThatIsNotTraced(t *testing.T) {
+	slow.Test(t, "4 s", "an account of a real server is changed while events are sent")
 	for _, row := range []struct {
 		rights string
 		wrong  int
@@ -125,6 +127,7 @@ func TestAMappingThatIsNotTraced(t *testing.T) {
 
 // TestAMappingUnderWay: what was acknowledged under another subject is told again under its own.
 func TestAMappingUnderWay(t *testing.T) {
+	slow.Test(t, "4 s", "an account of a real server is changed while events are sent")
 	for _, row := range []struct{ name, mapping string }{
 		{"all", `"jobs.>": "elsewhere.>"`},
 		{"phases", `"jobs.*.*.*.phase.*": "elsewhere.$1.$2.$3.$4"`},

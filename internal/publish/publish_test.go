@@ -18,6 +18,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/slow"
 )
 
 func TestOrderWithinAJob(t *testing.T) {
@@ -128,6 +129,7 @@ func TestRefusals(t *testing.T) {
 
 // TestRefusalsCrash crashes in each transaction after the refusal, before and after its commit.
 func TestRefusalsCrash(t *testing.T) {
+	slow.Test(t, "5 s", "a crash at every step of each refusal")
 	for _, row := range refusalRows {
 		for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 			for nth := range 3 {

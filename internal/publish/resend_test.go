@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/failpoint"
 	"jobwatch/internal/job"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/slow"
 )
 
 const told, toldScan, toldBackup = "1 state:  → Running", "2 phase:  → Scan", "3 phase: Scan → Backup"
@@ -242,6 +243,7 @@ func (x *watcher) fills(jobs uint64) {
 func (x *watcher) keepsNothing() { x.store.KeepSent = 0 }
 
 func TestABrokerThatForgets(t *testing.T) {
+	slow.Test(t, "2 s", "a real server loses its end in each way that is known")
 	for _, row := range lossRows {
 		t.Run(row.words, func(t *testing.T) {
 			w := newWorld(t)
@@ -280,6 +282,7 @@ func (x *watcher) connects() {
 
 // TestABrokerThatForgetsAndACrash crashes in each transaction of the way back.
 func TestABrokerThatForgetsAndACrash(t *testing.T) {
+	slow.Test(t, "5 s", "a crash at every step of sending again")
 	for _, row := range lossRows[:4] {
 		for _, point := range []failpoint.Point{failpoint.BeforeCommit, failpoint.AfterCommit} {
 			for nth := range 6 {

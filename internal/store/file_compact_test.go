@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/testing/slow"
 )
 
 // bloated is a closed store of some 16 MiB that has held much, and holds 2 MiB.
@@ -55,6 +56,7 @@ func (f *fixture) openCompacted(t *testing.T, ctx context.Context) (logged strin
 }
 
 func TestMostlyFreeStoreIsCompacted(t *testing.T) {
+	slow.Test(t, "1 s", "a file must be large before it is compacted")
 	f, before := bloated(t)
 	must(t, os.Chmod(f.path, 0o640))
 	old := t.TempDir() + "/old.db"
@@ -177,6 +179,7 @@ func (f *fixture) verifiesPages(t *testing.T) {
 
 // A start that was killed leaves a copy, of which nobody knows whether it is whole; the old file is, and counts.
 func TestUnfinishedCopyIsRemoved(t *testing.T) {
+	slow.Test(t, "2 s", "a file must be large before it is compacted, and is three times")
 	old := storeFile(t, func(f *fixture) { f.sees(t, of(99), "Running", "Scan") })
 	for words, left := range map[string][]byte{"empty": nil, "begun": old[:len(old)/2], "whole": old} {
 		t.Run(words, func(t *testing.T) {

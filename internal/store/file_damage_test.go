@@ -14,6 +14,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/slow"
 )
 
 const pageSize = 4096 // bytes, of the stores that the tests damage
@@ -57,6 +58,7 @@ func putFormat(tx *bbolt.Tx, value string) error {
 
 // A store cut short is refused where something is missing.
 func TestTruncatedStore(t *testing.T) {
+	slow.Test(t, "2 s", "a file is cut off at each of many lengths")
 	whole := filledStore(t)
 	for size := 1; size < len(whole); size += pageSize/2 - 1 {
 		opens(t, whole[:size], "cut to %d of %d bytes", size, len(whole))

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"jobwatch/internal/testing/slow"
 )
 
 // disk is a folder that can be kept from being written: a small disk of its own that is filled up, where the test may
@@ -83,6 +85,7 @@ func (d *disk) chmod(mode fs.FileMode) {
 
 // A NATS server takes nothing more after an error of the disk, until it is restarted.
 func TestTheEmbeddedServerAfterAFullDisk(t *testing.T) {
+	slow.Test(t, "8 s", "a real disk is filled under a real server, which comes back by itself")
 	t.Parallel()
 	d := newDisk(t)
 	var log logbook
@@ -166,6 +169,7 @@ func TestTheEmbeddedServerWaitsForRoom(t *testing.T) {
 
 // Another's server does not answer what is published after such an error; that is no silence of ours.
 func TestAnotherServerAfterAFullDisk(t *testing.T) {
+	slow.Test(t, "4 s", "a real disk is filled under a real server")
 	t.Parallel()
 	d := newDisk(t)
 	b := use(t, startServer(t, func(o *server.Options) { o.StoreDir, o.SyncAlways = filepath.Join(d.dir, "nats"), true }))

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"jobwatch/internal/testing/slow"
 )
 
 // certified is a certificate for 127.0.0.1, and who trusts it.
@@ -158,6 +160,7 @@ func TestRightsInADomain(t *testing.T) {
 
 // Who meets no JetStream is not led to a second store.
 func TestNoJetStreamThroughALeafNode(t *testing.T) {
+	slow.Test(t, "2 s", "what a leaf node does not pass on is not answered, until a time-out")
 	srv := startLeaf(t, bare)
 	for domain, want := range map[string]string{
 		"":      "NATS without JetStream; where it is reached through a leaf node, set nats.domain to its domain; else mend with: jetstream {store_dir",

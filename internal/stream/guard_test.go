@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/testing/slow"
 )
 
 func watchful(c *Config) { c.CheckEvery = 10 * time.Millisecond }
@@ -168,6 +170,7 @@ func TestReadyRefutesAnEarlierVerdict(t *testing.T) {
 
 // One look without an answer, as while a leader is elected, refutes nothing; the second in a row does.
 func TestOneCheckWithoutAnAnswerRefutesNothing(t *testing.T) {
+	slow.Test(t, "10 s", "the check that finds no answer has its time-out")
 	srv := startServer(t)
 	b := use(t, srv)
 	s, err := b.usable()

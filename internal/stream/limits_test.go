@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/testing/slow"
 )
 
 // Limits within which a reader can do its work are kept to.
@@ -156,6 +158,7 @@ func TestTheLastConsumerIsTakenUnderWay(t *testing.T) {
 
 // A watcher that was killed has left its consumers, which the server forgets: no reason to refuse the next start.
 func TestConsumersOfAWatcherThatWasKilled(t *testing.T) {
+	slow.Test(t, "1 s", "a real server drops what a dead connection has left")
 	srv := startServer(t)
 	cfg := Config{URL: srv.ClientURL()}
 	b := run(t, cfg)

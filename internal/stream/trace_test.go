@@ -15,6 +15,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/testing/slow"
 )
 
 // configured is a server with a configuration file, which reload writes anew.
@@ -54,6 +56,7 @@ const (
 )
 
 func TestWhereASubjectLeads(t *testing.T) {
+	slow.Test(t, "6 s", "real servers, leaf nodes and accounts that map subjects")
 	account := func(users, mapping string) string {
 		return "accounts {A {jetstream: enabled, " + users + "\nmappings: {" + mapping + "}}}"
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/slow"
 )
 
 // tab is the page in a real Chromium.
@@ -26,6 +27,7 @@ type tab struct {
 
 // TestPage opens the page in tabs of one browser, which takes long to start.
 func TestPage(t *testing.T) {
+	slow.Test(t, "20 s", "the page in a real browser")
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"shows what happens":   pageShowsWhatHappens,

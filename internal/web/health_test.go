@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/commvault"
+	"jobwatch/internal/testing/slow"
 )
 
 // readyz fails the test unless /readyz answers so, with the line; /healthz is fine whatever happens.
@@ -137,6 +138,7 @@ func TestReadyCannotMoveTheTerminal(t *testing.T) {
 }
 
 func TestReadyWhileACommCellIsAway(t *testing.T) {
+	slow.Test(t, "2 s", "an outage is known when the tries of a cycle are over, with their real pauses")
 	w := newWorld(t)
 	w.sees(running(71))
 	w.commServe.goes(errAway)

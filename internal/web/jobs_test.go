@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/testing/slow"
 )
 
 // ids are the jobs of a page, and where the next begins: "prod/71 prod/72 → prod/72".
@@ -144,6 +145,7 @@ func TestJob(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
+	slow.Test(t, "2 s", "an outage is known when the tries of a cycle are over, with their real pauses")
 	w := newWorld(t)
 	var s status
 	w.getJSON("/api/v1/status", &s)

@@ -22,6 +22,7 @@ import (
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/slow"
 )
 
 // scrape reads the metrics as Prometheus does.
@@ -175,6 +176,7 @@ func TestMetricsOfAQuota(t *testing.T) {
 }
 
 func TestMetricsWhileAllIsAway(t *testing.T) {
+	slow.Test(t, "2 s", "an outage is known when the tries of a cycle are over, with their real pauses")
 	w := newWorld(t)
 	w.sees(running(71))
 	w.sent()

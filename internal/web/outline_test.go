@@ -16,6 +16,7 @@ import (
 	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
 	"jobwatch/internal/store/storetest"
+	"jobwatch/internal/testing/slow"
 )
 
 // keeps puts jobs into the store as if they had been seen long ago, and sees to no event.
@@ -88,6 +89,7 @@ func TestJobsActiveFirst(t *testing.T) {
 
 // Counts are of all jobs, whatever of them an answer shows.
 func TestCountsAreOfAllJobs(t *testing.T) {
+	slow.Test(t, "2 s", "the counts of more jobs than a page or an answer holds")
 	w := newWorld(t)
 	for n := range int64(1500) {
 		w.must(w.store.Track(store.Discovered, job.ID{CommCell: "prod", Number: n + 1}))

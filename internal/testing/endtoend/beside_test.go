@@ -13,6 +13,7 @@ import (
 	"jobwatch/internal/cli"
 	"jobwatch/internal/event"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestBesideARunningWatcher types every command that works beside a running watcher.
@@ -65,6 +66,7 @@ func TestBesideARunningWatcher(t *testing.T) {
 
 // TestTail reads what the stream holds, and what comes while it reads, also over a NATS that restarts.
 func TestTail(t *testing.T) {
+	slow.Test(t, "5 s", "the command follows a stream across restarts of a real server")
 	play := sim.New(sim.Config{})
 	add := func(number int64, state string) {
 		play.Add(sim.Job{ID: number, Client: "fall.example.com", Steps: []sim.Step{{At: -time.Minute, State: state, Phase: "Scan"}}})

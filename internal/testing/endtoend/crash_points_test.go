@@ -15,6 +15,7 @@ import (
 
 	"jobwatch/internal/failpoint"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 const crashJobs = 15
@@ -41,6 +42,7 @@ var crashRows = []crashRow{
 // TestCrashPoints has the real watcher die at each moment at which a crash matters, goes on from what it left, and
 // holds the stream against what the CommServe had answered.
 func TestCrashPoints(t *testing.T) {
+	slow.Test(t, "4 s", "a real process is killed at each named point")
 	var all errgroup.Group
 	for _, point := range failpoint.CrashPoints {
 		all.Go(func() error {

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestCrowd has a watcher that may ask eight at once meet a CommServe that bears two: it is refused seldom in the
 // end, and misses nothing.
 func TestCrowd(t *testing.T) {
+	slow.Test(t, "8 s", "a CommServe that bears few requests at once is asked by the real program")
 	var now atomic.Int64
 	play := sim.New(sim.Config{Bears: 2, Clock: func() time.Duration { return time.Duration(now.Load()) }})
 	play.Fault(sim.Fault{Kind: sim.Slow, Rate: 1, Delay: 30 * time.Millisecond}) // or answers are too fast to meet

@@ -15,11 +15,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobwatch/internal/testing/eventtest"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestDemo runs the README's first command until it has shown an event of each kind, also with NATS's
 // port taken, and ends it with Ctrl-C.
 func TestDemo(t *testing.T) {
+	slow.Test(t, "2 s", "the demo runs as a person starts it")
 	if listener, err := net.Listen("tcp", "127.0.0.1:4222"); err == nil {
 		defer listener.Close()
 	}

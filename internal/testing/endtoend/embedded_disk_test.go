@@ -17,11 +17,13 @@ import (
 	"jobwatch/internal/sim"
 	"jobwatch/internal/stream"
 	"jobwatch/internal/testing/disk"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestTheEmbeddedServersDiskIsFull: red at once and why, nobody does anything but make room, and all that waited arrives,
 // once. Where no disk can be mounted only the arriving is left; internal/stream then shows the rest in another way.
 func TestTheEmbeddedServersDiskIsFull(t *testing.T) {
+	slow.Test(t, "2 s", "a real disk is filled under a real server")
 	w := newWorld(t, 1, sim.New(sim.Config{Jobs: 20, Arrivals: 0.5, Most: 100, Speed: 20}))
 	w.stopNATS()
 	folder, small := disk.New(t)

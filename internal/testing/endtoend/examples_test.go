@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestExampleOfASubscriber builds the example as a reader would, and runs it beside a watcher: twice, since the second
 // is to be given only what the first has not acknowledged.
 func TestExampleOfASubscriber(t *testing.T) {
+	slow.Test(t, "2 s", "the example is built and run as a reader would")
 	binary := filepath.Join(t.TempDir(), "subscribe")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "jobwatch/examples/subscribe").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

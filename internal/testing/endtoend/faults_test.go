@@ -22,11 +22,13 @@ import (
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestFaults has each thing go wrong alone that the simulator can play, and then all of them at once: no event that
 // its record does not justify, and none missing once it is well again. JOBWATCH_SEED repeats a mix.
 func TestFaults(t *testing.T) {
+	slow.Test(t, "2 min", "each kind of fault that the simulator knows is played against the real program, and the stream judged")
 	server, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), "nats")})
 	if err != nil {
 		t.Fatal(err)

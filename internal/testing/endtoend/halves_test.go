@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // startMute has, in the place of NATS, a server that is connected to and serves nothing: what asks its JetStream waits,
@@ -48,6 +49,7 @@ func (w *world) startMute() (stop func()) {
 // TestPollsWhileNATSDoesNotServe starts a watcher with a new store beside a stream that its NATS gives no answer about:
 // it polls, and takes an edited configuration. Once the stream can be read, what was told is not told again.
 func TestPollsWhileNATSDoesNotServe(t *testing.T) {
+	slow.Test(t, "6 s", "the start waits five seconds for the stream, and no longer")
 	var now atomic.Int64
 	play := sim.New(sim.Config{Clock: func() time.Duration { return time.Duration(now.Load()) }})
 	for number := int64(1); number <= outageJobs; number++ {

@@ -10,6 +10,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 	"jobwatch/internal/testing/terminal"
 )
 
@@ -36,6 +37,7 @@ func (w *world) tells(t *testing.T, events int) {
 }
 
 func TestHistory(t *testing.T) {
+	slow.Test(t, "4 s", "the commands are tried on what a real watcher has left")
 	w, change := followed(t)
 	change(71, "Suspended")
 	w.tells(t, 5)

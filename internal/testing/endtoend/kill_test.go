@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 const (
@@ -16,6 +17,7 @@ const (
 // TestKill kills the watcher at random moments while 200 jobs move on, NATS comes and goes, and
 // acknowledgements get lost, and then holds the stream against what the CommServe had answered.
 func TestKill(t *testing.T) {
+	slow.Test(t, "1 min", "a real process is killed at random moments: what a crash leaves on a disk is in no model")
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	clock := &lifeClock{step: 7 * time.Millisecond}

@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 	"jobwatch/internal/testing/terminal"
 )
 
 // TestRunOutlivesItsReaders has nobody read what a watcher says: it goes on polling and telling, and ends as ever.
 func TestRunOutlivesItsReaders(t *testing.T) {
+	slow.Test(t, "3 s", "a real process loses the reader of its standard error")
 	play := sim.New(sim.Config{})
 	is := func(id int64, state string) {
 		play.Add(sim.Job{ID: id, Client: "fall", Steps: []sim.Step{{State: state, Phase: "Scan"}}})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 	"jobwatch/internal/testing/terminal"
 )
 
@@ -29,6 +30,7 @@ func storeFiles(t *testing.T, w *world) []string {
 
 // TestRebuild has a watcher go on with a store made anew, and nothing is told twice.
 func TestRebuild(t *testing.T) {
+	slow.Test(t, "4 s", "a store is made again of the stream that real processes have filled")
 	play := sim.New(sim.Config{})
 	add := func(number int64, state string) {
 		play.Add(sim.Job{ID: number, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: state, Phase: "Scan"}}})

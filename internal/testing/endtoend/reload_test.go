@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // edit replaces words in the configuration's file.
@@ -53,6 +54,7 @@ func asked(s *sim.Sim, number int64) int {
 
 // TestReload edits the configuration of a running watcher.
 func TestReload(t *testing.T) {
+	slow.Test(t, "6 s", "a running watcher reads its file once a second, twice")
 	play := sim.New(sim.Config{})
 	other := sim.New(sim.Config{})
 	for number := int64(71); number <= 73; number++ {
@@ -101,6 +103,7 @@ func TestReload(t *testing.T) {
 
 // TestReloadLosesNothing has the configuration change again and again while jobs live.
 func TestReloadLosesNothing(t *testing.T) {
+	slow.Test(t, "8 s", "the file is edited again and again while jobs move")
 	const jobs = 40
 	clock := &lifeClock{step: 30 * time.Millisecond}
 	w := newWorld(t, 3, sim.New(sim.Config{Seed: 3, Jobs: jobs, Clock: clock.now}), clock.turnedBy)

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestASecondWatcherIsNamed runs two watchers on one CommCell: both say so once, and each event is told once.
 func TestASecondWatcherIsNamed(t *testing.T) {
+	slow.Test(t, "5 s", "two real processes watch one CommCell")
 	const jobs = 20
 	clock := &lifeClock{step: 30 * time.Millisecond}
 	w := newWorld(t, 7, sim.New(sim.Config{Seed: 7, Jobs: jobs, Clock: clock.now}), clock.turnedBy)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 const (
@@ -20,6 +21,7 @@ const (
 // TestSoak lets jobs live at 200 times the speed of life: all of them are told to their ends and forgotten, and what
 // the watcher keeps does not grow. JOBWATCH_SOAK is how long it lasts; from ten minutes on memory is judged too.
 func TestSoak(t *testing.T) {
+	slow.Test(t, "1 min", "jobs begin, end and are forgotten by the thousand: what grows without end shows only then")
 	lasts := soakTime(t)
 	s := newSoak(t, lasts)
 	s.start()

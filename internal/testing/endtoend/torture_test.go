@@ -20,6 +20,7 @@ import (
 	"jobwatch/internal/failpoint"
 	"jobwatch/internal/sim"
 	"jobwatch/internal/testing/disk"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestTorture kills the watcher again and again, at random moments and at the points where a crash matters, while all
@@ -30,6 +31,7 @@ import (
 // JOBWATCH_TORTURE is a number of kills, a quarter of them again for the two, or how long each lasts; JOBWATCH_SEED
 // repeats the choices of another run; JOBWATCH_TORTURE_REPORT is a file for the report.
 func TestTorture(t *testing.T) {
+	slow.Test(t, "1 min", "all faults at once find what none finds alone")
 	p := newPlan(t)
 	one, two := newReport(), newReport()
 	t.Run("one watcher", func(t *testing.T) { p.carryOut(t, &one, 1) })

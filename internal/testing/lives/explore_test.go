@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"jobwatch/internal/testing/modelbroker"
+	"jobwatch/internal/testing/slow"
 )
 
 // explorer goes all ways.
@@ -215,6 +216,7 @@ func (e *explorer) explore(t *testing.T) {
 }
 
 func TestSmallWorld(t *testing.T) {
+	slow.Test(t, "2 s", "every order of steps of a small world")
 	e := newExplorer(1, setting("JOBWATCH_STATES", 400), nil)
 	if os.Getenv("JOBWATCH_EXPLORE") == "whole" {
 		e.faults, e.limit = setting("JOBWATCH_FAULTS", 2), 0
@@ -230,6 +232,7 @@ func TestSmallWorld(t *testing.T) {
 
 // If a state left out something that matters, which states there are would depend on the order in which they are visited.
 func TestTheSmallWorldIsTheSameInAnyOrder(t *testing.T) {
+	slow.Test(t, "3 s", "a small world is walked whole, twice")
 	first, second := newExplorer(0, 0, nil), newExplorer(0, 0, nil)
 	second.anyOrder = true
 	first.explore(t)

@@ -13,6 +13,7 @@ import (
 	"jobwatch/internal/store/storetest"
 	"jobwatch/internal/stream"
 	"jobwatch/internal/testing/modelbroker"
+	"jobwatch/internal/testing/slow"
 )
 
 // Mistakes that somebody might make in the product, made around it: the simulation has to find each of them.
@@ -56,6 +57,7 @@ var mistakes = []struct {
 const within = 400
 
 func TestMistakesAreFound(t *testing.T) {
+	slow.Test(t, "2 s", "planted mistakes: the simulation must be able to fail")
 	for _, m := range mistakes {
 		t.Run(m.words, func(t *testing.T) {
 			began := time.Now()
