@@ -11,8 +11,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sync/singleflight"
-
-	"jobwatch/internal/config"
 )
 
 // The wait after a refused login or renewal doubles from the first to the last: too many tries lock an account.
@@ -233,17 +231,17 @@ func passwordIn(c Config) func() (string, error) {
 		if c.PasswordFile == "" {
 			return c.Password, nil
 		}
-		return config.ReadSecret("auth.password_file", c.PasswordFile)
+		return c.ReadSecret("auth.password_file", c.PasswordFile)
 	}
 }
 
 // tokenIn reads a token that stands in the configuration itself, or else in a file, which is read each time.
-func tokenIn(key, value, file string) func() (string, error) {
+func tokenIn(readSecret func(key, file string) (string, error), key, value, file string) func() (string, error) {
 	return func() (string, error) {
 		if file == "" {
 			return strings.TrimSpace(value), nil
 		}
-		text, err := config.ReadSecret(key, file)
+		text, err := readSecret(key, file)
 		if text = strings.TrimSpace(text); err == nil && text == "" {
 			err = fmt.Errorf("%s: %s: empty; write the token into it", key, file)
 		}

@@ -28,6 +28,7 @@ type Config struct {
 	Domain                 string
 	AccessTokenFile        string // a pair that is renewed; see pairFiles
 	RefreshTokenFile       string
+	ReadSecret             func(key, file string) (string, error) // reads what stands in a file; key is the configuration's
 
 	Scheme string // authtoken (also ""): "Authtoken: <token>"; bearer: "Authorization: Bearer <token>"
 
@@ -114,11 +115,11 @@ func (c *Client) authenticatorFor(config Config) (authenticator, error) {
 		_, err := l.password()
 		return l, err
 	case config.AccessTokenFile != "":
-		p := &pairRenewer{client: c, files: pairFiles{access: config.AccessTokenFile, refresh: config.RefreshTokenFile}}
+		p := &pairRenewer{client: c, files: pairFiles{access: config.AccessTokenFile, refresh: config.RefreshTokenFile, readSecret: config.ReadSecret}}
 		_, err := p.files.read()
 		return p, err
 	}
-	r := &staticToken{client: c, read: tokenIn("auth.token_file", config.Token, config.TokenFile)}
+	r := &staticToken{client: c, read: tokenIn(config.ReadSecret, "auth.token_file", config.Token, config.TokenFile)}
 	text, err := r.read()
 	if err == nil && text == "" {
 		err = fmt.Errorf("commcell %s: auth: neither a token nor a username is given", config.CommCell)

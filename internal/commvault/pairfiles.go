@@ -27,6 +27,7 @@ import (
 // and the old one is dead.
 type pairFiles struct {
 	access, refresh string
+	readSecret      func(key, file string) (string, error)
 }
 
 // replacement is the pair that takes the place of another.
@@ -43,10 +44,10 @@ func (f *pairFiles) pending() bool {
 }
 
 func (f *pairFiles) read() (held pair, err error) {
-	if held.Access, err = tokenIn("auth.access_token_file", "", f.access)(); err != nil {
+	if held.Access, err = tokenIn(f.readSecret, "auth.access_token_file", "", f.access)(); err != nil {
 		return pair{}, err
 	}
-	held.Refresh, err = tokenIn("auth.refresh_token_file", "", f.refresh)()
+	held.Refresh, err = tokenIn(f.readSecret, "auth.refresh_token_file", "", f.refresh)()
 	return held, err
 }
 

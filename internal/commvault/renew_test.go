@@ -271,7 +271,7 @@ func TestABrokenTokenFileIsReportedAtOnce(t *testing.T) {
 		{Username: "watcher", PasswordFile: filepath.Join(folder, "absent")},
 		{AccessTokenFile: empty, RefreshTokenFile: empty},
 	} {
-		config.CommCell, config.URL = "prod", "https://cs.example.com"
+		config.CommCell, config.URL, config.ReadSecret = "prod", "https://cs.example.com", readSecret
 		if _, err := New(config); err == nil || !strings.HasPrefix(err.Error(), "auth.") || !strings.Contains(err.Error(), folder) {
 			t.Errorf("%+v: %v", config, err)
 		}

@@ -146,7 +146,7 @@ func TestASecretThatIsUnfitIsNotSent(t *testing.T) {
 		if KindOf(err) != Auth || !strings.Contains(err.Error(), "auth.password_file: "+file) || g.loggedIn() != 0 {
 			t.Errorf("%q: %v, after %d logins", unfit, err, g.loggedIn())
 		}
-		if _, err := New(Config{CommCell: "prod", URL: "https://cs", Username: "watcher", PasswordFile: file}); err == nil || strings.Contains(err.Error(), secretPassword) {
+		if _, err := New(Config{CommCell: "prod", URL: "https://cs", Username: "watcher", PasswordFile: file, ReadSecret: readSecret}); err == nil || strings.Contains(err.Error(), secretPassword) {
 			t.Errorf("%q: at the start: %v", unfit, err)
 		}
 	}

@@ -7,7 +7,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"jobwatch/internal/config"
 )
+
+var readSecret = config.ReadSecret
 
 // commserve plays a CommServe without a network, so that it can be used in simulated time.
 type commserve func(*http.Request) (code int, body string)
@@ -30,7 +34,7 @@ const (
 
 func newClient(t *testing.T, config Config) *Client {
 	t.Helper()
-	config.CommCell = "prod"
+	config.CommCell, config.ReadSecret = "prod", readSecret
 	if config.URL == "" {
 		config.URL = "https://cs.example.com/webconsole/api/"
 	}

@@ -30,7 +30,7 @@ func NewClient(cell config.CommCell, observe observer, log *slog.Logger) (*commv
 		CommCell: cell.Name, URL: cell.URL, CommCellID: int64(cell.CommCellID), Format: cell.Format,
 		Token: auth.Token, TokenFile: auth.TokenFile, Scheme: auth.Scheme,
 		Username: auth.Username, Password: auth.Password, PasswordFile: auth.PasswordFile, Domain: auth.Domain,
-		AccessTokenFile: auth.AccessTokenFile, RefreshTokenFile: auth.RefreshTokenFile,
+		AccessTokenFile: auth.AccessTokenFile, RefreshTokenFile: auth.RefreshTokenFile, ReadSecret: config.ReadSecret,
 		TLS: secure, Timeout: cell.Timeout, Concurrency: cell.Concurrency, Log: log,
 		Observe: observe,
 	})
