@@ -14,7 +14,7 @@ var testName = regexp.MustCompile("`(Test\\w+)`")
 // TestDocsNameTestsThatExist: a promise whose test is gone is none.
 func TestDocsNameTestsThatExist(t *testing.T) {
 	there := testsThatExist(t)
-	for _, file := range []string{"../README.md", "../docs/source.md", "../docs/promises.md"} {
+	for _, file := range []string{"../README.md", "../docs/source.md", "../docs/promises.md", "../docs/met.md"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -29,6 +29,42 @@ func TestDocsNameTestsThatExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+var fileName = regexp.MustCompile("[`(](?:\\.\\./)?([\\w./-]*\\w\\.go)[`)]")
+
+// TestDocsNameFilesThatExist: whoever looks for one finds it. A package's are named with or without internal/ before it,
+// and alone where the text says which package's.
+func TestDocsNameFilesThatExist(t *testing.T) {
+	docs, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, file := range append(docs, "../README.md", "../CONTRIBUTING.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range fileName.FindAllSubmatch(text, -1) {
+			named++
+			if !isThere(string(m[1])) {
+				t.Errorf("%s: there is no %s", file, m[1])
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no file is named at all")
+	}
+}
+
+func isThere(name string) bool {
+	for _, pattern := range []string{"../" + name, name, "*/" + name, "*/*/" + name} {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func TestEachTrapAndSafeguardHasATest(t *testing.T) {
