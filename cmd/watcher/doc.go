@@ -23,8 +23,8 @@
 // # The start
 //
 // Read internal/daemon/daemon.go: Run opens the store, makes a poller for each CommCell, takes the HTTP
-// address and prepares NATS; start runs what serves and listens, and lets both loops begin when the
-// stream has been read. supervisor.go beside it is what an edited configuration changes.
+// address and prepares NATS; start runs what serves and listens, the publisher once the stream is
+// there, and the pollers once it has been read, or after a short wait. supervisor.go beside it is what an edited configuration changes.
 //
 // # The packages, from the ground up
 //
@@ -32,6 +32,8 @@
 //   - internal/config: the configuration file
 //   - internal/sim: plays a CommServe, for demo, sim and the tests
 //   - internal/printable: texts from outside, fit for a terminal
+//   - internal/limiter: when the next request may be sent to a CommServe
+//   - internal/failpoint: names the moments at which a test kills the program, or has a write fail
 //   - internal/event: what is told, its subjects, and the way back from events to what was told
 //   - internal/commvault: asks a CommServe; Commvault's shapes end there
 //   - internal/stream: the connection to NATS, the stream, the embedded server
@@ -45,6 +47,9 @@
 //   - internal/daemon: the running program: the order of its start, a poller for each CommCell, reload
 //   - internal/doctor: what watcher check finds
 //   - internal/cli: commands, what they print, and exit statuses
+//
+// Each safeguard of what jobwatch promises, and the test that fails without it, is in docs/promises.md; how to add
+// an event, a key or a trap, in CONTRIBUTING.md; the words that are our own, in docs/words.md.
 //
 // Tests that run, kill and judge the whole program are in internal/testing/endtoend; those that simulate
 // whole lives in internal/testing/lives.

@@ -2,8 +2,8 @@
 // default, and every mistake an error that names file, line, key and what to write instead.
 //
 // keys.go declares each key once: name, type, default, check, and the sentence that documents it. From there come the
-// reading (document.go: bytes to YAML; reader.go: YAML to the values of value.go; rules.go: what holds between keys), the
-// JSON Schema (schema.go), configs/watcher.yaml and docs/configuration.md.
+// reading (yaml.go: bytes to YAML; reader.go: YAML to the values of value.go; rules.go: what holds between keys), the
+// JSON Schema (schema.go), and what go generate writes (generate_test.go): configs/watcher.yaml and docs/configuration.md.
 package config
 
 import (

@@ -68,8 +68,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return p.untilBroken(ctx, p.start)
 }
 
-// start runs all parts until ctx ends or one of them cannot go on: the loops as soon as the stream was found and read,
-// or a short wait for that is over, and the others at once.
+// start runs all parts until ctx ends or one of them cannot go on: the publisher once the stream was found, the
+// pollers once it was read, each after a short wait at most, and the others at once.
 func (p *parts) start(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	start := func(run func(context.Context) error) { group.Go(func() error { return run(ctx) }) }

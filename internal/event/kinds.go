@@ -11,7 +11,7 @@ import (
 type row struct {
 	kind, detail string // no detail: the slug of a state or phase
 	from, to     value
-	extra        string // the member of change that this detail alone has
+	extra        string // the members of change that this detail alone has: vm (with vmGuid and vmJob), or code
 	severities   []job.Severity
 }
 

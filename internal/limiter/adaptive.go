@@ -31,7 +31,7 @@ const (
 	firstRetry   = 10 * time.Second
 	longestRetry = 10 * time.Minute
 	slowInARow   = 16          // one answer that took long is no alarm
-	inVainWithin = time.Minute // that is too much, the retry was
+	inVainWithin = time.Minute // a retry refused this soon was in vain: the next waits longer
 )
 
 // SlowStart has the work resume spread out, after an outage.

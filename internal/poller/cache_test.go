@@ -44,7 +44,7 @@ func TestNewer(t *testing.T) {
 				}
 				for i, answer := range row.answers {
 					seen := answer.observation()
-					if got := s.newer(known, &seen); got != row.want[i] {
+					if got := s.accepts(known, &seen); got != row.want[i] {
 						t.Errorf("answer %d is newer: %v, want %v", i, got, row.want[i])
 					}
 				}
@@ -61,7 +61,7 @@ func TestARowOfOlderAnswersEndsWithANewerForeignEvent(t *testing.T) {
 	}{{20, 5, false}, {20, 6, false}, {30, 7, false}, {30, 7, false}, {30, 8, true}} {
 		told, seen := answerAt{0, row.told}.observation(), answerAt{40 + i, row.own}.observation()
 		known := store.Known{Updated: told.Snapshot.Updated(), RefreshPending: true}
-		if got := s.newer(known, &seen); got != row.want {
+		if got := s.accepts(known, &seen); got != row.want {
 			t.Errorf("answer %d is newer: %v, want %v", i, got, row.want)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 func (p *Poller) Cycle(ctx context.Context) (err error) {
 	c := newCycle(p.Limit())
 	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
-	if p.held() {
+	if p.onHold() {
 		return nil // nothing is asked, so there is nothing to conclude
 	}
 	up, err := p.identify(ctx, c)
@@ -43,8 +43,8 @@ func (p *Poller) Cycle(ctx context.Context) (err error) {
 	return p.concludeReachability(c)
 }
 
-// held says whether nothing is asked, and logs it once for each hold.
-func (p *Poller) held() bool {
+// onHold says whether nothing is asked, and logs it once for each hold.
+func (p *Poller) onHold() bool {
 	until, cause := p.Hold()
 	if until.IsZero() {
 		return false

@@ -44,7 +44,7 @@ func (j trackedJob) ends(terminal, more bool) (finishes, leaves bool) {
 
 // moreToTell says whether a poll leaves something for the next.
 func (p *Poller) moreToTell(l *store.PollResult) bool {
-	return len(diff.Since(l.Told(), &l.Seen.Snapshot)) > 0 || p.stateMayCome(l)
+	return len(diff.Since(l.ToldAfter(), &l.Seen.Snapshot)) > 0 || p.stateMayCome(l)
 }
 
 // stateMayCome says of a finished job without a state whether one is still to be asked for: a summary may find its job

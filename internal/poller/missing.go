@@ -80,10 +80,10 @@ const (
 	missesAtOnce = 64 // that share a transaction
 )
 
-// countMiss counts a miss; one of a cycle that knew no job at all ends the row, as does one of a job that is listed. A
+// countMiss counts a miss; one of a cycle that knew no job at all ends the run, as does one of a job that is listed. A
 // job that was missed long enough is lost; and if a refresh is pending, no poll will ever tell more than the newest
 // snapshot stored.
-func (p *Poller) countMiss(m miss, endsRow bool) error {
+func (p *Poller) countMiss(m miss, endsRun bool) error {
 	if !p.cache.claim(&m.trackedJob) {
 		return nil
 	}
@@ -96,21 +96,21 @@ func (p *Poller) countMiss(m miss, endsRow bool) error {
 		return err
 	}
 	p.noteUnseenEnd(&m, known)
-	row := store.Misses{}
-	if !endsRow {
-		row = oneMore(known.Misses, m.at)
+	run := store.Misses{}
+	if !endsRun {
+		run = oneMore(known.Misses, m.at)
 	}
-	if err := p.keepMisses(m.id, known, row); errors.Is(err, store.ErrChanged) {
+	if err := p.keepMisses(m.id, known, run); errors.Is(err, store.ErrChanged) {
 		return nil // left to the next cycle
 	} else if err != nil {
 		return err
 	}
-	m.cached.misses = int32(row.Count)
-	if row.Count < missesInARow {
+	m.cached.misses = int32(run.Count)
+	if run.Count < missesInARow {
 		return nil
 	}
-	ended := m.why == store.FinalPoll && known.Terminal // its end is told: it is not lost, it is history
-	lost := p.LostAfter > 0 && m.at.Sub(row.Since) >= p.LostAfter && !ended
+	ended := m.why == store.FinalPoll && known.Terminal // its end is told: the CommServe has forgotten it, as it may
+	lost := p.LostAfter > 0 && m.at.Sub(run.Since) >= p.LostAfter && !ended
 	if !lost && !known.RefreshPending && !ended {
 		return nil
 	}
@@ -135,39 +135,39 @@ func (p *Poller) noteUnseenEnd(m *miss, known store.Known) {
 	}
 }
 
-func (p *Poller) keepMisses(id job.ID, known store.Known, row store.Misses) error {
-	if row == known.Misses {
+func (p *Poller) keepMisses(id job.ID, known store.Known, run store.Misses) error {
+	if run == known.Misses {
 		return nil
 	}
-	return p.Store.Miss(id, known, row)
+	return p.Store.Miss(id, known, run)
 }
 
 // oneMore counts as far as it matters, so that a job that stays missing costs three writes. A clock that was set back
-// begins a new row.
-func oneMore(row store.Misses, at time.Time) store.Misses {
-	if row.Count == 0 || at.Before(row.Since) {
+// begins a new run.
+func oneMore(run store.Misses, at time.Time) store.Misses {
+	if run.Count == 0 || at.Before(run.Since) {
 		return store.Misses{Count: 1, Since: at}
 	}
-	row.Count = min(row.Count+1, missesInARow)
-	return row
+	run.Count = min(run.Count+1, missesInARow)
+	return run
 }
 
 // giveUp tells what there still is to tell of a job that the CommServe does not know.
 func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
-	held, _, err := p.Store.Snapshot(m.id)
+	stored, _, err := p.Store.Snapshot(m.id)
 	if err != nil {
 		return err
 	}
-	held.CommCell, held.Number = m.id.CommCell, m.id.Number
+	stored.CommCell, stored.Number = m.id.CommCell, m.id.Number
 	result := store.PollResult{
-		Known: known, Seen: job.Observation{Snapshot: held, Asked: known.Asked, Answered: m.at}, Missed: true,
+		Known: known, Seen: job.Observation{Snapshot: stored, Asked: known.Asked, Answered: m.at}, Missed: true,
 		NotBefore: m.cached.notBefore(known), LastProgress: known.LastProgress,
-		Untrack: m.why != store.Configured && (lost || held.Terminal),
+		Untrack: m.why != store.Configured && (lost || stored.Terminal),
 	}
 	if known.RefreshPending {
-		result.Changes = diff.Since(known.Told, &held)
+		result.Changes = diff.Since(known.Told, &stored)
 	}
-	result.Changes = append(result.Changes, diff.Watched(result.Told(), &held, diff.Watch{Lost: lost})...)
+	result.Changes = append(result.Changes, diff.Watched(result.ToldAfter(), &stored, diff.Watch{Lost: lost})...)
 	if len(result.Changes) == 0 && !result.Untrack && !known.RefreshPending {
 		return nil // a configured job, told as lost before
 	}

@@ -13,10 +13,11 @@ var errOlder = errors.New("an answer older than the last one")
 
 const olderInARow = 3 // agreeing answers that say a clock was set back
 
-// newer says whether an answer is no older than the last observation, by when it was asked for and
+// accepts says whether an answer is no older than the last observation, by when it was asked for and
 // by its own time. Three older ones in a row that agree among themselves are believed: then a clock
-// was set back. The row ends where a foreign event tells what is newer meanwhile: it was not.
-func (s *cachedJob) newer(known store.Known, seen *job.Observation) bool {
+// was set back. A newer foreign event resets the count: the clock was
+// not set back.
+func (s *cachedJob) accepts(known store.Known, seen *job.Observation) bool {
 	asked, updated := s.asked, s.updated
 	if asked.IsZero() {
 		asked, updated = known.Asked, known.Updated.Unix()

@@ -22,7 +22,7 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 		if err != nil {
 			return err // not an observation: no snapshot, no event
 		}
-		if !j.cached.newer(known, &seen) {
+		if !j.cached.accepts(known, &seen) {
 			return p.olderAnswer(j, known)
 		}
 		err = p.commit(j, known, seen)
@@ -74,7 +74,7 @@ func (p *Poller) compare(j trackedJob, l *store.PollResult) (lastProgress, error
 	l.Changes = diff.Since(l.Known.Told, seen)
 	progress, watch, err := p.trackProgress(j.cached, l)
 	l.LastProgress = progress.toKeep(seen)
-	l.Changes = append(l.Changes, diff.Watched(l.Told(), seen, watch)...)
+	l.Changes = append(l.Changes, diff.Watched(l.ToldAfter(), seen, watch)...)
 	l.Ended, l.Untrack = j.ends(seen.Terminal, p.moreToTell(l))
 	return progress, err
 }

@@ -234,7 +234,7 @@ func (c *jobCache) readLines(lines []commvault.Line) {
 	for i := range lines {
 		if s := c.jobs[lines[i].Number]; s != nil {
 			if s.line.read(&lines[i], c.lists) {
-				c.noteEnd(&lines[i])
+				c.noteListedEnd(&lines[i])
 			}
 			s.showLine(lines[i].Percent, now)
 		}
@@ -257,7 +257,7 @@ func (c *jobCache) addFound(found []job.ID) {
 	}
 }
 
-func (c *jobCache) noteEnd(l *commvault.Line) {
+func (c *jobCache) noteListedEnd(l *commvault.Line) {
 	if job.LookUp(l.Status, false).Finished {
 		c.ended[l.Number] = l.Status
 	} else {

@@ -48,7 +48,7 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 	}
 	adopted := 0
 	if err = p.checkMisplaced(ctx, r, lost); err == nil {
-		err = p.noteEnd(ctx, r, last)
+		err = p.noteLastRead(ctx, r, last)
 	}
 	if err == nil {
 		adopted, err = p.settleAll(ctx, r.folds, lost)
@@ -208,12 +208,12 @@ func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, los
 			switch {
 			case err != nil:
 				return err
-			case found == truncated && !lost:
+			case found == lostEnd && !lost:
 				return errTruncated
 			case found == foreign:
 				count.Add(1)
 			}
-			return p.settle(ctx, id, sent, found, f.Fold, f.whole)
+			return p.applyMeaning(ctx, id, sent, found, f.Fold, f.whole)
 		})
 	}
 	err = group.Wait()

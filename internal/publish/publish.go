@@ -75,7 +75,7 @@ type Publisher struct {
 	stopped atomic.Pointer[error] // why nothing is published now; nil while it is
 	failing atomic.Pointer[error] // why the last publish was not acknowledged; nil if it was
 
-	misplacedChecked atomic.Bool // in this round: where our events go, after one came under a subject of nobody's
+	misplacedChecked atomic.Bool // in this round, because a misplaced event came: whether its subject is still mapped
 
 	startedAt uint64 // what the stream holds behind this sequence was stored while we run; set while nothing is in flight
 }

@@ -20,7 +20,7 @@ type meaning int
 const (
 	delivered   meaning = iota // it is an event that we hold as unsent: its acknowledgement was lost
 	resequenced                // it is our last acknowledged event, under another stream sequence: ours go on behind it
-	truncated                  // there is none, or an older one of ours: what is retained behind it is sent again (resend.go)
+	lostEnd                    // there is none, or an older one of ours: what is retained behind it is sent again (resend.go)
 	foreign                    // it is of another watcher: what that told is adopted, and ours is replaced by the difference
 )
 
@@ -29,13 +29,13 @@ const (
 func judge(sent store.Sent, last *event.Event, holds bool) meaning {
 	switch {
 	case last == nil:
-		return truncated
+		return lostEnd
 	case holds:
 		return delivered
 	case last.ID == sent.ID:
 		return resequenced
 	case last.Number() <= sent.Sequence:
-		return truncated
+		return lostEnd
 	}
 	return foreign
 }
@@ -70,7 +70,7 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 // publish expects what the stream still holds, nothing would show any more that something is missing.
 func (p *Publisher) reconcileFold(ctx context.Context, id job.ID, fold event.Fold, whole bool) error {
 	sent, found, err := p.meaningOf(id, fold)
-	if err == nil && found == truncated {
+	if err == nil && found == lostEnd {
 		if err = p.checkLastPlaced(ctx, sent); err == nil {
 			err = p.resendJob(ctx, id, fold)
 		}
@@ -84,27 +84,27 @@ func (p *Publisher) reconcileFold(ctx context.Context, id job.ID, fold event.Fol
 	if err != nil {
 		return err
 	}
-	return p.settle(ctx, id, sent, found, fold, whole)
+	return p.applyMeaning(ctx, id, sent, found, fold, whole)
 }
 
 // meaningOf says what the stream's last event of a job means, and how far the job had come.
 func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, found meaning, err error) {
 	if sent, err = p.Store.Sent(id); err != nil {
-		return sent, truncated, err
+		return sent, lostEnd, err
 	}
 	var last *event.Event
 	holds := false
 	if !fold.Empty() {
 		last = &fold.Last
 		if holds, err = p.Store.Holds(id, fold.Last); err != nil {
-			return sent, truncated, err
+			return sent, lostEnd, err
 		}
 	}
 	return sent, judge(sent, last, holds), nil
 }
 
-// settle applies what the stream holds of a job, by what that means. whole: the fold has read all of its events.
-func (p *Publisher) settle(ctx context.Context, id job.ID, sent store.Sent, found meaning, fold event.Fold, whole bool) error {
+// applyMeaning applies what the stream holds of a job, by what that means. whole: the fold has read all of its events.
+func (p *Publisher) applyMeaning(ctx context.Context, id job.ID, sent store.Sent, found meaning, fold event.Fold, whole bool) error {
 	switch {
 	case found == delivered:
 		p.succeeded()

@@ -25,7 +25,7 @@ func newRefusals(log *slog.Logger) refusals {
 	return refusals{log: log, stops: map[job.ID]string{}, byReason: map[string]int64{}, retries: map[string]int64{}}
 }
 
-func (r *refusals) stopped(id job.ID, refused *stream.RefusedError) {
+func (r *refusals) stop(id job.ID, refused *stream.RefusedError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.byReason[refused.Reason]++
@@ -85,7 +85,7 @@ func (r *refusals) all() map[string]int64 {
 	return all
 }
 
-func (r *refusals) cleared(id job.ID) {
+func (r *refusals) clear(id job.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.stops, id)

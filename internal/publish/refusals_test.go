@@ -16,10 +16,10 @@ func TestARefusalIsNamedOnce(t *testing.T) {
 	full := &stream.RefusedError{Reason: stream.StreamFull, Text: "stream JOBS is full"}
 	for range 3 {
 		for number := range int64(5) {
-			r.stopped(job.ID{CommCell: "prod", Number: number}, full)
+			r.stop(job.ID{CommCell: "prod", Number: number}, full)
 		}
 	}
-	r.stopped(job.ID{CommCell: "prod", Number: 9}, &stream.RefusedError{Reason: stream.TooLarge, Text: "too large"})
+	r.stop(job.ID{CommCell: "prod", Number: 9}, &stream.RefusedError{Reason: stream.TooLarge, Text: "too large"})
 	if lines := strings.Count(said.String(), "\n"); lines != 2 {
 		t.Errorf("%d lines, want one a refusal\n%s", lines, said.String())
 	}

@@ -90,7 +90,7 @@ func (p *Publisher) resendLost(ctx context.Context, last map[job.ID]store.Sent, 
 	}
 	for id, first := range l.resendFrom {
 		if p.resent.lostAgain(id, first) {
-			p.refused.stopped(id, errLostTwice)
+			p.refused.stop(id, errLostTwice)
 		}
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(l.diverged), job.Compare) { // a simulation is to replay

@@ -51,9 +51,9 @@ func (p *positions) clear() {
 	p.recent, p.last = [1 << 10]position{}, 0
 }
 
-// noteEnd notes the last message read, as if it had been acknowledged: a stream that goes back from now on gives out
+// noteLastRead notes the last message read, as if it had been acknowledged: a stream that goes back from now on gives out
 // its sequence again. The error says that it has gone back already.
-func (p *Publisher) noteEnd(ctx context.Context, r *reading, last uint64) error {
+func (p *Publisher) noteLastRead(ctx context.Context, r *reading, last uint64) error {
 	if r.last != nil { // all of it was read
 		p.positions.clear()
 	}

@@ -103,7 +103,7 @@ const mostRefused = 5
 func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *tries, end context.CancelCauseFunc) outcome {
 	due, err := p.Store.Due(id)
 	if err == nil && len(due.Rows) == 0 {
-		p.refused.cleared(id) // adopting a foreign event may have dropped the one that was refused
+		p.refused.clear(id) // adopting a foreign event may have dropped the one that was refused
 		return done
 	}
 	if err == nil && ctx.Err() != nil {
@@ -117,7 +117,7 @@ func (p *Publisher) sendNext(ctx, round context.Context, id job.ID, before *trie
 		acked, err = p.send(ctx, id, due)
 	}
 	if acked > 0 {
-		p.refused.cleared(id)
+		p.refused.clear(id)
 		*before = tries{}
 	}
 	if errors.Is(err, stream.ErrSequence) || errors.Is(err, stream.ErrBusy) {
@@ -151,7 +151,7 @@ func (p *Publisher) handleFailure(ctx, round context.Context, id job.ID, tries i
 	var misfit *stream.MisfitError
 	switch {
 	case errors.As(err, &refused):
-		p.refused.stopped(id, refused)
+		p.refused.stop(id, refused)
 		return done
 	case errors.As(err, &misfit), errors.Is(err, stream.ErrNoStream):
 		end(err)

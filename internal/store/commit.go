@@ -32,9 +32,9 @@ type PollResult struct {
 	Untrack      bool            // poll it no more, unless it is configured
 }
 
-// Told is what will have been told. A job that is seen again need not differ from what was told before it
+// ToldAfter is what will have been told. A job that is seen again need not differ from what was told before it
 // was lost, and then no event says so: a watcher that has only the stream learns it by polling, too.
-func (p *PollResult) Told() job.Told {
+func (p *PollResult) ToldAfter() job.Told {
 	before := p.Known.Told
 	before.Lost = before.Lost && p.Missed
 	return before.TellAll(p.Changes, &p.Seen.Snapshot)
@@ -48,7 +48,7 @@ func (s *Store) Commit(p PollResult) error {
 		return err
 	}
 	next := step{id: p.Seen.ID(), known: p.Known, ended: p.Ended, untrack: p.Untrack}
-	next.told = p.Told()
+	next.told = p.ToldAfter()
 	next.fill = func(r *record) []byte {
 		r.Asked, r.Updated = nanos(p.Seen.Asked), nanos(p.Seen.Snapshot.Updated())
 		r.LastProgress = nanos(p.LastProgress)
