@@ -21,7 +21,7 @@ func (c *Config) keys() []key {
 		{"commcells", commCells(&c.CommCells), "The CommServes to watch, at least one."},
 		{"nats", sectionOf(c.NATS.keys(), c.NATS.rules), "The broker, and the stream that takes the events."},
 		{"store", sectionOf([]key{
-			{"path", file(&c.Store.Path, "data/watcher.db"), "the file of what was seen of each job and of the events to be sent"},
+			{"path", file(&c.Store.Path, "data/watcher.db"), "the file that holds what was seen of each job, and the events that wait"},
 			{"keep_sent", one(&c.Store.KeepSent, 24*time.Hour, duration(0)),
 				"keep what was told for so long, at most 256 MiB, for nats.on_new_stream; 0: do not"},
 		}), "What the watcher remembers."},
@@ -47,7 +47,7 @@ func (c *CommCell) keys() []key {
 			"the root of the CommServe's REST API"},
 		{"commcell_id", one(&c.CommCellID, 0, whole(0, math.MaxInt32)), "sent with each request; 0: not sent, and the CommServe takes 2"},
 		{"guid", one(&c.GUID, "", text()), "another CommServe at this URL is refused; empty: the first one met counts"},
-		{"format", one(&c.Format, "json", word("json", "xml")), "what to ask the CommServe for"},
+		{"format", one(&c.Format, "json", word("json", "xml")), "the form of requests and answers"},
 		{"auth", sectionOf(c.Auth.keys(), c.Auth.rules), "One way to log in: a token that does not expire, a user, or a pair of tokens that " +
 			"renew each other. A file holds the secret alone, as UTF-8 without a byte order mark."},
 		{"tls", sectionOf(c.TLS.keys()).then(c.TLS.rules), "How the connection to the CommServe is secured."},

@@ -65,7 +65,7 @@ func (s *supervisor) start(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error {
 			defer close(w.ended)
 			defer stop()
-			if before != nil {
+			if before != nil { // two never poll a CommCell at once
 				<-before.ended
 			}
 			return w.poller.Run(own)

@@ -1,5 +1,5 @@
 // Package doctor checks all that a configuration names, as the daemon will meet it, and says what it finds. It makes
-// and changes nothing.
+// and changes nothing, but that it renews a pair of tokens that has expired.
 package doctor
 
 import (

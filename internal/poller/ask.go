@@ -50,9 +50,9 @@ func (p *Poller) askOnce(ctx context.Context, j trackedJob) (seen job.Observatio
 // list reads the Job list, from its start again after a failure that may pass. An error of yield's is its own.
 func (p *Poller) list(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
 	return p.retry(ctx, func() error {
-		p.loop.lines = 0
+		p.cycleState.lines = 0
 		return p.pages(ctx, finishedWithin, func(lines []commvault.Line) error {
-			p.loop.lines += len(lines)
+			p.cycleState.lines += len(lines)
 			return yield(lines)
 		})
 	})

@@ -35,7 +35,7 @@ func (c *jobCache) init(configured []int64) {
 }
 
 // cachedJob is what is remembered of a job's last polls. The store keeps only observations that changed something.
-// There may be 100,000 of them: each byte here is 200 kB of memory.
+// There may be 100,000 of them: each byte here is 100 kB of memory.
 type cachedJob struct {
 	asked   time.Time // of the last observation; zero: none in this process
 	updated int64     // its own time, by the CommServe's clock, in Unix seconds
@@ -47,7 +47,7 @@ type cachedJob struct {
 	olderClock int64  // the own time of the last older one, in Unix seconds
 	failure    string // the last failure that was logged; a miss is reported by who does not poll the job
 
-	olderThan uint32 // what the store went by at that answer: its own time, the low bits of its Unix seconds
+	olderThan uint32 // the store's last update as of that answer, in Unix seconds (low bits); another one ends the row
 
 	claimed   bool // a goroutine is polling the job
 	forgotten bool // with the release of the claim

@@ -49,8 +49,8 @@ func (p *Poller) onHold() bool {
 	if until.IsZero() {
 		return false
 	}
-	if !until.Equal(p.loop.holdLogged) {
-		p.loop.holdLogged = until
+	if !until.Equal(p.cycleState.holdLogged) {
+		p.cycleState.holdLogged = until
 		p.Log.Warn("asks nothing until the CommServe allows it again", "commcell", p.CommCell, "wait", time.Until(until).Round(time.Second).String(), "err", cause)
 	}
 	return true
@@ -71,8 +71,8 @@ func (p *Poller) probe(ctx context.Context, c *cycle) (up bool, err error) {
 		err := p.list(ctx, p.FinishedWithin, func([]commvault.Line) error { return nil })
 		return err == nil, p.noteOutcome(c, err)
 	}
-	p.loop.probed++
-	return p.probeWith(ctx, c, tracked[p.loop.probed%len(tracked)])
+	p.cycleState.probed++
+	return p.probeWith(ctx, c, tracked[p.cycleState.probed%len(tracked)])
 }
 
 // probeWith polls the job, for what it shows is an observation like any other. Whether the CommServe knows it is for
@@ -94,11 +94,11 @@ func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up b
 
 // forget drops, once an hour or so, the snapshots of jobs that ended long ago.
 func (p *Poller) forget() error {
-	if p.KeepFinished <= 0 || time.Since(p.loop.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
+	if p.KeepFinished <= 0 || time.Since(p.cycleState.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
 		return nil
 	}
-	p.loop.forgot = time.Now()
-	before, err := p.forgettable(p.loop.forgot)
+	p.cycleState.forgot = time.Now()
+	before, err := p.forgettable(p.cycleState.forgot)
 	if err != nil {
 		return err
 	}

@@ -92,25 +92,25 @@ func (p *Poller) lookBack(now time.Time) (time.Duration, error) {
 }
 
 func (p *Poller) lastList() (time.Time, error) {
-	if p.loop.highWater.loaded {
-		return p.loop.highWater.at, nil
+	if p.cycleState.highWater.loaded {
+		return p.cycleState.highWater.at, nil
 	}
 	last, err := p.Store.LastList(p.CommCell)
 	if err == nil {
-		p.loop.highWater.loaded, p.loop.highWater.at = true, last
+		p.cycleState.highWater.loaded, p.cycleState.highWater.at = true, last
 	}
-	return p.loop.highWater.at, err
+	return p.cycleState.highWater.at, err
 }
 
 // raiseHighWaterMark notes a list that was read to its end, but not each one: an old mark only makes the next list
 // reach further.
 func (p *Poller) raiseHighWaterMark(asked time.Time) error {
-	if since := asked.Sub(p.loop.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
+	if since := asked.Sub(p.cycleState.highWater.at); since >= 0 && since < p.atMost(markEvery, p.KeepFinished/4) {
 		return nil
 	}
 	err := p.Store.SetLastList(p.CommCell, asked)
 	if err == nil {
-		p.loop.highWater.at = asked
+		p.cycleState.highWater.at = asked
 	}
 	return err
 }
@@ -123,7 +123,7 @@ func (p *Poller) dropHighWaterMark() error {
 	}
 	err = p.Store.SetLastList(p.CommCell, time.Time{})
 	if err == nil {
-		p.loop.highWater.at = time.Time{}
+		p.cycleState.highWater.at = time.Time{}
 	}
 	return err
 }

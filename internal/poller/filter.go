@@ -116,10 +116,10 @@ func (s *filterResult) pass(f Filter, lines []commvault.Line) []commvault.Line {
 
 // warnIfNothingPasses judges the first list that has jobs.
 func (p *Poller) warnIfNothingPasses(s *filterResult) {
-	if p.loop.filterJudged || !s.passed && len(s.leftOut) == 0 {
+	if p.cycleState.filterJudged || !s.passed && len(s.leftOut) == 0 {
 		return
 	}
-	p.loop.filterJudged = true
+	p.cycleState.filterJudged = true
 	if !s.passed {
 		rules := strings.Join(slices.Sorted(maps.Keys(s.leftOut)), ", discover.")
 		p.Log.Warn("the Job list names jobs, and none passes discover."+rules, "commcell", p.CommCell)

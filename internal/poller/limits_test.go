@@ -273,8 +273,8 @@ func TestEachPageWaitsForItsPermit(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil || !slices.Equal(source.taken, []bool{true, true, true}) || busy() || b.loop.lines != 3 {
-			t.Errorf("%v, permits taken %v, then %v; %d lines", err, source.taken, busy(), b.loop.lines)
+		if err != nil || !slices.Equal(source.taken, []bool{true, true, true}) || busy() || b.cycleState.lines != 3 {
+			t.Errorf("%v, permits taken %v, then %v; %d lines", err, source.taken, busy(), b.cycleState.lines)
 		}
 		if second := source.asked[1].Sub(start); second != 6*time.Second {
 			t.Errorf("the second page was asked for after %v, want 6s: the CommServe wanted to be left alone for 5 s", second)

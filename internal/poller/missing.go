@@ -44,12 +44,12 @@ func (c *cycle) allUnknown(listed int) bool {
 
 // countMisses sees to the jobs that a cycle asked for and the CommServe did not know.
 func (p *Poller) countMisses(ctx context.Context, c *cycle) error {
-	allUnknown := c.allUnknown(p.loop.lines)
+	allUnknown := c.allUnknown(p.cycleState.lines)
 	const words = "no job asked for is known, and none is listed: a fault of the CommServe; none is told as lost"
-	if allUnknown && !p.loop.allUnknown && p.repeats.news(words, 1, 1) > 0 {
+	if allUnknown && !p.cycleState.allUnknown && p.repeats.news(words, 1, 1) > 0 {
 		p.Log.Warn(words, "commcell", p.CommCell, "count", len(c.missing))
 	}
-	p.loop.allUnknown = allUnknown
+	p.cycleState.allUnknown = allUnknown
 	group, counting := errgroup.WithContext(ctx)
 	group.SetLimit(missesAtOnce)
 	for _, m := range c.missing {

@@ -77,8 +77,8 @@ type Poller struct {
 	began   time.Time
 	beganAt int64 // the same by our clock as it was then, in Unix nanoseconds
 
-	loop loop // of the goroutine that runs Cycle alone
-	feed feed // of the goroutine that runs followFeed alone, but for what has a lock
+	cycleState cycleState // of the goroutine that runs Cycle alone
+	feed       feed       // of the goroutine that runs followFeed alone, but for what has a lock
 
 	// What all goroutines share. Each has its own lock, but lessLogged: limitChanged alone uses it, which the limiter
 	// calls once at a time.
@@ -90,8 +90,8 @@ type Poller struct {
 	identified atomic.Bool // the CommServe is the one wanted, since it last answered
 }
 
-// loop is what one cycle leaves for the next. It belongs to the goroutine that runs Cycle: no other reads or writes it.
-type loop struct {
+// cycleState is what one cycle leaves for the next. It belongs to the goroutine that runs Cycle: no other reads or writes it.
+type cycleState struct {
 	tracked      int           // jobs, in the last cycle
 	lines        int           // of the Job list, in this cycle
 	highWater    highWaterMark // of the list

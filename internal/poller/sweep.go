@@ -46,7 +46,7 @@ func (p *Poller) sweep(ctx context.Context, c *cycle) error {
 	if err != nil {
 		return err
 	}
-	p.loop.tracked = len(tracked)
+	p.cycleState.tracked = len(tracked)
 	p.cache.forgetUntracked(tracked)
 	polls := tracked
 	if p.sweepsByList(len(tracked)) && !p.listFails() {
@@ -63,9 +63,9 @@ func (p *Poller) sweep(ctx context.Context, c *cycle) error {
 // readList reads the Job list if anything is made of it: the jobs to discover, and the lines that say which jobs have
 // changed. It says whether it was read to its end.
 func (p *Poller) readList(ctx context.Context, c *cycle) (whole bool, err error) {
-	p.loop.lines = 0
+	p.cycleState.lines = 0
 	if !p.Discover {
-		if err := p.dropHighWaterMark(); err != nil || !p.sweepsByList(p.loop.tracked) {
+		if err := p.dropHighWaterMark(); err != nil || !p.sweepsByList(p.cycleState.tracked) {
 			return false, err
 		}
 	}
@@ -88,18 +88,18 @@ func (p *Poller) countListFailure(err error) {
 	before := p.listFails()
 	switch {
 	case err == nil:
-		p.loop.failedLists = 0
+		p.cycleState.failedLists = 0
 	case commvault.SourceDown(err):
-		p.loop.failedLists++
+		p.cycleState.failedLists++
 	default:
-		p.loop.failedLists = failedListsTolerated
+		p.cycleState.failedLists = failedListsTolerated
 	}
-	if p.listFails() && !before && p.sweepsByList(p.loop.tracked) {
+	if p.listFails() && !before && p.sweepsByList(p.cycleState.tracked) {
 		p.logSparingly(slog.LevelWarn, "the Job list cannot be read: each tracked job is asked for instead", causeOf(err), 1, "commcell", p.CommCell, "err", err)
 	}
 }
 
-func (p *Poller) listFails() bool { return p.loop.failedLists >= failedListsTolerated }
+func (p *Poller) listFails() bool { return p.cycleState.failedLists >= failedListsTolerated }
 
 // worthPolling gives the jobs whose details may hold news; the others are skipped. Where the list was not read it gives
 // one at least: whether a CommCell answers is not for its list alone to say.
@@ -117,8 +117,8 @@ func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Trac
 		}
 	}
 	if len(polls) == 0 && len(tracked) > 0 && !listed {
-		p.loop.probed++
-		polls = append(polls, tracked[p.loop.probed%len(tracked)])
+		p.cycleState.probed++
+		polls = append(polls, tracked[p.cycleState.probed%len(tracked)])
 	}
 	return polls
 }

@@ -90,8 +90,8 @@ func nameOf(info stream.Info) string {
 type reading struct {
 	from  uint64
 	folds map[job.ID]*folded
-	last  map[job.ID]store.Sent // each job's last event, where all are wanted; else nil
-	end   position              // the last message; zero: nothing was read
+	last  map[job.ID]store.Acknowledged // each job's last event, where all are wanted; else nil
+	end   position                      // the last message; zero: nothing was read
 
 	misplaced map[string]misplaced // events of ours under another subject than their own, by id
 }
@@ -105,7 +105,7 @@ type misplaced struct {
 func newReading(from uint64, lost bool) *reading {
 	r := &reading{from: from, folds: map[job.ID]*folded{}, misplaced: map[string]misplaced{}}
 	if lost {
-		r.last = map[job.ID]store.Sent{}
+		r.last = map[job.ID]store.Acknowledged{}
 	}
 	return r
 }
@@ -137,7 +137,7 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	if err != nil {
 		return nil
 	}
-	sent, err := p.Store.Sent(id)
+	sent, err := p.Store.Acknowledged(id)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 	delete(r.misplaced, e.ID) // sent again
 	p.resent.confirmed(id, e.Number())
 	if r.last != nil {
-		r.last[id] = store.Sent{ID: e.ID, Sequence: e.Number(), Stream: m.Sequence}
+		r.last[id] = store.Acknowledged{ID: e.ID, Sequence: e.Number(), Stream: m.Sequence}
 	}
 	forgotten := !sent.Known && p.Store.Minted(e.ID) // the job, since it was sent
 	if forgotten || e.ID == sent.ID && m.Sequence == sent.Stream {

@@ -26,7 +26,7 @@ const (
 
 // judge says what the last event of a job in the stream means. holds says that it waits in our
 // outbox; a nil last that the stream holds none.
-func judge(sent store.Sent, last *event.Event, holds bool) meaning {
+func judge(sent store.Acknowledged, last *event.Event, holds bool) meaning {
 	switch {
 	case last == nil:
 		return lostEnd
@@ -88,8 +88,8 @@ func (p *Publisher) reconcileFold(ctx context.Context, id job.ID, fold event.Fol
 }
 
 // meaningOf says what the stream's last event of a job means, and how far the job had come.
-func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, found meaning, err error) {
-	if sent, err = p.Store.Sent(id); err != nil {
+func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Acknowledged, found meaning, err error) {
+	if sent, err = p.Store.Acknowledged(id); err != nil {
 		return sent, lostEnd, err
 	}
 	var last *event.Event
@@ -104,7 +104,7 @@ func (p *Publisher) meaningOf(id job.ID, fold event.Fold) (sent store.Sent, foun
 }
 
 // applyMeaning applies what the stream holds of a job, by what that means. whole: the fold has read all of its events.
-func (p *Publisher) applyMeaning(ctx context.Context, id job.ID, sent store.Sent, found meaning, fold event.Fold, whole bool) error {
+func (p *Publisher) applyMeaning(ctx context.Context, id job.ID, sent store.Acknowledged, found meaning, fold event.Fold, whole bool) error {
 	switch {
 	case found == delivered:
 		p.succeeded()

@@ -79,7 +79,7 @@ func (p *Publisher) stillHolds(ctx context.Context, known position) (holds, gone
 
 // resendLost puts what is retained of the lost events back into the outbox, in front of what is unsent. last are the
 // jobs' last events in the stream, all of which has been read; same: it is the stream that acknowledged the events.
-func (p *Publisher) resendLost(ctx context.Context, last map[job.ID]store.Sent, same bool) error {
+func (p *Publisher) resendLost(ctx context.Context, last map[job.ID]store.Acknowledged, same bool) error {
 	info, err := p.Broker.Info(ctx) // asked again: what has aged since the stream was read is not lost
 	if err != nil {
 		return err
@@ -110,11 +110,11 @@ func (p *Publisher) resendLost(ctx context.Context, last map[job.ID]store.Sent, 
 
 // resendJob is resendLost for one job, whose last event in the stream is older than what was acknowledged.
 func (p *Publisher) resendJob(ctx context.Context, id job.ID, fold event.Fold) error {
-	last := store.Sent{ID: fold.Last.ID, Stream: fold.Stream}
+	last := store.Acknowledged{ID: fold.Last.ID, Stream: fold.Stream}
 	if !fold.Empty() {
 		last.Sequence = fold.Last.Number()
 	}
-	sent, err := p.Store.Sent(id)
+	sent, err := p.Store.Acknowledged(id)
 	if err != nil || sent.Sequence == last.Sequence {
 		return err
 	}
@@ -126,7 +126,7 @@ func (p *Publisher) resendJob(ctx context.Context, id job.ID, fold event.Fold) e
 	if err != nil {
 		return err
 	}
-	l := newLosses(map[job.ID]store.Sent{id: last}, true, info.First)
+	l := newLosses(map[job.ID]store.Acknowledged{id: last}, true, info.First)
 	err = p.Store.EachRetained(func(k store.Retained) error {
 		if k.Job != id {
 			return nil
@@ -169,7 +169,7 @@ func (p *Publisher) invalidate(info stream.Info) error {
 
 // losses decides what becomes of each retained event, by what the stream still holds.
 type losses struct {
-	last  map[job.ID]store.Sent
+	last  map[job.ID]store.Acknowledged
 	same  bool   // the stream is the one that acknowledged them
 	first uint64 // of its sequences
 
@@ -177,11 +177,11 @@ type losses struct {
 	resendFrom map[job.ID]uint64 // the first event of the job that is sent again
 }
 
-func newLosses(last map[job.ID]store.Sent, same bool, first uint64) *losses {
+func newLosses(last map[job.ID]store.Acknowledged, same bool, first uint64) *losses {
 	return &losses{last: last, same: same, first: first, diverged: map[job.ID]bool{}, resendFrom: map[job.ID]uint64{}}
 }
 
-func (l *losses) lastOf(id job.ID) store.Sent { return l.last[id] }
+func (l *losses) lastOf(id job.ID) store.Acknowledged { return l.last[id] }
 
 // survey notes where each job's resending begins, and the jobs whose last event in the stream is not the one we retain.
 func (l *losses) survey(k store.Retained) error {

@@ -373,7 +373,7 @@ func TestLostWithinAConnection(t *testing.T) {
 	p := New(Config{Store: x.store, Broker: b, Round: time.Hour})
 	run(t, p.Run)
 	<-p.CaughtUp()
-	sent, err := x.store.Sent(job.ID{CommCell: "prod", Number: 71})
+	sent, err := x.store.Acknowledged(job.ID{CommCell: "prod", Number: 71})
 	if err != nil {
 		t.Fatal(err)
 	}

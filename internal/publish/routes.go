@@ -152,7 +152,7 @@ func (p *Publisher) verifyStored(ctx context.Context, m stream.Outgoing, sequenc
 
 // checkLastPlaced is an error where the last acknowledged event of a job stands under another subject than its own, and
 // its own still leads elsewhere.
-func (p *Publisher) checkLastPlaced(ctx context.Context, sent store.Sent) error {
+func (p *Publisher) checkLastPlaced(ctx context.Context, sent store.Acknowledged) error {
 	if sent.ID == "" || sent.Stream == 0 {
 		return nil
 	}

@@ -53,7 +53,7 @@ func TestARefusalWithinARunStopsItThere(t *testing.T) {
 	w.until("the second is refused", func() bool { _, stopped := p.Refusals(); return stopped == 1 })
 	stop()
 	w.holds(71, three[0])
-	if sent, err := x.store.Sent(job.ID{CommCell: "prod", Number: 71}); sent.Stream != 1 || x.store.Unsent() != 2 || err != nil {
+	if sent, err := x.store.Acknowledged(job.ID{CommCell: "prod", Number: 71}); sent.Stream != 1 || x.store.Unsent() != 2 || err != nil {
 		t.Errorf("the first is acknowledged as %+v, and %d wait (%v)", sent, x.store.Unsent(), err)
 	}
 	x.publishes(w.broker())

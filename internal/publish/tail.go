@@ -75,8 +75,8 @@ func (p *Publisher) followTail(ctx context.Context, from uint64, named chan<- jo
 	}
 }
 
-// checkMisplacedAtTail reads an event of ours that came under a subject of nobody's: does what we publish still end
-// there?
+// checkMisplacedAtTail reads an event of ours that is stored under another subject than ours: is that subject still
+// mapped there?
 func (p *Publisher) checkMisplacedAtTail(ctx context.Context, sequence uint64, end context.CancelCauseFunc) error {
 	if p.misplacedChecked.Swap(true) { // once a round: it may be fixed, and what was stored before that still comes
 		return nil
@@ -123,7 +123,7 @@ func (p *Publisher) reconcileNamed(ctx context.Context, id job.ID, end context.C
 	if !named {
 		return
 	}
-	sent, err := p.Store.Sent(id)
+	sent, err := p.Store.Acknowledged(id)
 	if err == nil && sent.Stream < sequence {
 		err = p.reconcile(ctx, id)
 	}

@@ -10,20 +10,20 @@ import (
 	"jobwatch/internal/job"
 )
 
-// Sent is how far a job has come in the stream, by the broker's acknowledgements.
-type Sent struct {
+// Acknowledged is how far a job has come in the stream, by the broker's acknowledgements.
+type Acknowledged struct {
 	ID       string // of the last acknowledged event; "" for none
 	Sequence uint64 // its sequence, or what lies before our next one
 	Stream   uint64 // the stream's last sequence of the job
 	Known    bool   // the store knows the job at all
 }
 
-// Sent reads how far a job has come.
-func (s *Store) Sent(id job.ID) (Sent, error) {
-	var sent Sent
+// Acknowledged reads how far a job has come.
+func (s *Store) Acknowledged(id job.ID) (Acknowledged, error) {
+	var sent Acknowledged
 	err := s.view(func(tx *bbolt.Tx) error {
 		r, _, err := readRecord(tx, id)
-		sent = Sent{ID: r.AckedID, Sequence: r.Acked, Stream: r.Stream, Known: r.Revision > 0}
+		sent = Acknowledged{ID: r.AckedID, Sequence: r.Acked, Stream: r.Stream, Known: r.Revision > 0}
 		if next := nextUnsent(tx, id); next > 0 {
 			sent.Sequence = max(sent.Sequence, next-1) // a foreign event may have filled what was not retained
 		}

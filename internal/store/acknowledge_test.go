@@ -21,9 +21,9 @@ func TestALateAcknowledgementSetsNothingBack(t *testing.T) {
 	f.sees(t, of(71), "Running", "Scan")
 	first, second := f.sent(t, of(71), 10), f.sent(t, of(71), 11)
 	must(t, f.Acknowledge(of(71), first, 10))
-	sent, err := f.Sent(of(71))
+	sent, err := f.Acknowledged(of(71))
 	must(t, err)
-	if want := (Sent{ID: second.ID, Sequence: 2, Stream: 11, Known: true}); sent != want {
+	if want := (Acknowledged{ID: second.ID, Sequence: 2, Stream: 11, Known: true}); sent != want {
 		t.Errorf("sent %+v, want %+v", sent, want)
 	}
 }
@@ -39,7 +39,7 @@ func TestAnAcknowledgementAfterAnAdoptionChangesNothing(t *testing.T) {
 	other := toldByAnother(t, of(71), "Suspended")
 	must(t, f.Adopt(of(71), other))
 	must(t, f.Acknowledge(of(71), under.Event.Numbered(3), 51))
-	sent, err := f.Sent(of(71))
+	sent, err := f.Acknowledged(of(71))
 	must(t, err)
 	if sent.ID != other.Last.ID || sent.Stream != 50 {
 		t.Errorf("sent %+v, want the other watcher's", sent)

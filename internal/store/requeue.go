@@ -23,7 +23,7 @@ const (
 // Loss says what the stream has lost.
 type Loss struct {
 	Fate func(Retained) Fate
-	Last func(job.ID) Sent // the last event that the stream holds of a job; the zero Sent: none
+	Last func(job.ID) Acknowledged // the last event that the stream holds of a job; the zero one: none
 }
 
 // Requeue puts the events that are to be sent again into the outbox, in the order of their sequences, and makes the
@@ -118,7 +118,7 @@ func (s *Store) requeueBatch(rows []retainedRow, loss Loss) (events int, err err
 	return events, nil
 }
 
-func requeueRow(tx *bbolt.Tx, row retainedRow, last func(job.ID) Sent, added map[job.ID]int, retained *tally) error {
+func requeueRow(tx *bbolt.Tx, row retainedRow, last func(job.ID) Acknowledged, added map[job.ID]int, retained *tally) error {
 	sent := tx.Bucket(sentBucket)
 	value := sent.Get(row.key)
 	if value == nil {
@@ -146,7 +146,7 @@ func requeueRow(tx *bbolt.Tx, row retainedRow, last func(job.ID) Sent, added map
 
 // follow makes a job's next publish expect what the stream holds, so that a retained event can be sent again; false if a
 // poll of the job will replace what is held, the job is not known any more, or another event has the sequence.
-func follow(tx *bbolt.Tx, k Retained, last Sent) (bool, error) {
+func follow(tx *bbolt.Tx, k Retained, last Acknowledged) (bool, error) {
 	r, snapshot, err := readRecord(tx, k.Job)
 	if err != nil || r.Revision == 0 || r.RefreshPending || k.Sequence > r.Sequence {
 		return false, err

@@ -145,7 +145,7 @@ func TestTheHighestRetainedIsNotTheLastAcknowledged(t *testing.T) {
 		}
 		return Stays
 	}
-	_, err := f.Requeue(Loss{Fate: moved, Last: func(job.ID) Sent { return Sent{Stream: 20} }})
+	_, err := f.Requeue(Loss{Fate: moved, Last: func(job.ID) Acknowledged { return Acknowledged{Stream: 20} }})
 	must(t, err)
 	highest(first, 7)
 
@@ -173,7 +173,7 @@ func TestAJobIsNotForgottenWhileItsEventsAreRetained(t *testing.T) {
 }
 
 // all requeues what is retained: the stream has none of it.
-var all = Loss{Fate: func(Retained) Fate { return Resend }, Last: func(job.ID) Sent { return Sent{} }}
+var all = Loss{Fate: func(Retained) Fate { return Resend }, Last: func(job.ID) Acknowledged { return Acknowledged{} }}
 
 func TestRequeue(t *testing.T) {
 	f := retaining(t)

@@ -105,9 +105,9 @@ func TestAcknowledge(t *testing.T) {
 	}
 	f.reopen(t)
 	f.holds(t)
-	sent, err := f.Sent(of(71))
+	sent, err := f.Acknowledged(of(71))
 	must(t, err)
-	if want := (Sent{ID: oldest.Event.ID, Sequence: 2, Stream: 11, Known: true}); sent != want {
+	if want := (Acknowledged{ID: oldest.Event.ID, Sequence: 2, Stream: 11, Known: true}); sent != want {
 		t.Errorf("sent %+v, want %+v", sent, want)
 	}
 	f.sees(t, of(71), "Completed", "")

@@ -42,12 +42,13 @@ func mostAtOnce(c jetstream.Consumer) int {
 	return readAhead
 }
 
-// consumersNeeded are the publisher's two, with which it reads and follows the tail, and that of the page.
+// consumersNeeded are the publisher's two, with which it reads and follows the tail, and that of the page. Whoever
+// reads back further than the page remembers takes one more while it does.
 const consumersNeeded = 3
 
-// canRead makes the consumers that are needed, and removes them: limits of the stream, the account and the server, and
+// tryConsumers makes the consumers that are needed, and removes them: limits of the stream, the account and the server, and
 // rights, may keep us from reading. With fewer, our readers would take them from each other.
-func (b *Broker) canRead(ctx context.Context, s *session) error {
+func (b *Broker) tryConsumers(ctx context.Context, s *session) error {
 	for range consumersNeeded {
 		remove, err := b.tryConsumer(ctx, s)
 		if err != nil {
@@ -96,9 +97,9 @@ func noConsumerLeft(stream string) string {
 		stream, consumersNeeded, stream, edit(stream, "--max-consumers=0"))
 }
 
-// unreadable are the reasons why no consumer could be made. It makes none: an update of one that is not there meets the
+// whyUnreadable gives the reasons why no consumer could be made. It makes none: an update of one that is not there meets the
 // same rights and limits, but for the number of consumers, which is counted.
-func (s *session) unreadable(ctx context.Context, is *jetstream.StreamInfo) []string {
+func (s *session) whyUnreadable(ctx context.Context, is *jetstream.StreamInfo) []string {
 	name := is.Config.Name
 	tracked, done := s.track(ctx, s.api("CONSUMER.>"))
 	defer done()

@@ -57,7 +57,7 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
 	}
-	found := graded(Failed, append(misfits(b.cfg, info), s.unreadable(ctx, info)...))
+	found := graded(Failed, append(misfits(b.cfg, info), s.whyUnreadable(ctx, info)...))
 	for _, err := range []error{holderNewEnough(info), b.heldOutsideDomain(ctx, s)} {
 		if err != nil {
 			found = append(found, Finding{Failed, "stream", err.Error()})

@@ -109,7 +109,7 @@ func (b *Broker) check(ctx context.Context, s *session) error {
 	if err := b.heldOutsideDomain(ctx, s); err != nil {
 		return err
 	}
-	return b.canRead(ctx, s)
+	return b.tryConsumers(ctx, s)
 }
 
 // inspect asks whether server and stream fit, and makes nothing.

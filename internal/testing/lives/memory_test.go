@@ -39,7 +39,7 @@ func (p *process) knows() string {
 	if p.memory.version == version {
 		return p.memory.knows
 	}
-	sent, err := p.store.Sent(theJob)
+	sent, err := p.store.Acknowledged(theJob)
 	if err != nil {
 		panic(err)
 	}
@@ -174,7 +174,7 @@ func (p *process) outbox() (ids []string) {
 // whether what the poller knows is still so.
 func (p *process) received() string {
 	var text strings.Builder
-	sent, err := p.store.Sent(theJob)
+	sent, err := p.store.Acknowledged(theJob)
 	if err != nil {
 		panic(err)
 	}
