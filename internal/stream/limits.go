@@ -27,6 +27,10 @@ func (s *session) newConsumer(ctx context.Context, stream string, c jetstream.Co
 		return nil, fmt.Errorf("stream %s cannot be read yet: max_consumers is reached, also by consumers of another jobwatch; "+
 			"those of one that was killed go within %v; else raise it: %s", stream, forgetReader, edit(stream, "--max-consumers=0"))
 	}
+	if isCode(err, server.JSMaximumConsumersLimitErr) && s.openReaders() > consumersNeeded { // one more than is needed
+		return nil, fmt.Errorf("stream %s is read by as many as max_consumers allows; try again when one has ended, or raise it: %s",
+			stream, edit(stream, "--max-consumers=0"))
+	}
 	err = cannotRead(stream, err)
 	if misfit := (*MisfitError)(nil); errors.As(err, &misfit) {
 		s.refute(err)
@@ -152,9 +156,14 @@ func (s *session) othersConsumers(ctx context.Context, is *jetstream.StreamInfo)
 // server still has some when it comes back.
 func (s *session) othersRead(ctx context.Context, stream string) bool {
 	ours, _, err := s.consumers(ctx, stream)
+	return err == nil && ours > s.openReaders()
+}
+
+// openReaders counts those of this connection, the one that is about to be opened included.
+func (s *session) openReaders() int {
 	s.readers.mu.Lock()
 	defer s.readers.mu.Unlock()
-	return err == nil && ours > len(s.readers.open)
+	return len(s.readers.open)
 }
 
 func (s *session) consumers(ctx context.Context, stream string) (ours, others int, err error) {

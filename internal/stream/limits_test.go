@@ -1,9 +1,11 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,6 +121,35 @@ func TestLimitsThatKeepFromReading(t *testing.T) {
 				ready(t, b)
 			}
 		})
+	}
+}
+
+// Where all that are needed can read, one more that cannot is no reason to stop.
+func TestAReaderTooManyRefutesNothing(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 1)
+	ready(t, b)
+	changeStream(t, b, func(c *jetstream.StreamConfig) { c.MaxConsumers = consumersNeeded })
+	ctx, end := context.WithCancel(t.Context())
+	reads := make(chan struct{})
+	var group sync.WaitGroup
+	for range consumersNeeded {
+		group.Go(func() {
+			_ = b.Follow(ctx, 0, func(Message) error { reads <- struct{}{}; return nil })
+		})
+		await(t, "a message", reads)
+	}
+	_, err := b.Scan(soon(t), 0, func(Message) error { return nil })
+	if err == nil || errors.As(err, new(*MisfitError)) || !strings.Contains(err.Error(), "is read by as many as max_consumers allows") {
+		t.Errorf("one reader too many: %v", err)
+	}
+	if err := b.Usable(); err != nil {
+		t.Errorf("usable: %v", err)
+	}
+	end()
+	group.Wait()
+	if _, err := b.Scan(soon(t), 0, func(Message) error { return nil }); err != nil {
+		t.Errorf("when they have ended: %v", err)
 	}
 }
 
