@@ -217,10 +217,20 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 	return poller.New(poller.Config{
 		CommCell: cell.Name, Source: client, Store: p.store, Schedule: schedule, Log: p.Log,
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
-		Filter: poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude),
+		Filter: NewFilter(cell),
 		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,
 		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
 		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
 		Feed: client, FeedEvery: cell.FeedEvery,
 	}), nil
+}
+
+// NewFilter gives what a CommCell lets through of its Job list.
+func NewFilter(cell config.CommCell) poller.Filter {
+	return poller.NewFilter(cell.Discover.Include, cell.Discover.Exclude)
+}
+
+// SweepsByList says whether a CommCell with so many tracked jobs is swept by its Job list.
+func SweepsByList(cell config.CommCell, tracked int) bool {
+	return poller.SweepsByList(poller.Sweep(cell.Sweep), tracked)
 }

@@ -17,7 +17,6 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
-	"jobwatch/internal/poller"
 )
 
 // checkCommCell goes as far as the CommServe lets it.
@@ -144,7 +143,7 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 }
 
 func (p *commCellProbe) list(ctx context.Context) bool {
-	filter := poller.NewFilter(p.cell.Discover.Include, p.cell.Discover.Exclude)
+	filter := daemon.NewFilter(p.cell)
 	numbers := map[int64]string{} // and what leaves them out
 	unfinished := map[int64]bool{}
 	for _, number := range p.cell.Jobs {

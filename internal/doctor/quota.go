@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"jobwatch/internal/config"
-	"jobwatch/internal/poller"
+	"jobwatch/internal/daemon"
 )
 
 // need is what a configuration asks at least in some time, while nothing changes.
@@ -19,7 +19,7 @@ func (n need) requests() int { return n.ticks*n.pages + n.details + n.feed }
 // needOf counts for so many unfinished jobs, and a Job list of so many pages.
 func needOf(cell config.CommCell, next func(time.Time) time.Time, unfinished, pages int, long time.Duration) need {
 	n := need{ticks: ticksWithin(next, long)}
-	byList := poller.SweepsByList(poller.Sweep(cell.Sweep), unfinished)
+	byList := daemon.SweepsByList(cell, unfinished)
 	if cell.Discover.Enabled || byList {
 		n.pages = max(pages, 1)
 	}
