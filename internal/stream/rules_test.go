@@ -11,9 +11,11 @@ import (
 
 	"jobwatch/internal/stream"
 	"jobwatch/internal/testing/brokertest"
+	"jobwatch/internal/testing/slow"
 )
 
 func TestRulesAlone(t *testing.T) {
+	slow.Test(t, "4 s", "the rules that the stand-in of the simulations is held to, on a real server")
 	t.Parallel()
 	alone := &embedded{dir: t.TempDir()}
 	alone.start(t)
@@ -22,6 +24,7 @@ func TestRulesAlone(t *testing.T) {
 }
 
 func TestRulesOnThreeReplicas(t *testing.T) {
+	slow.Test(t, "20 s", "the rules that the stand-in of the simulations is held to, on three real servers")
 	t.Parallel() // it mostly waits for elections, 4 to 9 s after each start
 	three := newCluster(t)
 	three.start(t)

@@ -10,10 +10,12 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestFeed has a watcher tick once an hour: what happens between is seen because the CommServe's feed names the jobs.
 func TestFeed(t *testing.T) {
+	slow.Test(t, "3 s", "the schedule of a real process is slow, and its feed is not")
 	var now atomic.Int64
 	play := sim.New(sim.Config{Clock: func() time.Duration { return time.Duration(now.Load()) }})
 	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{

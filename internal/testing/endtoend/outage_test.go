@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 const outageJobs = 50
@@ -14,6 +15,7 @@ const outageJobs = 50
 // TestOutage takes NATS away for six simulated seconds, in which every job changes three times:
 // polling goes on, and all three arrive afterwards, once and in order.
 func TestOutage(t *testing.T) {
+	slow.Test(t, "3 s", "NATS is away for six simulated seconds of a real process")
 	var now atomic.Int64
 	play := sim.New(sim.Config{Clock: func() time.Duration { return time.Duration(now.Load()) }})
 	for number := int64(1); number <= outageJobs; number++ {
