@@ -53,6 +53,10 @@ func TestAFinishedJobWhoseSummaryHasABadMoment(t *testing.T) {
 		none      = `{"totalRecordsWithoutPaging":0}`
 		completed = `{"jobSummary":{"jobId":71,"status":"Completed"}}`
 		told      = "prod/71 state: Running → Completed"
+
+		// The second cycle's last try is sent at most 10.5 s after the end: the pauses between tries are random. The third
+		// cycle's first is sent 11 s after it at least.
+		badMoment = 11 * time.Second
 	)
 	for _, row := range []struct {
 		name   string
@@ -60,14 +64,14 @@ func TestAFinishedJobWhoseSummaryHasABadMoment(t *testing.T) {
 		want   string // of the cycles after the end, each 5 s
 	}{
 		{"none", statelessServer{after: completed}, told + " - -"},
-		{"not found for 10 s", statelessServer{summary: none, bad: 10 * time.Second, after: completed}, "- - " + told},
-		{"an error for 10 s", statelessServer{bad: 10 * time.Second, after: completed}, "- - " + told},
-		{"it runs for 10 s", statelessServer{summary: `{"jobs":[{"jobSummary":{"jobId":71,"status":"Running"}}]}`, bad: 10 * time.Second, after: completed}, "- - " + told},
+		{"not found for 11 s", statelessServer{summary: none, bad: badMoment, after: completed}, "- - " + told},
+		{"an error for 11 s", statelessServer{bad: badMoment, after: completed}, "- - " + told},
+		{"it runs for 11 s", statelessServer{summary: `{"jobs":[{"jobSummary":{"jobId":71,"status":"Running"}}]}`, bad: badMoment, after: completed}, "- - " + told},
 		{"an empty status with a state beside it", statelessServer{after: `{"jobSummary":{"jobId":71,"status":"","state":"Completed"}}`}, told + " - -"},
 		{"an error, and the list names the end", statelessServer{bad: time.Hour, line: completed}, told + " - -"},
 		{"not found, and the list names the end", statelessServer{summary: none, bad: time.Hour, line: completed}, told + " - -"},
-		{"an error, and the list is not so far", statelessServer{bad: 10 * time.Second, after: completed, line: `{"jobSummary":{"jobId":71,"status":"Running"}}`}, "- - " + told},
-		{"an error, and the list's line bears no status", statelessServer{bad: 10 * time.Second, after: completed, line: `{"jobSummary":{"jobId":71}}`}, "- - " + told},
+		{"an error, and the list is not so far", statelessServer{bad: badMoment, after: completed, line: `{"jobSummary":{"jobId":71,"status":"Running"}}`}, "- - " + told},
+		{"an error, and the list's line bears no status", statelessServer{bad: badMoment, after: completed, line: `{"jobSummary":{"jobId":71}}`}, "- - " + told},
 	} {
 		for _, sweep := range []Sweep{SweepDetails, SweepList} {
 			t.Run(row.name+", "+string(sweep), func(t *testing.T) {
