@@ -89,7 +89,7 @@ func (c *CommCell) Committed(changes []job.Change, notBefore, observed time.Time
 	}
 }
 
-// TickTook notes how long a tick took.
+// CycleTook notes how long a cycle took.
 func (c *CommCell) CycleTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }
 
 // TickSkipped counts a tick that fell due during another.

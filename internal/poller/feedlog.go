@@ -57,7 +57,7 @@ func (l *feedLog) until(number int64, answered time.Time) []job.FeedEntry {
 	return said
 }
 
-// told drops the entries that an event has carried.
+// carried drops the entries that an event has carried.
 func (l *feedLog) carried(number int64, answered time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -22,7 +22,7 @@ var (
 	errTimeout   = &commvault.Error{Operation: "JobDetails", Kind: commvault.Timeout, Err: context.DeadlineExceeded}
 )
 
-// loadBench asks for jobs 1 to n, and no list.
+// limiterBench asks for jobs 1 to n, and no list.
 func limiterBench(t *testing.T, n int64, edit func(*Config)) *bench {
 	b := newBench(t, func(c *Config) {
 		c.Discover = false

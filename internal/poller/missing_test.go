@@ -69,7 +69,7 @@ func TestAnEndThatOnlyTheListNames(t *testing.T) {
 	}
 }
 
-// pollEvery polls so many times, with a pause before each, and gives what each poll told: "- - prod/71 lost".
+// cycleEvery runs so many cycles, with a pause before each, and gives what each told: "- - prod/71 lost".
 func (b *bench) cycleEvery(pause time.Duration, times int) string {
 	b.t.Helper()
 	var polls []string
