@@ -32,6 +32,12 @@ var floors = map[string]int{
 	"internal/publish":   3,
 	"internal/poller":    3,
 	"internal/control":   3,
+	"internal/guard":     0,
+	"internal/relay":     3,
+	"internal/webhook":   4,
+	"internal/slack":     4,
+	"internal/email":     4,
+	"internal/audit":     4,
 	"internal/metrics":   4,
 	"internal/web":       5,
 	"internal/daemon":    6,
@@ -80,6 +86,13 @@ var mayImport = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},
 	"github.com/cloudevents/sdk-go/v2":         {"internal/testing/eventtest"},
 	"github.com/prometheus/client_golang":      {"internal/metrics"},
+
+	"code.dny.dev/ssrf":         {"internal/guard"},
+	"github.com/slack-go/slack": {"internal/slack"},
+	"github.com/standard-webhooks/standard-webhooks/libraries": {"internal/webhook"},
+	"github.com/wneessen/go-mail":                              {"internal/email"},
+	"golang.org/x/mod":                                         {"internal/audit"},
+	"github.com/klauspost/compress":                            {"internal/audit"},
 }
 
 func TestFloors(t *testing.T) {

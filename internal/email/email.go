@@ -1,0 +1,2 @@
+// Package email sends mail about jobs.
+package email

@@ -1,0 +1,103 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrConsumerGone says that somebody has deleted the durable consumer, or its stream.
+var ErrConsumerGone = errors.New("the consumer was deleted")
+
+// ErrChanged says that a key of a bucket, or the last message of a subject, is not at the revision that was expected.
+// The write did not happen.
+var ErrChanged = errors.New("it has been written since it was read")
+
+// Durable says what a durable consumer is to be like: it delivers messages of the stream, each until it is settled.
+type Durable struct {
+	Name     string
+	Subjects []string      // filters, with the prefix; intersecting ones are taken, one within another is refused
+	Start    Start         // where it begins if it has to be made: Sequence, else Since
+	FromEnd  bool          // instead of Start: behind what is there
+	AckWait  time.Duration // after that, a message that was neither settled nor extended is delivered once more
+	Window   int           // most messages that are delivered and not settled
+	Metadata map[string]string
+}
+
+// DurableInfo is the state of a durable consumer.
+type DurableInfo struct {
+	Made        bool      // by this Claim: there was none
+	Delivered   uint64    // deliveries so far; the next one has this number + 1
+	Stream      uint64    // stream sequence of the furthest message delivered
+	Floor       uint64    // every message up to this stream sequence is settled
+	Unsettled   int       // messages delivered and not settled
+	Pending     uint64    // messages never delivered yet
+	PausedUntil time.Time // zero: it is not paused
+}
+
+// Delivery is a message as a durable consumer delivers it.
+type Delivery struct {
+	Message
+	Header map[string][]string // of the message
+	Stored time.Time           // when the stream stored it
+	Number uint64              // of the delivery, from 1 on: a missing one was made to somebody else, or lost on the way
+	Times  uint64              // that this message was delivered so far, this time included
+	Token  string              // what settles it
+}
+
+// Consumer is a claimed durable consumer. Settle, Extend and Return are sent and not confirmed: the broker may never get
+// them, and then delivers the message once more.
+type Consumer interface {
+	// Next waits for messages, at most so many, and gives those that are there once there is one. Its error is
+	// ErrConsumerGone, ErrDisconnected, ctx's, or what NATS said. The numbers of deliveries tell whether one is missing.
+	Next(ctx context.Context, most int) ([]Delivery, error)
+
+	Settle(d Delivery) error // it is done with
+	Extend(d Delivery) error // it is worked on: AckWait begins anew
+	Return(d Delivery) error // it is to be delivered once more, to whoever asks next
+
+	Info(ctx context.Context) (DurableInfo, error)
+	Close() // the consumer stays; what it has delivered here stays unsettled
+}
+
+// Entry is a key of a bucket with its value.
+type Entry struct {
+	Key      string
+	Value    []byte
+	Revision uint64 // 0: there is none, and never was, or it was deleted
+}
+
+// Bucket is a key-value bucket, read from its leader. It is made by the first Put.
+type Bucket interface {
+	Get(ctx context.Context, key string) (Entry, error) // Revision 0, and no error, where there is none
+
+	// Put writes the value if the key's revision is the expected one (0: there is none), else its error is ErrChanged.
+	// After an error other than ErrChanged nobody knows whether it was written.
+	Put(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+
+	Delete(ctx context.Context, key string, revision uint64) error
+	Keys(ctx context.Context, filter string) ([]string, error) // a filter of subject tokens: ops.redrive.>
+}
+
+// Record is a message of a Log.
+type Record struct {
+	Subject  string // with the prefix
+	ID       string // Nats-Msg-Id; may be empty
+	Header   map[string][]string
+	Data     []byte
+	Sequence uint64    // where it was read
+	Stored   time.Time // where it was read
+}
+
+// Log is a second stream, of what is told about the first: dead letters, states, checkpoints. It is made by the first
+// Append.
+type Log interface {
+	// Append adds a record. With once, it is ErrChanged where its subject has a record already.
+	Append(ctx context.Context, r Record, once bool) (sequence uint64, err error)
+
+	// Each gives yield the records whose subject matches, in order. No log is none.
+	Each(ctx context.Context, filter string, yield func(Record) error) error
+
+	Count(ctx context.Context, filter string) (map[string]uint64, error) // subject => records
+	Remove(ctx context.Context, filter string) error                     // all records whose subject matches
+}

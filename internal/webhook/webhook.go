@@ -1,0 +1,2 @@
+// Package webhook delivers events by HTTP, signed after Standard Webhooks.
+package webhook
