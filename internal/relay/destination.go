@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -75,6 +76,14 @@ func (e *Event) Parsed() (event.Event, error) {
 		e.parsed = &parsed
 	}
 	return *e.parsed, nil
+}
+
+// time reads when the event was, which stands before all that the CommServe said.
+func (e *Event) time() (at time.Time, ok bool) {
+	_, rest, _ := bytes.Cut(e.Data, []byte(`"time":"`))
+	text, _, _ := bytes.Cut(rest, []byte(`"`))
+	at, err := time.Parse(time.RFC3339Nano, string(text))
+	return at, err == nil
 }
 
 // JobData reads the data of an event about a job.
