@@ -56,7 +56,9 @@ func (w *Webhook) readURL(c *credentials) error {
 	c.keepURL(to, w.config.URL == "")
 	if user := to.User; user != nil { // net/http sends it by an http.Client alone
 		password, _ := user.Password()
-		c.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
+		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password))
+		c.header.Set("Authorization", basic)
+		c.keepHeader(basic)
 		c.url = withoutUser(to)
 	}
 	return nil
@@ -73,9 +75,6 @@ func (w *Webhook) readHeaders(c *credentials) error {
 		value, err := w.config.ReadSecret("webhook.headers."+name+".value_file", w.config.Headers[name])
 		if err != nil {
 			return err
-		}
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return fmt.Errorf("webhook.headers.%s.value_file: %s: holds a character that no header can carry", name, w.config.Headers[name])
 		}
 		c.header.Set(name, value)
 		c.texts = append(c.texts, value)
@@ -155,9 +154,8 @@ func (c *credentials) keepURL(u *url.URL, ofFile bool) {
 			c.keep(segment)
 		}
 	}
-	if password, ok := u.User.Password(); ok {
-		c.keep(password)
-		c.keep(u.User.String())
+	if u.User != nil {
+		c.keep(u.User.String()) // as it is encoded there
 	}
 }
 

@@ -50,7 +50,7 @@ func parseURL(text string, allowHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("no URL: %w", withoutURL(err))
+		return nil, errors.New("no URL that could be read; write https://host/path") // err holds pieces of it
 	case u.Scheme == "http" && !allowHTTP:
 		return nil, errors.New("http sends events unencrypted, for all on the way to read; use https, or write allow_http: true")
 	case u.Scheme != "https" && u.Scheme != "http":
