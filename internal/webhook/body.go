@@ -97,7 +97,7 @@ func compileText(key, text string) (maker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %q: %w", key, text, err)
 	}
-	if len(parts) == 1 && parts[0].path != nil {
+	if len(parts) == 1 && parts[0].path != nil && parts[0].most == 0 {
 		return func(event any) any { return find(event, parts[0].path) }, nil
 	}
 	return func(event any) any {
@@ -105,7 +105,7 @@ func compileText(key, text string) (maker, error) {
 		for _, p := range parts {
 			made.WriteString(p.text)
 			if p.path != nil {
-				made.WriteString(asText(find(event, p.path)))
+				made.WriteString(cut(asText(find(event, p.path)), p.most))
 			}
 		}
 		return made.String()
@@ -116,12 +116,14 @@ func compileText(key, text string) (maker, error) {
 type part struct {
 	text string
 	path []string
+	most int // characters; 0: all
 }
 
 var (
 	errOpen  = errors.New("a place begins and does not end; write {data.job.client}, or {{ for a brace")
 	errClose = errors.New("a place ends and has not begun; write }} for a brace")
 	errPath  = errors.New("is no place; write names with dots between them, as in {data.job.client}, or {{ for a brace")
+	errMost  = errors.New("wants a number from 1 on behind the colon, of characters: {data.job.client:64}")
 )
 
 // split takes a text apart. {{ and }} are braces.
@@ -150,15 +152,15 @@ func split(text string) ([]part, error) {
 			return nil, errClose
 		default:
 			place, behind, ended := strings.Cut(rest, "}")
-			path, err := parsePath(place)
 			if !ended {
 				return nil, errOpen
 			}
+			p, err := parsePlace(place)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("{%s} %w", place, err)
 			}
 			flush()
-			parts = append(parts, part{path: path})
+			parts = append(parts, p)
 			text = behind
 		}
 	}
@@ -166,17 +168,43 @@ func split(text string) ([]part, error) {
 	return parts, nil
 }
 
-// parsePath reads names with dots between them; a number is a position in a list.
-func parsePath(place string) ([]string, error) {
-	path := strings.Split(place, ".")
-	for _, name := range path {
+// parsePlace reads names with dots between them, of which a number is a position in a list, and how many characters are
+// wanted at most.
+func parsePlace(place string) (part, error) {
+	names, most, cuts := strings.Cut(place, ":")
+	p := part{path: strings.Split(names, ".")}
+	for _, name := range p.path {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool {
 			return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 		}) {
-			return nil, fmt.Errorf("{%s} %w", place, errPath)
+			return part{}, errPath
 		}
 	}
-	return path, nil
+	if !cuts {
+		return p, nil
+	}
+	var err error
+	if p.most, err = strconv.Atoi(most); err != nil || p.most < 1 {
+		return part{}, errMost
+	}
+	return p, nil
+}
+
+// cut keeps so many characters, of which the last then shows that there were more.
+func cut(text string, most int) string {
+	if most == 0 || len(text) <= most {
+		return text
+	}
+	n, last := 0, 0 // characters, and where the last that may stay begins
+	for at := range text {
+		if n++; n == most {
+			last = at
+		}
+		if n > most {
+			return text[:last] + "…"
+		}
+	}
+	return text
 }
 
 // find follows a path. What is not there is null.

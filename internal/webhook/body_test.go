@@ -27,6 +27,10 @@ func TestBody(t *testing.T) {
 		{"{data.job.sizeOfApplication}", `18446744073709551615`}, // as the event writes it, no float64
 		{"size {data.job.sizeOfApplication}", `"size 18446744073709551615"`},
 		{"{data.change}", `{"detail":"completed","from":"Running","kind":"state","notBefore":"2026-11-23T13:59:30.118Z","observedAt":"2026-11-23T14:00:00.123Z","to":"Completed"}`},
+		{"{data.job.client:4} {data.job.client:6} {data.job.client:99}", `"skm… skma_2 skma_2"`},
+		{"{data.job.id:9}", `"1248"`}, // cut or not, it is a text
+		{"{data.job.phase:9}", `""`},
+		{"{data.umlauts:3}{data.umlauts:4}{data.umlauts:1}", `"äö…äöüß…"`},
 		{"{{data.job.id}}", `"{data.job.id}"`},
 		{"{{{data.job.id}}}", `"{1248}"`},
 		{"}}{{", `"}{"`},
@@ -42,7 +46,7 @@ func TestBody(t *testing.T) {
 			t.Errorf("%v: %v", row.body, err)
 			continue
 		}
-		got, err := made.fill([]byte(completed))
+		got, err := made.fill([]byte(strings.Replace(completed, `"data":{`, `"data":{"umlauts":"äöüß",`, 1)))
 		if string(got) != row.want || err != nil {
 			t.Errorf("%v:\n got %s %v\nwant %s", row.body, got, err, row.want)
 		}
@@ -69,6 +73,9 @@ func TestWrongBodies(t *testing.T) {
 		{"a}", `webhook.body: "a}": a place ends and has not begun; write }} for a brace`},
 		{"{}", `webhook.body: "{}": {} is no place; write names with dots between them, as in {data.job.client}, or {{ for a brace`},
 		{"{data..job}", `webhook.body: "{data..job}": {data..job} is no place; write names with dots between them, as in {data.job.client}, or {{ for a brace`},
+		{"{id:0}", `webhook.body: "{id:0}": {id:0} wants a number from 1 on behind the colon, of characters: {data.job.client:64}`},
+		{"{id:}", `webhook.body: "{id:}": {id:} wants a number from 1 on behind the colon, of characters: {data.job.client:64}`},
+		{"{id:x}", `webhook.body: "{id:x}": {id:x} wants a number from 1 on behind the colon, of characters: {data.job.client:64}`},
 		{"{ id }", `webhook.body: "{ id }": { id } is no place; write names with dots between them, as in {data.job.client}, or {{ for a brace`},
 		{map[string]any{"a": []any{"ok", map[string]any{"b": "{x|y}"}}}, `webhook.body.a[1].b: "{x|y}": {x|y} is no place; write names with dots between them, as in {data.job.client}, or {{ for a brace`},
 		{[]any{math.Inf(1)}, `webhook.body[0]: +Inf is no number of JSON`},
