@@ -54,15 +54,24 @@ func eventAbout(t *testing.T, client string) *relay.Event {
 		CommCell: "prod", Number: 1248, State: "Failed", Client: words, Subclient: words, Agent: words, Reason: words, Operation: words, EndTime: &at,
 	}}
 	o.Snapshot.Settle()
-	minted, err := event.NewMinter(nil).Job(3, job.Change{Kind: job.KindState, Detail: "failed", From: "Running", To: "Failed"}, o, time.Time{})
+	minted, err := event.NewMinter(nil).Job(3, job.Change{Kind: job.KindFailure, Detail: "state", From: "Running", To: "Failed"}, o, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := json.Marshal(minted)
+	return relayed(t, minted)
+}
+
+func relayed(t *testing.T, e event.Event) *relay.Event {
+	t.Helper()
+	data, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &relay.Event{Sequence: 7, ID: minted.ID, Job: o.ID(), Data: data}
+	id, err := e.JobID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &relay.Event{Sequence: 7, ID: e.ID, Job: id, Data: data}
 }
 
 func read(t *testing.T, data []byte) any {
