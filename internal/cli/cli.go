@@ -22,6 +22,13 @@ const (
 	done   = 0
 	failed = 1
 	wrong  = 2 // usage or configuration, a missing file included
+
+	// of wait alone: how the job ended, or that it did not
+	wasPartial = 3
+	wasFailed  = 4
+	wasKilled  = 5
+	wasLost    = 6
+	timedOut   = 7
 )
 
 // Main is the program: Execute with the arguments, streams and signals of the process.
@@ -41,6 +48,12 @@ func Execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return done
+	}
+	if ended := (*ending)(nil); errors.As(err, &ended) {
+		if ended.text != "" {
+			fmt.Fprintln(errs, printable.Lines(ended.text))
+		}
+		return ended.status
 	}
 	fmt.Fprintln(errs, printable.Lines(strings.TrimSpace(err.Error())))
 	var failure *failure
@@ -67,6 +80,14 @@ func fail(err error) error {
 	return &failure{err}
 }
 
+// ending is how a command ended that did what it was asked for, and has to say more by its status than that.
+type ending struct {
+	status int
+	text   string // may be empty
+}
+
+func (e *ending) Error() string { return e.text }
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "watcher",
@@ -79,6 +100,6 @@ func newRoot() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringP("config", "c", "watcher.yaml", "the configuration `file`")
-	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newStore(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
+	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newWait(), newReplay(), newStore(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
 	return root
 }

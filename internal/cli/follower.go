@@ -17,7 +17,8 @@ import (
 type follower struct {
 	settings stream.Config
 	start    stream.Start
-	fromNow  bool // instead of start's place
+	fromNow  bool                                                        // instead of start's place
+	begins   func(context.Context, *stream.Broker) (stream.Start, error) // instead of both; nil: they count
 	print    func(stream.Message) error
 	log      *slog.Logger // of what happens after the start
 }
@@ -42,6 +43,11 @@ func (f follower) Run(ctx context.Context) error {
 // begin waits for NATS, and finds the place in the stream.
 func (f *follower) begin(ctx context.Context, broker *stream.Broker) error {
 	if err := daemon.AwaitStream(ctx, broker); err != nil {
+		return err
+	}
+	if f.begins != nil {
+		var err error
+		f.start, err = f.begins(ctx, broker)
 		return err
 	}
 	if !f.fromNow {

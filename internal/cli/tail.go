@@ -69,11 +69,15 @@ func newTail() *cobra.Command {
 		}
 		err = f.Run(c.Context())
 		if errors.Is(err, daemon.ErrAway) && cfg.NATS.UsesEmbedded() {
-			err = fmt.Errorf("no watcher is running that serves NATS on %s; start one with: watcher run", cfg.NATS.Embedded.Listen)
+			err = noWatcher(cfg)
 		}
 		return fail(err)
 	}
 	return c
+}
+
+func noWatcher(cfg *config.Config) error {
+	return fmt.Errorf("no watcher is running that serves NATS on %s; start one with: watcher run", cfg.NATS.Embedded.Listen)
 }
 
 // sinceWhen reads a time or a duration before now; "" is the zero time.
