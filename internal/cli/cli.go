@@ -22,13 +22,6 @@ const (
 	done   = 0
 	failed = 1
 	wrong  = 2 // usage or configuration, a missing file included
-
-	// of wait alone: how the job ended, or that it did not
-	wasPartial = 3
-	wasFailed  = 4
-	wasKilled  = 5
-	wasLost    = 6
-	timedOut   = 7
 )
 
 // Main is the program: Execute with the arguments, streams and signals of the process.
@@ -49,15 +42,15 @@ func Execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	if err == nil {
 		return done
 	}
-	if ended := (*ending)(nil); errors.As(err, &ended) {
-		if ended.text != "" {
-			fmt.Fprintln(errs, printable.Lines(ended.text))
-		}
-		return ended.status
+	if text := strings.TrimSpace(err.Error()); text != "" {
+		fmt.Fprintln(errs, printable.Lines(text))
 	}
-	fmt.Fprintln(errs, printable.Lines(strings.TrimSpace(err.Error())))
 	var failure *failure
-	if errors.As(err, &failure) {
+	var verdict *verdict
+	switch {
+	case errors.As(err, &verdict):
+		return verdict.status
+	case errors.As(err, &failure):
 		return failed
 	}
 	return wrong
@@ -79,14 +72,6 @@ func fail(err error) error {
 	}
 	return &failure{err}
 }
-
-// ending is how a command ended that did what it was asked for, and has to say more by its status than that.
-type ending struct {
-	status int
-	text   string // may be empty
-}
-
-func (e *ending) Error() string { return e.text }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

@@ -66,7 +66,7 @@ func newReplay() *cobra.Command {
 // replayTo publishes the events of a part of the stream.
 func replayTo(c *cobra.Command, cfg *config.Config, part stream.Start, subject string) error {
 	if cfg.NATS.UsesEmbedded() && stream.DirFree(cfg.NATS.Embedded.Dir) == nil {
-		return fail(noWatcher(cfg))
+		return fail(noWatcherServes(cfg))
 	}
 	count, last := 0, time.Time{}
 	err := daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {

@@ -62,21 +62,23 @@ func newTail() *cobra.Command {
 		}
 		settings.ReadOnly, settings.Name = true, "jobwatch tail"
 		f := follower{settings: settings, log: log, start: stream.Start{Since: start, Subjects: wanted.Subjects(cfg.NATS.SubjectPrefix)}}
-		f.fromNow = start.IsZero()
+		if start.IsZero() {
+			f.place = behindTheEnd
+		}
 		f.print = newPrinter(c.OutOrStdout()).event
 		if *form == asJSON {
 			f.print = printRaw(c.OutOrStdout())
 		}
 		err = f.Run(c.Context())
 		if errors.Is(err, daemon.ErrAway) && cfg.NATS.UsesEmbedded() {
-			err = noWatcher(cfg)
+			err = noWatcherServes(cfg)
 		}
 		return fail(err)
 	}
 	return c
 }
 
-func noWatcher(cfg *config.Config) error {
+func noWatcherServes(cfg *config.Config) error {
 	return fmt.Errorf("no watcher is running that serves NATS on %s; start one with: watcher run", cfg.NATS.Embedded.Listen)
 }
 

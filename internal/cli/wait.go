@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +20,24 @@ import (
 	"jobwatch/internal/stream"
 )
 
+// Exit statuses of wait, beside done, failed and wrong.
+const (
+	partial  = 3
+	endedBad = 4
+	killed   = 5
+	lost     = 6
+	tooLate  = 7
+)
+
 const untilTerminal = "terminal"
+
+// verdict is the end of a wait: a status of its own, and the line that says why, if that is not 0.
+type verdict struct {
+	status int
+	text   string
+}
+
+func (v *verdict) Error() string { return v.text }
 
 func newWait() *cobra.Command {
 	var until string
@@ -26,115 +45,133 @@ func newWait() *cobra.Command {
 	var track bool
 	c := &cobra.Command{
 		Use:   "wait JOB",
-		Short: "Wait until a job ends, and say how by the exit status",
-		Long: "wait reads the stream until it tells that the job has ended, or is in a state, and prints the job's last\n" +
-			"state. A job that the stream does not know yet is waited for. What the stream has told last counts, also\n" +
-			"where that was long ago. It needs NATS, where the embedded server serves it a running watcher.\n\n" +
-			"Exit status: 0 succeeded, or in the state of --until; 3 partial, 4 failed, 5 killed, 6 lost: the CommServe\n" +
-			"does not know the job any more; 7 none of that within --timeout; 1 anything else, an end in a state that\n" +
-			"jobwatch does not know included; 2 a wrong command line or configuration.",
-		Example: "  watcher wait prod/1248\n" +
-			"  watcher wait prod/1248 --track --timeout 2h && restore.sh\n" +
-			"  watcher wait prod/1248 --until running --timeout 10m",
+		Short: "Wait for a job to end, or to get into a state; the exit status says how it went",
+		Long: "wait reads the stream, as tail does, and prints what the job does until it has ended, or is in the state\n" +
+			"asked for. One that nothing was told of yet is waited for. Exit status: 0 succeeded, or in that state;\n" +
+			"3 partial, 4 failed, 5 killed, 6 lost, 7 time-out; 1 anything else, 2 wrong usage or configuration.",
+		Example: "  watcher wait prod/1248 --timeout 2h && ./restore-test.sh\n" +
+			"  watcher wait prod/1248 --track --until running",
 		Args: cobra.ExactArgs(1),
 
 		ValidArgsFunction: completeJob,
 	}
-	form := outputFlag(c)
-	c.Flags().StringVar(&until, "until", untilTerminal, "what to wait for: terminal, the end, or a `state` as subjects name it")
-	c.Flags().DurationVar(&timeout, "timeout", 0, "wait no longer than this; 0 is for ever")
-	c.Flags().BoolVar(&track, "track", false, "have the watcher on this machine look at the job now, until its end")
-	_ = c.RegisterFlagCompletionFunc("until", cobra.FixedCompletions(append([]string{untilTerminal}, job.Slugs()...), cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().StringVar(&until, "until", untilTerminal, "terminal, or the `state` as the subject has it: running, completed_with_errors")
+	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after this `time`; 0: never")
+	c.Flags().BoolVar(&track, "track", false, "have the watcher look at the job from now on, too")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		id, err := job.ParseID(args[0])
+		w, err := newWaiting(args[0], until, timeout)
 		if err != nil {
 			return err
-		}
-		if slug := job.Slug(job.Text(until)); slug != until {
-			return fmt.Errorf("--until %s: no state as subjects name it; try %s", until, slug)
-		}
-		if timeout < 0 {
-			return fmt.Errorf("--timeout %s: must not be negative", timeout)
 		}
 		cfg, err := loadConfig(c)
 		if err != nil {
 			return err
 		}
 		if track {
-			if err := withAdmin(c, true, func(a admin) error { return a.Track(c.Context(), id) }); err != nil {
+			if err := withAdmin(c, true, func(a admin) error { return a.Track(c.Context(), w.id) }); err != nil {
 				return err
 			}
 		}
-		w := &waiting{job: id, filter: event.Filter(cfg.NATS.SubjectPrefix, id), until: until}
-		if err := w.run(c.Context(), cfg, timeout, c.ErrOrStderr()); err != nil {
-			return err
-		}
-		return w.end(c.OutOrStdout(), *form)
+		ctx, cancel := w.deadline(c.Context(), timeout)
+		defer cancel()
+		return w.run(ctx, c, cfg)
 	}
 	return c
 }
 
 // waiting is for one job.
 type waiting struct {
-	job    job.ID
-	filter string // of its subjects
-	until  string
-
-	last *stream.Message // that was read of it
-	data event.JobData   // of that
+	id    job.ID
+	until string
+	print func(stream.Message) error
+	now   string // the state that the job was last in, for people
 }
 
-var errReached = errors.New("there is no more to wait for")
+var slugForm = regexp.MustCompile(`^[^.*>\s]+$`)
 
-// run reads until there is no more to wait for. An *ending says that the time is over.
-func (w *waiting) run(ctx context.Context, cfg *config.Config, timeout time.Duration, errs io.Writer) error {
-	log, _ := newLog(errs, config.Log{Level: "warn", Format: cfg.Log.Format})
+func newWaiting(name, until string, timeout time.Duration) (*waiting, error) {
+	id, err := job.ParseID(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case timeout < 0:
+		return nil, fmt.Errorf("--timeout %v: wants 0 or more; write it like 2h", timeout)
+	case !slugForm.MatchString(until) || until != job.Slug(job.Text(until)):
+		return nil, fmt.Errorf("--until %q: wants terminal, or a state as in the subjects: %s", until, job.Slug(job.Text(until)))
+	}
+	return &waiting{id: id, until: until, now: "nothing was told of it yet"}, nil
+}
+
+func (w *waiting) deadline(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+func (w *waiting) run(ctx context.Context, c *cobra.Command, cfg *config.Config) error {
 	settings, err := daemon.StreamConfig(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return fail(err)
 	}
 	settings.ReadOnly, settings.Name = true, "jobwatch wait"
-	limited := ctx
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
-	}
-	f := follower{settings: settings, log: log, begins: w.begin, print: w.read}
-	err = f.Run(limited)
+	log, _ := newLog(c.ErrOrStderr(), config.Log{Level: "warn", Format: cfg.Log.Format})
+	w.print = newPrinter(c.OutOrStdout()).event
+	prefix := cfg.NATS.SubjectPrefix
+	f := follower{settings: settings, log: log, start: stream.Start{Subjects: []string{event.Filter(prefix, w.id)}}, print: w.see}
+	f.place = func(ctx context.Context, b *stream.Broker) (uint64, error) { return w.catchUp(ctx, b, prefix) }
+	err = f.Run(ctx)
 	switch {
-	case errors.Is(err, errReached):
-		return nil
-	case ctx.Err() != nil:
-		return fail(errors.New("interrupted"))
-	case limited.Err() != nil:
-		return &ending{timedOut, fmt.Sprintf("%s: not within %s; %s", w.job, timeout, w.seen())}
+	case err == nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &verdict{tooLate, fmt.Sprintf("%s: time is up; %s", w.id, w.now)}
+	case err == nil:
+		return fail(fmt.Errorf("%s: not waited to the end; %s", w.id, w.now))
 	case errors.Is(err, daemon.ErrAway) && cfg.NATS.UsesEmbedded():
-		return fail(noWatcher(cfg))
+		return fail(noWatcherServes(cfg))
 	}
-	return fail(err)
+	return w.ended(c.OutOrStdout(), err)
 }
 
-// begin looks at what the stream has told last of the job, and finds the place behind it.
-func (w *waiting) begin(ctx context.Context, broker *stream.Broker) (stream.Start, error) {
-	info, err := broker.Info(ctx)
-	if err != nil {
-		return stream.Start{}, err
+// ended says how a wait ended. Status 0 is no error.
+func (w *waiting) ended(out io.Writer, err error) error {
+	var v *verdict
+	switch {
+	case !errors.As(err, &v):
+		return fail(err)
+	case v.status == done:
+		_, err := fmt.Fprintln(out, printable.Line(v.text))
+		return fail(err)
 	}
-	from := stream.Start{Sequence: info.Last + 1, Subjects: []string{w.filter}}
-	last, err := broker.Last(ctx, w.filter)
+	return v
+}
+
+// catchUp judges what was last told of the job, and returns where the stream goes on behind that. What is told after a
+// loss is told of a job that is there again.
+func (w *waiting) catchUp(ctx context.Context, b *stream.Broker, prefix string) (next uint64, err error) {
+	filter := event.Filter(prefix, w.id)
+	last, err := b.Last(ctx, filter)
 	if errors.Is(err, stream.ErrNone) {
-		return from, nil
+		return 1, nil
 	}
-	if err == nil {
-		from.Sequence = max(from.Sequence, last.Sequence+1)
-		err = w.read(last)
+	if err != nil {
+		return 0, err
 	}
-	return from, err
+	next = last.Sequence + 1
+	if strings.HasSuffix(last.Subject, "."+job.KindWatch+"."+job.DetailLost) {
+		return next, w.see(last)
+	}
+	state, err := b.Last(ctx, strings.TrimSuffix(filter, ">")+"*."+job.KindState+".>")
+	switch {
+	case errors.Is(err, stream.ErrNone):
+		return next, nil
+	case err != nil:
+		return 0, err
+	}
+	return max(next, state.Sequence+1), w.see(state)
 }
 
-// read takes note of an event. Its error says that there is no more to wait for.
-func (w *waiting) read(m stream.Message) error {
+// see prints an event of the job, and ends the wait with a verdict where it is what was waited for.
+func (w *waiting) see(m stream.Message) error {
 	e, err := event.Parse(m.Data)
 	if err != nil {
 		return nil // another's message on our subjects
@@ -143,69 +180,48 @@ func (w *waiting) read(m stream.Message) error {
 	if err != nil {
 		return nil
 	}
-	w.last, w.data = &m, data
-	if w.isReached() || w.isLost() || data.Job.Terminal {
-		return errReached
+	if err := w.print(m); err != nil {
+		return err
 	}
-	return nil
+	return w.judge(data)
 }
 
-func (w *waiting) isReached() bool {
-	return w.data.Job.State != "" && job.Slug(w.data.Job.State) == w.until
-}
-
-func (w *waiting) isLost() bool {
-	return w.data.Change.Kind == job.KindWatch && w.data.Change.Detail == job.DetailLost
-}
-
-// end prints the last of the job, and says by the status how it ended.
-func (w *waiting) end(out io.Writer, form output) error {
-	text := fmt.Sprintf("%s: %s\n", w.job, w.seen())
-	if form == asJSON {
-		text = string(w.last.Data) + "\n"
-	}
-	if _, err := io.WriteString(printable.JSON{Out: out}, text); err != nil {
-		return fail(err)
-	}
-	switch status := w.status(); status {
-	case done:
+func (w *waiting) judge(data event.JobData) error {
+	switch data.Change.Kind {
+	case job.KindWatch:
+		if data.Change.Detail == job.DetailLost {
+			return &verdict{lost, fmt.Sprintf("%s: lost: the CommServe does not know the job any more", w.id)}
+		}
 		return nil
-	case failed:
-		return &ending{status, fmt.Sprintf("%s: ended in a state that jobwatch does not know", w.job)}
+	case job.KindState:
 	default:
-		return &ending{status: status}
+		return nil
 	}
+	state := &data.Job
+	w.now = fmt.Sprintf("it is %q", state.State)
+	reached := fmt.Sprintf("%s: %s", w.id, state.State)
+	switch {
+	case w.until == data.Change.Detail:
+		return &verdict{done, reached}
+	case !state.Terminal:
+		return nil
+	}
+	if w.until != untilTerminal {
+		reached += ", without having been seen in state " + w.until
+	}
+	return &verdict{statusOf(job.Class(state.StateClass)), reached}
 }
 
-// seen says in one line what was last told of the job.
-func (w *waiting) seen() string {
-	switch {
-	case w.last == nil:
-		return "the stream has told nothing of it"
-	case w.isLost():
-		return "lost, last seen as " + printable.Line(string(w.data.Job.State))
-	case w.data.Job.State == "":
-		return "no state"
-	}
-	return printable.Line(string(w.data.Job.State))
-}
-
-func (w *waiting) status() int {
-	switch {
-	case w.isLost() && !w.isReached():
-		return wasLost
-	case w.isReached():
-		return done
-	}
-	switch job.Class(w.data.Job.StateClass) {
+func statusOf(class job.Class) int {
+	switch class {
 	case job.Succeeded:
 		return done
 	case job.Partial:
-		return wasPartial
+		return partial
 	case job.Failed:
-		return wasFailed
+		return endedBad
 	case job.Killed:
-		return wasKilled
+		return killed
 	default:
 		return failed
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,188 +19,175 @@ import (
 	"jobwatch/internal/stream"
 )
 
-// broker is a real NATS server with the stream, and a configuration that names it.
-type broker struct {
-	t      *testing.T
-	nc     *nats.Conn
+// told is a NATS server with a stream, and a configuration that names it.
+type told struct {
 	js     jetstream.JetStream
-	config string // its file
+	config string
 	minter *event.Minter
-	count  uint64
+	number uint64
 }
 
-func newBroker(t *testing.T, prefix string) *broker {
+func newTold(t *testing.T) *told {
 	t.Helper()
-	dir := t.TempDir()
-	server, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: filepath.Join(dir, "nats")})
+	server, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), "nats")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	b := &broker{t: t, config: filepath.Join(dir, "watcher.yaml"), minter: event.NewMinter(nil)}
-	if b.nc, err = nats.Connect(server.ClientURL()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.nc.Close)
-	if b.js, err = jetstream.New(b.nc); err != nil {
-		t.Fatal(err)
-	}
-	if _, err = b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "JOBS", Subjects: event.Subjects(prefix)}); err != nil {
-		t.Fatal(err)
-	}
-	text := fmt.Sprintf("nats: {url: %q, subject_prefix: %q}\nstore: {path: %q}\ncommcells:\n  - {name: prod, url: http://127.0.0.1:1, auth: {token: t}}\n",
-		server.ClientURL(), prefix, filepath.Join(dir, "watcher.db"))
-	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// tell publishes an event of job prod/1248, and gives its text.
-func (b *broker) tell(prefix string, state job.Text, change job.Change) string {
-	b.t.Helper()
-	s := job.Snapshot{CommCell: "prod", Number: 1248, State: state, Client: "fall"}
-	s.Settle()
-	b.count++
-	e, err := b.minter.Job(b.count, change, job.Observation{Snapshot: s, Answered: time.Now()}, time.Time{})
+	nc, err := nats.Connect(server.ClientURL())
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	text, err := json.Marshal(e)
+	t.Cleanup(nc.Close)
+	s := &told{config: filepath.Join(t.TempDir(), "watcher.yaml"), minter: event.NewMinter(nil)}
+	if s.js, err = jetstream.New(nc); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "JOBS", Subjects: []string{"jobs.>", "commcells.>"}, MaxAge: 720 * time.Hour})
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	subject := fmt.Sprintf("jobs.prod.1248.fall.%s.%s", change.Kind, change.Detail)
-	if prefix != "" {
-		subject = prefix + "." + subject
+	text := fmt.Sprintf("commcells: [{name: prod, url: \"http://127.0.0.1:1\", auth: {token: x}}]\nnats: {url: %q}\nstore: {path: none/watcher.db}\n", server.ClientURL())
+	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := b.js.Publish(b.t.Context(), subject, text); err != nil {
-		b.t.Fatal(err)
-	}
-	return string(text)
+	return s
 }
 
-func (b *broker) state(to job.Text) string {
-	return b.tell("", to, job.Change{Kind: job.KindState, Detail: job.Slug(to), To: to})
+// tell publishes an event of job prod/1248, which is then in a state.
+func (s *told) tell(t *testing.T, change, state string) {
+	t.Helper()
+	kind, detail, _ := strings.Cut(change, ".")
+	o := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: 1248, State: job.Text(state)}, Answered: time.Now()}
+	if state == "Geht so" {
+		o.Snapshot.EndTime = new(time.Now())
+	}
+	o.Snapshot.Settle()
+	s.number++
+	e, err := s.minter.Job(s.number, job.Change{Kind: kind, Detail: detail, To: job.Text(state)}, o, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.js.Publish(t.Context(), "jobs.prod.1248.fall."+change, data); err != nil {
+		t.Fatal(err)
+	}
 }
 
-// watcher runs a command line, and gives its status and what it printed.
-func (b *broker) watcher(args ...string) (status int, out, errs string) {
-	b.t.Helper()
-	var stdout, stderr bytes.Buffer
-	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
-	defer cancel()
-	status = Execute(ctx, append(args, "-c", b.config), strings.NewReader(""), &stdout, &stderr)
-	return status, stdout.String(), stderr.String()
-}
-
-func TestWaitSaysHowTheJobEnded(t *testing.T) {
-	b := newBroker(t, "")
+func TestWaitStatus(t *testing.T) {
 	for _, row := range []struct {
-		state  job.Text
-		until  string
-		status int
+		name          string
+		before, after []string // events: change, a space, the state that the job is in
+		words         []string
+		status        int
+		says          string
 	}{
-		{"Completed", "terminal", done},
-		{"Completed w/ one or more errors", "terminal", wasPartial},
-		{"Failed", "terminal", wasFailed},
-		{"Killed", "terminal", wasKilled},
-		{"Failed", "failed", done},
-		{"Failed", "running", wasFailed},
-		{"Completed", "running", done},
-		{"Running", "running", done},
+		{"has ended", []string{"state.running Running", "state.completed Completed"}, nil, nil, 0, "prod/1248: Completed\n"},
+		{"ends", []string{"state.running Running"}, []string{"phase.scan Running", "state.completed Completed"}, nil, 0, "prod/1248: Completed\n"},
+		{"is waited for", nil, []string{"state.running Running", "state.completed Completed"}, nil, 0, "prod/1248: Completed\n"},
+		{"partial", nil, []string{"state.completed_with_errors Completed w/ one or more errors"}, nil, 3, "prod/1248: Completed w/ one or more errors\n"},
+		{"failed", nil, []string{"state.failed Failed"}, nil, 4, "prod/1248: Failed\n"},
+		{"killed", []string{"state.killed Killed"}, nil, nil, 5, "prod/1248: Killed\n"},
+		{"lost", []string{"state.running Running"}, []string{"watch.lost Running"}, nil, 6, "prod/1248: lost: the CommServe does not know the job any more\n"},
+		{"was lost", []string{"state.running Running", "watch.lost Running"}, nil, nil, 6, "prod/1248: lost: the CommServe does not know the job any more\n"},
+		{"was found again", []string{"watch.lost Running", "state.suspended Suspended"}, []string{"state.failed Failed"}, nil, 4, "prod/1248: Failed\n"},
+		{"was found again in the same state", []string{"state.running Running", "watch.lost Running", "phase.scan Running"}, []string{"state.failed Failed"}, nil, 4, "prod/1248: Failed\n"},
+		{"ended in a state of its own", nil, []string{"state.geht_so Geht so"}, nil, 1, "prod/1248: Geht so\n"},
+		{"stalls on the way", nil, []string{"watch.stalled Running", "state.completed Completed"}, nil, 0, "prod/1248: Completed\n"},
+		{"a state", []string{"state.running Running"}, []string{"state.suspended Suspended"}, []string{"--until", "suspended"}, 0, "prod/1248: Suspended\n"},
+		{"a state it is in", []string{"state.running Running"}, nil, []string{"--until", "running"}, 0, "prod/1248: Running\n"},
+		{"another end than the state", nil, []string{"state.failed Failed"}, []string{"--until", "completed"}, 4, "prod/1248: Failed, without having been seen in state completed\n"},
+		{"a good end, and not the state", nil, []string{"state.completed Completed"}, []string{"--until", "suspended"}, 0, "prod/1248: Completed, without having been seen in state suspended\n"},
+		{"a failed end that was asked for", nil, []string{"state.failed Failed"}, []string{"--until", "failed"}, 0, "prod/1248: Failed\n"},
+		{"time", []string{"state.running Running"}, nil, []string{"--timeout", "1s"}, 7, "prod/1248: time is up; it is \"Running\"\n"},
+		{"time, and nothing told", nil, nil, []string{"--timeout", "1s"}, 7, "prod/1248: time is up; nothing was told of it yet\n"},
 	} {
-		b.state(row.state)
-		status, out, errs := b.watcher("wait", "prod/1248", "--until", row.until)
-		if status != row.status || out != fmt.Sprintf("prod/1248: %s\n", row.state) || errs != "" {
-			t.Errorf("%s, until %s: status %d, want %d; %q %q", row.state, row.until, status, row.status, out, errs)
-		}
-	}
-	b.tell("", "Running", job.Change{Kind: job.KindWatch, Detail: job.DetailLost})
-	if status, out, _ := b.watcher("wait", "prod/1248"); status != wasLost || !strings.Contains(out, "lost") {
-		t.Errorf("lost: status %d, %q", status, out)
-	}
-	b.tell("", "Running", job.Change{Kind: job.KindPhase, Detail: "backup", To: "Backup"})
-	if status, out, errs := b.watcher("wait", "prod/1248", "--timeout", "50ms"); status != timedOut || out != "" || !strings.Contains(errs, "not within 50ms") {
-		t.Errorf("still running: status %d, %q, %q", status, out, errs)
-	}
-	if status, _, errs := b.watcher("wait", "prod/1248", "--until", "Completed w/ one or more errors"); status != wrong || !strings.Contains(errs, "try completed_with_errors") {
-		t.Errorf("no slug: status %d, %q", status, errs)
-	}
-}
-
-func TestWaitWaits(t *testing.T) {
-	b := newBroker(t, "")
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
-		status, out, errs := b.watcher("wait", "prod/1248", "-o", "json")
-		if status != wasFailed || !strings.Contains(out, `"state":"Failed"`) {
-			t.Errorf("status %d, %q, %q", status, out, errs)
-		}
-	})
-	b.untilRead() // it has seen that the job is not there
-	b.state("Running")
-	if err := b.nc.Publish("jobs.prod.1248.fall.state.completed", []byte("not an event")); err != nil {
-		t.Fatal(err)
-	}
-	b.state("Failed")
-	waiting.Wait()
-}
-
-// untilRead waits for the command's consumer.
-func (b *broker) untilRead() {
-	b.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		is, err := b.js.Stream(b.t.Context(), "JOBS")
-		if err == nil && is.CachedInfo().State.Consumers > 0 {
-			return
-		}
-	}
-	b.t.Fatal("nobody reads")
-}
-
-func TestReplay(t *testing.T) {
-	b := newBroker(t, "")
-	running, failed := b.state("Running"), b.state("Failed")
-	failure := b.tell("", "Failed", job.Change{Kind: job.KindFailure, Detail: job.DetailState, To: "Failed"})
-
-	status, out, errs := b.watcher("replay", "--since", "1h")
-	if want := running + "\n" + failed + "\n" + failure + "\n"; status != done || out != want {
-		t.Errorf("all: status %d, %s\n%q", status, errs, out)
-	}
-	status, out, _ = b.watcher("replay", "--since", "1h", "--subject", "jobs.*.*.*.failure.>", "--subject", "jobs.prod.*.*.failure.state")
-	if status != done || out != failure+"\n" {
-		t.Errorf("one within another: status %d, %q", status, out)
-	}
-	if status, out, errs = b.watcher("replay", "--since", time.Now().Add(time.Hour).Format(time.RFC3339)); status != done || out != "" {
-		t.Errorf("nothing: status %d, %q, %q", status, out, errs)
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newTold(t)
+			s.all(t, row.before)
+			var out, errs watched
+			ended := make(chan int, 1)
+			go func() {
+				ended <- Execute(t.Context(), append([]string{"wait", "prod/1248", "-c", s.config}, row.words...), nil, &out, &errs)
+			}()
+			if len(row.after) > 0 {
+				if len(row.before) > 0 {
+					out.await(t, "prod/1248") // what was told before
+				}
+				s.all(t, row.after)
+			}
+			if status := <-ended; status != row.status {
+				t.Errorf("status %d, want %d", status, row.status)
+			}
+			said := &errs
+			if row.status == 0 {
+				said = &out
+			}
+			if !strings.HasSuffix(said.String(), row.says) {
+				t.Errorf("got  %q\nwant …%q", said.String(), row.says)
+			}
+			if row.status == 0 && errs.String() != "" {
+				t.Errorf("beside a good end: %q", errs.String())
+			}
+		})
 	}
 }
 
-func TestReplayToASubject(t *testing.T) {
-	b := newBroker(t, "acme")
-	text := b.tell("acme", "Running", job.Change{Kind: job.KindState, Detail: "running", To: "Running"})
-	sub, err := b.nc.SubscribeSync("replay.>")
-	if err != nil {
-		t.Fatal(err)
+func (s *told) all(t *testing.T, events []string) {
+	for _, e := range events {
+		change, state, _ := strings.Cut(e, " ")
+		s.tell(t, change, state)
 	}
-	if status, out, errs := b.watcher("replay", "--since", "1h", "--subject", "jobs.>", "--to", "replay.it"); status != done || out != "" || !strings.Contains(errs, "1 events published") {
-		t.Fatalf("status %d, %q, %q", status, out, errs)
-	}
-	m, err := sub.NextMsg(time.Minute)
-	if err != nil || string(m.Data) != text || m.Header.Get("Jobwatch-Replayed") != "true" || m.Subject != "replay.it" {
-		t.Errorf("%v: %+v", err, m)
-	}
-	is, err := b.js.Stream(t.Context(), "JOBS")
-	if err != nil || is.CachedInfo().State.Msgs != 1 {
-		t.Errorf("%v: the stream has %d messages", err, is.CachedInfo().State.Msgs)
-	}
-	for _, args := range [][]string{
-		{"--to", "acme.jobs.prod.1.-.state.x"}, {"--to", "acme.relays.ops.state"}, {"--to", "$JS.API.STREAM.DELETE.JOBS"}, {"--to", "a.*"},
-		{"--to", "a b"}, {"--subject", "acme.jobs.>"}, {"--subject", "jobs..>"}, {"--since", "yesterday"}, {"--since", ""},
+}
+
+func TestWaitRefuses(t *testing.T) {
+	s := newTold(t)
+	for _, row := range []struct {
+		words  string
+		status int
+		says   string
+	}{
+		{"wait 1248", 2, "prod/1248"},
+		{"wait prod/1248 --until Completed", 2, `--until "Completed": wants terminal, or a state as in the subjects: completed`},
+		{"wait prod/1248 --until a.b", 2, "wants terminal"},
+		{"wait prod/1248 --timeout -1s", 2, "--timeout -1s: wants 0 or more"},
+		{"wait other/1 --track", 1, `no CommCell "other"`},
 	} {
-		if status, _, errs := b.watcher(append([]string{"replay", "--since", "1h"}, args...)...); status != wrong {
-			t.Errorf("%v: status %d, %q", args, status, errs)
+		var out, errs bytes.Buffer
+		status := Execute(t.Context(), append(strings.Fields(row.words), "-c", s.config), nil, &out, &errs)
+		if status != row.status || !strings.Contains(errs.String(), row.says) || errs.Len() == 0 {
+			t.Errorf("%s: status %d, %q", row.words, status, errs.String())
+		}
+	}
+}
+
+// watched is an output that can be looked at while it is written.
+type watched struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+func (w *watched) await(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(w.String(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q was never printed: %q", text, w.String())
 		}
 	}
 }
