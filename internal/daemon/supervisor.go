@@ -20,7 +20,9 @@ type supervisor[S any, R runner] struct {
 	last    map[string]*worker[S, R] // the last that started under a name: two never run at once
 }
 
-type runner interface{ Run(ctx context.Context) error }
+type runner interface {
+	Run(ctx context.Context) error
+}
 
 // kind is what differs between kinds of parts.
 type kind[S any, R runner] struct {
