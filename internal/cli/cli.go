@@ -42,9 +42,15 @@ func Execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	if err == nil {
 		return done
 	}
-	fmt.Fprintln(errs, printable.Lines(strings.TrimSpace(err.Error())))
+	if text := strings.TrimSpace(err.Error()); text != "" {
+		fmt.Fprintln(errs, printable.Lines(text))
+	}
 	var failure *failure
-	if errors.As(err, &failure) {
+	var verdict *verdict
+	switch {
+	case errors.As(err, &verdict):
+		return verdict.status
+	case errors.As(err, &failure):
 		return failed
 	}
 	return wrong
@@ -79,6 +85,6 @@ func newRoot() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringP("config", "c", "watcher.yaml", "the configuration `file`")
-	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newStore(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
+	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newWait(), newStore(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
 	return root
 }

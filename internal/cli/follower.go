@@ -17,7 +17,7 @@ import (
 type follower struct {
 	settings stream.Config
 	start    stream.Start
-	fromNow  bool // instead of start's place
+	place    func(context.Context, *stream.Broker) (sequence uint64, err error) // finds start's sequence; nil: it is there
 	print    func(stream.Message) error
 	log      *slog.Logger // of what happens after the start
 }
@@ -44,12 +44,18 @@ func (f *follower) begin(ctx context.Context, broker *stream.Broker) error {
 	if err := daemon.AwaitStream(ctx, broker); err != nil {
 		return err
 	}
-	if !f.fromNow {
+	if f.place == nil {
 		return nil
 	}
-	is, err := broker.Info(ctx)
-	f.start.Sequence = is.Last + 1
+	sequence, err := f.place(ctx, broker)
+	f.start.Sequence = sequence
 	return err
+}
+
+// behindTheEnd is the place of what comes from now on.
+func behindTheEnd(ctx context.Context, broker *stream.Broker) (uint64, error) {
+	is, err := broker.Info(ctx)
+	return is.Last + 1, err
 }
 
 // The pauses between two tries to read on.

@@ -62,18 +62,24 @@ func newTail() *cobra.Command {
 		}
 		settings.ReadOnly, settings.Name = true, "jobwatch tail"
 		f := follower{settings: settings, log: log, start: stream.Start{Since: start, Subjects: wanted.Subjects(cfg.NATS.SubjectPrefix)}}
-		f.fromNow = start.IsZero()
+		if start.IsZero() {
+			f.place = behindTheEnd
+		}
 		f.print = newPrinter(c.OutOrStdout()).event
 		if *form == asJSON {
 			f.print = printRaw(c.OutOrStdout())
 		}
 		err = f.Run(c.Context())
 		if errors.Is(err, daemon.ErrAway) && cfg.NATS.UsesEmbedded() {
-			err = fmt.Errorf("no watcher is running that serves NATS on %s; start one with: watcher run", cfg.NATS.Embedded.Listen)
+			err = noWatcherServes(cfg)
 		}
 		return fail(err)
 	}
 	return c
+}
+
+func noWatcherServes(cfg *config.Config) error {
+	return fmt.Errorf("no watcher is running that serves NATS on %s; start one with: watcher run", cfg.NATS.Embedded.Listen)
 }
 
 // sinceWhen reads a time or a duration before now; "" is the zero time.

@@ -19,6 +19,7 @@ type Durable struct {
 	Subjects []string      // filters, with the prefix; intersecting ones are taken, one within another is refused
 	Start    Start         // where it begins if it has to be made: Sequence, else Since
 	FromEnd  bool          // instead of Start: behind what is there
+	Anew     bool          // one that is there is removed first
 	AckWait  time.Duration // after that, a message that was neither settled nor extended is delivered once more
 	Window   int           // most messages that are delivered and not settled
 	Metadata map[string]string
@@ -32,6 +33,7 @@ type DurableInfo struct {
 	Floor       uint64    // every message up to this stream sequence is settled
 	Unsettled   int       // messages delivered and not settled
 	Pending     uint64    // messages never delivered yet
+	Window      int       // most messages that it delivers unsettled: the stream may allow less than was asked for
 	PausedUntil time.Time // zero: it is not paused
 }
 
@@ -52,31 +54,32 @@ type Consumer interface {
 	// ErrConsumerGone, ErrDisconnected, ctx's, or what NATS said. The numbers of deliveries tell whether one is missing.
 	Next(ctx context.Context, most int) ([]Delivery, error)
 
-	Settle(d Delivery) error // it is done with
-	Extend(d Delivery) error // it is worked on: AckWait begins anew
-	Return(d Delivery) error // it is to be delivered once more, to whoever asks next
+	Settle(d Delivery) // it is done with
+	Extend(d Delivery) // it is worked on: AckWait begins anew
+	Return(d Delivery) // it is to be delivered once more, to whoever asks next
 
 	Info(ctx context.Context) (DurableInfo, error)
-	Close() // the consumer stays; what it has delivered here stays unsettled
+	Close() // the consumer stays, and what it has delivered stays unsettled; what Next has not given yet is returned
 }
 
 // Entry is a key of a bucket with its value.
 type Entry struct {
 	Key      string
-	Value    []byte
-	Revision uint64 // 0: there is none, and never was, or it was deleted
+	Value    []byte        // nil: there is none
+	Revision uint64        // the one to write upon; 0: the key was never written, or long ago
+	Keep     time.Duration // written: it is forgotten after that; 0: never
 }
 
-// Bucket is a key-value bucket, read from its leader. It is made by the first Put.
+// Bucket is a key-value bucket, read from its leader. The first write makes it.
 type Bucket interface {
-	Get(ctx context.Context, key string) (Entry, error) // Revision 0, and no error, where there is none
+	Get(ctx context.Context, key string) (Entry, error) // Value nil, and no error, where there is none
 
-	// Put writes the value if the key's revision is the expected one (0: there is none), else its error is ErrChanged.
-	// After an error other than ErrChanged nobody knows whether it was written.
-	Put(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+	// Put writes the entry if the key still is at its revision, else the error is ErrChanged. After any other error
+	// nobody knows whether it was written.
+	Put(ctx context.Context, e Entry) (revision uint64, err error)
 
-	Delete(ctx context.Context, key string, revision uint64) error
-	Keys(ctx context.Context, filter string) ([]string, error) // a filter of subject tokens: ops.redrive.>
+	Delete(ctx context.Context, key string, revision uint64) error // as Put
+	Entries(ctx context.Context, filter string) ([]Entry, error)   // those whose keys match: ops.redrive.>
 }
 
 // Record is a message of a Log.
@@ -89,8 +92,7 @@ type Record struct {
 	Stored   time.Time // where it was read
 }
 
-// Log is a second stream, of what is told about the first: dead letters, states, checkpoints. It is made by the first
-// Append.
+// Log is a second stream, of what is told about the first: dead letters, states, checkpoints. The first Append makes it.
 type Log interface {
 	// Append adds a record. With once, it is ErrChanged where its subject has a record already.
 	Append(ctx context.Context, r Record, once bool) (sequence uint64, err error)

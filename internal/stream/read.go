@@ -91,58 +91,65 @@ type query struct {
 type answer struct {
 	Error   *jetstream.APIError `json:"error"`
 	Message *struct {
-		Subject  string `json:"subject"`
-		Sequence uint64 `json:"seq"`
-		Header   []byte `json:"hdrs"`
-		Data     []byte `json:"data"`
+		Subject  string    `json:"subject"`
+		Sequence uint64    `json:"seq"`
+		Header   []byte    `json:"hdrs"`
+		Data     []byte    `json:"data"`
+		Time     time.Time `json:"time"`
 	} `json:"message"`
 }
 
 func (b *Broker) get(ctx context.Context, q query) (Message, error) {
+	r, err := b.getFrom(ctx, b.cfg.Stream, q)
+	return Message{Subject: r.Subject, ID: r.ID, Sequence: r.Sequence, Data: r.Data}, err
+}
+
+// getFrom reads a message of any stream, with all that the stream knows of it.
+func (b *Broker) getFrom(ctx context.Context, stream string, q query) (Record, error) {
 	s, err := b.usable()
 	if err != nil {
-		return Message{}, err
+		return Record{}, err
 	}
 	ask, err := json.Marshal(q)
 	if err != nil {
-		return Message{}, err
+		return Record{}, err
 	}
-	subject := s.api("STREAM.MSG.GET." + b.cfg.Stream)
+	subject := s.api("STREAM.MSG.GET." + stream)
 	ctx, done := s.track(ctx, subject)
 	defer done()
 	reply, err := s.nc.RequestWithContext(ctx, subject, ask)
 	if err != nil {
-		return Message{}, fmt.Errorf("read stream %s: %w", b.cfg.Stream, cause(ctx, err))
+		return Record{}, fmt.Errorf("read stream %s: %w", stream, cause(ctx, err))
 	}
-	m, err := readAnswer(reply.Data)
+	r, err := readAnswer(reply.Data)
 	if err != nil {
-		return Message{}, fmt.Errorf("read stream %s: %w", b.cfg.Stream, err)
+		return Record{}, fmt.Errorf("read stream %s: %w", stream, err)
 	}
-	return m, nil
+	return r, nil
 }
 
-func readAnswer(data []byte) (Message, error) {
+func readAnswer(data []byte) (Record, error) {
 	var a answer
 	if err := json.Unmarshal(data, &a); err != nil {
-		return Message{}, err
+		return Record{}, err
 	}
 	switch {
 	case a.Error != nil && uint16(a.Error.ErrorCode) == code(server.JSNoMessageFoundErr):
-		return Message{}, ErrNone
+		return Record{}, ErrNone
 	case a.Error != nil && a.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
-		return Message{}, ErrNoStream
+		return Record{}, ErrNoStream
 	case a.Error != nil:
-		return Message{}, a.Error
+		return Record{}, a.Error
 	case a.Message == nil:
-		return Message{}, errors.New("answer without a message")
+		return Record{}, errors.New("answer without a message")
 	}
-	m := Message{Subject: a.Message.Subject, Sequence: a.Message.Sequence, Data: a.Message.Data}
+	r := Record{Subject: a.Message.Subject, Sequence: a.Message.Sequence, Data: a.Message.Data, Stored: a.Message.Time}
 	if len(a.Message.Header) > 0 {
 		header, err := nats.DecodeHeadersMsg(a.Message.Header)
 		if err != nil {
-			return Message{}, fmt.Errorf("message %d: %w", m.Sequence, err)
+			return Record{}, fmt.Errorf("message %d: %w", r.Sequence, err)
 		}
-		m.ID = header.Get(jetstream.MsgIDHeader)
+		r.Header, r.ID = header, header.Get(jetstream.MsgIDHeader)
 	}
-	return m, nil
+	return r, nil
 }

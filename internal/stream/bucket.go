@@ -1,0 +1,137 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// keepMarker is how long a bucket remembers that a key was deleted.
+const keepMarker = time.Hour
+
+// Bucket gives a key-value bucket: the stream KV_<name>, as NATS's own tools know them. No replica answers for its leader.
+func (b *Broker) Bucket(name string) Bucket { return &bucket{b, name} }
+
+type bucket struct {
+	broker *Broker
+	name   string
+}
+
+func (k *bucket) stream() string            { return "KV_" + k.name }
+func (k *bucket) subject(key string) string { return "$KV." + k.name + "." + key }
+func (k *bucket) config() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: k.stream(), Description: "What jobwatch remembers beside the stream", Subjects: []string{"$KV." + k.name + ".>"},
+		Storage: jetstream.FileStorage, Replicas: k.broker.cfg.Replicas, MaxMsgsPerSubject: 1, MaxMsgSize: -1, MaxBytes: -1, MaxMsgs: -1,
+		MaxConsumers: -1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true, AllowMsgTTL: true, Duplicates: duplicateWindow,
+	}
+}
+
+func (k *bucket) Get(ctx context.Context, key string) (Entry, error) {
+	r, err := k.broker.getFrom(ctx, k.stream(), query{LastBySubject: k.subject(key)})
+	if errors.Is(err, ErrNone) || errors.Is(err, ErrNoStream) {
+		return Entry{Key: key}, nil
+	}
+	return k.entry(r), err
+}
+
+func (k *bucket) entry(r Record) Entry {
+	e := Entry{Key: strings.TrimPrefix(r.Subject, k.subject("")), Revision: r.Sequence}
+	header := nats.Header(r.Header)
+	if header.Get(operation) == "" && header.Get(jetstream.MarkerReasonHeader) == "" {
+		e.Value = r.Data
+	}
+	return e
+}
+
+const operation = "KV-Operation"
+
+func (k *bucket) Entries(ctx context.Context, filter string) ([]Entry, error) {
+	var all []Entry
+	for from := uint64(1); ; {
+		r, err := k.broker.getFrom(ctx, k.stream(), query{Sequence: from, NextBySubject: k.subject(filter)})
+		if errors.Is(err, ErrNone) || errors.Is(err, ErrNoStream) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if e := k.entry(r); e.Value != nil {
+			all = append(all, e)
+		}
+		from = r.Sequence + 1
+	}
+}
+
+func (k *bucket) Put(ctx context.Context, e Entry) (uint64, error) {
+	return k.write(ctx, &nats.Msg{Subject: k.subject(e.Key), Data: e.Value}, e.Revision, e.Keep)
+}
+
+func (k *bucket) Delete(ctx context.Context, key string, revision uint64) error {
+	_, err := k.write(ctx, &nats.Msg{Subject: k.subject(key), Header: nats.Header{operation: {"DEL"}}}, revision, keepMarker)
+	return err
+}
+
+func (k *bucket) write(ctx context.Context, m *nats.Msg, revision uint64, keep time.Duration) (uint64, error) {
+	condition := []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(revision)}
+	if keep > 0 {
+		condition = append(condition, jetstream.WithMsgTTL(max(keep, time.Second)))
+	}
+	return k.broker.putInto(ctx, k.config(), m, condition...)
+}
+
+// putInto publishes into a stream of our own beside the main one, and makes it where nobody takes what is published.
+func (b *Broker) putInto(ctx context.Context, into jetstream.StreamConfig, m *nats.Msg, condition ...jetstream.PublishOpt) (uint64, error) {
+	if !carriable(m.Subject) {
+		return 0, badSubject(Outgoing{Subject: m.Subject})
+	}
+	s, err := b.usable()
+	if err != nil {
+		return 0, err
+	}
+	condition = append(condition, jetstream.WithExpectStream(into.Name), jetstream.WithRetryAttempts(0))
+	sequence, err := s.put(ctx, m, condition)
+	if errors.Is(err, ErrNoStream) && !b.cfg.ReadOnly {
+		if err := s.makeBeside(ctx, into); err != nil {
+			return 0, err
+		}
+		sequence, err = s.put(ctx, m, condition)
+	}
+	var busy *SequenceError
+	if errors.As(err, &busy) {
+		return 0, ErrChanged
+	}
+	return sequence, err
+}
+
+func (s *session) put(ctx context.Context, m *nats.Msg, condition []jetstream.PublishOpt) (uint64, error) {
+	tracked, done := s.track(ctx, m.Subject)
+	defer done()
+	ack, err := s.js.PublishMsg(tracked, m, condition...)
+	if err != nil {
+		return 0, refusal(strings.TrimPrefix(m.Subject, "$"), Outgoing{Subject: m.Subject, Data: m.Data}, cause(tracked, err))
+	}
+	return ack.Sequence, nil
+}
+
+// makeBeside makes a stream of ours beside the main one. That another was faster is no error.
+func (s *session) makeBeside(ctx context.Context, c jetstream.StreamConfig) error {
+	tracked, done := s.track(ctx, s.api("STREAM.CREATE."+c.Name))
+	defer done()
+	_, err := s.js.CreateStream(tracked, c)
+	if err == nil || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return nil
+	}
+	err = cause(tracked, err)
+	if isCode(err, server.JSStreamSubjectOverlapErr) {
+		return misfit("stream %s cannot be made: another stream holds subjects of %s; take them from it, or set nats.subject_prefix",
+			c.Name, strings.Join(c.Subjects, ", "))
+	}
+	return fmt.Errorf("stream %s cannot be made: %w", c.Name, err)
+}
