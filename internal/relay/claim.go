@@ -95,6 +95,7 @@ func (r *Relay) reach(is stream.Info, floor uint64, was record) {
 		missed = first - 1 - floor
 		floor = first - 1
 		r.log.Warn("the stream has forgotten messages before the relay got there (max_age, or a purge)", "count", missed)
+		r.Meter.Missed(missed)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,7 +175,6 @@ func (s *session) noteFloor() error {
 	default:
 		floor = max(floor, s.seen)
 	}
-	missed := uint64(0)
 	if is.First > floor+1 && info.Pending == 0 && len(s.held) == 0 { // purged while nothing of it waited here
 		floor = is.First - 1
 	}
@@ -196,16 +196,15 @@ func (s *session) noteFloor() error {
 			delete(s.doneTo, key)
 		}
 	}
-	s.note(floor, positions, missed, info)
+	s.note(floor, positions, info)
 	return nil
 }
 
-func (s *session) note(floor uint64, positions []position, missed uint64, info stream.DurableInfo) {
+func (s *session) note(floor uint64, positions []position, info stream.DurableInfo) {
 	oldest := s.oldestWaiting()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.record.Floor, s.record.Positions = floor, positions
-	s.record.Missed += missed
 	s.record.Pending = info.Pending + uint64(len(s.held))
 	s.record.Oldest, s.record.Parked = oldest, len(s.parked)
 	s.status.Pending, s.status.Oldest, s.status.Parked, s.status.Missed = s.record.Pending, oldest, s.record.Parked, s.record.Missed

@@ -98,10 +98,7 @@ func (r *Relay) writeDead(ctx context.Context, e *Event, t trouble) error {
 func (r *Relay) countDead(e *Event, t trouble) {
 	r.log.Warn("an event could not be delivered and is a dead letter; see: watcher relay dead "+r.Name,
 		"job", e.Job.String(), "event", e.ID, "err", t.reason)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.counts.Dead++
-	r.status.Dead++
+	r.Meter.Dead()
 }
 
 // headerText makes one line of text that a header can carry.

@@ -116,7 +116,7 @@ func (s *session) calm(q *queue) {
 
 // refuse decides what becomes of events that were not taken.
 func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
-	s.countFailure(why.Kind)
+	s.Meter.Failed(why.Kind.String())
 	t := q.trouble
 	known := t != nil && t.last.Before(s.health.taken)
 	s.health.refused(now, q.key, why, known)
@@ -157,17 +157,6 @@ func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 
 const unfitTries = 3
 
-var kindNames = map[Kind]string{Uncertain: "refused", Away: "away", Unfit: "unfit", Gone: "gone", Broken: "broken"}
-
-func (r *Relay) countFailure(k Kind) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.counts.Failures == nil {
-		r.counts.Failures = map[string]uint64{}
-	}
-	r.counts.Failures[kindNames[k]]++
-}
-
 // finish is done with an event that was delivered.
 func (s *session) finish(i *item) {
 	s.countDelivered(i.event)
@@ -179,14 +168,11 @@ func (s *session) finish(i *item) {
 }
 
 func (r *Relay) countDelivered(e *Event) {
-	if r.observe != nil {
-		if at, ok := e.time(); ok {
-			r.observe(time.Since(at).Seconds())
-		}
+	at, known := e.time()
+	if !known {
+		at = time.Now()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.counts.Delivered++
+	r.Meter.Delivered(time.Since(at))
 }
 
 // turnOff writes that the relay is off, as somebody would who turned it off by hand.

@@ -57,6 +57,22 @@ const (
 	Broken                // it stands still until somebody has looked: an audit file that was tampered with
 )
 
+// String is the kind's name, as metrics have it.
+func (k Kind) String() string {
+	switch k {
+	case Away:
+		return "away"
+	case Unfit:
+		return "unfit"
+	case Gone:
+		return "gone"
+	case Broken:
+		return "broken"
+	default:
+		return "uncertain"
+	}
+}
+
 // Memory is what a destination remembers over a crash, in keys that are the relay's own.
 type Memory interface {
 	Get(ctx context.Context, key string) (value []byte, revision uint64, err error) // revision 0: nothing

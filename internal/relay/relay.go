@@ -43,7 +43,16 @@ type Config struct {
 	Stream string // the main one's name
 	Prefix string // of all subjects; may be empty
 	Host   string // for people
+	Meter  Meter  // nil: nobody counts
 	Log    *slog.Logger
+}
+
+// Meter counts what becomes of events.
+type Meter interface {
+	Delivered(after time.Duration) // since the event's own time
+	Failed(reason string)          // a Kind's name
+	Dead()
+	Missed(messages uint64)
 }
 
 // Start is where a relay begins that has never run. The zero Start is behind what is there.
@@ -67,12 +76,10 @@ type Relay struct {
 	records  stream.Log
 	instance string
 
-	mu      sync.Mutex
-	status  Status   // guarded by mu
-	counts  Counts   // guarded by mu
-	record  record   // guarded by mu
-	untold  [][]byte // states for the log; guarded by mu
-	observe func(seconds float64)
+	mu     sync.Mutex
+	status Status   // guarded by mu
+	record record   // guarded by mu
+	untold [][]byte // states for the log; guarded by mu
 
 	// What follows is Run's own.
 	settled  map[uint64]bool   // delivered, and perhaps not settled at the broker
@@ -91,6 +98,9 @@ func New(c Config) *Relay {
 	c.Timeout = cmp.Or(c.Timeout, 15*time.Second)
 	c.Together = cmp.Or(c.Together, 1)
 	c.Log = cmp.Or(c.Log, slog.Default())
+	if c.Meter == nil {
+		c.Meter = noMeter{}
+	}
 	if c.Whole {
 		c.Concurrency = 1
 	}
@@ -105,8 +115,12 @@ func New(c Config) *Relay {
 	return r
 }
 
-// Observe is told of each delivered event how many seconds after its own time that was. Set it before Run.
-func (r *Relay) Observe(observe func(seconds float64)) { r.observe = observe }
+type noMeter struct{}
+
+func (noMeter) Delivered(time.Duration) {}
+func (noMeter) Failed(string)           {}
+func (noMeter) Dead()                   {}
+func (noMeter) Missed(uint64)           {}
 
 // BucketName is that of the bucket that relays of a stream remember in.
 func BucketName(mainStream string) string { return mainStream + "_RELAY_STATE" }

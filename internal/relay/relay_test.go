@@ -38,15 +38,16 @@ func TestADestinationThatIsAwayLosesNothing(t *testing.T) {
 	}
 	to := &receiver{}
 	to.set(func(*Event) error { return &Refusal{Kind: Away, Reason: "HTTP 401", Status: 401} })
-	r, _ := w.relays(to, func(c *Config) { c.GiveUpAfter = time.Second })
+	var n tally
+	r, _ := w.relays(to, counts(&n), func(c *Config) { c.GiveUpAfter = time.Second })
 	until(t, "it is away", func() bool { return r.Status().State == Absent })
 	to.set(nil)
 	until(t, "all is delivered", func() bool { return to.count() == 18 })
-	if n := inOrder(t, to.ids(0), w.number); n > 0 {
-		t.Errorf("%d repeats", n)
+	if repeats := inOrder(t, to.ids(0), w.number); repeats > 0 {
+		t.Errorf("%d repeats", repeats)
 	}
 	until(t, "it delivers again", func() bool { return r.Status().State == Delivering })
-	if r.Counts().Dead > 0 {
+	if n.dead.Load() > 0 {
 		t.Error("dead letters, of what time alone delivered")
 	}
 }
@@ -65,10 +66,11 @@ func TestAnUnfitEventIsADeadLetterAtTheThirdTry(t *testing.T) {
 		}
 		return nil
 	})
-	r, _ := w.relays(to)
+	var n tally
+	w.relays(to, counts(&n))
 	until(t, "the others are delivered", func() bool { return to.count() == 4 })
-	if tries != 3 || r.Counts().Dead != 1 {
-		t.Errorf("%d tries, %+v", tries, r.Counts())
+	if tries != 3 || n.dead.Load() != 1 || n.failed.Load() != 3 || n.delivered.Load() != 4 {
+		t.Errorf("%d tries, %d dead, %d failed, %d delivered", tries, n.dead.Load(), n.failed.Load(), n.delivered.Load())
 	}
 	var letters []Letter
 	err := Dead(soon(t), w.broker, "JOBS", "", "ops", Selection{}, func(l Letter) error { letters = append(letters, l); return nil })

@@ -35,30 +35,11 @@ type Status struct {
 	Missed  uint64     `json:"missed"`  // messages that the stream forgot before they were read
 }
 
-// Counts count since the start of the process.
-type Counts struct {
-	Delivered uint64
-	Failures  map[string]uint64 // by reason: refused, away, unfit, gone, broken
-	Dead      uint64
-}
-
 // Status says how the relay is now.
 func (r *Relay) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status
-}
-
-// Counts says what it did since the start of the process.
-func (r *Relay) Counts() Counts {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c := r.counts
-	c.Failures = map[string]uint64{}
-	for reason, n := range r.counts.Failures {
-		c.Failures[reason] = n
-	}
-	return c
 }
 
 func (r *Relay) standby(holder record) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,6 +113,16 @@ func (w *world) relays(to Destination, change ...func(*Config)) (r *Relay, stop 
 	r = New(w.config(to, change...))
 	return r, runs(w.t, r.Run)
 }
+
+// tally counts.
+type tally struct{ delivered, failed, dead, missed atomic.Uint64 }
+
+func (c *tally) Delivered(time.Duration) { c.delivered.Add(1) }
+func (c *tally) Failed(string)           { c.failed.Add(1) }
+func (c *tally) Dead()                   { c.dead.Add(1) }
+func (c *tally) Missed(n uint64)         { c.missed.Add(n) }
+
+func counts(c *tally) func(*Config) { return func(cfg *Config) { cfg.Meter = c } }
 
 // receiver is a destination that remembers what it was given, and refuses what refuse says.
 type receiver struct {
