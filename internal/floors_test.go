@@ -73,7 +73,7 @@ var mayImport = map[string][]string{
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
-	"golang.org/x/time":                  {"internal/limiter"},
+	"golang.org/x/time":                  {"internal/limiter", "internal/relay"},
 	"golang.org/x/net":                   {"internal/commvault"}, // html alone
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
