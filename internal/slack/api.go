@@ -35,7 +35,7 @@ func newAPI(c Config) (*api, error) {
 }
 
 func (a *api) use(token string) {
-	once := *a.config.Client
+	once := *a.config.HTTP
 	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the body has the token
 	a.token = token
 	a.client = slack.New(token, slack.OptionAPIURL(a.config.APIURL), slack.OptionHTTPClient(watching{&once, a}))
@@ -84,23 +84,25 @@ func (a *api) left() time.Duration {
 }
 
 // call calls Slack once, or a second time where the token's file holds another one by now. Its error is a Refusal.
-func (a *api) call(ctx context.Context, method string, do func(*slack.Client) error) error {
+func (a *api) call(ctx context.Context, method string, do func(context.Context, *slack.Client) error) error {
 	if left := a.left(); left > 0 {
 		return &relay.Refusal{Kind: relay.Away, Status: http.StatusTooManyRequests, Reason: "Slack wants no calls for now", After: left}
 	}
 	a.mu.Lock()
 	client, used := a.client, a.token
 	a.mu.Unlock()
-	err := do(client)
+	limited, cancel := context.WithTimeout(ctx, a.config.Timeout)
+	defer cancel()
+	err := do(limited, client)
 	if err != nil && refusesToken(err) {
 		if again := a.reread(used); again != nil {
-			err = do(again)
+			err = do(limited, again)
 		}
 	}
 	if err == nil {
 		return nil
 	}
-	refusal := refusalOf(ctx, method, a.config.Channel, err)
+	refusal := refusalOf(limited, method, a.config.Channel, err)
 	if refusal.Kind == relay.Away && isLimit(err) {
 		refusal.After = a.left()
 	}
@@ -156,7 +158,7 @@ func (a *api) post(ctx context.Context, m sent) (ts string, err error) {
 	options = append(options, slack.UnsafeMsgOptionEndpoint(a.config.APIURL+"chat.postMessage", func(v url.Values) {
 		v.Set("client_msg_id", m.id)
 	}))
-	err = a.call(ctx, "chat.postMessage", func(c *slack.Client) error {
+	err = a.call(ctx, "chat.postMessage", func(ctx context.Context, c *slack.Client) error {
 		_, ts, _, err = c.SendMessageContext(ctx, a.config.Channel, options...)
 		if err == nil && ts == "" {
 			err = errNoAnswer
@@ -168,7 +170,7 @@ func (a *api) post(ctx context.Context, m sent) (ts string, err error) {
 
 // update changes a message.
 func (a *api) update(ctx context.Context, ts string, m sent) error {
-	return a.call(ctx, "chat.update", func(c *slack.Client) error {
+	return a.call(ctx, "chat.update", func(ctx context.Context, c *slack.Client) error {
 		_, changed, _, err := c.UpdateMessageContext(ctx, a.config.Channel, ts, m.options()...)
 		if err == nil && changed == "" {
 			err = errNoAnswer
@@ -184,7 +186,7 @@ func (a *api) root(ctx context.Context, of mark, from time.Time) (ts string, fou
 	}
 	for {
 		var page *slack.GetConversationHistoryResponse
-		err := a.call(ctx, "conversations.history", func(c *slack.Client) (err error) {
+		err := a.call(ctx, "conversations.history", func(ctx context.Context, c *slack.Client) (err error) {
 			page, err = c.GetConversationHistoryContext(ctx, &params)
 			if err == nil && !page.Ok {
 				err = errNoAnswer
@@ -213,7 +215,7 @@ func (a *api) lastReply(ctx context.Context, thread string, of mark, from time.T
 	}
 	for {
 		var page []slack.Message
-		err := a.call(ctx, "conversations.replies", func(c *slack.Client) (err error) {
+		err := a.call(ctx, "conversations.replies", func(ctx context.Context, c *slack.Client) (err error) {
 			page, _, params.Cursor, err = c.GetConversationRepliesContext(ctx, &params)
 			return err
 		})
@@ -233,13 +235,13 @@ func (a *api) lastReply(ctx context.Context, thread string, of mark, from time.T
 
 // channel asks who the token is, and gives the channel's name.
 func (a *api) channel(ctx context.Context) (name string, err error) {
-	if err := a.call(ctx, "auth.test", func(c *slack.Client) error {
+	if err := a.call(ctx, "auth.test", func(ctx context.Context, c *slack.Client) error {
 		_, err := c.AuthTestContext(ctx)
 		return err
 	}); err != nil {
 		return "", err
 	}
-	err = a.call(ctx, "conversations.info", func(c *slack.Client) error {
+	err = a.call(ctx, "conversations.info", func(ctx context.Context, c *slack.Client) error {
 		channel, err := c.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: a.config.Channel})
 		switch {
 		case err != nil:

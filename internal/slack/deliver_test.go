@@ -242,7 +242,9 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestLimitInsideABody(t *testing.T) {
 	w := newWorld(t)
-	w.fake.Faults(func(method string, n int) fakeslack.Fault { return fakeslack.Fault{Error: "ratelimited", RetryAfter: "7"} })
+	w.fake.Faults(func(method string, n int) fakeslack.Fault {
+		return fakeslack.Fault{Error: "ratelimited", RetryAfter: "7"}
+	})
 	if refusal := w.refuses(relay.Away, life()[0]); refusal.After < 6*time.Second {
 		t.Errorf("%+v", refusal)
 	}
@@ -296,7 +298,7 @@ func TestNoConnectionIsAway(t *testing.T) {
 func TestIncomingWebhook(t *testing.T) {
 	w := newWorld(t)
 	hook := func() (string, error) { return w.fake.Webhook + "\n", nil }
-	w.config = Config{Relay: "ops", Webhook: hook, Memory: w.memory}
+	w.config = Config{Relay: "ops", WebhookURL: hook, Memory: w.memory}
 	w.restarts()
 	w.deliver(life()...)
 	if got := w.fake.Plain(); len(got) != 6 {
@@ -337,8 +339,8 @@ func TestNewRefuses(t *testing.T) {
 		{Config{Token: token, Channel: "#ops"}, "is no id"},
 		{Config{Token: token, Channel: "ops"}, "copy the id"},
 		{Config{}, "webhook_url_file"},
-		{Config{Token: token, Channel: "C0123456789", Webhook: token}, "leave out"},
-		{Config{Webhook: token}, "holds no address"},
+		{Config{Token: token, Channel: "C0123456789", WebhookURL: token}, "leave out"},
+		{Config{WebhookURL: token}, "holds no address"},
 		{Config{Token: token, Channel: "C0123456789", Broadcast: []string{"faild"}}, "none of"},
 		{Config{Token: token, Channel: "C0123456789", Links: []Link{{"x", "javascript:1"}}}, "links"},
 		{Config{Token: func() (string, error) { return "", errors.New("token_file: none") }, Channel: "C0123456789"}, "token_file"},

@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -32,15 +31,16 @@ type Config struct {
 	Relay   string                 // its name
 	Token   func() (string, error) // read at the start, and again when Slack refuses it
 	Channel string                 // its id
-	Webhook func() (string, error) // the whole address is a secret
+
+	WebhookURL func() (string, error) // instead of both: of an incoming webhook; the whole of it is a secret
 
 	Broadcast []string // classes of states, lost, stalled: told to the channel too; nil: failed
 	Links     []Link   // the job number links to the first
 	APIURL    string   // "": Slack's
 
-	Memory relay.Memory
-	Client *http.Client // nil: one with the system's roots
-	Log    *slog.Logger // nil: none
+	Memory  relay.Memory
+	HTTP    *http.Client  // nil: one with the system's roots
+	Timeout time.Duration // of one call; 0 is 15 s
 }
 
 // Link is a page about a job; {id} and {commcell} stand for the job's.
@@ -70,19 +70,17 @@ func New(c Config) (*Slack, error) {
 	if !strings.HasSuffix(c.APIURL, "/") {
 		c.APIURL += "/"
 	}
-	if c.Client == nil {
-		c.Client = &http.Client{}
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{}
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Timeout = cmp.Or(c.Timeout, 15*time.Second)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	s := &Slack{Config: c}
-	if c.Webhook != nil {
+	if c.WebhookURL != nil {
 		var err error
-		s.hook, err = newWebhook(c.Webhook, c.Client)
+		s.hook, err = newWebhook(c)
 		return s, err
 	}
 	var err error
@@ -92,11 +90,11 @@ func New(c Config) (*Slack, error) {
 
 func (c Config) check() error {
 	switch {
-	case c.Webhook != nil && (c.Token != nil || c.Channel != ""):
+	case c.WebhookURL != nil && (c.Token != nil || c.Channel != ""):
 		return fmt.Errorf("slack: webhook_url_file has its channel built in; leave out token_file and channel, or webhook_url_file")
-	case c.Webhook == nil && c.Token == nil:
+	case c.WebhookURL == nil && c.Token == nil:
 		return fmt.Errorf("slack: needs token_file and channel, or webhook_url_file")
-	case c.Webhook == nil && !channelID.MatchString(c.Channel):
+	case c.WebhookURL == nil && !channelID.MatchString(c.Channel):
 		return fmt.Errorf("slack: channel %.80q is no id; in Slack open the channel's details, and copy the id at their bottom, as in C0123456789", c.Channel)
 	}
 	if u, err := url.Parse(c.APIURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {

@@ -20,14 +20,15 @@ import (
 type webhook struct {
 	address func() (string, error)
 	client  http.Client
+	timeout time.Duration
 
 	mu    sync.Mutex
 	url   string
 	until time.Time
 }
 
-func newWebhook(address func() (string, error), client *http.Client) (*webhook, error) {
-	w := &webhook{address: address, client: *client}
+func newWebhook(c Config) (*webhook, error) {
+	w := &webhook{address: c.WebhookURL, client: *c.HTTP, timeout: c.Timeout}
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return w, w.reread()
 }
@@ -66,6 +67,8 @@ func (w *webhook) post(ctx context.Context, m message) error {
 	if err != nil {
 		return &relay.Refusal{Kind: relay.Unfit, Reason: "the message is no JSON"}
 	}
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return &relay.Refusal{Kind: relay.Away, Reason: "the webhook's address is none"}
@@ -107,6 +110,8 @@ func (w *webhook) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).String(), nil)
 	if err != nil {
 		return err
