@@ -46,6 +46,7 @@ var floors = map[string]int{
 	"cmd/watcher":        9,
 
 	"internal/testing/slow":          -1, // for the tests of all
+	"internal/testing/fakeslack":     0,  // for the tests of all
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
 	"internal/store/internal/seam":   1, // for storetest
