@@ -80,6 +80,7 @@ func (p *parts) start(ctx context.Context) error {
 		start(p.embedded.Run)
 	}
 	start(p.broker.Run)
+	start(p.serveRequests)
 	start(func(ctx context.Context) error {
 		unread := AwaitStream(ctx, p.broker)
 		var misfit *stream.MisfitError // of the stream or the server: refuse to start. That NATS is away is no reason
