@@ -145,26 +145,29 @@ func (w *waiting) ended(out io.Writer, err error) error {
 	return v
 }
 
-// catchUp judges what was last told of the job, and returns where the stream goes on behind that.
+// catchUp judges what was last told of the job, and returns where the stream goes on behind that. What is told after a
+// loss is told of a job that is there again.
 func (w *waiting) catchUp(ctx context.Context, b *stream.Broker, prefix string) (next uint64, err error) {
-	next = 1
-	var last stream.Message
-	for _, what := range []string{job.KindState + ".>", job.KindWatch + "." + job.DetailLost} {
-		m, err := b.Last(ctx, strings.TrimSuffix(event.Filter(prefix, w.id), ">")+"*."+what)
-		switch {
-		case errors.Is(err, stream.ErrNone):
-			continue
-		case err != nil:
-			return 0, err
-		}
-		if m.Sequence > last.Sequence {
-			last, next = m, m.Sequence+1
-		}
+	filter := event.Filter(prefix, w.id)
+	last, err := b.Last(ctx, filter)
+	if errors.Is(err, stream.ErrNone) {
+		return 1, nil
 	}
-	if last.Sequence == 0 {
+	if err != nil {
+		return 0, err
+	}
+	next = last.Sequence + 1
+	if strings.HasSuffix(last.Subject, "."+job.KindWatch+"."+job.DetailLost) {
+		return next, w.see(last)
+	}
+	state, err := b.Last(ctx, strings.TrimSuffix(filter, ">")+"*."+job.KindState+".>")
+	switch {
+	case errors.Is(err, stream.ErrNone):
 		return next, nil
+	case err != nil:
+		return 0, err
 	}
-	return next, w.see(last)
+	return max(next, state.Sequence+1), w.see(state)
 }
 
 // see prints an event of the job, and ends the wait with a verdict where it is what was waited for.

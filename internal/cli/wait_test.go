@@ -94,6 +94,7 @@ func TestWaitStatus(t *testing.T) {
 		{"lost", []string{"state.running Running"}, []string{"watch.lost Running"}, nil, 6, "prod/1248: lost: the CommServe does not know the job any more\n"},
 		{"was lost", []string{"state.running Running", "watch.lost Running"}, nil, nil, 6, "prod/1248: lost: the CommServe does not know the job any more\n"},
 		{"was found again", []string{"watch.lost Running", "state.suspended Suspended"}, []string{"state.failed Failed"}, nil, 4, "prod/1248: Failed\n"},
+		{"was found again in the same state", []string{"state.running Running", "watch.lost Running", "phase.scan Running"}, []string{"state.failed Failed"}, nil, 4, "prod/1248: Failed\n"},
 		{"ended in a state of its own", nil, []string{"state.geht_so Geht so"}, nil, 1, "prod/1248: Geht so\n"},
 		{"stalls on the way", nil, []string{"watch.stalled Running", "state.completed Completed"}, nil, 0, "prod/1248: Completed\n"},
 		{"a state", []string{"state.running Running"}, []string{"state.suspended Suspended"}, []string{"--until", "suspended"}, 0, "prod/1248: Suspended\n"},

@@ -31,6 +31,7 @@ type Config struct {
 	Log       Log
 	Cluster   Cluster
 	Severity  map[string]string // slug of a state => info, warning or error
+	Relays    []Relay
 
 	Text []byte // what was read of the file
 

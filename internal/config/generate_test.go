@@ -2,11 +2,13 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,6 +64,7 @@ func completeText() string {
 # A running watcher takes an edited file by itself, but for nats, store, http, log.format and severity.
 # Names of files that do not begin with / are looked for from the folder of this file.
 # A key marked (later) is read and checked, and does nothing in this version.
+# A relay stands here as a comment, with each key that it may have.
 #
 # Generated from internal/config/keys.go.
 ` + sectionText("", "", "", new(Config).keys())
@@ -90,11 +93,18 @@ func sectionText(path, first, indent string, keys []key) string {
 		switch {
 		case k.name == "commcells":
 			b.WriteString(sectionText("commcells.", indent+"  - ", indent+"    ", k.value.keys))
-		case k.value.keys != nil && !isFilter(k):
+		case k.name == "relays":
+			b.WriteString(asComment(sectionText("relays.", indent+"  - ", indent+"    ", k.value.keys)))
+		case k.value.keys != nil && !isFilter(k.name):
 			b.WriteString(sectionText(path+k.name+".", indent+"  ", indent+"  ", k.value.keys))
 		}
 	}
 	return b.String()
+}
+
+// asComment puts a # in the place of each line's first space.
+func asComment(text string) string {
+	return regexp.MustCompile(`(?m)^ ?`).ReplaceAllString(strings.TrimSuffix(text, "\n"), "#") + "\n"
 }
 
 // sentence documents a key, and names its words.
@@ -120,13 +130,16 @@ func words(v value) []string {
 }
 
 // isFilter tells a section whose keys are one table for all that are like it.
-func isFilter(k key) bool { return k.name == "include" || k.name == "exclude" }
+func isFilter(name string) bool {
+	return slices.Contains([]string{"include", "exclude", "match"}, name)
+}
 
 // keys that have no default, and a value that shows what they are for.
 var examples = map[string]string{
 	"commcells.name":            "prod",
 	"commcells.url":             "https://cs.example.com/webconsole/api",
 	"commcells.auth.token_file": "/run/secrets/cv-token",
+	"relays.name":               "ops",
 }
 
 var needsNoQuotes = regexp.MustCompile(`^"[A-Za-z0-9][A-Za-z0-9./:]*"$`)
@@ -136,12 +149,12 @@ func defaultText(key string, v value) string {
 	if example, ok := examples[key]; ok {
 		return " " + example
 	}
-	switch def := string(v.schema.Default); {
+	switch def := strings.ReplaceAll(string(v.schema.Default), `","`, `", "`); {
 	case needsNoQuotes.MatchString(def):
 		return " " + strings.Trim(def, `"`)
 	case def != "":
 		return " " + def
-	case strings.HasPrefix(key, "commcells.discover.") && v.keys != nil:
+	case v.keys != nil && isFilter(key[strings.LastIndexByte(key, '.')+1:]):
 		return " {}"
 	}
 	return ""
@@ -204,7 +217,7 @@ func sectionDocs(path string, keys []key) string {
 	table.WriteString("## " + title + "\n\n| key | takes | default | |\n|---|---|---|---|\n")
 	for _, k := range keys {
 		name := path + k.name
-		if k.name == "commcells" {
+		if path == "" && (k.name == "commcells" || k.name == "relays") {
 			name += "[]"
 		}
 		takes, def := takes(k), ""
@@ -222,6 +235,9 @@ func sectionDocs(path string, keys []key) string {
 	return table.String() + below.String()
 }
 
+// lists of something else than patterns.
+var lists = map[string]string{"subjects": "filters", "secret_files": "files", "allow": "networks", "to": "addresses"}
+
 // takes says what kind of value it is.
 func takes(k key) string {
 	v := k.value
@@ -236,10 +252,14 @@ func takes(k key) string {
 		return "list of"
 	case types[0] == "array" && len(s.Items.Types) > 0:
 		return "list of whole numbers"
-	case k.name == "relays":
-		return "list"
+	case types[0] == "array" && words(value{schema: s.Items}) != nil:
+		return "list of `" + strings.Join(words(value{schema: s.Items}), "`, `") + "`"
 	case types[0] == "array":
-		return "list of patterns"
+		return "list of " + cmp.Or(lists[k.name], "patterns")
+	case k.name == "body":
+		return "any value"
+	case k.name == "size":
+		return "size"
 	case v.keys != nil:
 		return "keys:"
 	case types[0] == "object":

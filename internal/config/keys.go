@@ -35,7 +35,7 @@ func (c *Config) keys() []key {
 			{"instance", one(&c.Cluster.Instance, "", text()), later + "this one's name"},
 		}), later + "Several watchers that share the CommCells among them."},
 		{"severity", severities(&c.Severity), "what a state means to you: {committed: info, killed: error}"},
-		{"relays", relays(), later + "where else events go"},
+		{"relays", relays(&c.Relays), "Where else events go: each relay takes them to one destination (docs/relays.md)."},
 	}
 }
 
@@ -150,5 +150,90 @@ func (h *HTTP) keys() []key {
 			{"key_file", file(&h.TLS.KeyFile, ""), "of the certificate"},
 			{"client_ca_file", file(&h.TLS.ClientCAFile, ""), "only readers with a certificate of this authority"},
 		}).then(h.TLS.rules), "HTTPS instead of HTTP."},
+	}
+}
+
+func (c *Relay) keys() []key {
+	return []key{
+		{"name", one(&c.Name, "", like(`^[a-z0-9_-]+$`, "wants lower-case letters, digits, _ and - only: it becomes part of each subject")),
+			"lower-case letters, digits, _ and -"},
+		{"subjects", texts(&c.Subjects, text(filterOfSubjects), "jobs.>", "commcells.>"),
+			"which events, as NATS filters without nats.subject_prefix: jobs.*.*.*.failure.>"},
+		{"match", matches(&c.Match), "Which of them, by severity, class, commcell, client, client_group, agent, backupset, subclient, operation, level, " +
+			`job_type: {severity: [warning, error], client: ["sql*"]}. Each key has to fit; one that an event has not is left out.`},
+		{"start", one(&c.Start, StartNew, start()), "where a relay begins that has never run: new, all, or so long ago: 24h"},
+		{"concurrency", one(&c.Concurrency, 16, whole(1, 10_000)), "deliveries under way at once, one of a job"},
+		{"rate", one(&c.Rate, 0, rate()), "deliveries a second; 0: as many as come"},
+		{"timeout", one(&c.Timeout, 15*time.Second, duration(positive)), "for one delivery"},
+		{"give_up_after", one(&c.GiveUpAfter, 24*time.Hour, duration(0)),
+			"an event refused for so long, while others were taken, becomes a dead letter; 0: never"},
+		{"slack", optional(&c.Slack), "A channel of Slack. Each relay has one of slack, webhook, email, audit."},
+		{"webhook", optional(&c.Webhook), "A receiver of HTTP, signed after Standard Webhooks."},
+		{"email", optional(&c.Email), "People, by mail."},
+		{"audit", optional(&c.Audit), "Files of which nobody can change a byte unseen (docs/audit.md)."},
+	}
+}
+
+func (s *Slack) keys() []key {
+	return []key{
+		{"token_file", ownFile(&s.TokenFile), "the bot token (xoxb-…), with channel"},
+		{"channel", one(&s.Channel, "", text(channel).hint(`^([CGD][A-Z0-9]+)?$`, "wants the channel's id, not its name; like C0123456789")),
+			"its id, not its name: C0123456789"},
+		{"webhook_url_file", ownFile(&s.WebhookURLFile), "instead: the URL of an incoming webhook; one message an event then"},
+		{"broadcast", texts(&s.Broadcast, word(append(classes, "lost", "stalled")...), "failed"),
+			"classes of states, lost, stalled: told to the channel too, not in the job's thread alone"},
+		{"group", optional(&s.Group), "One message for many jobs; left out: none."},
+		{"links", links(&s.Links), `pages about a job: {"Command Center": "https://cs.example.com/commandcenter/#/jobs/{id}"}; {commcell} too`},
+		{"api_url", one(&s.APIURL, "https://slack.com/api/", text(destinationURL).hint(`^[hH][tT][tT][pP][sS]?://`, "wants http:// or https:// in front")),
+			"where Slack's API is"},
+	}
+}
+
+func (g *Group) keys() []key {
+	return []key{
+		{"by", one(&g.By, "client", word("client", "client_group", "subclient", "commcell")), "what the jobs have in common"},
+		{"within", one(&g.Within, 2*time.Minute, duration(positive)), "events wait so long for others"},
+		{"over", one(&g.Over, 3, whole(0, math.MaxInt32)), "so many jobs are told singly, more as one"},
+	}
+}
+
+func (w *Webhook) keys() []key {
+	return []key{
+		{"url", hidden(one(&w.URL, "", text(destinationURL).hint(`^$|^[hH][tT][tT][pP][sS]?://`, "wants https:// in front"))), "where to send: https://hooks.example.com/backup"},
+		{"url_file", ownFile(&w.URLFile), "instead of url: a file that holds it, where it is a secret"},
+		{"secret_files", ownFiles(&w.SecretFiles), "whsec_… each; each signs: the new one first, the old one during a rotation"},
+		{"headers", headers(&w.Headers), "sent along; the values stand in files: {X-Api-Key: {value_file: /run/secrets/key}}"},
+		{"body", anything(&w.Body), "another body than the event: any value whose texts may hold places, as {text: \"{data.job.client}\"}"},
+		{"allow", prefixes(&w.Allow), "private, loopback and link-local addresses are refused but for these: [10.20.0.0/16]"},
+		{"allow_http", one(&w.AllowHTTP, false, boolean()), "true: http:// too"},
+		{"tls", sectionOf(w.TLS.keys()).then(w.TLS.rules), "How the connection is secured."},
+	}
+}
+
+func (h *Header) keys() []key {
+	return []key{{"value_file", ownFile(&h.ValueFile), "the file that holds its value"}}
+}
+
+func (e *Email) keys() []key {
+	return []key{
+		{"server", one(&e.Server, "", text(serverAddress).hint(`^$|:[0-9]+$`, "wants host:port")), "host:port"},
+		{"tls", one(&e.TLS, "starttls", word("starttls", "implicit", "none")), "starttls (587), implicit (465), none (25)"},
+		{"username", one(&e.Username, "", text()), "with password_file"},
+		{"password_file", ownFile(&e.PasswordFile), "of the user"},
+		{"from", one(&e.From, "", text(address)), "the sender: backup@example.com"},
+		{"to", texts(&e.To, text(notEmpty, address)), "the receivers: [ops@example.com]"},
+		{"group", optional(&e.Group), "One mail for many jobs; left out: none."},
+	}
+}
+
+func (a *Audit) keys() []key {
+	return []key{
+		{"dir", ownFile(&a.Dir), "the folder; empty: data/audit/ and the relay's name"},
+		{"rotate", sectionOf([]key{
+			{"size", size(&a.Rotate.Size, "64MiB"), "the next file begins at this size"},
+			{"age", one(&a.Rotate.Age, 24*time.Hour, duration(0)), "or at this age; 0: at none"},
+		}), "When a file ends."},
+		{"keep", one(&a.Keep, 0, whole(0, math.MaxInt32)), "rotated files to keep; 0: all"},
+		{"key_file", ownFile(&a.KeyFile), "the key that signs, made at the first start; empty: the folder's name and .key"},
 	}
 }

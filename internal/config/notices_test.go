@@ -19,7 +19,7 @@ func TestNotYetInForce(t *testing.T) {
 		{section("nats: {on_new_stream: continue}"), nil},
 		{auth("access_token_file: a, refresh_token_file: b"), nil},
 		{full, []string{
-			"cluster.enabled", "cluster.instance", "relays",
+			"cluster.enabled", "cluster.instance",
 		}},
 	} {
 		if got := parse(t, row.text).NotYetInForce(); !slices.Equal(got, row.want) {

@@ -81,7 +81,9 @@ http: {listen: "", token_file: ht, tls: {cert_file: a, key_file: b, client_ca_fi
 log: {level: debug, format: json}
 cluster: {enabled: true, instance: one}
 severity: {committed: info, wird_gesichert: error}
-relays: [{any: [thing]}]
+relays:
+  - name: hook
+    webhook: {url: https://hooks.example.com/a}
 `
 
 func TestEveryKey(t *testing.T) {

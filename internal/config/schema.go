@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -55,6 +56,9 @@ func marshal(v any) json.RawMessage {
 	if d, ok := v.(time.Duration); ok {
 		v = short(d)
 	}
-	raw, _ := json.Marshal(v) // texts, numbers, lists and maps: it cannot fail
-	return raw
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v) // texts, numbers, lists and maps: it cannot fail
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -56,12 +56,16 @@ func (k kind[T]) read(r *reader, n node) (v T, ok bool) {
 
 // secret is a text that no error may show.
 func secret(dst *string) value {
-	v := one(dst, "", text(func(s string) error { return sendable(trimLineEnd(s)) }))
+	return hidden(one(dst, "", text(func(s string) error { return sendable(trimLineEnd(s)) }))).then(
+		func(*reader, node) { *dst = trimLineEnd(*dst) })
+}
+
+// hidden is a value that no error may show.
+func hidden(v value) value {
 	read := v.read
 	v.read = func(r *reader, n node) {
 		n.secret = true
 		read(r, n)
-		*dst = trimLineEnd(*dst)
 	}
 	return v
 }
@@ -263,15 +267,6 @@ func severities(dst *map[string]string) value {
 				continue
 			}
 			(*dst)[n.name], _ = severity.read(r, n)
-		}
-	}}
-}
-
-// relays has no keys of its own yet.
-func relays() value {
-	return value{schema: listSchema(&jsonschema.Schema{}), read: func(r *reader, n node) {
-		if len(r.items(n)) > 0 {
-			r.later = append(r.later, n)
 		}
 	}}
 }

@@ -40,7 +40,7 @@ type parts struct {
 	*Daemon
 	store     *store.Store
 	metrics   *metrics.Metrics
-	pollers   *supervisor
+	pollers   pollers
 	site      *site // the HTTP side
 	embedded  *stream.Embedded
 	broker    *stream.Broker
@@ -121,7 +121,7 @@ func (p *parts) openStore(ctx context.Context) (err error) {
 }
 
 func (p *parts) makePollers(context.Context) (err error) {
-	p.pollers, err = newSupervisor(p.Config.CommCells, p.newPoller)
+	p.pollers, err = newPollers(p.Config.CommCells, p.newPoller)
 	return err
 }
 

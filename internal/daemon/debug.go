@@ -36,22 +36,6 @@ func (p *parts) state() any {
 	}
 }
 
-func (s *supervisor) states() []object {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var states []object
-	for _, w := range s.workers {
-		t := w.poller.Counts.Totals()
-		heldUntil, heldBy := w.poller.Hold()
-		states = append(states, object{
-			"name": w.cell.Name, "started": w.stop != nil, "up": t.Up, "since": t.Since, "reason": t.Reason, "tracked": t.Classes,
-			"requestLimit": w.poller.Limit(), "heldUntil": heldUntil, "heldBy": text(heldBy),
-			"cycles": t.Cycles, "ticksSkipped": t.Skipped, "lastCycleTook": t.Took.String(), "lastCycleBroken": text(t.Broken), "nextTick": t.Due,
-		})
-	}
-	return states
-}
-
 func text(err error) string {
 	if err == nil {
 		return ""

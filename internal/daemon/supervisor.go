@@ -2,45 +2,54 @@ package daemon
 
 import (
 	"context"
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-
-	"jobwatch/internal/config"
-	"jobwatch/internal/poller"
 )
 
-// supervisor runs a poller for each CommCell of the configuration, and others once that changes.
-type supervisor struct {
-	newPoller func(config.CommCell) (*poller.Poller, error)
-	changed   chan struct{} // holds a token when there are workers that have not started
+// supervisor runs something for each part of the configuration of one kind, a poller for each CommCell, say, and others
+// once that changes.
+type supervisor[S any, R runner] struct {
+	kind[S, R]
+	changed chan struct{} // holds a token when there are workers that have not started
 
 	mu      sync.Mutex
-	workers []*worker          // in the order of the configuration; guarded by mu, as the rest is
-	last    map[string]*worker // the last that started for a CommCell: two never poll one at once
+	workers []*worker[S, R]          // in the order of the configuration; guarded by mu, as the rest is
+	last    map[string]*worker[S, R] // the last that started under a name: two never run at once
 }
 
-// worker is the poller of a CommCell, running or about to.
-type worker struct {
-	cell   config.CommCell
-	poller *poller.Poller
-	stop   context.CancelFunc // nil: it has not started
-	ended  chan struct{}
+type runner interface {
+	Run(ctx context.Context) error
 }
 
-// newSupervisor prepares the pollers. The error is one of a CommCell's settings.
-func newSupervisor(cells []config.CommCell, newPoller func(config.CommCell) (*poller.Poller, error)) (*supervisor, error) {
-	s := &supervisor{newPoller: newPoller, changed: make(chan struct{}, 1), last: map[string]*worker{}}
-	_, err := s.Apply(cells)
+// kind is what differs between kinds of parts.
+type kind[S any, R runner] struct {
+	name func(S) string
+	same func(a, b S) bool // settings, of one name, between which nothing has to be started again
+	make func(S) (R, error)
+	gone string // what is said of one that the configuration names no more
+}
+
+// worker is what runs for a part of the configuration, or is about to.
+type worker[S any, R runner] struct {
+	name     string
+	settings S
+	runs     R
+	stop     context.CancelFunc // nil: it has not started
+	ended    chan struct{}
+}
+
+// newSupervisor prepares what is to run. The error is one of the settings.
+func newSupervisor[S any, R runner](all []S, k kind[S, R]) (*supervisor[S, R], error) {
+	s := &supervisor[S, R]{kind: k, changed: make(chan struct{}, 1), last: map[string]*worker[S, R]{}}
+	_, err := s.Apply(all)
 	return s, err
 }
 
-// Run follows the CommCells until ctx ends, or one of them cannot be followed.
-func (s *supervisor) Run(ctx context.Context) error {
+// Run runs all until ctx ends, or one of them fails.
+func (s *supervisor[S, R]) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for {
 		select {
@@ -52,7 +61,7 @@ func (s *supervisor) Run(ctx context.Context) error {
 	}
 }
 
-func (s *supervisor) start(ctx context.Context, group *errgroup.Group) {
+func (s *supervisor[S, R]) start(ctx context.Context, group *errgroup.Group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.workers {
@@ -60,26 +69,25 @@ func (s *supervisor) start(ctx context.Context, group *errgroup.Group) {
 			continue
 		}
 		own, stop := context.WithCancel(ctx)
-		before := s.last[w.cell.Name]
-		w.stop, s.last[w.cell.Name] = stop, w
+		before := s.last[w.name]
+		w.stop, s.last[w.name] = stop, w
 		group.Go(func() error {
 			defer close(w.ended)
 			defer stop()
-			if before != nil { // two never poll a CommCell at once
+			if before != nil { // two never do the same at once
 				<-before.ended
 			}
-			return w.poller.Run(own)
+			return w.runs.Run(own)
 		})
 	}
 }
 
-// Apply follows these CommCells from now on, and says in words what that changes; "" is nothing. One whose settings
-// stay goes on undisturbed. One whose settings differ starts again from what the store holds, as after a restart.
-// With an error nothing changes.
-func (s *supervisor) Apply(cells []config.CommCell) (string, error) {
+// Apply runs what these settings say from now on, and says in words what that changes; "" is nothing. What keeps its
+// settings goes on undisturbed. What has others starts again, as after a restart. With an error nothing changes.
+func (s *supervisor[S, R]) Apply(all []S) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next, err := s.next(cells)
+	next, err := s.next(all)
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +96,7 @@ func (s *supervisor) Apply(cells []config.CommCell) (string, error) {
 			w.stop()
 		}
 	}
-	words := difference(s.workers, next)
+	words := s.difference(next)
 	s.workers = next
 	select {
 	case s.changed <- struct{}{}:
@@ -97,80 +105,75 @@ func (s *supervisor) Apply(cells []config.CommCell) (string, error) {
 	return words, nil
 }
 
-func (s *supervisor) next(cells []config.CommCell) ([]*worker, error) {
-	var next []*worker
-	for _, cell := range cells {
-		old := find(s.workers, cell.Name)
-		if old != nil && sameSettings(old.cell, cell) {
-			old.cell = cell
+func (s *supervisor[S, R]) next(all []S) ([]*worker[S, R], error) {
+	var next []*worker[S, R]
+	for _, settings := range all {
+		name := s.name(settings)
+		old := find(s.workers, name)
+		if old != nil && s.same(old.settings, settings) {
+			old.settings = settings
 			next = append(next, old)
 			continue
 		}
-		p, err := s.newPoller(cell)
+		runs, err := s.make(settings)
 		if err != nil {
-			return nil, fmt.Errorf("commcell %s: %w", cell.Name, err)
+			return nil, err
 		}
-		next = append(next, &worker{cell: cell, poller: p, ended: make(chan struct{})})
+		next = append(next, &worker[S, R]{name: name, settings: settings, runs: runs, ended: make(chan struct{})})
 	}
 	return next, nil
 }
 
-// Cells are the CommCells of the configuration in force.
-func (s *supervisor) Cells() []config.CommCell {
+// InForce are the settings of the configuration in force.
+func (s *supervisor[S, R]) InForce() []S {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cells := make([]config.CommCell, len(s.workers))
+	all := make([]S, len(s.workers))
 	for i, w := range s.workers {
-		cells[i] = w.cell
+		all[i] = w.settings
 	}
-	return cells
+	return all
 }
 
-// Follows says whether a CommCell is of the configuration in force.
-func (s *supervisor) Follows(commCell string) bool {
+// Runners are what runs for the configuration in force.
+func (s *supervisor[S, R]) Runners() []R {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return find(s.workers, commCell) != nil
-}
-
-// Pollers are those of the CommCells in force.
-func (s *supervisor) Pollers() []*poller.Poller {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	pollers := make([]*poller.Poller, len(s.workers))
+	all := make([]R, len(s.workers))
 	for i, w := range s.workers {
-		pollers[i] = w.poller
+		all[i] = w.runs
 	}
-	return pollers
+	return all
 }
 
-func find(workers []*worker, name string) *worker {
-	i := slices.IndexFunc(workers, func(w *worker) bool { return w.cell.Name == name })
+// has says whether a name is of the configuration in force.
+func (s *supervisor[S, R]) has(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return find(s.workers, name) != nil
+}
+
+func find[S any, R runner](workers []*worker[S, R], name string) *worker[S, R] {
+	i := slices.IndexFunc(workers, func(w *worker[S, R]) bool { return w.name == name })
 	if i < 0 {
 		return nil
 	}
 	return workers[i]
 }
 
-// sameSettings leaves out where in the file a job is listed.
-func sameSettings(a, b config.CommCell) bool {
-	a.JobLines, b.JobLines = nil, nil
-	return reflect.DeepEqual(a, b)
-}
-
-func difference(before, after []*worker) string {
+func (s *supervisor[S, R]) difference(after []*worker[S, R]) string {
 	var words []string
 	for _, w := range after {
-		switch old := find(before, w.cell.Name); {
+		switch old := find(s.workers, w.name); {
 		case old == nil:
-			words = append(words, w.cell.Name+" is new")
+			words = append(words, w.name+" is new")
 		case old != w:
-			words = append(words, w.cell.Name+" has changed")
+			words = append(words, w.name+" has changed")
 		}
 	}
-	for _, w := range before {
-		if find(after, w.cell.Name) == nil {
-			words = append(words, w.cell.Name+" is no longer followed")
+	for _, w := range s.workers {
+		if find(after, w.name) == nil {
+			words = append(words, w.name+" "+s.gone)
 		}
 	}
 	return strings.Join(words, ", ")

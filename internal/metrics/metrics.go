@@ -21,6 +21,7 @@ type Metrics struct {
 	polled, ticked                   *prometheus.HistogramVec
 	delay                            prometheus.Histogram
 
+	relays relayCounts
 	quotas sync.Map // CommCell => func() commvault.Quota
 }
 
@@ -45,12 +46,14 @@ func New(version string) *Metrics {
 			Help: "How long ago at most a job's state had changed when the change was seen.",
 		}),
 	}
+	m.relays = newRelayCounts()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "build_info", Help: "1, for the version that its label names.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.polls, m.requests, m.events, m.skipped, m.polled, m.ticked, m.delay, build,
+		m.relays.delivered, m.relays.failures, m.relays.dead, m.relays.missed, m.relays.took,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -14,11 +14,12 @@ import (
 	"jobwatch/internal/store"
 )
 
-// Sources are read at each scrape.
+// Sources are read at each scrape. Where only relays run, there are no others.
 type Sources struct {
 	Store     *store.Store
 	Publisher *publish.Publisher
 	Pollers   func() []*poller.Poller
+	Relays    func() []RelayState // nil: none run here
 }
 
 // Read has the metrics tell what the sources hold. It is called once.
@@ -54,7 +55,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, unseen, quotaRequests, quotaLimit, quotaPeriod, leases} {
+	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, unseen, quotaRequests, quotaLimit, quotaPeriod, leases, relayPending, relayOldest, relayUp} {
 		to <- d
 	}
 }
@@ -66,6 +67,12 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	if c.Relays != nil {
+		collectRelays(c.Relays(), gauge)
+	}
+	if c.Store == nil {
+		return
 	}
 	count(published, float64(c.Publisher.Counts.Published.Load()))
 	for reason, n := range withZeros(c.Publisher.Errors()) {

@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -56,6 +57,22 @@ const (
 	Broken                // it stands still until somebody has looked: an audit file that was tampered with
 )
 
+// String is the kind's name, as metrics have it.
+func (k Kind) String() string {
+	switch k {
+	case Away:
+		return "away"
+	case Unfit:
+		return "unfit"
+	case Gone:
+		return "gone"
+	case Broken:
+		return "broken"
+	default:
+		return "uncertain"
+	}
+}
+
 // Memory is what a destination remembers over a crash, in keys that are the relay's own.
 type Memory interface {
 	Get(ctx context.Context, key string) (value []byte, revision uint64, err error) // revision 0: nothing
@@ -75,6 +92,14 @@ func (e *Event) Parsed() (event.Event, error) {
 		e.parsed = &parsed
 	}
 	return *e.parsed, nil
+}
+
+// time reads when the event was, which stands before all that the CommServe said.
+func (e *Event) time() (at time.Time, ok bool) {
+	_, rest, _ := bytes.Cut(e.Data, []byte(`"time":"`))
+	text, _, _ := bytes.Cut(rest, []byte(`"`))
+	at, err := time.Parse(time.RFC3339Nano, string(text))
+	return at, err == nil
 }
 
 // JobData reads the data of an event about a job.

@@ -72,11 +72,14 @@ func ready(checks []check) bool {
 }
 
 func (s *Server) checks(now time.Time) []check {
+	if s.Store == nil {
+		return append([]check{s.checkNATS()}, s.checkRelays(now)...)
+	}
 	checks := append(s.checkOutbox(now), s.checkNATS(), s.checkPublish())
 	for _, p := range s.Pollers() {
 		checks = append(checks, checkPoller(p, now))
 	}
-	return checks
+	return append(checks, s.checkRelays(now)...)
 }
 
 const longestWait = time.Minute // of an event in the outbox
@@ -97,6 +100,9 @@ func (s *Server) checkOutbox(now time.Time) []check {
 func (s *Server) checkNATS() check {
 	if err := s.Broker.Usable(); err != nil {
 		return check{"nats", red, strings.ReplaceAll(err.Error(), "\n", "; ")} // a line for each thing that does not fit
+	}
+	if s.Publisher == nil {
+		return check{"nats", ok, ""}
 	}
 	select {
 	case <-s.Publisher.CaughtUp():

@@ -94,7 +94,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the streams of events
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
-	group.Go(func() error { return s.live.run(ctx, s.Publisher.CaughtUp()) })
+	if s.Store != nil {
+		group.Go(func() error { return s.live.run(ctx, s.Publisher.CaughtUp()) })
+	}
 	group.Go(func() error {
 		<-ctx.Done()
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)

@@ -15,6 +15,7 @@ type status struct {
 	Unsent    int64      `json:"unsent"`
 	Jobs      *counts    `json:"jobs"` // null: the store cannot be read, as the checks say
 	CommCells []commCell `json:"commcells"`
+	Relays    []Relay    `json:"relays"`
 }
 
 type commCell struct {
@@ -37,10 +38,15 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	checks := s.checks(now)
 	cells := []commCell{}
-	for _, p := range s.Pollers() {
-		cells = append(cells, light(p))
+	is := status{Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, CommCells: cells, Relays: s.relays()}
+	if s.Store == nil {
+		answer(w, http.StatusOK, is)
+		return
 	}
-	is := status{Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, Unsent: s.Store.Unsent(), CommCells: cells}
+	for _, p := range s.Pollers() {
+		is.CommCells = append(is.CommCells, light(p))
+	}
+	is.Unsent = s.Store.Unsent()
 	if jobs, _, err := s.outline.read(s.Store); err == nil {
 		is.Jobs = &jobs
 	}

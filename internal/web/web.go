@@ -8,6 +8,8 @@
 //	/api/v1/events                   events.go, from the ring of live.go
 //	/api/v1/status                   status.go: what the page's lights show
 //
+// A process that only runs relays has no store: it serves /healthz, /readyz, /metrics and its status.
+//
 // guard.go stands before all of them.
 package web
 
@@ -29,10 +31,11 @@ type Config struct {
 	TLS    TLS
 	Token  string // that a reader must show; "": none
 
-	Store     *store.Store
+	Store     *store.Store // nil, and Publisher and Pollers with it: relays alone run here
 	Broker    *stream.Broker
 	Publisher *publish.Publisher
 	Pollers   func() []*poller.Poller // they change with the configuration
+	Relays    func() []Relay          // nil: none run here; they change, too
 	Metrics   http.Handler
 
 	Version   string
@@ -79,10 +82,13 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.Metrics)
+	mux.HandleFunc("GET /api/v1/status", s.status)
+	if s.Store == nil {
+		return mux
+	}
 	mux.HandleFunc("GET /api/v1/jobs", s.jobs)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", s.job)
 	mux.HandleFunc("GET /api/v1/events", s.events)
-	mux.HandleFunc("GET /api/v1/status", s.status)
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such address; docs/http.md lists them")
 	})

@@ -292,7 +292,7 @@ const failures = {
   unusable: "answers with errors only",
 };
 
-function newCell() {
+function newCard() {
   const item = element("li");
   item.append(element("span", "light"), ...["name", "more what", "more reason", "more last"].map((name) => element("span", name)));
   return item;
@@ -310,14 +310,38 @@ function fillCell(item, cell, silent) {
   put(last, `${cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet"}, ${jobCount} ${jobCount === 1 ? "job" : "jobs"} followed`);
 }
 
+const relayStates = {
+  delivering: "delivers to",
+  away: "waits: away is",
+  off: "is off; to",
+  broken: "stands still; to",
+  starting: "starts; to",
+};
+
+function fillRelay(item, relay, silent) {
+  const [, name, what, reason, last] = item.children;
+  item.className = silent || relay.state === "starting" ? "" : relay.state === "delivering" ? "up" : relay.state === "off" ? "" : "down";
+  put(name, relay.name);
+  put(what, silent ? "nothing heard of it" : `${relayStates[relay.state] ?? relay.state} ${relay.to}${relay.since ? `, for ${ago(relay.since)}` : ""}`);
+  put(reason, relay.reason ?? "");
+  reason.hidden = !relay.reason;
+  const waiting = relay.pending ? `${relay.pending} waiting${relay.oldest ? `, the oldest for ${ago(relay.oldest)}` : ""}` : "nothing waits";
+  put(last, [waiting, relay.dead && `${relay.dead} dead`, relay.missed && `${relay.missed} missed`, relay.holder && `by ${relay.holder}`].filter(Boolean).join("; "));
+}
+
+function drawCards(list, all, fill, silent) {
+  while (list.children.length > all.length) list.lastChild.remove();
+  while (list.children.length < all.length) list.append(newCard());
+  all.forEach((one, i) => fill(list.children[i], one, silent));
+}
+
 // drawCells runs each second: ages go on by themselves, also when nobody says so any more.
 function drawCells() {
   const silent = isSilent();
-  const cells = status?.commcells ?? [];
-  const list = at("cells");
-  while (list.children.length > cells.length) list.lastChild.remove();
-  while (list.children.length < cells.length) list.append(newCell());
-  cells.forEach((cell, i) => fillCell(list.children[i], cell, silent));
+  drawCards(at("cells"), status?.commcells ?? [], fillCell, silent);
+  const relays = status?.relays ?? [];
+  drawCards(at("relays"), relays, fillRelay, silent);
+  at("relays-part").hidden = relays.length === 0;
   drawLine();
   document.body.classList.toggle("silent", silent);
   document.title = silent ? "(!) jobwatch" : "jobwatch";

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
+	"jobwatch/internal/event"
+	"jobwatch/internal/stream"
+)
+
+// replayedHeader marks a message that tells once more what the stream has told before.
+const replayedHeader = "Jobwatch-Replayed"
+
+func newReplay() *cobra.Command {
+	var since, to string
+	var subjects []string
+	c := &cobra.Command{
+		Use:   "replay --since TIME",
+		Short: "Give once more what the stream has told",
+		Long: "replay reads a part of the stream, up to its end at this moment, and prints its events, one a line, or\n" +
+			"publishes them to a subject, each with the header " + replayedHeader + ": true and its own id. Nobody who reads\n" +
+			"the stream notices. The subject must be none of jobwatch's own: no event is told twice under it.",
+		Example: "  watcher replay --since 24h\n" +
+			"  watcher replay --since 2026-11-23T14:00:00Z --subject 'jobs.prod.*.*.failure.>' --to replay.failures",
+		Args: cobra.NoArgs,
+	}
+	c.Flags().StringVar(&since, "since", "", "begin there: a `time` (RFC 3339) or a duration (24h)")
+	c.Flags().StringArrayVar(&subjects, "subject", nil, "only what this `filter` takes, as jobs.prod.>, without the prefix; several may be given")
+	c.Flags().StringVar(&to, "to", "-", "where to: - prints, a `subject` is published to")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if since == "" {
+			return errors.New("--since is missing: a duration as 24h, or a time as 2026-11-23T14:00:00Z")
+		}
+		start, err := sinceWhen(since, time.Now())
+		if err != nil {
+			return err
+		}
+		cfg, err := loadConfig(c)
+		if err != nil {
+			return err
+		}
+		part := stream.Start{Since: start}
+		if part.Subjects, err = replayed(cfg.NATS.SubjectPrefix, subjects); err != nil {
+			return err
+		}
+		if to == "-" {
+			return fail(daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
+				return b.ReadPart(ctx, part, printRaw(c.OutOrStdout()))
+			}))
+		}
+		if err := mayReplayTo(cfg, to); err != nil {
+			return err
+		}
+		return replayTo(c, cfg, part, to)
+	}
+	return c
+}
+
+// replayTo publishes the events of a part of the stream.
+func replayTo(c *cobra.Command, cfg *config.Config, part stream.Start, subject string) error {
+	if cfg.NATS.UsesEmbedded() && stream.DirFree(cfg.NATS.Embedded.Dir) == nil {
+		return fail(noWatcherServes(cfg))
+	}
+	count, last := 0, time.Time{}
+	err := daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
+		return b.ReadPart(ctx, part, func(m stream.Message) error {
+			e, err := event.Parse(m.Data)
+			if err != nil {
+				return nil // another's message on our subjects
+			}
+			header := map[string][]string{"Content-Type": {event.ContentType}, replayedHeader: {"true"}}
+			if err := b.Send(ctx, subject, header, m.Data); err != nil {
+				return err
+			}
+			count, last = count+1, e.Time
+			return nil
+		})
+	})
+	if err != nil && count > 0 {
+		err = fmt.Errorf("%w; %d events were published before that, the last of %s", err, count, last.Format(time.RFC3339Nano))
+	}
+	if err != nil {
+		return fail(err)
+	}
+	_, err = fmt.Fprintf(c.ErrOrStderr(), "%d events published to the subject %s\n", count, subject)
+	return fail(err)
+}
+
+// replayed are the filters under the prefix. None within another is left: NATS would refuse it.
+func replayed(prefix string, filters []string) ([]string, error) {
+	var wanted []string
+	for _, filter := range filters {
+		tree, _, _ := strings.Cut(filter, ".")
+		if !stream.IsFilter(filter) || tree != "jobs" && tree != "commcells" && tree != "*" && tree != ">" {
+			return nil, fmt.Errorf("--subject %s: no filter of events; write one as jobs.prod.> or commcells.>, without the prefix", filter)
+		}
+		if prefix != "" {
+			filter = prefix + "." + filter
+		}
+		wanted = append(wanted, filter)
+	}
+	if len(wanted) == 0 {
+		return event.Subjects(prefix), nil
+	}
+	return stream.Widest(wanted), nil
+}
+
+// mayReplayTo refuses what is no subject, and what would be told twice: our own subjects, and those of NATS.
+func mayReplayTo(cfg *config.Config, subject string) error {
+	if !stream.CanSendTo(subject) {
+		return fmt.Errorf("--to %s: neither - nor a subject; one has no wildcards, no spaces and no empty token", subject)
+	}
+	own := append(event.Subjects(cfg.NATS.SubjectPrefix), "$>")
+	for _, tree := range []string{"relays", "jobwatch"} {
+		own = append(own, strings.TrimPrefix(cfg.NATS.SubjectPrefix+"."+tree+".>", "."))
+	}
+	for _, filter := range own {
+		if strings.HasPrefix(subject+".", strings.TrimSuffix(filter, ">")) {
+			return fmt.Errorf("--to %s: one of the subjects of jobwatch or NATS itself; name another, as replay.events", subject)
+		}
+	}
+	return nil
+}

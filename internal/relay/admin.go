@@ -1,0 +1,201 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/stream"
+)
+
+// What people ask of relays, from any machine: these need a Broker alone.
+
+// Statuses says how relays are, by what their holders last wrote.
+func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []string) ([]Status, error) {
+	bucket, log := b.Bucket(BucketName(mainStream)), newLog(b, mainStream, prefix)
+	var all []Status
+	for _, name := range names {
+		e, err := bucket.Get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		rec, err := readRecord(e)
+		if err != nil {
+			return nil, fmt.Errorf("key %s of bucket %s: %w", name, BucketName(mainStream), err)
+		}
+		s := Status{
+			Name: name, State: rec.State, Since: rec.Since, Reason: rec.Reason, Holder: rec.Host,
+			Pending: rec.Pending, Oldest: rec.Oldest, Parked: rec.Parked, Missed: rec.Missed,
+		}
+		if s.State == "" {
+			s.State = Starting
+		}
+		if s.Dead, err = countDead(ctx, log, prefix, name); err != nil {
+			return nil, err
+		}
+		off, err := bucket.Get(ctx, offKey(name))
+		if err != nil {
+			return nil, err
+		}
+		if off.Value != nil {
+			var o OffOrder
+			_ = json.Unmarshal(off.Value, &o)
+			s.State, s.Since, s.Reason = Off, o.Since, o.Reason
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func countDead(ctx context.Context, log stream.Log, prefix, name string) (uint64, error) {
+	counts, err := log.Count(ctx, deadFilter(prefix, name, ">"))
+	var dead uint64
+	for _, n := range counts {
+		dead += n
+	}
+	return dead, err
+}
+
+func deadFilter(prefix, name, rest string) string {
+	return withPrefix(prefix, "relays."+name+".dead."+rest)
+}
+
+// TurnOff has a relay deliver nothing until it is turned on. What comes meanwhile waits in the stream.
+func TurnOff(ctx context.Context, b Broker, mainStream, name, reason string) error {
+	value, err := json.Marshal(OffOrder{time.Now().UTC(), reason})
+	if err != nil {
+		return err
+	}
+	return overwrite(ctx, b.Bucket(BucketName(mainStream)), offKey(name), value)
+}
+
+// TurnOn has it deliver again.
+func TurnOn(ctx context.Context, b Broker, mainStream, name string) error {
+	bucket := b.Bucket(BucketName(mainStream))
+	e, err := bucket.Get(ctx, offKey(name))
+	if err != nil || e.Value == nil {
+		return err
+	}
+	return bucket.Delete(ctx, e.Key, e.Revision)
+}
+
+func overwrite(ctx context.Context, bucket stream.Bucket, key string, value []byte) error {
+	for {
+		e, err := bucket.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		_, err = bucket.Put(ctx, stream.Entry{Key: key, Value: value, Revision: e.Revision})
+		if !errors.Is(err, stream.ErrChanged) {
+			return err
+		}
+	}
+}
+
+// Letter is a dead letter.
+type Letter struct {
+	ID        string          `json:"id"` // of the event
+	Job       job.ID          `json:"-"`
+	Name      string          `json:"job"` // prod/1248; the CommCell's own: prod/0
+	Reason    string          `json:"reason"`
+	Status    int             `json:"status"`
+	Tries     int             `json:"tries"`
+	FirstTry  time.Time       `json:"firstTry"`
+	LastTry   time.Time       `json:"lastTry"`
+	Subject   string          `json:"subject"`  // of the event
+	Sequence  uint64          `json:"sequence"` // in the stream
+	Redriving bool            `json:"redriving"`
+	Data      json.RawMessage `json:"event"`
+
+	record string // the subject that it lies under
+}
+
+// Selection says which dead letters are meant. An empty one means all.
+type Selection struct {
+	Job job.ID // zero: of all
+	ID  string // of the event
+}
+
+// Dead gives yield the dead letters of a relay, the oldest first.
+func Dead(ctx context.Context, b Broker, mainStream, prefix, name string, only Selection, yield func(Letter) error) error {
+	bucket := b.Bucket(BucketName(mainStream))
+	rest := ">"
+	if only.Job != (job.ID{}) {
+		rest = fmt.Sprintf("%s.%d.>", only.Job.CommCell, only.Job.Number)
+	}
+	return newLog(b, mainStream, prefix).Each(ctx, deadFilter(prefix, name, rest), func(r stream.Record) error {
+		l := letterOf(r)
+		if only.ID != "" && only.ID != l.ID {
+			return nil
+		}
+		e, err := bucket.Get(ctx, redriveKey(name, l.ID))
+		if err != nil {
+			return err
+		}
+		l.Redriving = e.Value != nil
+		return yield(l)
+	})
+}
+
+func letterOf(r stream.Record) Letter {
+	header := func(name string) string { return strings.Join(r.Header[name], " ") }
+	number := func(name string) int { n, _ := strconv.Atoi(header(name)); return n }
+	at := func(name string) time.Time { t, _ := time.Parse(time.RFC3339Nano, header(name)); return t }
+	l := Letter{
+		Reason: header(ReasonHeader), Status: number(StatusHeader), Tries: number(TriesHeader),
+		FirstTry: at(FirstTryHeader), LastTry: at(LastTryHeader), Subject: header(SubjectHeader), Data: r.Data, record: r.Subject,
+	}
+	l.Sequence, _ = strconv.ParseUint(header(SequenceHeader), 10, 64)
+	tokens := strings.Split(r.Subject, ".")
+	if n := len(tokens); n >= 3 {
+		l.ID, l.Job.CommCell = tokens[n-1], tokens[n-3]
+		l.Job.Number, _ = strconv.ParseInt(tokens[n-2], 10, 64)
+		l.Name = tokens[n-3] + "/" + tokens[n-2]
+	}
+	return l
+}
+
+func readLetter(ctx context.Context, log stream.Log, subject string) (letter *Letter, err error) {
+	err = log.Each(ctx, subject, func(r stream.Record) error {
+		letter = new(letterOf(r))
+		return nil
+	})
+	return letter, err
+}
+
+// Redrive has dead letters delivered once more, behind what waits of their jobs, and says how many.
+func Redrive(ctx context.Context, b Broker, mainStream, prefix, name string, only Selection) (count int, err error) {
+	bucket := b.Bucket(BucketName(mainStream))
+	err = Dead(ctx, b, mainStream, prefix, name, only, func(l Letter) error {
+		count++
+		if l.Redriving {
+			return nil
+		}
+		return overwrite(ctx, bucket, redriveKey(name, l.ID), []byte(l.record))
+	})
+	return count, err
+}
+
+// Drop forgets dead letters, and says how many.
+func Drop(ctx context.Context, b Broker, mainStream, prefix, name string, only Selection) (count int, err error) {
+	log := newLog(b, mainStream, prefix)
+	var subjects []string
+	err = Dead(ctx, b, mainStream, prefix, name, only, func(l Letter) error {
+		subjects = append(subjects, l.record)
+		return nil
+	})
+	for _, subject := range subjects {
+		if err != nil {
+			return count, err
+		}
+		if err = log.Remove(ctx, subject); err == nil {
+			count++
+		}
+	}
+	return count, err
+}

@@ -1,0 +1,259 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"jobwatch/internal/stream"
+)
+
+// position is a sequence of the stream and the id of the message that stood there: another one there shows a stream that
+// has lost its end, and grown again.
+type position struct {
+	Sequence uint64 `json:"sequence"`
+	ID       string `json:"id"`
+}
+
+// claim gets the consumer to where the relay got, and says what the stream has forgotten before.
+func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo, error) {
+	is, err := r.Broker.Info(ctx)
+	if err != nil {
+		return nil, stream.DurableInfo{}, err
+	}
+	if err := r.loadParked(ctx); err != nil {
+		return nil, stream.DurableInfo{}, err
+	}
+	r.mu.Lock()
+	was := r.record
+	r.mu.Unlock()
+	d := stream.Durable{
+		Name: "relay-" + r.Name, Subjects: r.Subjects, AckWait: ackWait, Window: r.windowWanted(),
+		Metadata: map[string]string{"jobwatch-relay": r.Name},
+	}
+	floor := was.Floor
+	switch {
+	case was.Born.IsZero():
+		d.FromEnd, floor = r.beginning(is, &d)
+	default:
+		stands, err := r.stands(ctx, was, is)
+		if err != nil {
+			return nil, stream.DurableInfo{}, err
+		}
+		if !stands {
+			if floor, err = r.lastStanding(ctx, was, is); err != nil {
+				return nil, stream.DurableInfo{}, err
+			}
+			d.Anew = true
+			r.turnBack(floor)
+			r.log.Warn("the stream is another, or has lost its end: the relay goes on behind what is still the same", "seq", floor)
+		}
+		d.Start.Sequence = floor + 1
+	}
+	consumer, info, err := r.Broker.Claim(ctx, d)
+	if err != nil {
+		return nil, info, err
+	}
+	if info.Made && !was.Born.IsZero() && !d.Anew {
+		r.log.Warn("the consumer of the relay was deleted; it is made again, and goes on where it was", "seq", floor)
+	}
+	if was.Born.IsZero() && !info.Made {
+		floor = info.Floor
+	}
+	r.reach(is, floor, was)
+	return consumer, info, nil
+}
+
+func (r *Relay) windowWanted() int {
+	if r.Group != nil {
+		return grouped
+	}
+	return max(minWindow, 4*r.Concurrency)
+}
+
+// beginning is where a relay begins that has never run.
+func (r *Relay) beginning(is stream.Info, d *stream.Durable) (fromEnd bool, floor uint64) {
+	switch {
+	case r.Start.Ago > 0:
+		d.Start.Since = time.Now().Add(-r.Start.Ago)
+		return false, max(is.First, 1) - 1
+	case r.Start.All:
+		d.Start.Sequence = 1
+		return false, max(is.First, 1) - 1
+	}
+	return true, is.Last
+}
+
+// reach notes where the relay is in the stream, and counts what was forgotten before it got there.
+func (r *Relay) reach(is stream.Info, floor uint64, was record) {
+	first := max(is.First, 1)
+	missed := uint64(0)
+	if !was.Born.IsZero() && first > floor+1 {
+		missed = first - 1 - floor
+		floor = first - 1
+		r.log.Warn("the stream has forgotten messages before the relay got there (max_age, or a purge)", "count", missed)
+		r.Meter.Missed(missed)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.record.Born, r.record.Floor = is.Created, floor
+	r.record.Missed += missed
+	r.status.Missed = r.record.Missed
+}
+
+// stands says whether the stream still is the one in which the relay got so far.
+func (r *Relay) stands(ctx context.Context, was record, is stream.Info) (bool, error) {
+	if !was.Born.Equal(is.Created) || is.Last < was.Floor {
+		return false, nil
+	}
+	if len(was.Positions) == 0 {
+		return true, nil
+	}
+	return r.standsAt(ctx, was.Positions[len(was.Positions)-1], true)
+}
+
+// standsAt: where nothing stands any more, unless says what that means.
+func (r *Relay) standsAt(ctx context.Context, p position, unless bool) (bool, error) {
+	m, err := r.Broker.At(ctx, p.Sequence)
+	if errors.Is(err, stream.ErrNone) {
+		return unless, nil
+	}
+	return m.ID == p.ID, err
+}
+
+// lastStanding is the last position at which the stream still is what it was; else where it begins.
+func (r *Relay) lastStanding(ctx context.Context, was record, is stream.Info) (uint64, error) {
+	for _, p := range slices.Backward(was.Positions) {
+		if p.Sequence > is.Last {
+			continue
+		}
+		stands, err := r.standsAt(ctx, p, false)
+		if err != nil {
+			return 0, err
+		}
+		if stands {
+			return p.Sequence, nil
+		}
+	}
+	return max(is.First, 1) - 1, nil
+}
+
+// turnBack forgets what was known of messages behind a sequence.
+func (r *Relay) turnBack(floor uint64) {
+	clear(r.settled)
+	clear(r.doneTo)
+	for _, p := range r.parked {
+		p.next = min(p.next, floor+1)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.record.Positions = slices.DeleteFunc(r.record.Positions, func(p position) bool { return p.Sequence > floor })
+}
+
+// noteFloor notes how far the relay got, with what waits.
+func (s *session) noteFloor() error {
+	is, err := s.Broker.Info(s.ctx)
+	if err != nil {
+		return err
+	}
+	info, err := s.consumer.Info(s.ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	floor := s.record.Floor
+	positions := s.record.Positions
+	s.mu.Unlock()
+	switch {
+	case len(s.held) > 0:
+		floor = max(floor, s.oldestHeld()-1)
+	case info.Pending == 0 && info.Unsettled == 0:
+		floor = max(floor, s.seen, is.Last)
+	default:
+		floor = max(floor, s.seen)
+	}
+	if is.First > floor+1 && info.Pending == 0 && len(s.held) == 0 { // purged while nothing of it waited here
+		floor = is.First - 1
+	}
+	if floor > 0 && (len(positions) == 0 || positions[len(positions)-1].Sequence < floor) {
+		m, err := s.Broker.At(s.ctx, floor)
+		if err == nil {
+			positions = thin(append(slices.Clone(positions), position{floor, m.ID}))
+		} else if !errors.Is(err, stream.ErrNone) {
+			return err
+		}
+	}
+	for sequence := range s.settled {
+		if sequence <= info.Floor {
+			delete(s.settled, sequence)
+		}
+	}
+	for key, to := range s.doneTo {
+		if to <= info.Floor {
+			delete(s.doneTo, key)
+		}
+	}
+	s.note(floor, positions, info)
+	return nil
+}
+
+func (s *session) note(floor uint64, positions []position, info stream.DurableInfo) {
+	oldest := s.oldestWaiting()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record.Floor, s.record.Positions = floor, positions
+	s.record.Pending = info.Pending + uint64(len(s.held))
+	s.record.Oldest, s.record.Parked = oldest, len(s.parked)
+	s.status.Pending, s.status.Oldest, s.status.Parked, s.status.Missed = s.record.Pending, oldest, s.record.Parked, s.record.Missed
+	if paused := time.Until(info.PausedUntil); paused > 0 {
+		s.status.Reason = fmt.Sprintf("paused by hand until %s", info.PausedUntil.Format(time.RFC3339))
+		s.record.Reason = s.status.Reason
+	}
+}
+
+func (s *session) oldestHeld() uint64 {
+	oldest := s.seen + 1
+	for sequence := range s.held {
+		oldest = min(oldest, sequence)
+	}
+	return oldest
+}
+
+// oldestWaiting is when the stream stored the oldest event that waits.
+func (s *session) oldestWaiting() *time.Time {
+	var oldest time.Time
+	older := func(t time.Time) {
+		if oldest.IsZero() || !t.IsZero() && t.Before(oldest) {
+			oldest = t
+		}
+	}
+	for _, i := range s.held {
+		older(i.delivery.Stored)
+	}
+	for _, p := range s.parked {
+		older(p.oldest)
+	}
+	if oldest.IsZero() {
+		return nil
+	}
+	return new(oldest.UTC())
+}
+
+// thin keeps positions at doubling distances from the newest.
+func thin(positions []position) []position {
+	last := positions[len(positions)-1]
+	var kept []position
+	least := uint64(0)
+	for _, p := range slices.Backward(positions) {
+		distance := last.Sequence - p.Sequence
+		if len(kept) == 0 || distance >= least {
+			kept = append(kept, p)
+			least = max(2*distance, 1)
+		}
+	}
+	slices.SortFunc(kept, func(a, b position) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return kept
+}

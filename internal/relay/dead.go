@@ -1,0 +1,175 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"jobwatch/internal/stream"
+)
+
+// Headers of a dead letter.
+const (
+	ReasonHeader   = "Jobwatch-Reason"
+	TriesHeader    = "Jobwatch-Tries"
+	StatusHeader   = "Jobwatch-Status"
+	FirstTryHeader = "Jobwatch-First-Try"
+	LastTryHeader  = "Jobwatch-Last-Try"
+	SubjectHeader  = "Jobwatch-Subject"  // of the event in the stream
+	SequenceHeader = "Jobwatch-Sequence" // of the event in the stream
+)
+
+// bury makes the first event that waits of a queue a dead letter. It is settled only when that is stored.
+func (s *session) bury(q *queue) {
+	delete(s.uneasy, q)
+	t := *q.trouble
+	if q.parked != nil && !q.parked.leaving {
+		s.buryParked(q, t)
+		return
+	}
+	i := q.items[0]
+	if i.redrive != nil { // it is one already
+		q.items = q.items[1:]
+		s.endRedrive(i.redrive, false)
+		s.calm(q)
+		s.offer(q)
+		return
+	}
+	s.work(q, func(ctx context.Context) func() {
+		err := s.writeDead(ctx, i.event, t)
+		return func() {
+			if err == nil {
+				s.countDead(i.event, t)
+				s.settle(i)
+				q.items = q.items[1:]
+				s.calm(q)
+			}
+			s.offer(q)
+		}
+	})
+}
+
+func (s *session) buryParked(q *queue, t trouble) {
+	id, from := q.id, q.parked.next
+	s.work(q, func(ctx context.Context) func() {
+		events, err := s.readBack(ctx, id, from)
+		if err == nil && len(events) > 0 {
+			err = s.writeDead(ctx, events[0], t)
+		}
+		return func() {
+			if err != nil || len(events) == 0 {
+				s.offer(q)
+				return
+			}
+			s.countDead(events[0], t)
+			q.trouble.tries, q.trouble.unfit = 0, 0
+			q.trouble.first, q.trouble.base = time.Now(), s.health.takenFor(time.Now())
+			q.trouble.next = time.Now()
+			s.advance(q, events[0].Sequence+1, func() { s.offer(q) })
+		}
+	})
+}
+
+func (r *Relay) deadSubject(e *Event) string {
+	return r.subject(fmt.Sprintf("dead.%s.%d.%s", e.Job.CommCell, e.Job.Number, e.ID))
+}
+
+// writeDead stores a dead letter, once.
+func (r *Relay) writeDead(ctx context.Context, e *Event, t trouble) error {
+	_, err := r.records.Append(ctx, stream.Record{
+		Subject: r.deadSubject(e), Data: e.Data,
+		Header: map[string][]string{
+			"Content-Type": {"application/cloudevents+json"},
+			ReasonHeader:   {headerText(t.reason)}, TriesHeader: {strconv.Itoa(t.tries)}, StatusHeader: {strconv.Itoa(t.status)},
+			FirstTryHeader: {t.first.UTC().Format(time.RFC3339Nano)}, LastTryHeader: {t.last.UTC().Format(time.RFC3339Nano)},
+			SubjectHeader: {e.Subject}, SequenceHeader: {strconv.FormatUint(e.Sequence, 10)},
+		},
+	}, true)
+	if errors.Is(err, stream.ErrChanged) { // before a crash, or its acknowledgement was lost
+		return nil
+	}
+	return err
+}
+
+func (r *Relay) countDead(e *Event, t trouble) {
+	r.log.Warn("an event could not be delivered and is a dead letter; see: watcher relay dead "+r.Name,
+		"job", e.Job.String(), "event", e.ID, "err", t.reason)
+	r.Meter.Dead()
+}
+
+// headerText makes one line of text that a header can carry.
+func headerText(text string) string {
+	clean := strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, text)
+	if runes := []rune(clean); len(runes) > 200 {
+		clean = string(runes[:199]) + "…"
+	}
+	return strings.TrimSpace(clean)
+}
+
+// redrive is a dead letter that is delivered once more.
+type redrive struct {
+	id    string
+	order order
+	ended bool // the order is being taken back
+}
+
+// redriveThose queues the dead letters that were ordered, each once, behind what waits of their jobs.
+func (s *session) redriveThose(ordered map[string]order) {
+	for id := range s.redriven {
+		if _, still := ordered[id]; !still && s.redriven[id].ended {
+			delete(s.redriven, id)
+		}
+	}
+	for id, o := range ordered {
+		if s.redriven[id] != nil {
+			continue
+		}
+		d := &redrive{id: id, order: o}
+		s.redriven[id] = d
+		s.workers.Go(func() {
+			letter, err := readLetter(s.outside, s.records, o.subject)
+			s.results <- func() { s.redriveOne(d, letter, err) }
+		})
+	}
+}
+
+func (s *session) redriveOne(d *redrive, letter *Letter, err error) {
+	switch {
+	case err != nil:
+		delete(s.redriven, d.id) // with the next beat
+	case letter == nil: // dropped
+		s.endRedrive(d, false)
+	default:
+		e := &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data}
+		q := s.queue(s.key(e))
+		s.append(q, &item{event: e, redrive: d, arrived: time.Now()})
+	}
+}
+
+// endRedrive takes an order back, and the letter from the log if it was delivered.
+func (s *session) endRedrive(d *redrive, delivered bool) {
+	s.workers.Go(func() {
+		var err error
+		if delivered {
+			err = s.records.Remove(s.outside, d.order.subject)
+		}
+		if err == nil {
+			err = s.bucket.Delete(s.outside, redriveKey(s.Name, d.id), d.order.revision)
+		}
+		s.results <- func() {
+			d.ended = true
+			if err != nil && !errors.Is(err, stream.ErrChanged) {
+				delete(s.redriven, d.id) // it is delivered once more
+			}
+		}
+	})
+}

@@ -1,0 +1,139 @@
+package relay
+
+import (
+	"fmt"
+	"time"
+)
+
+// Grouping has more than Over jobs of a group, with events within a window, told as one. A window begins with the time
+// of its first event, so that neither a crash nor a backlog changes it.
+type Grouping struct {
+	By     string // client, subclient, commcell; client_group: no event says one
+	Within time.Duration
+	Over   int
+}
+
+// mostJobs are told in one message.
+const mostJobs = 100
+
+// group is an open window.
+type group struct {
+	name  string
+	ends  time.Time
+	items []*item
+	jobs  map[string]bool
+}
+
+// intoWindow puts an item into the window of its group; false: it has none.
+func (s *session) intoWindow(q *queue, i *item) bool {
+	parsed, err := i.event.Parsed()
+	if err != nil {
+		return false
+	}
+	g := q.open
+	if g == nil {
+		name := s.groupOf(i.event)
+		if name == "" {
+			return false
+		}
+		g = s.groups[name]
+		if g == nil {
+			g = &group{name: name, ends: parsed.Time.Add(s.Group.Within), jobs: map[string]bool{}}
+			s.groups[name] = g
+		}
+	}
+	if parsed.Time.After(g.ends) {
+		s.close(g)
+		return s.intoWindow(q, i)
+	}
+	g.items = append(g.items, i)
+	g.jobs[q.key] = true
+	q.open = g
+	return true
+}
+
+func (s *session) groupOf(e *Event) string {
+	if e.Job.IsCommCell() {
+		return ""
+	}
+	data, err := e.JobData()
+	if err != nil {
+		return ""
+	}
+	switch s.Group.By {
+	case "client":
+		return string(data.Job.Client)
+	case "subclient":
+		if data.Job.Subclient == "" {
+			return ""
+		}
+		return fmt.Sprintf("%s / %s", data.Job.Client, data.Job.Subclient)
+	case "commcell":
+		return e.Job.CommCell
+	default:
+		return ""
+	}
+}
+
+// closeWindows closes those that are over, and says when the next one is.
+func (s *session) closeWindows(now time.Time) time.Duration {
+	wake := time.Second
+	full := len(s.held) >= s.window*3/4
+	for _, g := range s.groups {
+		if left := g.ends.Sub(now); left > 0 && !full {
+			wake = min(wake, left)
+			continue
+		}
+		s.close(g)
+	}
+	return wake
+}
+
+// close tells the jobs of a window: few singly, many as one.
+func (s *session) close(g *group) {
+	delete(s.groups, g.name)
+	singly := len(g.jobs) <= s.Group.Over
+	var together []*item
+	in := map[string]bool{}
+	for _, i := range g.items {
+		q := s.queue(s.key(i.event))
+		q.open = nil
+		if singly || len(q.items) > 0 || q.blocked > 0 || q.busy { // behind what waits of the job already
+			s.append(q, i)
+			continue
+		}
+		if !in[q.key] && len(in) == mostJobs {
+			s.asOne(g.name, together, in)
+			together, in = nil, map[string]bool{}
+		}
+		together, in[q.key] = append(together, i), true
+	}
+	s.asOne(g.name, together, in)
+}
+
+// asOne queues events of several jobs as one delivery. What comes later of those jobs waits for it.
+func (s *session) asOne(name string, items []*item, jobs map[string]bool) {
+	if len(items) == 0 {
+		return
+	}
+	one := &queue{key: fmt.Sprintf("%s from %s", name, items[0].event.ID), group: name, items: items}
+	for key := range jobs {
+		q := s.queue(key)
+		q.blocked++
+		one.members = append(one.members, key)
+	}
+	s.queues[one.key] = one
+	s.offer(one)
+}
+
+// told ends a delivery of several jobs as one.
+func (s *session) told(one *queue) {
+	delete(s.queues, one.key)
+	for _, key := range one.members {
+		if q := s.queues[key]; q != nil {
+			q.blocked--
+			s.offer(q)
+		}
+	}
+	one.members = nil
+}

@@ -1,0 +1,228 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"jobwatch/internal/stream"
+)
+
+// The lease. No clock of one machine is compared with another's: who waits counts its own readings.
+const (
+	beat      = 2 * time.Second
+	patience  = 4               // readings, a beat apart, that show the same beat of a holder: it is gone
+	leaseLife = 6 * time.Second // since the last acknowledged beat was sent; then nothing more is delivered
+)
+
+var (
+	errLeaseLost = errors.New("another watcher holds the lease of this relay")
+	errOff       = errors.New("the relay is off")
+	errBroken    = errors.New("the relay stands still")
+	errGap       = errors.New("a delivery is missing: it went to somebody else, or was lost on the way")
+)
+
+// record is what a relay's key in the bucket holds: who relays, how it goes, and how far it got.
+type record struct {
+	Instance string    `json:"instance"` // random for each start; empty: given back
+	Host     string    `json:"host"`
+	Beat     uint64    `json:"beat"`
+	State    State     `json:"state"`
+	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason,omitempty"`
+
+	Born      time.Time  `json:"born"`  // of the stream; zero: it has never run
+	Floor     uint64     `json:"floor"` // all up to this sequence of the stream is done with, parked jobs apart
+	Positions []position `json:"positions"`
+
+	Pending uint64     `json:"pending"`
+	Oldest  *time.Time `json:"oldest"`
+	Parked  int        `json:"parked,omitempty"` // jobs
+	Missed  uint64     `json:"missed,omitempty"`
+}
+
+// lease is held from its first acknowledged beat.
+type lease struct {
+	relay    *Relay
+	revision uint64
+
+	mu   sync.Mutex
+	sent time.Time // when the last acknowledged beat was sent; guarded by mu
+}
+
+func (l *lease) valid() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.sent) < leaseLife
+}
+
+// acquire waits until nobody else holds the lease, and takes it.
+func (r *Relay) acquire(ctx context.Context) (*lease, error) {
+	var seen uint64
+	same := 0
+	for {
+		e, err := r.bucket.Get(ctx, r.Name)
+		if err != nil {
+			return nil, err
+		}
+		was, err := readRecord(e)
+		if err != nil {
+			return nil, fmt.Errorf("key %s of bucket %s: %w", r.Name, BucketName(r.Stream), err)
+		}
+		if e.Revision != seen {
+			seen, same = e.Revision, 0
+		}
+		same++
+		if was.Instance == "" || was.Instance == r.instance || same > patience {
+			l := &lease{relay: r, revision: e.Revision}
+			r.mu.Lock()
+			r.record = was
+			r.mu.Unlock()
+			err := l.write(ctx)
+			if err == nil {
+				return l, nil
+			}
+			if !errors.Is(err, errLeaseLost) {
+				return nil, err
+			}
+		}
+		r.standby(was)
+		if !pause(ctx, beat) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func readRecord(e stream.Entry) (was record, err error) {
+	if e.Value == nil {
+		return was, nil
+	}
+	return was, json.Unmarshal(e.Value, &was)
+}
+
+// write writes the record as it is now, as its holder.
+func (l *lease) write(ctx context.Context) error {
+	r := l.relay
+	r.mu.Lock()
+	r.record.Instance, r.record.Host = r.instance, r.Host
+	r.record.Beat++
+	value, err := json.Marshal(r.record)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return l.put(ctx, value)
+}
+
+func (l *lease) put(ctx context.Context, value []byte) error {
+	r := l.relay
+	sent := time.Now()
+	revision, err := r.bucket.Put(ctx, stream.Entry{Key: r.Name, Value: value, Revision: l.revision})
+	if errors.Is(err, stream.ErrChanged) {
+		// By ourselves, perhaps: the answer to an earlier beat was lost.
+		e, err := r.bucket.Get(ctx, r.Name)
+		if err != nil {
+			return err
+		}
+		was, err := readRecord(e)
+		if err != nil || was.Instance != r.instance {
+			return errLeaseLost
+		}
+		l.revision = e.Revision
+		return l.put(ctx, value)
+	}
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.revision, l.sent = revision, sent
+	return nil
+}
+
+// giveBack lets another take the lease at once.
+func (l *lease) giveBack() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	r := l.relay
+	r.mu.Lock()
+	back := r.record
+	r.mu.Unlock()
+	back.Instance = ""
+	if value, err := json.Marshal(back); err == nil {
+		_ = l.put(ctx, value) // else it is taken a few beats later
+	}
+}
+
+// hold relays as long as the lease is held.
+func (r *Relay) hold(ctx context.Context, l *lease) error {
+	defer l.giveBack()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	orders := make(chan orders, 1)
+	first, err := r.readOrders(ctx)
+	if err != nil {
+		return err
+	}
+	var beating sync.WaitGroup
+	beating.Go(func() { r.beat(ctx, cancel, l, orders) })
+	defer beating.Wait()
+	defer cancel(nil)
+	for now := first; ; {
+		if err := r.untilOn(ctx, &now, orders); err != nil {
+			return err
+		}
+		err := r.session(ctx, l, &now, orders)
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		if !errors.Is(err, errOff) && !errors.Is(err, errBroken) {
+			return err
+		}
+	}
+}
+
+// untilOn waits while the relay is off, or stands still.
+func (r *Relay) untilOn(ctx context.Context, now *orders, changes <-chan orders) error {
+	for now.off != nil || r.broken != "" {
+		if now.off != nil {
+			r.broken = "" // turned on again, it is tried
+			r.setState(Off, now.off.Reason)
+		} else {
+			r.setState(Off, r.broken)
+		}
+		r.mu.Lock()
+		r.status.Alarm = r.broken != ""
+		r.mu.Unlock()
+		select {
+		case *now = <-changes:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// beat renews the lease and reads what was ordered, until the lease is lost.
+func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lease, changes chan orders) {
+	for pause(ctx, beat) {
+		short, stop := context.WithTimeout(ctx, beat)
+		err := l.write(short)
+		stop()
+		if errors.Is(err, errLeaseLost) || !l.valid() {
+			cancel(errLeaseLost)
+			return
+		}
+		r.tellStates(ctx)
+		if now, err := r.readOrders(ctx); err == nil {
+			select {
+			case <-changes: // the loop has not read the last ones yet
+			default:
+			}
+			changes <- now
+		}
+	}
+}

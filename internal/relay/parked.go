@@ -1,0 +1,257 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"jobwatch/internal/event"
+	"jobwatch/internal/job"
+	"jobwatch/internal/stream"
+)
+
+// parkAfter is how long the events of a job may be refused while others are taken, before they are set aside.
+const parkAfter = 30 * time.Second
+
+// parked is a job set aside: what waits of it is settled at the broker, so that it holds up no other, and is read
+// back from the stream when it is tried again. The key in the bucket is written before anything is settled.
+type parked struct {
+	next     uint64 // the sequence in the stream from which on its events wait
+	revision uint64 // of its key
+	arrived  uint64 // the highest sequence that was settled unread
+	oldest   time.Time
+	leaving  bool // its key is being deleted: what arrives meanwhile is held
+}
+
+// parkedRecord is what the bucket holds.
+type parkedRecord struct {
+	Next   uint64        `json:"next"`
+	Oldest time.Time     `json:"oldest"`
+	First  time.Time     `json:"first"`
+	Last   time.Time     `json:"last"`
+	Tries  int           `json:"tries"`
+	Waited time.Duration `json:"waited"` // towards give_up_after
+	Status int           `json:"status"`
+	Reason string        `json:"reason"`
+}
+
+func (r *Relay) parkedKey(key string) string {
+	return r.Name + ".parked." + strings.Replace(key, "/", ".", 1)
+}
+
+func (s *session) parkable(q *queue) bool {
+	return !s.Whole && q.group == "" && q.parked == nil && s.Group == nil && !s.health.surely && len(q.items) > 0 && q.items[0].redrive == nil
+}
+
+// relieve parks the job in trouble that holds most, where the window is filled by such.
+func (s *session) relieve() {
+	if len(s.held) < s.window/2 {
+		return
+	}
+	var most *queue
+	for q := range s.uneasy {
+		if s.parkable(q) && !q.busy && (most == nil || len(q.items) > len(most.items)) {
+			most = q
+		}
+	}
+	if most != nil && (most.trouble.tries > 1 || most.trouble.last.Before(s.health.taken)) {
+		s.park(most)
+	}
+}
+
+func (s *session) parkedRecord(q *queue, p *parked) parkedRecord {
+	now := time.Now()
+	rec := parkedRecord{Next: p.next, Oldest: p.oldest}
+	if t := q.trouble; t != nil {
+		rec.First, rec.Last, rec.Tries, rec.Status, rec.Reason = t.first, t.last, t.tries, t.status, t.reason
+		rec.Waited = s.health.takenFor(now) - t.base
+	}
+	return rec
+}
+
+// writeParked is called outside of the loop.
+func (s *session) writeParked(ctx context.Context, key string, rec parkedRecord, revision uint64) (uint64, error) {
+	value, err := json.Marshal(rec)
+	if err != nil {
+		return 0, err
+	}
+	name := s.parkedKey(key)
+	written, err := s.bucket.Put(ctx, stream.Entry{Key: name, Value: value, Revision: revision})
+	if errors.Is(err, stream.ErrChanged) { // by ourselves, or by who held the lease before; the lease is ours
+		e, err := s.bucket.Get(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		return s.bucket.Put(ctx, stream.Entry{Key: name, Value: value, Revision: e.Revision})
+	}
+	return written, err
+}
+
+// park sets a job aside.
+func (s *session) park(q *queue) {
+	delete(s.uneasy, q)
+	first := q.items[0]
+	p := &parked{next: first.event.Sequence, oldest: first.delivery.Stored}
+	rec := s.parkedRecord(q, p)
+	s.work(q, func(ctx context.Context) func() {
+		revision, err := s.writeParked(ctx, q.key, rec, 0)
+		return func() {
+			if err == nil {
+				p.revision = revision
+				q.parked, s.Relay.parked[q.key] = p, p
+				s.settleParked(q)
+				s.log.Warn("the events of a job are refused and set aside; those of others go on", "job", q.key, "err", rec.Reason)
+			}
+			s.offer(q)
+		}
+	})
+}
+
+// settleParked settles what is held of a parked job; what was a dead letter waits.
+func (s *session) settleParked(q *queue) {
+	var rest []*item
+	for _, i := range q.items {
+		if i.redrive != nil {
+			rest = append(rest, i)
+			continue
+		}
+		q.parked.arrived = max(q.parked.arrived, i.event.Sequence)
+		s.settle(i)
+	}
+	q.items = rest
+}
+
+var errEnough = errors.New("enough")
+
+// readBack reads what waits of a parked job, the oldest first.
+func (r *Relay) readBack(ctx context.Context, id job.ID, from uint64) (events []*Event, err error) {
+	err = r.Broker.Each(ctx, event.Filter(r.Prefix, id), from, func(m stream.Message) error {
+		e := r.eventOf(m)
+		if e.ID != "" && r.takes(e) {
+			events = append(events, e)
+		}
+		if len(events) >= r.Together {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return events, err
+}
+
+// deliverParked tries what waits of a parked job, outside of the loop.
+func (s *session) deliverParked(ctx context.Context, q *queue, from uint64) (apply func()) {
+	id := q.id
+	events, err := s.readBack(ctx, id, from)
+	if err != nil {
+		return func() { s.later(q, err) }
+	}
+	if len(events) == 0 {
+		return func() { s.leave(q) }
+	}
+	done, err := s.deliver(ctx, "", events)
+	return func() {
+		for _, e := range events[:done] {
+			s.countDelivered(e)
+		}
+		if done == 0 {
+			s.judge(q, 0, err)
+			return
+		}
+		s.advance(q, events[done-1].Sequence+1, func() { s.judge(q, done, err) })
+	}
+}
+
+// advance notes how far a parked job has got.
+func (s *session) advance(q *queue, next uint64, then func()) {
+	p := q.parked
+	p.next = next
+	rec, revision := s.parkedRecord(q, p), p.revision
+	s.work(q, func(ctx context.Context) func() {
+		written, err := s.writeParked(ctx, q.key, rec, revision)
+		return func() {
+			if err == nil {
+				p.revision = written
+			} // else it is written with the next step; a crash before that repeats this one
+			then()
+		}
+	})
+}
+
+func (s *session) later(q *queue, err error) {
+	s.log.Debug("a parked job cannot be read", "job", q.key, "err", err)
+	if q.trouble == nil {
+		q.trouble = &trouble{first: time.Now(), base: s.health.takenFor(time.Now()), step: firstPause}
+	}
+	q.trouble.next = time.Now().Add(q.trouble.step)
+	s.offer(q)
+}
+
+// leave ends the parking of a job of which nothing more waits.
+func (s *session) leave(q *queue) {
+	p := q.parked
+	if p.arrived >= p.next { // settled since the stream was read
+		s.passOver(q)
+		return
+	}
+	p.leaving = true
+	s.work(q, func(ctx context.Context) func() {
+		err := s.bucket.Delete(ctx, s.parkedKey(q.key), p.revision)
+		return func() {
+			p.leaving = false
+			if err != nil {
+				s.settleParked(q)
+				s.later(q, err)
+				return
+			}
+			q.parked = nil
+			delete(s.Relay.parked, q.key)
+			s.doneTo[q.key] = p.next - 1
+			s.calm(q)
+			s.offer(q)
+		}
+	})
+}
+
+// passOver goes on behind what arrived of a parked job and is not, or no longer, in the stream.
+func (s *session) passOver(q *queue) {
+	id, from := q.id, q.parked.next
+	s.work(q, func(ctx context.Context) func() {
+		events, err := s.readBack(ctx, id, from)
+		return func() {
+			if err == nil && len(events) == 0 { // read after it had arrived: the stream has forgotten it
+				q.parked.next = q.parked.arrived + 1
+			}
+			s.offer(q)
+		}
+	})
+}
+
+// loadParked reads which jobs are set aside.
+func (r *Relay) loadParked(ctx context.Context) error {
+	entries, err := r.bucket.Entries(ctx, r.Name+".parked.>")
+	if err != nil {
+		return err
+	}
+	clear(r.parked)
+	for _, e := range entries {
+		var rec parkedRecord
+		if err := json.Unmarshal(e.Value, &rec); err != nil {
+			return fmt.Errorf("key %s of bucket %s: %w", e.Key, BucketName(r.Stream), err)
+		}
+		key := strings.Replace(strings.TrimPrefix(e.Key, r.Name+".parked."), ".", "/", 1)
+		r.parked[key] = &parked{next: rec.Next, revision: e.Revision, oldest: rec.Oldest}
+		if r.refused[key] == nil {
+			r.refused[key] = &trouble{
+				first: rec.First, last: rec.Last, tries: rec.Tries, step: firstPause, status: rec.Status, reason: rec.Reason,
+				base: r.health.takenFor(time.Now()) - rec.Waited,
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Relay is how one relay stands.
+type Relay struct {
+	Name    string     `json:"name"`
+	To      string     `json:"to"`    // slack, webhook, email, audit
+	State   string     `json:"state"` // delivering, away, off, broken; starting: nothing is known yet
+	Since   *time.Time `json:"since"`
+	Reason  string     `json:"reason,omitempty"`
+	Pending uint64     `json:"pending"` // events not delivered yet
+	Oldest  *time.Time `json:"oldest"`  // the time of the first of them
+	Dead    uint64     `json:"dead"`    // letters
+	Missed  uint64     `json:"missed"`  // messages that the stream had forgotten
+	Holder  string     `json:"holder"`  // who delivers
+}
+
+// States of a relay that stands still until somebody has looked, and of one that has not run yet.
+const (
+	RelayBroken   = "broken"
+	RelayStarting = "starting"
+)
+
+func (s *Server) relays() []Relay {
+	if s.Relays == nil {
+		return []Relay{}
+	}
+	return append([]Relay{}, s.Relays()...)
+}
+
+const longestRelayWait = 5 * time.Minute
+
+// checkRelays notes what somebody should look at. That a destination is away, or its secret cannot be read, is no
+// reason to take the watcher out of service; but a relay that stands still for what is wrong on this side of it
+// (an audit file that was changed) is red.
+func (s *Server) checkRelays(now time.Time) []check {
+	var checks []check
+	for _, r := range s.relays() {
+		checks = append(checks, r.check(now))
+	}
+	return checks
+}
+
+func (r Relay) check(now time.Time) check {
+	c := check{"relay " + r.Name, ok, ""}
+	var notes []string
+	switch r.State {
+	case RelayBroken:
+		c.State = red
+		notes = append(notes, "stands still: "+r.Reason)
+	case "away", "off":
+		text := r.State
+		if r.Since != nil {
+			text += " since " + r.Since.UTC().Format(time.RFC3339)
+		}
+		if r.Reason != "" {
+			text += ": " + r.Reason
+		}
+		notes = append(notes, text)
+	}
+	if r.Oldest != nil && now.Sub(*r.Oldest) > longestRelayWait {
+		notes = append(notes, fmt.Sprintf("%d events wait, the oldest for %s", r.Pending, now.Sub(*r.Oldest).Round(time.Second)))
+	}
+	if r.Dead > 0 {
+		notes = append(notes, fmt.Sprintf("%d dead letters; list them with: watcher relay dead %s", r.Dead, r.Name))
+	}
+	if len(notes) > 0 && c.State == ok {
+		c.State = note
+	}
+	c.Detail = strings.Join(notes, "; ")
+	return c
+}
