@@ -11,8 +11,11 @@ import (
 	"jobwatch/internal/job"
 )
 
-// maxLines is how many lines a reply has at most; what piled up beyond it is the next reply's.
-const maxLines = 30
+// What a reply has at most; what piled up beyond it is the next reply's.
+const (
+	maxLines   = 30
+	replyWords = 9000
+)
 
 // line is what a thread says of one event.
 type line struct {
@@ -20,6 +23,8 @@ type line struct {
 	rest   string
 	seen   time.Time
 }
+
+func (l line) size() int { return width(l.strong) + width(l.rest) + len(l.when()) }
 
 func (l line) when() string { return "  ·  " + clock(l.seen) }
 
