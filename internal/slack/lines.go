@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func lineOf(data event.JobData) (l line, told bool) {
 	l.seen = c.ObservedAt
 	switch c.Kind {
 	case job.KindState:
-		l.strong, l.rest = words(c.To, lineLimit), prefixed(", was ", words(c.From, lineLimit))
+		l.strong, l.rest = cmp.Or(words(c.To, lineLimit), stateUnknown), prefixed(", was ", words(c.From, lineLimit))
 	case job.KindFailure:
 		l.strong, l.rest = failureLine(c)
 	case job.KindWatch:

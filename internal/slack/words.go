@@ -3,6 +3,7 @@ package slack
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -105,7 +106,12 @@ func bold(text string) slack.RichTextSectionElement {
 	return slack.NewRichTextSectionTextElement(text, &slack.RichTextSectionTextStyle{Bold: true})
 }
 
+// richText leaves out what is empty: Slack refuses it.
 func richText(elements ...slack.RichTextSectionElement) slack.Block {
+	elements = slices.DeleteFunc(elements, func(e slack.RichTextSectionElement) bool {
+		text, is := e.(*slack.RichTextSectionTextElement)
+		return is && text.Text == ""
+	})
 	return slack.NewRichTextBlock("", slack.NewRichTextSection(elements...))
 }
 
