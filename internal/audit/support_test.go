@@ -1,13 +1,20 @@
 package audit
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"jobwatch/internal/relay"
 )
@@ -81,4 +88,64 @@ func seqs(t testing.TB, dir string) (all []uint64) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+func foreignKey(t testing.TB, name string) (public string, s note.Signer) {
+	t.Helper()
+	secret, public, err := note.GenerateKey(rand.Reader, name)
+	if err == nil {
+		s, err = note.NewSigner(secret)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public, s
+}
+
+func unpack(data []byte) []byte {
+	decoder, _ := zstd.NewReader(nil)
+	defer decoder.Close()
+	text, err := decoder.DecodeAll(data, nil)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+func pack(text []byte) []byte {
+	encoder, _ := zstd.NewWriter(nil)
+	return encoder.EncodeAll(text, nil)
+}
+
+// resum is what SHA256SUMS would say of the files as they are.
+func resum(f folder) []byte {
+	all := sums{}
+	for name, data := range f {
+		if strings.HasSuffix(name, rotated) {
+			all[name] = fmt.Sprintf("%x", sha256.Sum256(data))
+		}
+	}
+	return all.text()
+}
+
+// rehash writes the hashes of the lines as they are.
+func (d *damaging) rehash() {
+	tree, n := &peaks{}, int64(1)
+	var hashes []byte
+	for n <= d.size {
+		name := partName(n, rotated)
+		text, has := d.folder[name]
+		if has {
+			text = unpack(text)
+		} else {
+			text = d.folder[partName(n, plain)]
+		}
+		for _, line := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+			for _, h := range tree.add(tlog.RecordHash(line)) {
+				hashes = append(hashes, h[:]...)
+			}
+			n++
+		}
+	}
+	d.folder[hashesName] = hashes
 }

@@ -48,7 +48,7 @@ func Verify(dir string, t Trusted) (Verified, error) {
 			return v.report, err
 		}
 		// While it was read a file may have been rotated, or removed because it was old.
-		if len(v.report.Findings) == 0 || try == 3 || !v.active && !writerAt(dir) && !v.moved() {
+		if len(v.report.Findings) == 0 || try == 10 || !v.active && !writerAt(dir) && !v.moved() {
 			return v.report, nil
 		}
 	}
@@ -322,11 +322,14 @@ func (v *verification) checkSums(files []part) {
 		v.find("%v", err)
 		return
 	}
-	for _, p := range files {
+	for i, p := range files {
 		if !p.rotated {
 			continue
 		}
 		want, listed := all[p.name()]
+		if !listed && v.active && i > 0 && files[i-1].first == p.first {
+			continue // it is being rotated
+		}
 		if !listed {
 			v.find("%s: not listed in %s", p.name(), sumsName)
 			continue
@@ -340,7 +343,9 @@ func (v *verification) checkSums(files []part) {
 		}
 	}
 	for name := range all {
-		v.find("%s: missing", name)
+		if there, _ := exists(filepath.Join(v.dir, name)); !there || !v.active {
+			v.find("%s: missing", name)
+		}
 	}
 }
 

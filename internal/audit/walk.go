@@ -138,7 +138,7 @@ func (w *walker) readFile(oldest bool, p part, end int64) {
 		}
 		n := w.ofLines.size + 1
 		if n > end {
-			w.behind(p, n, end)
+			w.behind(p, n, end, raw)
 			break
 		}
 		w.line(p, n, end, raw)
@@ -157,10 +157,15 @@ func linesOf(p part) func(func(rawLine, error) bool) {
 }
 
 // behind is what stands in a file behind its last line.
-func (w *walker) behind(p part, n, end int64) {
+func (w *walker) behind(p part, n, end int64, raw rawLine) {
+	l, _ := parseLine(raw.text)
+	written, was := w.leafAt(l.N)
 	switch {
+	case was && written == tlog.RecordHash(raw.text):
+		say(&w.lines, "line %d: moved, or there twice: stands in %s behind line %d", l.N, p.name(), end)
+		w.rewrote = true
 	case end < w.size:
-		say(&w.lines, "line %d: stands twice, or another one behind line %d of %s", n, end, p.name())
+		say(&w.lines, "line %d: another one stands in %s behind line %d", n, p.name(), end)
 		w.rewrote = true
 	case !w.active:
 		say(&w.tails, "line %d: %s goes on behind line %d, the last that is signed; %s", n, p.name(), end, unsigned)
