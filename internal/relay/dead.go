@@ -148,7 +148,7 @@ func (s *session) redriveThose(ordered map[string]order) {
 			letter, err := readLetter(s.outside, s.records, o.subject)
 			var e *Event
 			if letter != nil {
-				e = &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data}
+				e = &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data, Redriven: true}
 			}
 			s.results <- func() { s.redriveOne(d, e, err) }
 		})
@@ -186,7 +186,8 @@ func (s *session) readReplayed(sequence uint64) (*Event, error) {
 		return nil, err
 	}
 	e := s.eventOf(m)
-	if e.Replayed = true; e.ID == "" || !s.takes(e) {
+	e.Replayed = true
+	if e.ID == "" || !s.takes(e) {
 		return nil, nil
 	}
 	return e, nil
