@@ -46,6 +46,7 @@ var floors = map[string]int{
 	"cmd/watcher":        9,
 
 	"internal/testing/slow":          -1, // for the tests of all
+	"internal/testing/fakeslack":     0,  // for the tests of all
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
 	"internal/testing/nameserver":    -1,
@@ -74,7 +75,7 @@ var mayImport = map[string][]string{
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
-	"golang.org/x/time":                  {"internal/limiter"},
+	"golang.org/x/time":                  {"internal/limiter", "internal/relay"},
 	"golang.org/x/net":                   {"internal/commvault", "internal/testing/nameserver"}, // html; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},

@@ -197,7 +197,19 @@ func (s *session) noteFloor() error {
 		}
 	}
 	s.note(floor, positions, info)
-	return nil
+	return s.countLetters()
+}
+
+// countLetters counts the dead letters now and then.
+func (s *session) countLetters() error {
+	if s.reports++; s.reports%5 != 1 {
+		return nil
+	}
+	dead, err := countDead(s.ctx, s.records, s.Prefix, s.Name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Dead = dead
+	return err
 }
 
 func (s *session) note(floor uint64, positions []position, info stream.DurableInfo) {

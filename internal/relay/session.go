@@ -26,17 +26,18 @@ type session struct {
 	outside  context.Context // of what is done outside of the loop: it ends a little later
 	window   int             // most deliveries that are not settled
 
-	next   uint64           // number of the next delivery
-	seen   uint64           // the highest sequence delivered
-	held   map[uint64]*item // not settled, by sequence
-	queues map[string]*queue
-	ready  []*queue          // with something to try, and no trouble, in the order in which they became so
-	uneasy map[*queue]bool   // in trouble
-	groups map[string]*group // open windows
-	busy   int
-	trying int  // of busy, those in trouble
-	fresh  bool // the last one tried was in no trouble
-	opened bool // all that was delivered before is gathered
+	next    uint64           // number of the next delivery
+	seen    uint64           // the highest sequence delivered
+	held    map[uint64]*item // not settled, by sequence
+	queues  map[string]*queue
+	ready   []*queue          // with something to try, and no trouble, in the order in which they became so
+	uneasy  map[*queue]bool   // in trouble
+	groups  map[string]*group // open windows
+	busy    int
+	trying  int  // of busy, those in trouble
+	fresh   bool // the last one tried was in no trouble
+	reports int
+	opened  bool // all that was delivered before is gathered
 
 	arrivals chan arrival
 	results  chan func()
