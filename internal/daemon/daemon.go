@@ -85,6 +85,7 @@ func (p *parts) start(ctx context.Context) error {
 	relayed := make(chan struct{})
 	start(func(ctx context.Context) error { return p.relays.runUntilGoodbye(ctx, relayed, p.Log) })
 	start(func(ctx context.Context) error { return runBehind(ctx, relayed, p.broker) })
+	start(p.serveRequests)
 	start(func(ctx context.Context) error {
 		unread := AwaitStream(ctx, p.broker)
 		var misfit *stream.MisfitError // of the stream or the server: refuse to start. That NATS is away is no reason
