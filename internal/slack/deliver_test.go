@@ -352,6 +352,19 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// Slack is told to read nothing into the words.
+func TestNothingIsUnfurledOrLinked(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(life()...)
+	for _, m := range append(w.fake.Thread(w.root().TS), w.root()) {
+		for name, want := range map[string]string{"parse": "none", "link_names": "false", "unfurl_links": "false", "unfurl_media": "false", "mrkdwn": "false"} {
+			if got := m.Form.Get(name); got != want {
+				t.Errorf("%s is %q in %v", name, got, m.Form)
+			}
+		}
+	}
+}
+
 // A dead letter that is delivered once more may be older than what was told meanwhile: the thread has it, and the message
 // is not turned back.
 func TestARedrivenEventIsTold(t *testing.T) {

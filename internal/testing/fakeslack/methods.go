@@ -114,7 +114,7 @@ func (s *Server) fill(m *Message, form url.Values) (refusal string) {
 	if form.Get("text") == "" && whole["blocks"] == nil && whole["attachments"] == nil {
 		return "no_text"
 	}
-	m.Text = form.Get("text")
+	m.Text, m.Form = form.Get("text"), form
 	m.Blocks, m.Attachments = raw(form, "blocks"), raw(form, "attachments")
 	if metadata := raw(form, "metadata"); metadata != nil {
 		m.Metadata = metadata
