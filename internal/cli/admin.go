@@ -57,7 +57,11 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 
 func loadConfig(c *cobra.Command) (*config.Config, error) {
 	file, _ := c.Flags().GetString("config")
-	return config.Load(file)
+	cfg, err := config.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, daemon.CheckRelays(cfg)
 }
 
 // knowsCommCell refuses a name that the configuration does not know; "" is all of them.

@@ -17,8 +17,8 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration, and all that it names",
 		Long: "check reads the configuration, then looks at each CommCell (name, connection, login, job list, one job's\n" +
-			"details), at NATS (version, stream, rights), at the store and at the HTTP address. It makes and\n" +
-			"changes nothing, beside a running watcher or before the first start. The status is 1 if something failed.",
+			"details), at NATS (version, stream, rights), at the destination of each relay (without a message\n" +
+			"to people), at the store and at the HTTP address. It makes and changes nothing, beside a running watcher or before the first start. The status is 1 if something failed.",
 		Example: "  watcher check -c /etc/jobwatch/watcher.yaml\n  watcher check -o json",
 		Args:    cobra.NoArgs,
 	}
@@ -31,7 +31,7 @@ func newCheck() *cobra.Command {
 		file, _ := c.Flags().GetString("config")
 		all := []doctor.Finding{}
 		var unsaid error
-		doctor.Check(c.Context(), cfg, file, func(f doctor.Finding) {
+		doctor.Check(c.Context(), cfg, file, version(), func(f doctor.Finding) {
 			all = append(all, f)
 			if *form == asTable && unsaid == nil {
 				unsaid = printFinding(c.OutOrStdout(), f)

@@ -231,6 +231,20 @@ func (e *Error) Error() string {
 	return s + ": " + e.Problem
 }
 
+// Mistake is what somebody else has found wrong with a key, at its line or at that of the key above.
+func (c *Config) Mistake(key, problem string) *Error {
+	line, above := c.lines[key], key
+	for line == 0 {
+		at := strings.LastIndexAny(above, ".[")
+		if at < 0 {
+			break
+		}
+		above = above[:at]
+		line = c.lines[above]
+	}
+	return &Error{c.file, line, key, problem}
+}
+
 func join(errs []*Error) error {
 	slices.SortStableFunc(errs, func(a, b *Error) int { return a.Line - b.Line })
 	all := make([]error, len(errs))

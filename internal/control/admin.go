@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +28,18 @@ type CommCell struct {
 	PollNow func(job.ID)     // nil: no poller runs
 }
 
+// Refused is what cannot be done as it was asked for. Its status is the one of HTTP that says why.
+type Refused struct {
+	Status int
+	Text   string
+}
+
+func (r *Refused) Error() string { return r.Text }
+
+func refused(status int, format string, values ...any) error {
+	return &Refused{status, fmt.Sprintf(format, values...)}
+}
+
 // Jobs lists up to limit jobs behind the one given, in the order of CommCell and number.
 func (a *Admin) Jobs(_ context.Context, after job.ID, limit int) ([]store.Listed, error) {
 	return a.Store.List(after, limit)
@@ -36,7 +49,7 @@ func (a *Admin) Jobs(_ context.Context, after job.ID, limit int) ([]store.Listed
 func (a *Admin) Job(_ context.Context, id job.ID) (store.Listed, error) {
 	l, found, err := a.Store.Show(id)
 	if err == nil && !found {
-		err = fmt.Errorf("%s: no such job here; list them with: watcher jobs list", id)
+		err = refused(http.StatusNotFound, "%s: no such job here; list them with: watcher jobs list", id)
 	}
 	return l, err
 }
@@ -63,11 +76,11 @@ func (a *Admin) Untrack(_ context.Context, id job.ID) error {
 		return err
 	}
 	if place, configured := cell.Jobs[id.Number]; configured {
-		return fmt.Errorf("%s: tracked by the configuration, %s; take it out there", id, place)
+		return refused(http.StatusConflict, "%s: tracked by the configuration, %s; take it out there", id, place)
 	}
 	err = a.Store.Untrack(id)
 	if errors.Is(err, store.ErrNotTracked) {
-		return fmt.Errorf("%s: not tracked; list what is with: watcher jobs list", id)
+		return refused(http.StatusConflict, "%s: not tracked; list what is with: watcher jobs list", id)
 	}
 	return err
 }
@@ -91,7 +104,7 @@ func (a *Admin) commCell(id job.ID) (CommCell, error) {
 	cell, known := cells[id.CommCell]
 	if !known {
 		names := slices.Sorted(maps.Keys(cells))
-		return CommCell{}, fmt.Errorf("%s: no CommCell %q in the configuration, which names %s",
+		return CommCell{}, refused(http.StatusNotFound, "%s: no CommCell %q in the configuration, which names %s",
 			id, id.CommCell, strings.Join(names, ", "))
 	}
 	return cell, nil

@@ -18,12 +18,21 @@ import (
 // server's folder is used by nobody, that of a server in this process that nobody else can reach. Where no stream can
 // be read the error is or wraps ErrAway, or says what does not fit.
 func AtStream(ctx context.Context, cfg *config.Config, name string, do func(context.Context, *stream.Broker) error) error {
+	return atStream(ctx, cfg, name, true, do)
+}
+
+// AtRelays is AtStream for what writes beside the stream: what relays remember, and dead letters.
+func AtRelays(ctx context.Context, cfg *config.Config, name string, do func(context.Context, *stream.Broker) error) error {
+	return atStream(ctx, cfg, name, false, do)
+}
+
+func atStream(ctx context.Context, cfg *config.Config, name string, readOnly bool, do func(context.Context, *stream.Broker) error) error {
 	c := cfg.NATS
 	settings, err := StreamConfig(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	settings.ReadOnly, settings.Name = true, "jobwatch "+name
+	settings.ReadOnly, settings.Name = readOnly, "jobwatch "+name
 	if c.UsesEmbedded() && stream.DirFree(c.Embedded.Dir) == nil {
 		if _, err := os.Stat(c.Embedded.Dir); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %s: the embedded server has no stream yet; start the watcher, which makes it", ErrAway, c.Embedded.Dir)

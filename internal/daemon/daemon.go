@@ -32,6 +32,7 @@ type Daemon struct {
 	File    string           // the configuration's; "": it has none, and is never reloaded
 	Hangups <-chan os.Signal // each reloads it
 
+	NoRelays bool             // relays are another process's business
 	Embedded *stream.Embedded // where the caller has started it; else Run does, if it is configured
 }
 
@@ -45,6 +46,7 @@ type parts struct {
 	embedded  *stream.Embedded
 	broker    *stream.Broker
 	publisher *publish.Publisher
+	relays    relays
 }
 
 // Run runs until ctx ends. Its error is one that somebody has to fix before the next start.
@@ -60,6 +62,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		p.makePollers,
 		p.openSite,
 		p.openNATS,
+		p.makeRelays,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -69,7 +72,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 }
 
 // start runs all parts until ctx ends or one of them cannot go on: the publisher once the stream was found, the
-// pollers once it was read, each after a short wait at most, and the others at once.
+// pollers once it was read, each after a short wait at most, and the others at once. Relays run beside them, and end nothing.
 func (p *parts) start(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	start := func(run func(context.Context) error) { group.Go(func() error { return run(ctx) }) }
@@ -79,7 +82,10 @@ func (p *parts) start(ctx context.Context) error {
 	if p.embedded != nil {
 		start(p.embedded.Run)
 	}
-	start(p.broker.Run)
+	relayed := make(chan struct{})
+	start(func(ctx context.Context) error { return p.relays.runUntilGoodbye(ctx, relayed, p.Log) })
+	start(func(ctx context.Context) error { return runBehind(ctx, relayed, p.broker) })
+	start(p.serveRequests)
 	start(func(ctx context.Context) error {
 		unread := AwaitStream(ctx, p.broker)
 		var misfit *stream.MisfitError // of the stream or the server: refuse to start. That NATS is away is no reason
@@ -191,7 +197,7 @@ func (p *parts) sayHowItStarts(ctx context.Context, unread error) {
 }
 
 func (p *parts) serveSite(ctx context.Context) error {
-	p.metrics.Read(metrics.Sources{Store: p.store, Publisher: p.publisher, Pollers: p.pollers.Pollers})
+	p.metrics.Read(metrics.Sources{Store: p.store, Publisher: p.publisher, Pollers: p.pollers.Pollers, Relays: p.relays.measured})
 	return p.site.run(ctx, p)
 }
 
@@ -199,8 +205,38 @@ func (p *parts) reload(ctx context.Context) error {
 	if p.File == "" {
 		return nil
 	}
-	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.pollers.Apply, log: p.Log, level: p.Level}
+	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.apply, log: p.Log, level: p.Level}
 	return r.Run(ctx)
+}
+
+// apply takes what of a configuration a running watcher can take. With an error nothing changes.
+func (p *parts) apply(c *config.Config) (string, error) {
+	words, err := p.pollers.Apply(c.CommCells)
+	if err != nil {
+		return "", err
+	}
+	return joinWords(words, p.relays.take(c)), nil
+}
+
+func joinWords(some, more string) string {
+	if some != "" && more != "" {
+		return some + ", " + more
+	}
+	return some + more
+}
+
+func (p *parts) makeRelays(context.Context) error {
+	p.relays = newRelays(p.relaysOf, relaying{p.Config.NATS, p.broker, p.metrics, p.Version, p.Log}.newRelay)
+	p.relays.take(p.Config)
+	return nil
+}
+
+// relaysOf are the relays that run here.
+func (p *parts) relaysOf(c *config.Config) []config.Relay {
+	if p.NoRelays {
+		return nil
+	}
+	return c.Relays
 }
 
 func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {

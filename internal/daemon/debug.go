@@ -29,6 +29,7 @@ func (p *parts) state() any {
 		"commcells": p.pollers.states(),
 		"outbox":    object{"unsent": p.store.Unsent(), "oldest": oldest, "error": text(err)},
 		"nats":      object{"connected": p.broker.Connected(), "unusable": text(p.broker.Usable()), "embedded": text(p.embedded.Trouble())},
+		"relays":    p.relays.shown(),
 		"publisher": object{
 			"streamRead": read, "published": p.publisher.Counts.Published.Load(), "errors": p.publisher.Errors(),
 			"foreignWrites": p.publisher.ForeignWrites(), "stoppedJobs": stopped, "refusal": p.publisher.Refusal(), "stopped": text(p.publisher.Stopped()),

@@ -11,36 +11,112 @@ import (
 	"time"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/metrics"
 	"jobwatch/internal/relay"
+	"jobwatch/internal/web"
 )
 
 // relays are those of the configuration. Each stands alone: whatever is wrong with one is said of that one, and tried
 // again, and no other notices.
 type relays struct {
 	*supervisor[config.Relay, *relayRunner]
+	of func(*config.Config) []config.Relay // those of a configuration that run here
 }
 
-// newRelays prepares them; it cannot fail.
-func newRelays(all []config.Relay, prepare func(config.Relay) *relayRunner) relays {
-	s, _ := newSupervisor(all, kind[config.Relay, *relayRunner]{
+// newRelays prepares for relays, of which there are none until take.
+func newRelays(of func(*config.Config) []config.Relay, prepare func(config.Relay) *relayRunner) relays {
+	s, _ := newSupervisor(nil, kind[config.Relay, *relayRunner]{
 		name: func(r config.Relay) string { return r.Name },
 		same: func(a, b config.Relay) bool { return reflect.DeepEqual(a, b) },
 		make: func(r config.Relay) (*relayRunner, error) { return prepare(r), nil },
-		gone: "is no longer relayed to",
+		gone: "is no longer a relay",
 	})
-	return relays{s}
+	return relays{s, of}
+}
+
+// take runs the relays of a configuration from now on, and says in words what that changes.
+func (r relays) take(c *config.Config) string {
+	words, _ := r.Apply(r.of(c)) // which fails only where make does
+	return words
+}
+
+// shown is how they stand.
+func (r relays) shown() []web.Relay {
+	var all []web.Relay
+	for _, one := range r.Runners() {
+		all = append(all, one.shown())
+	}
+	return all
+}
+
+// measured are those that this process delivers, or whose destination it cannot open. Of one that another delivers, the
+// metrics are the other's.
+func (r relays) measured() []metrics.RelayState {
+	var all []metrics.RelayState
+	for _, one := range r.shown() {
+		if one.State == relay.Standby {
+			continue
+		}
+		state := metrics.RelayState{Name: one.Name, Up: one.State == relay.Delivering, Pending: one.Pending}
+		if one.Oldest != nil {
+			state.Oldest = *one.Oldest
+		}
+		all = append(all, state)
+	}
+	return all
+}
+
+// goodbye is how long relays may take to end, once they are told to: a little less than a stop may take in all.
+const goodbye = 9 * time.Second
+
+// runUntilGoodbye runs the relays until ctx ends, and what they have under way is done with, or goodbye is over. It closes
+// ended then.
+func (r relays) runUntilGoodbye(ctx context.Context, ended chan<- struct{}, log *slog.Logger) error {
+	defer close(ended)
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(goodbye):
+		log.Warn("a relay has not ended in time; what it had under way may be delivered once more")
+		return nil
+	}
+}
+
+// runBehind keeps the broker connected until the relays have ended: what they deliver last is settled through it.
+func runBehind(ctx context.Context, ended <-chan struct{}, broker runner) error {
+	own, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		<-ended
+		stop()
+	})
+	return broker.Run(own)
 }
 
 // relayRunner opens a relay's destination and has the relay run, again and again until that has worked.
 type relayRunner struct {
 	config.Relay
-	open func(config.Relay) (relay.Destination, error)
-	run  func(context.Context, relay.Destination) error
-	log  *slog.Logger
+	open  func(config.Relay) (relay.Destination, error)
+	begin func(config.Relay, relay.Destination) relayLoop
+	log   *slog.Logger
 
 	mu      sync.Mutex
-	trouble error     // why it does not run; guarded by mu, as the next is
+	loop    relayLoop // nil: it does not run; guarded by mu, as the next are
+	trouble error     // why
 	since   time.Time // that is so
+}
+
+// relayLoop takes events to a destination.
+type relayLoop interface {
+	runner
+	Status() relay.Status
 }
 
 // openAgain is when a destination that could not be opened is tried again: a secret may have become readable.
@@ -53,7 +129,7 @@ func (r *relayRunner) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		r.is(cmp.Or(err, errStopped))
+		r.is(cmp.Or(err, errStopped), nil)
 		select {
 		case <-time.After(openAgain):
 		case <-ctx.Done():
@@ -72,35 +148,45 @@ func (r *relayRunner) once(ctx context.Context) error {
 	if closer, has := to.(io.Closer); has {
 		defer closer.Close()
 	}
-	r.is(nil)
-	return r.run(ctx, to)
+	loop := r.begin(r.Relay, to)
+	r.is(nil, loop)
+	return loop.Run(ctx)
 }
 
-// is notes why the relay does not run, and says what is news.
-func (r *relayRunner) is(trouble error) {
+// is notes what runs, or why nothing does, and says what is news.
+func (r *relayRunner) is(trouble error, loop relayLoop) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := text(r.trouble)
-	if before == text(trouble) {
+	r.loop, r.trouble = loop, trouble
+	switch {
+	case before == text(trouble):
 		return
+	case trouble == nil:
+		r.log.Info("the relay starts now", "relay", r.Name)
+	default:
+		r.log.Error("the relay cannot start; it is tried again, and all else goes on", "relay", r.Name, "err", trouble)
 	}
-	r.trouble, r.since = trouble, time.Now()
-	if trouble == nil {
-		r.log.Info("the relay can start now", "relay", r.Name)
-		return
-	}
-	r.log.Error("the relay cannot start; it is tried again, and all else goes on", "relay", r.Name, "err", trouble)
+	r.since = time.Now()
 }
 
-// stands says why the relay does not run, and since when; nil: it runs.
-func (r *relayRunner) stands() (trouble error, since time.Time) {
+// shown is how the relay stands.
+func (r *relayRunner) shown() web.Relay {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.trouble, r.since
+	stands := web.Relay{Status: relay.Status{Name: r.Name, State: relay.Starting}}
+	switch {
+	case r.loop != nil:
+		stands.Status = r.loop.Status()
+	case r.trouble != nil:
+		stands.State, stands.Reason, stands.Since = web.RelayStopped, r.trouble.Error(), r.since.UTC()
+	}
+	stands.To = DestinationOf(r.Relay)
+	return stands
 }
 
-// destinationOf names the key of a relay's destination.
-func destinationOf(r config.Relay) string {
+// DestinationOf names the key of a relay's destination.
+func DestinationOf(r config.Relay) string {
 	switch {
 	case r.Slack != nil:
 		return "slack"

@@ -13,9 +13,21 @@ import (
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/relay"
+	"jobwatch/internal/web"
 )
 
 type nowhere struct{ relay.Destination }
+
+type counting struct{ running *atomic.Int32 }
+
+func (c counting) Run(ctx context.Context) error {
+	c.running.Add(1)
+	defer c.running.Add(-1)
+	<-ctx.Done()
+	return nil
+}
+
+func (c counting) Status() relay.Status { return relay.Status{State: relay.Delivering} }
 
 // TestARelayThatCannotStart: it alone stands still, says why once, and starts when the reason is gone.
 func TestARelayThatCannotStart(t *testing.T) {
@@ -24,7 +36,8 @@ func TestARelayThatCannotStart(t *testing.T) {
 		var broken atomic.Bool
 		broken.Store(true)
 		running := map[string]*atomic.Int32{"good": {}, "bad": {}, "good2": {}}
-		all := newRelays([]config.Relay{{Name: "bad"}, {Name: "good"}}, func(c config.Relay) *relayRunner {
+		these := []config.Relay{{Name: "bad"}, {Name: "good"}}
+		all := newRelays(func(*config.Config) []config.Relay { return these }, func(c config.Relay) *relayRunner {
 			return &relayRunner{
 				Relay: c, log: slog.New(slog.NewTextHandler(&log, nil)),
 				open: func(c config.Relay) (relay.Destination, error) {
@@ -33,14 +46,10 @@ func TestARelayThatCannotStart(t *testing.T) {
 					}
 					return nowhere{}, nil
 				},
-				run: func(ctx context.Context, _ relay.Destination) error {
-					running[c.Name].Add(1)
-					defer running[c.Name].Add(-1)
-					<-ctx.Done()
-					return nil
-				},
+				begin: func(config.Relay, relay.Destination) relayLoop { return counting{running[c.Name]} },
 			}
 		})
+		all.take(nil)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- all.Run(ctx) }()
@@ -48,8 +57,8 @@ func TestARelayThatCannotStart(t *testing.T) {
 		if running["good"].Load() != 1 || running["bad"].Load() != 0 {
 			t.Error("the good one alone should run")
 		}
-		if trouble, since := all.Runners()[0].stands(); text(trouble) != "token_file: no such file" || time.Since(since) != 10*time.Second {
-			t.Errorf("%v since %v", trouble, since)
+		if bad := all.shown()[0]; bad.State != web.RelayStopped || bad.Reason != "token_file: no such file" || time.Since(bad.Since) != 10*time.Second {
+			t.Errorf("%+v", bad)
 		}
 		if n := strings.Count(log.String(), "no such file"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, log.String())
@@ -57,10 +66,11 @@ func TestARelayThatCannotStart(t *testing.T) {
 		broken.Store(false)
 		time.Sleep(openAgain)
 		synctest.Wait()
-		if trouble, _ := all.Runners()[0].stands(); trouble != nil || running["bad"].Load() != 1 {
-			t.Errorf("does not run: %v", trouble)
+		if bad := all.shown()[0]; bad.State != relay.Delivering || running["bad"].Load() != 1 {
+			t.Errorf("does not run: %+v", bad)
 		}
-		words, _ := all.Apply([]config.Relay{{Name: "bad"}, {Name: "good", Rate: 1}, {Name: "good2"}})
+		these = []config.Relay{{Name: "bad"}, {Name: "good", Rate: 1}, {Name: "good2"}}
+		words := all.take(nil)
 		if words != "good has changed, good2 is new" {
 			t.Error(words)
 		}

@@ -19,7 +19,7 @@ type reloader struct {
 	file    string
 	started *config.Config // what of it needs a restart is compared with this
 	hangups <-chan os.Signal
-	apply   func([]config.CommCell) (string, error)
+	apply   func(*config.Config) (string, error) // with an error nothing changes
 	log     *slog.Logger
 	level   *slog.LevelVar // of log; nil: it stays as it is
 
@@ -67,7 +67,10 @@ func (r *reloader) reload(text []byte) bool {
 	if err != nil {
 		return r.refuse(err)
 	}
-	words, err := r.apply(next.CommCells)
+	if err := CheckRelays(next); err != nil {
+		return r.refuse(err)
+	}
+	words, err := r.apply(next)
 	if err != nil {
 		return r.refuse(err)
 	}

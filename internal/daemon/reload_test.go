@@ -31,8 +31,8 @@ func TestAnEditBeforeTheStartIsOver(t *testing.T) {
 	write("lab")
 	synctest.Test(t, func(t *testing.T) {
 		var taken []string
-		apply := func(cells []config.CommCell) (string, error) {
-			for _, cell := range cells {
+		apply := func(c *config.Config) (string, error) {
+			for _, cell := range c.CommCells {
 				taken = append(taken, cell.Name)
 			}
 			return "", nil
@@ -60,7 +60,7 @@ func TestTheLogsLevelIsReloaded(t *testing.T) {
 	level.Set(slog.LevelWarn)
 	var said strings.Builder
 	r := reloader{
-		file: file, started: started, latest: started, level: level, apply: func([]config.CommCell) (string, error) { return "", nil },
+		file: file, started: started, latest: started, level: level, apply: func(*config.Config) (string, error) { return "", nil },
 		log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: level})),
 	}
 	const restart = "taken at the next start: log"

@@ -44,8 +44,16 @@ func (s *site) run(ctx context.Context, of *parts) error {
 	if s == nil {
 		return nil
 	}
-	c := s.config
+	c := &s.config
 	c.Store, c.Broker, c.Publisher, c.Pollers = of.store, of.broker, of.publisher, of.pollers.Pollers
-	c.Metrics = of.metrics.Handler()
-	return web.New(c).Run(ctx, s.listener)
+	c.Relays, c.Metrics = of.relays.shown, of.metrics.Handler()
+	return s.serve(ctx)
+}
+
+// serve serves until ctx ends.
+func (s *site) serve(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	return web.New(s.config).Run(ctx, s.listener)
 }

@@ -11,14 +11,22 @@ import (
 
 // serveSocket lets the commands jobs, store and debug reach this process. Without a socket the watching goes on.
 func (p *parts) serveSocket(ctx context.Context) error {
-	known := func() map[string]control.CommCell {
-		return CommCells(p.pollers.Cells(), p.File, p.pollers.Pollers())
-	}
-	server := control.Server{Store: p.Config.Store.Path, Admin: &control.Admin{Store: p.store, CommCells: known}, Debug: p.debug()}
+	server := control.Server{Store: p.Config.Store.Path, Admin: p.admin(), Debug: p.debug()}
 	if err := server.Run(ctx); err != nil {
 		p.Log.Warn("no socket: the commands jobs, store and debug cannot reach this watcher", "err", err)
 	}
 	return nil
+}
+
+// serveRequests lets those whom NATS lets list, track and untrack jobs.
+func (p *parts) serveRequests(ctx context.Context) error {
+	return p.broker.Serve(ctx, control.Service(p.admin(), p.Config.NATS.SubjectPrefix, p.Version))
+}
+
+func (p *parts) admin() *control.Admin {
+	return &control.Admin{Store: p.store, CommCells: func() map[string]control.CommCell {
+		return CommCells(p.pollers.Cells(), p.File, p.pollers.Pollers())
+	}}
 }
 
 // CommCells is what control has to know of the CommCells of a configuration.

@@ -30,7 +30,7 @@ func broken(what string, err error) Finding { return Finding{stream.Failed, what
 
 // Check tells what it finds, in the order of the configuration. The CommCells are asked at the same time: one that
 // does not answer takes its whole time-out.
-func Check(ctx context.Context, cfg *config.Config, file string, tell func(Finding)) {
+func Check(ctx context.Context, cfg *config.Config, file, version string, tell func(Finding)) {
 	tell(fine("configuration", "%s is valid", file))
 	for _, notice := range daemon.Notices(cfg) {
 		tell(doubtful("configuration", "%s", notice))
@@ -47,6 +47,9 @@ func Check(ctx context.Context, cfg *config.Config, file string, tell func(Findi
 	}
 	running, _ := daemon.IsRunning(cfg.Store.Path)
 	for _, f := range checkNATS(ctx, cfg, running) {
+		tell(f)
+	}
+	for _, f := range checkRelays(ctx, cfg, version) {
 		tell(f)
 	}
 	tell(checkStore(cfg.Store, running))

@@ -111,7 +111,7 @@ func TestCheck(t *testing.T) {
 			}
 			var found strings.Builder
 			fails := false
-			Check(t.Context(), cfg, p.in("watcher.yaml"), func(f Finding) {
+			Check(t.Context(), cfg, p.in("watcher.yaml"), "test", func(f Finding) {
 				fmt.Fprintf(&found, "%-7s  %s: %s\n", f.Grade, f.What, f.Text)
 				fails = fails || f.Grade == stream.Failed
 			})

@@ -157,7 +157,7 @@ func (r *Relay) say(err error) {
 	switch {
 	case err == nil, errors.Is(err, errOff), errors.Is(err, errBroken):
 		return
-	case errors.Is(err, stream.ErrDisconnected), errors.Is(err, errGap):
+	case errors.Is(err, stream.ErrDisconnected), errors.Is(err, errGap), errors.Is(err, context.Canceled):
 		r.log.Debug("relay begins anew", "err", err)
 		return
 	case errors.Is(err, errLeaseLost):

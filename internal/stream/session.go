@@ -17,13 +17,14 @@ import (
 // session is one connection, from its handshake to its loss. It never reconnects: the next connection is another
 // session, whose server version and stream are checked before anything is published through it.
 type session struct {
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	domain  string        // of JetStream; "": the server's own
-	host    string        // and port of the server, without what its URL may hold of a password
-	version string        // of the server
-	lost    chan struct{} // closed when the connection is gone
-	refute  func(error)   // says that server or stream fit no more
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	domain   string               // of JetStream; "": the server's own
+	host     string               // and port of the server, without what its URL may hold of a password
+	version  string               // of the server
+	lost     chan struct{}        // closed when the connection is gone
+	refute   func(error)          // says that server or stream fit no more
+	unserved func(subject string) // says that requests to it cannot be answered
 
 	untraceable atomic.Bool // its servers do not tell where a subject leads
 	readers     readers
@@ -141,7 +142,11 @@ func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if strings.HasPrefix(subject, s.api("CONSUMER.DELETE.")) { // a reader does without that right
 		return
 	}
-	if action == "Subscription" {
+	switch {
+	case action == "Subscription" && !strings.HasPrefix(subject, nats.InboxPrefix): // one that a service answers
+		s.unserved(subject)
+		return
+	case action == "Subscription":
 		s.noInbox = permissionError("subscribe to", "_INBOX.>")
 	}
 	known := false

@@ -52,7 +52,7 @@ func (c Config) Bind() (net.Listener, error) {
 	listener, err := net.Listen("tcp", c.Listen)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf(`http.listen %s: address already in use; stop what uses it, or set another ("": no HTTP)`, c.Listen)
+		return nil, fmt.Errorf(`http.listen %s: %w; stop what uses it, or set another ("": no HTTP)`, c.Listen, syscall.EADDRINUSE)
 	case err != nil:
 		return nil, fmt.Errorf(`http.listen %s: %w; set another address ("": no HTTP)`, c.Listen, innermost(err))
 	case c.TLS.Certificate == nil:

@@ -4,27 +4,18 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"jobwatch/internal/relay"
 )
 
 // Relay is how one relay stands.
 type Relay struct {
-	Name    string     `json:"name"`
-	To      string     `json:"to"`    // slack, webhook, email, audit
-	State   string     `json:"state"` // delivering, away, off, broken; starting: nothing is known yet
-	Since   *time.Time `json:"since"`
-	Reason  string     `json:"reason,omitempty"`
-	Pending uint64     `json:"pending"` // events not delivered yet
-	Oldest  *time.Time `json:"oldest"`  // the time of the first of them
-	Dead    uint64     `json:"dead"`    // letters
-	Missed  uint64     `json:"missed"`  // messages that the stream had forgotten
-	Holder  string     `json:"holder"`  // who delivers
+	relay.Status
+	To string `json:"to"` // slack, webhook, email, audit
 }
 
-// States of a relay that stands still until somebody has looked, and of one that has not run yet.
-const (
-	RelayBroken   = "broken"
-	RelayStarting = "starting"
-)
+// RelayStopped is the state of a relay whose destination cannot be opened; that is tried again.
+const RelayStopped relay.State = "stopped"
 
 func (s *Server) relays() []Relay {
 	if s.Relays == nil {
@@ -49,15 +40,12 @@ func (s *Server) checkRelays(now time.Time) []check {
 func (r Relay) check(now time.Time) check {
 	c := check{"relay " + r.Name, ok, ""}
 	var notes []string
-	switch r.State {
-	case RelayBroken:
+	switch {
+	case r.Alarm:
 		c.State = red
 		notes = append(notes, "stands still: "+r.Reason)
-	case "away", "off":
-		text := r.State
-		if r.Since != nil {
-			text += " since " + r.Since.UTC().Format(time.RFC3339)
-		}
+	case r.State == relay.Absent, r.State == relay.Off, r.State == RelayStopped:
+		text := fmt.Sprintf("%s since %s", r.State, r.Since.UTC().Format(time.RFC3339))
 		if r.Reason != "" {
 			text += ": " + r.Reason
 		}

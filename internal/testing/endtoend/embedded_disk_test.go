@@ -59,7 +59,7 @@ func TestTheEmbeddedServersDiskIsFull(t *testing.T) {
 		}
 		cfg.CommCells = nil // what one answers to a check, the judge would take for an answer to the watcher
 		full := false
-		doctor.Check(t.Context(), cfg, w.config, func(f doctor.Finding) {
+		doctor.Check(t.Context(), cfg, w.config, "test", func(f doctor.Finding) {
 			full = full || f.Grade == stream.Failed && f.What == "NATS" && strings.Contains(f.Text, "/nats: the disk is full; make room")
 		})
 		if !full {

@@ -311,22 +311,24 @@ function fillCell(item, cell, silent) {
 }
 
 const relayStates = {
+  starting: "starts; to",
+  standby: "is another's just now; to",
   delivering: "delivers to",
   away: "waits: away is",
   off: "is off; to",
-  broken: "stands still; to",
-  starting: "starts; to",
+  stopped: "cannot start; to",
 };
 
 function fillRelay(item, relay, silent) {
   const [, name, what, reason, last] = item.children;
-  item.className = silent || relay.state === "starting" ? "" : relay.state === "delivering" ? "up" : relay.state === "off" ? "" : "down";
+  const lights = { delivering: "up", away: "down", stopped: "down" };
+  item.className = silent ? "" : lights[relay.state] ?? "";
   put(name, relay.name);
-  put(what, silent ? "nothing heard of it" : `${relayStates[relay.state] ?? relay.state} ${relay.to}${relay.since ? `, for ${ago(relay.since)}` : ""}`);
+  put(what, silent ? "nothing heard of it" : `${relay.alarm ? "stands still; to" : relayStates[relay.state] ?? relay.state} ${relay.to}${relay.state !== "starting" ? `, for ${ago(relay.since)}` : ""}`);
   put(reason, relay.reason ?? "");
   reason.hidden = !relay.reason;
   const waiting = relay.pending ? `${relay.pending} waiting${relay.oldest ? `, the oldest for ${ago(relay.oldest)}` : ""}` : "nothing waits";
-  put(last, [waiting, relay.dead && `${relay.dead} dead`, relay.missed && `${relay.missed} missed`, relay.holder && `by ${relay.holder}`].filter(Boolean).join("; "));
+  put(last, [waiting, relay.parked && `${relay.parked} jobs set aside`, relay.dead && `${relay.dead} dead`, relay.missed && `${relay.missed} missed`, relay.holder && `by ${relay.holder}`].filter(Boolean).join("; "));
 }
 
 function drawCards(list, all, fill, silent) {

@@ -1,0 +1,141 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/email"
+	"jobwatch/internal/relay"
+	"jobwatch/internal/webhook"
+)
+
+// Destination is where a relay's events go. Besides taking them it can be looked at.
+type Destination interface {
+	relay.Destination
+
+	// Check tries the destination without a message to people. The error says what is wrong, and how to mend it.
+	Check(ctx context.Context) error
+
+	// Preview is what would be sent now, secrets left out.
+	Preview(b relay.Batch) (text string, err error)
+}
+
+// OpenDestination opens the one destination that the relay has. It sends nothing. The error names the key under the
+// relay's, and holds no secret.
+func OpenDestination(c config.Relay, version string) (Destination, error) {
+	switch {
+	case c.Webhook != nil:
+		return openWebhook(c, version)
+	case c.Email != nil:
+		return openEmail(c, version)
+	default:
+		return nil, errors.New(DestinationOf(c) + ": not yet in force")
+	}
+}
+
+func openWebhook(c config.Relay, version string) (Destination, error) {
+	settings, err := webhookConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	if settings.TLS, err = NewTLS(c.Webhook.TLS); err != nil {
+		return nil, fmt.Errorf("webhook.%w", err)
+	}
+	settings.Version = version
+	return webhook.New(settings)
+}
+
+// webhookConfig reads no file.
+func webhookConfig(c config.Relay) (webhook.Config, error) {
+	w := c.Webhook
+	headers := map[string]string{}
+	for _, h := range w.Headers {
+		headers[h.Name] = h.ValueFile
+	}
+	body, err := plain(w.Body)
+	if err != nil {
+		return webhook.Config{}, fmt.Errorf("webhook.body: %w", err)
+	}
+	return webhook.Config{
+		URL: w.URL, URLFile: w.URLFile, SecretFiles: w.SecretFiles, Headers: headers, Body: body,
+		Allow: w.Allow, AllowHTTP: w.AllowHTTP, Timeout: c.Timeout, ReadSecret: config.ReadSecret,
+	}, nil
+}
+
+// plain is a value of JSON whose whole numbers stay such.
+func plain(raw json.RawMessage) (any, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	return withNumbers(v), nil
+}
+
+func withNumbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key := range v {
+			v[key] = withNumbers(v[key])
+		}
+	case []any:
+		for i := range v {
+			v[i] = withNumbers(v[i])
+		}
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	}
+	return v
+}
+
+func openEmail(c config.Relay, version string) (Destination, error) {
+	e := c.Email
+	settings := email.Config{
+		Relay: c.Name, Server: e.Server, Security: email.Security(e.TLS), Username: e.Username, From: e.From, To: e.To,
+		Timeout: c.Timeout, Version: version,
+	}
+	if e.PasswordFile != "" {
+		settings.Password = func() (string, error) { return config.ReadSecret("email.password_file", e.PasswordFile) }
+		if _, err := settings.Password(); err != nil {
+			return nil, err
+		}
+	}
+	to, err := email.New(settings)
+	if err != nil {
+		return nil, fmt.Errorf("email.%w", err)
+	}
+	return to, nil
+}
+
+// CheckRelays finds what the text of a configuration shows to be wrong with its relays and only a destination knows: the
+// places of a webhook's body. The error is a *config.Error.
+func CheckRelays(c *config.Config) error {
+	var found []error
+	for i, r := range c.Relays {
+		if r.Webhook == nil || r.Webhook.Body == nil {
+			continue
+		}
+		settings, err := webhookConfig(r)
+		if err == nil {
+			err = settings.Validate()
+		}
+		if err != nil {
+			key, problem, _ := strings.Cut(err.Error(), ": ")
+			found = append(found, c.Mistake(fmt.Sprintf("relays[%d].%s", i, key), problem))
+		}
+	}
+	return errors.Join(found...)
+}

@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/metrics"
+	"jobwatch/internal/relay"
+	"jobwatch/internal/stream"
+)
+
+// relaying is what all relays of a process share.
+type relaying struct {
+	nats    config.NATS
+	broker  *stream.Broker
+	metrics *metrics.Metrics
+	version string
+	log     *slog.Logger
+}
+
+func (r relaying) newRelay(c config.Relay) *relayRunner {
+	meter := r.metrics.Relay(c.Name)
+	return &relayRunner{
+		Relay: c, log: r.log,
+		open: func(c config.Relay) (relay.Destination, error) { return OpenDestination(c, r.version) },
+		begin: func(c config.Relay, to relay.Destination) relayLoop {
+			settings := relayConfig(c, r.nats)
+			settings.Destination, settings.Broker, settings.Meter, settings.Log = to, r.broker, meter, r.log
+			return relay.New(settings)
+		},
+	}
+}
+
+// relayConfig lacks what is no matter of the configuration.
+func relayConfig(c config.Relay, nats config.NATS) relay.Config {
+	host, _ := os.Hostname()
+	settings := relay.Config{
+		Name: c.Name, Match: c.Match, Start: startOf(c.Start), Concurrency: c.Concurrency, Rate: c.Rate,
+		Timeout: c.Timeout, GiveUpAfter: c.GiveUpAfter, Stream: nats.Stream, Prefix: nats.SubjectPrefix, Host: host,
+		Together: together(c), Whole: c.Audit != nil, Group: groupingOf(c),
+	}
+	for _, filter := range c.Subjects {
+		if nats.SubjectPrefix != "" {
+			filter = nats.SubjectPrefix + "." + filter
+		}
+		settings.Subjects = append(settings.Subjects, filter)
+	}
+	return settings
+}
+
+func startOf(s config.Start) relay.Start {
+	if s == config.StartAll {
+		return relay.Start{All: true}
+	}
+	return relay.Start{Ago: time.Duration(s)}
+}
+
+// together is how many events of a job are one delivery, where the destination can tell them in one.
+func together(c config.Relay) int {
+	switch {
+	case c.Audit != nil:
+		return 256 // one fsync
+	case c.Email != nil, c.Slack != nil && c.Slack.WebhookURLFile == "":
+		return 100
+	default:
+		return 1
+	}
+}
+
+func groupingOf(c config.Relay) *relay.Grouping {
+	var group *config.Group
+	switch {
+	case c.Slack != nil:
+		group = c.Slack.Group
+	case c.Email != nil:
+		group = c.Email.Group
+	}
+	if group == nil {
+		return nil
+	}
+	return &relay.Grouping{By: group.By, Within: group.Within, Over: group.Over}
+}

@@ -1,0 +1,48 @@
+package doctor
+
+import (
+	"context"
+	"io"
+
+	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
+)
+
+// checkRelays tries the destination of each relay, all at the same time, without a message to people.
+func checkRelays(ctx context.Context, cfg *config.Config, version string) []Finding {
+	found := make([]chan Finding, len(cfg.Relays))
+	for i, r := range cfg.Relays {
+		found[i] = make(chan Finding, 1)
+		go func() { found[i] <- checkRelay(ctx, r, version) }()
+	}
+	all := make([]Finding, len(found))
+	for i := range found {
+		all[i] = <-found[i]
+	}
+	return all
+}
+
+func checkRelay(ctx context.Context, r config.Relay, version string) Finding {
+	what := "relay " + r.Name
+	to, err := daemon.OpenDestination(r, version)
+	if err != nil {
+		return broken(what, err)
+	}
+	if closer, has := to.(io.Closer); has {
+		defer closer.Close()
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*r.Timeout)
+	defer cancel()
+	if err := to.Check(ctx); err != nil {
+		return broken(what, err)
+	}
+	return fine(what, "%s", checked[daemon.DestinationOf(r)])
+}
+
+// checked is what was found to be well.
+var checked = map[string]string{
+	"slack":   "Slack accepts the token, and knows the channel; nothing was posted",
+	"webhook": "the receiver can be connected to; nothing was sent",
+	"email":   "the mail server answers, and accepts the login if there is one; nothing was sent",
+	"audit":   "the folder can be written",
+}
