@@ -154,6 +154,7 @@ func (w *world) deliverAll(batches ...[]*relay.Event) {
 			}
 			done, err := w.slack.Deliver(w.Context(), relay.Batch{Events: events})
 			if events = events[done:]; err != nil {
+				w.othersTalk()
 				w.restarts()
 			}
 		}
@@ -195,6 +196,34 @@ func (w *world) eachOnce(lines int) {
 	}
 	if !strings.HasPrefix(w.root().Text, "Failed") {
 		w.Errorf("the root shows %q", w.root().Text)
+	}
+}
+
+func TestCrashWhileAGroupIsTold(t *testing.T) {
+	for at := 1; at <= 6; at++ {
+		for _, happened := range []bool{false, true} {
+			w := newWorld(t)
+			w.fake.Page(2)
+			w.memory.fault = func(put int) (bool, bool) { return put == at && !happened, put == at && happened }
+			w.fake.Faults(func(_ string, n int) fakeslack.Fault { return fakeslack.Fault{CutAfter: n == 1 && happened, Cut: n == 1 && !happened} })
+			var events []*relay.Event
+			for n := range int64(4) {
+				events = append(events, becomes(2, snapshot(1+n, "Failed"), "Running"))
+			}
+			for tries, done := 0, 0; done < len(events); tries++ {
+				if tries == 10 {
+					t.Fatal("never delivered")
+				}
+				var err error
+				if done, err = w.slack.Deliver(t.Context(), relay.Batch{Group: "fall", Events: events}); err != nil {
+					w.othersTalk()
+					w.restarts()
+				}
+			}
+			if roots := w.ours(); len(roots) != 1 || roots[0].Text != "4 jobs of fall: 4 Failed" {
+				t.Errorf("put %d, happened %v: %d messages: %+v", at, happened, len(roots), roots)
+			}
+		}
 	}
 }
 
