@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -66,7 +67,7 @@ var (
 	lookAlike = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;",
 		"*", "∗", "~", "∼", "`", "ˋ", "@", "＠", "://", ":∕∕")
 	outerUnderscore = regexp.MustCompile(`(^|[^\pL\pN])_|_($|[^\pL\pN])`)
-	emojiName       = regexp.MustCompile(`:([\pL\pN_+'-]+):`)
+	emojiName       = regexp.MustCompile(`:([\pL_+'-][\pL\pN_+'-]*|\pN|\pN{3,}):`) // and no clock
 )
 
 // inert is for the text that Slack shows in notifications, the one place where it reads markup (chat.update has no
@@ -93,8 +94,9 @@ func plain(text string) slack.RichTextSectionElement {
 	return slack.NewRichTextSectionTextElement(text, nil)
 }
 
+// bold shows a dash in place of nothing, which Slack would refuse.
 func bold(text string) slack.RichTextSectionElement {
-	return slack.NewRichTextSectionTextElement(text, &slack.RichTextSectionTextStyle{Bold: true})
+	return slack.NewRichTextSectionTextElement(cmp.Or(text, "–"), &slack.RichTextSectionTextStyle{Bold: true})
 }
 
 func richText(elements ...slack.RichTextSectionElement) slack.Block {
