@@ -149,7 +149,7 @@ func (s *session) redriveOne(d *redrive, letter *Letter, err error) {
 	case letter == nil: // dropped
 		s.endRedrive(d, false)
 	default:
-		e := &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data}
+		e := &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data, Redriven: true}
 		q := s.queue(s.key(e))
 		s.append(q, &item{event: e, redrive: d, arrived: time.Now()})
 	}

@@ -127,7 +127,7 @@ func (a *api) reread(used string) *slack.Client {
 type sent struct {
 	message
 	mark      mark
-	id        string // client_msg_id
+	id        string // client_msg_id; "": what was said may be said again
 	thread    string // the ts of the root; "": it is one
 	broadcast bool
 }
@@ -156,7 +156,9 @@ func (a *api) post(ctx context.Context, m sent) (ts string, err error) {
 		options = append(options, slack.MsgOptionBroadcast())
 	}
 	options = append(options, slack.UnsafeMsgOptionEndpoint(a.config.APIURL+"chat.postMessage", func(v url.Values) {
-		v.Set("client_msg_id", m.id)
+		if m.id != "" {
+			v.Set("client_msg_id", m.id)
+		}
 	}))
 	err = a.call(ctx, "chat.postMessage", func(ctx context.Context, c *slack.Client) error {
 		_, ts, _, err = c.SendMessageContext(ctx, a.config.Channel, options...)

@@ -351,3 +351,77 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A dead letter that is delivered once more may be older than what was told meanwhile: the thread has it, and the message
+// is not turned back.
+func TestARedrivenEventIsTold(t *testing.T) {
+	w := newWorld(t)
+	late := life()[2]
+	w.deliver(append(life()[:2], life()[3:]...)...)
+	w.deliver(late)
+	root := w.root()
+	if n := len(w.fake.Thread(root.TS)); n != 1 {
+		t.Fatalf("%d replies: a repeat was told", n)
+	}
+	late.Redriven = true
+	w.deliver(late)
+	if thread := w.fake.Thread(root.TS); len(thread) != 2 || !strings.Contains(thread[1].Text, "Stalled") {
+		t.Errorf("thread %+v", thread)
+	}
+	if root := w.root(); !strings.HasPrefix(root.Text, "Failed") || root.Changes != 0 {
+		t.Errorf("%d changes to %q", root.Changes, root.Text)
+	}
+}
+
+// Where the workspace lets nobody change a message after a while, the thread goes on, and no other message comes.
+func TestAMessageThatCanNoLongerBeChanged(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(life()[:3]...)
+	w.fake.Faults(func(method string, _ int) fakeslack.Fault {
+		if method == "chat.update" {
+			return fakeslack.Fault{Error: "edit_window_closed"}
+		}
+		return fakeslack.Fault{}
+	})
+	w.deliver(life()[3:]...)
+	if thread := w.fake.Thread(w.root().TS); len(thread) != 2 {
+		t.Errorf("thread %+v", thread)
+	}
+}
+
+// The message was posted, its answer lost, and somebody has deleted it: Slack takes its client_msg_id no more.
+func TestAMessageThatWasDeletedBeforeItWasKnown(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Faults(func(string, int) fakeslack.Fault { return fakeslack.Fault{CutAfter: true} })
+	w.refuses(relay.Uncertain, life()[0])
+	w.fake.Delete(w.root().TS)
+	refused := false
+	w.fake.Faults(func(method string, _ int) fakeslack.Fault {
+		if method == "chat.postMessage" && !refused {
+			refused = true
+			return fakeslack.Fault{Error: "duplicate_message_not_found"}
+		}
+		return fakeslack.Fault{}
+	})
+	w.refuses(relay.Uncertain, life()[0])
+	w.deliver(life()...)
+	w.eachOnce(5)
+}
+
+// More than a reply holds becomes several, each within Slack's limits.
+func TestVeryMuchThatPiledUp(t *testing.T) {
+	w := newWorld(t)
+	s, events := snapshot(1248, "Failed"), []*relay.Event{}
+	for n := uint64(1); n <= 100; n++ {
+		c := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, To: job.Text(strings.Repeat("<&> é𝄞 ", 200)), VM: strings.Repeat("v", 500)}
+		events = append(events, happens(n, s, c))
+	}
+	w.deliver(events...)
+	lines := 0
+	for _, m := range w.fake.Thread(w.root().TS) {
+		lines += strings.Count(string(m.Blocks), "Machine failed")
+	}
+	if lines != 100 {
+		t.Errorf("%d lines", lines)
+	}
+}

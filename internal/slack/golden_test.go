@@ -1,150 +1,210 @@
 package slack
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/fakeslack"
 )
 
-var update = flag.Bool("update", false, "write the golden files and the pictures of them")
+var update = flag.Bool("update", false, "write the golden files")
 
-const hostile = "<!channel> @here <@U123> *b* _i_ ~s~ `c` <https://evil.example|x> https://evil.example :bomb: &amp;\n\r\nBcc: x\u202eback\x00"
+// hostile is a name that tries all at once.
+const hostile job.Text = "<!channel> <@U012AB3CD> @here <https://evil.example|click> https://evil.example *b* _i_ ~s~ `c` ```\nrm\n``` " +
+	":fire: &lt;!here&gt; <!date^0^{date}^https://evil.example|x> > quote\r\n\x00\x1b[31m\u202egnp.exe\u202c\u2066x\u2069\u200b\u2028\U000e0041\xff \"}],\"text\":\"x ünï日本𝄞"
 
-func rich(state, reason job.Text) job.Snapshot {
-	s := snapshot(1248, state)
-	start := noon
-	s.Operation, s.BackupLevel, s.Agent, s.Backupset = "Backup", "Full", "Windows File System", "defaultBackupSet"
-	s.StartTime, s.Failures, s.Reason, s.ReasonCode = &start, "1 Folders, 3 Files", reason, "19:579"
-	s.SizeOfApplication, s.DataWritten, s.Attempt = new(int64(13_314_398_618)), new(int64(2_362_232_012)), new(int64(2))
-	if reason == "" {
-		s.ReasonCode, s.Failures = "", "0 Folders, 0 Files"
-	}
-	s.Settle()
-	return s
-}
-
-func filled(text job.Text) job.Snapshot {
-	s := rich("Failed", text)
-	for _, member := range []*job.Text{&s.State, &s.Phase, &s.Client, &s.Agent, &s.Backupset, &s.Subclient, &s.Operation, &s.BackupLevel, &s.Failures, &s.ReasonCode} {
-		*member = text
-	}
-	return s
-}
-
-func crowd(n int, of job.Snapshot) relay.Batch {
-	b := relay.Batch{Group: string(of.Client)}
-	for i := range n {
-		of.Number = 1248 + int64(i)
-		b.Events = append(b.Events, becomes(4, of, "Running"))
-	}
-	return b
-}
-
-func batch(events ...*relay.Event) relay.Batch { return relay.Batch{Events: events} }
-
-// situations are what people come to see.
-func situations() map[string]relay.Batch {
-	pending := rich("Running", "")
-	pending.Phase, pending.PercentComplete = "Backup", new(41.5)
-	evil, long := filled(hostile), filled(job.Text(strings.Repeat("😀&<>", 1000)))
-	return map[string]relay.Batch{
-		"running":     batch(becomes(1, pending, "")),
-		"completed":   batch(becomes(4, rich("Completed", ""), "Running")),
-		"warnings":    batch(becomes(4, rich("Completed w/ one or more warnings", "2 files were in use"), "Running")),
-		"failed":      batch(becomes(4, rich("Failed", "The media is full; no spare is left in the library"), "Running")),
-		"stalled":     batch(happens(5, pending, job.Change{Kind: job.KindWatch, Detail: job.DetailStalled})),
-		"lost":        batch(happens(5, pending, job.Change{Kind: job.KindWatch, Detail: job.DetailLost})),
-		"bare":        batch(becomes(1, job.Snapshot{CommCell: "prod", Number: 1}, "")),
-		"thread":      batch(life()...),
-		"unreachable": batch(commCell(1, job.DetailUnreachable, "connection refused")),
-		"reachable":   batch(commCell(2, job.DetailReachable, "")),
-		"hidden":      batch(becomes(1, filled("\u202e\u200b"), "")),
-		"group":       crowd(5, rich("Failed", "no route to host")),
-		"hostile": batch(becomes(1, evil, hostile),
-			happens(2, evil, job.Change{Kind: job.KindFailure, Detail: job.DetailVM, To: hostile, VM: hostile}),
-			happens(3, evil, job.Change{Kind: job.KindFailure, Detail: job.DetailReason, To: hostile, Code: hostile}),
-			happens(4, evil, job.Change{Kind: job.KindWatch, Detail: job.DetailAttempt, To: hostile})),
-		"hostile-group":       crowd(3, evil),
-		"hostile-unreachable": batch(commCell(1, job.DetailUnreachable, hostile)),
-		"long":                batch(becomes(4, long, "Running")),
-		"long-group":          crowd(100, long),
+// everywhere is a job whose every text is the one given.
+func everywhere(text job.Text) job.Snapshot {
+	started, ended := noon.Add(-time.Hour), noon
+	return job.Snapshot{
+		CommCell: "prod", Number: 1248, State: text, StateClass: text, Phase: text, Client: text, DestinationClient: text,
+		Agent: text, Instance: text, Backupset: text, Subclient: text, StoragePolicy: text, MediaAgent: text, Operation: text,
+		BackupLevel: text, StartedBy: text, StartedFrom: text, SystemState: text, SoftwareCompression: text,
+		Failures: text, Reason: text, ReasonCode: text, Attempt: new(int64(3)), StartTime: &started, EndTime: &ended,
+		SizeOfApplication: new(int64(1 << 40)), DataWritten: new(int64(-1)), PercentComplete: new(120.5),
+		ElapsedSeconds: new(int64(-5)), VMs: &job.VMCount{Total: 9, Failed: 2},
 	}
 }
 
-// TestGoldenMessages pins what people see, and holds each message against the limits of Block Kit.
-func TestGoldenMessages(t *testing.T) {
-	w := newWorld(t, func(c *Config) {
-		c.Links = []Link{{"Command Center", "https://cs.example.com/#/jobs/{id}"}, {"History", "https://cs.example.com/#/history/{commcell}"}}
-	})
-	for name, b := range situations() {
-		t.Run(name, func(t *testing.T) {
-			text, err := w.slack.Preview(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range messagesOf(t, text) {
-				if misfits := fakeslack.Misfits(m); len(misfits) > 0 {
-					t.Errorf("Slack would refuse it, or read markup: %s\n%s", strings.Join(misfits, "\n"), m)
-				}
-			}
-			if strings.HasPrefix(name, "long") {
-				return // the limits say all
-			}
-			compare(t, filepath.Join("testdata", name+".json"), text+"\n")
-		})
+// changes are one of each kind, with the text wherever one may stand.
+func changes(text job.Text) []job.Change {
+	all := []job.Change{{Kind: job.KindState, Detail: "x"}, {Kind: job.KindPhase, Detail: "x"}}
+	for _, detail := range []string{job.DetailState, job.DetailItems, job.DetailVM, job.DetailReason} {
+		all = append(all, job.Change{Kind: job.KindFailure, Detail: detail})
 	}
-}
-
-func messagesOf(t *testing.T, text string) []json.RawMessage {
-	var all []json.RawMessage
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
-		t.Fatal(err)
+	for _, detail := range []string{job.DetailStalled, job.DetailResumed, job.DetailAttempt, job.DetailLost} {
+		all = append(all, job.Change{Kind: job.KindWatch, Detail: detail})
 	}
 	for i := range all {
-		var reply struct{ Thread json.RawMessage }
-		if json.Unmarshal(all[i], &reply) == nil && reply.Thread != nil {
-			all[i] = reply.Thread
+		all[i].From, all[i].To, all[i].Code = text, text, text
+		if all[i].Detail == job.DetailVM {
+			all[i].VM = string(text)
 		}
 	}
 	return all
 }
 
-func compare(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
+func eachKind(text job.Text) []*relay.Event {
+	var events []*relay.Event
+	for i, c := range changes(text) {
+		events = append(events, happens(uint64(i+1), everywhere(text), c))
 	}
-	want, err := os.ReadFile(file)
+	return events
+}
+
+// full is a job as a CommServe tells it.
+func full(number int64, state job.Text) job.Snapshot {
+	s := snapshot(number, state)
+	started := noon.Add(-95 * time.Minute)
+	s.Backupset, s.Agent, s.Operation, s.BackupLevel, s.Phase = "defaultBackupSet", "File System", "Backup", "Incremental", "Backup"
+	s.StartTime, s.ElapsedSeconds, s.PercentComplete = &started, new(int64(5700)), new(42.5)
+	s.SizeOfApplication, s.DataWritten = new(int64(123_456_789_012)), new(int64(45_678_901_234))
+	s.Failures = "0 Folders, 0 Files"
+	s.Settle()
+	return s
+}
+
+// situations are batches, by the name of their golden file.
+func situations() map[string]relay.Batch {
+	one := func(events ...*relay.Event) relay.Batch { return relay.Batch{Events: events} }
+	partial, failed, attempt := full(1248, "Completed w/ one or more errors"), full(1248, "Failed"), full(1248, "Running")
+	partial.Failures, partial.VMs = "2 Folders, 17 Files", &job.VMCount{Total: 12, Failed: 2}
+	failed.Reason, failed.ReasonCode, failed.Attempt = "The media agent [ma-2] cannot be reached.", "19:579", new(int64(2))
+	attempt.Attempt = new(int64(2))
+	all := map[string]relay.Batch{
+		"queued":    one(becomes(1, snapshot(1248, "Queued"), "")),
+		"running":   one(becomes(1, full(1248, "Running"), "")),
+		"phase":     one(happens(2, full(1248, "Running"), job.Change{Kind: job.KindPhase, Detail: "backup", From: "Scan", To: "Backup"})),
+		"succeeded": one(becomes(3, full(1248, "Completed"), "Running")),
+		"partial":   one(becomes(3, partial, "Running"), happens(4, partial, job.Change{Kind: job.KindFailure, Detail: job.DetailItems, To: partial.Failures}), happens(5, partial, job.Change{Kind: job.KindFailure, Detail: job.DetailVM, VM: "web-1", To: "snapshot failed"})),
+		"failed":    one(becomes(3, failed, "Running"), happens(4, failed, job.Change{Kind: job.KindFailure, Detail: job.DetailReason, To: failed.Reason, Code: "19:579"})),
+		"killed":    one(becomes(3, full(1248, "Killed"), "Running")),
+		"suspended": one(becomes(3, full(1248, "Suspended"), "Running")),
+		"unknown":   one(becomes(3, full(1248, "Dematerialised"), "Running")),
+		"stalled":   one(happens(4, full(1248, "Running"), job.Change{Kind: job.KindWatch, Detail: job.DetailStalled})),
+		"lost":      one(happens(4, full(1248, "Running"), job.Change{Kind: job.KindWatch, Detail: job.DetailLost})),
+		"attempt":   one(happens(4, attempt, job.Change{Kind: job.KindWatch, Detail: job.DetailAttempt, From: "1", To: "2"})),
+		"bare":      one(becomes(1, job.Snapshot{CommCell: "prod", Number: 1248}, "")),
+
+		"commcell-away": one(commCell(1, job.DetailUnreachable, "dial tcp 10.0.0.7:443: connect: no route to host")),
+		"commcell-back": one(commCell(1, job.DetailUnreachable, "no route to host"), commCell(2, job.DetailReachable, "")),
+
+		"hostile":          one(eachKind(hostile)...),
+		"hostile-commcell": one(commCell(1, job.DetailUnreachable, hostile)),
+		"group": {Group: "fall", Events: []*relay.Event{
+			becomes(3, full(1248, "Failed"), "Running"), becomes(3, full(1249, "Completed"), "Running"),
+			becomes(2, full(1250, "Running"), "Queued"), becomes(3, full(1250, "Failed"), "Running"),
+		}},
+	}
+	group := relay.Batch{Group: string(hostile)}
+	for n := range int64(4) {
+		s := everywhere(hostile)
+		s.Number = 2000 + n
+		group.Events = append(group.Events, becomes(1, s, hostile))
+	}
+	all["hostile-group"] = group
+	return all
+}
+
+func previewer(t testing.TB) *Slack {
+	s, err := New(Config{
+		Relay: "ops", Token: func() (string, error) { return "xoxb-1", nil }, Channel: fakeslack.Channel,
+		Links:     []Link{{"Command Center", "https://cs.example.com/#/{commcell}/{id}"}, {"Runbook", "https://cs.example.com/runbook"}},
+		Broadcast: []string{"failed", "partial", job.DetailLost, job.DetailStalled},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(want, []byte(got)) {
-		t.Errorf("%s differs; go test ./internal/slack -update writes it anew, and git diff shows how:\n%s", file, got)
+	return s
+}
+
+// misfits says what of a preview Slack would refuse, or read as markup.
+func misfits(preview string) []string {
+	var messages []struct {
+		Thread      json.RawMessage
+		Text        string
+		Blocks      json.RawMessage
+		Attachments json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(preview), &messages); err != nil {
+		return []string{err.Error()}
+	}
+	var whole []json.RawMessage
+	if err := json.Unmarshal([]byte(preview), &whole); err != nil {
+		return []string{err.Error()}
+	}
+	var all []string
+	for i, m := range messages {
+		text := m.Thread
+		if text == nil {
+			text = whole[i]
+		}
+		all = append(all, fakeslack.Misfits(text)...)
+	}
+	return all
+}
+
+// The golden files are what a preview of each situation prints.
+func TestMessages(t *testing.T) {
+	s := previewer(t)
+	all := situations()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		preview, err := s.Preview(all[name])
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for _, misfit := range misfits(preview) {
+			t.Errorf("%s: %s", name, misfit)
+		}
+		file := filepath.Join("testdata", name+".json")
+		if *update {
+			if err := os.WriteFile(file, []byte(preview+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		golden, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if preview+"\n" != string(golden) {
+			t.Errorf("%s is not as it was (-update writes it anew):\n%s", file, preview)
+		}
 	}
 }
 
-// TestNothingFitsTheMisfits has the checks of the fake see what they are for.
-func TestNothingFitsTheMisfits(t *testing.T) {
-	for _, row := range []string{
-		`{"text": "*x*"}`, `{"text": "<!channel>"}`, `{"text": "@here"}`, `{"text": "_x_"}`, `{"text": "https://x"}`, `{"text": "a\u202eb"}`,
-		`{"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "*x*"}}]}`,
-		`{"blocks": [{"type": "section", "text": {"type": "plain_text", "text": ":bomb:"}}]}`,
-		`{"blocks": [{"type": "section", "text": {"type": "plain_text", "emoji": false, "text": "` + strings.Repeat("x", 3001) + `"}}]}`,
-		`{"blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "broadcast", "range": "here", "text": "x"}]}]}]}`,
-		`{"attachments": [{"color": "red", "blocks": []}]}`,
-	} {
-		if len(fakeslack.Misfits([]byte(row))) == 0 {
-			t.Errorf("fits: %s", row)
+// Whatever the CommServe calls things: Slack takes the message, and reads no markup in it.
+func TestNoNameShapesAMessage(t *testing.T) {
+	s := previewer(t)
+	pieces := strings.Split(string(hostile), " ")
+	rapid.Check(t, func(r *rapid.T) {
+		text := job.Text(strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(pieces), rapid.String()), 0, 20).Draw(r, "text"), rapid.SampledFrom([]string{"", " "}).Draw(r, "between")))
+		text = job.Text(strings.Repeat(string(text), rapid.SampledFrom([]int{1, 1, 30}).Draw(r, "times")))
+		batches := []relay.Batch{{Events: eachKind(text)}, {Events: []*relay.Event{commCell(1, job.DetailUnreachable, text)}}}
+		group := relay.Batch{Group: string(text)}
+		for n := range rapid.SampledFrom([]int64{1, 4, 100}).Draw(r, "jobs") {
+			snapshot := everywhere(text)
+			snapshot.Number = 1 + n
+			group.Events = append(group.Events, becomes(1, snapshot, text))
 		}
-	}
+		for _, b := range append(batches, group) {
+			preview, err := s.Preview(b)
+			if err != nil {
+				r.Fatal(err)
+			}
+			if wrong := misfits(preview); wrong != nil {
+				r.Fatalf("%q", wrong)
+			}
+		}
+	})
 }

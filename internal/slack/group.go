@@ -141,7 +141,7 @@ func (s *Slack) groupLine(t told, room int) []slack.RichTextSectionElement {
 	about := clip(subjectOf(j), room/2)
 	reason := clip(reasonOf(j.Reason, j.ReasonCode, lineLimit), max(room-len(state)-len(about)-20, 20))
 	return []slack.RichTextSectionElement{
-		bold(state), plain("  "), s.number(t.id), plain("  " + joined("  ·  ", about, reason)),
+		bold(state), plain("  "), s.number(t.id), plain(prefixed("  ", joined("  ·  ", about, reason))),
 	}
 }
 

@@ -17,20 +17,20 @@ import (
 
 const picture = "../../docs/slack.png"
 
-// TestPicture draws golden messages about as Slack does; with -update it writes the picture in docs/relays.md.
+// TestPicture draws golden messages about as Slack does; with -update it writes the picture of docs/relays-slack.md.
 func TestPicture(t *testing.T) {
 	slow.Test(t, "2 s", "starts a Chromium")
 	var page strings.Builder
 	page.WriteString(`<meta charset="utf-8"><style>body{font:15px/1.46 Lato,Arial,sans-serif;color:#1d1c1d;width:640px;margin:12px}
 .m{margin:0 0 14px}.a{border-left:4px solid;padding:2px 0 2px 12px;margin-top:4px}.f{display:grid;grid-template-columns:1fr 1fr;gap:2px 16px}
 .s{margin:4px 0;overflow-wrap:anywhere}.c{color:#616061;font-size:13px}a{color:#1264a3}.t{margin-left:28px}</style>`)
-	for _, name := range []string{"running", "failed", "thread", "group", "hostile-unreachable"} {
+	for _, name := range []string{"running", "failed", "group", "hostile-commcell"} {
 		text, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, m := range messagesOf(t, string(text)) {
-			if i == 0 || name == "thread" {
+		for i, m := range messagesOf(t, text) {
+			if i == 0 || name == "failed" {
 				page.WriteString(drawn(t, m, i > 0))
 			}
 		}
@@ -63,6 +63,22 @@ func TestPicture(t *testing.T) {
 	if there, err := os.Stat(picture); err != nil || there.Size() > 200_000 {
 		t.Error(there, err)
 	}
+}
+
+// messagesOf are the messages of a preview, the replies of a thread among them.
+func messagesOf(t *testing.T, preview []byte) []json.RawMessage {
+	t.Helper()
+	var all []json.RawMessage
+	if err := json.Unmarshal(preview, &all); err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		var reply struct{ Thread json.RawMessage }
+		if json.Unmarshal(all[i], &reply) == nil && reply.Thread != nil {
+			all[i] = reply.Thread
+		}
+	}
+	return all
 }
 
 // part is any part of a message.

@@ -174,13 +174,13 @@ type told struct {
 	id       job.ID
 	job      event.JobData      // of a job's
 	commCell event.CommCellData // of a CommCell's
-	replayed bool
+	again    bool               // on request: it is told whatever is remembered
 }
 
 func readOne(e *relay.Event) (told, error) {
 	parsed, err := e.Parsed()
 	if err == nil {
-		t := told{Event: parsed, id: e.Job, replayed: e.Replayed}
+		t := told{Event: parsed, id: e.Job, again: e.Replayed || e.Redriven}
 		if parsed.IsCommCell() {
 			t.commCell, err = parsed.CommCell()
 		} else {
