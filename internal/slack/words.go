@@ -75,7 +75,7 @@ var (
 	lookAlike = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;",
 		"*", "∗", "~", "∼", "`", "ˋ", "@", "＠", "://", ":∕∕")
 	outerUnderscore = regexp.MustCompile(`(^|[^\pL\pN])_|_($|[^\pL\pN])`)
-	emojiName       = regexp.MustCompile(`:([\pL_+'-][\pL\pN_+'-]*|\pN|\pN{3,}):`) // and no clock
+	emojiName       = regexp.MustCompile(`:([\pL\pN_+'-]+):`)
 )
 
 // inert is for the text that Slack shows in notifications, the one place where it reads markup (chat.update has no
