@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/fakeslack"
+	"jobwatch/internal/testing/slow"
 )
 
 func life() []*relay.Event {
@@ -228,6 +229,7 @@ func TestCrashWhileAGroupIsTold(t *testing.T) {
 }
 
 func TestAnyCrashesLeaveOneMessageAJob(t *testing.T) {
+	slow.Test(t, "1 s", "several crashes in a row")
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(t)
 		w.fake.Page(rapid.IntRange(1, 5).Draw(r, "page"))
