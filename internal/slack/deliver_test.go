@@ -271,6 +271,18 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
+func TestAMessageASecond(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Limit(time.Minute)
+	if refusal := w.refuses(relay.Away, life()...); refusal.After < 59*time.Second { // after the message, before its reply
+		t.Errorf("%+v", refusal)
+	}
+	w.fake.Limit(0)
+	w.restarts()
+	w.deliver(life()...)
+	w.eachOnce(5)
+}
+
 func TestLimitInsideABody(t *testing.T) {
 	w := newWorld(t)
 	w.fake.Faults(func(method string, n int) fakeslack.Fault {
@@ -353,9 +365,11 @@ func TestCheckSendsNothing(t *testing.T) {
 	if err := w.slack.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if name, err := w.slack.Name(t.Context()); err != nil || name != "backup" {
-		t.Error(name, err)
+	w.fake.Archive(true)
+	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "unarchive") {
+		t.Error(err)
 	}
+	w.fake.Archive(false)
 	w.fake.Inside(false)
 	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/invite") {
 		t.Error(err)
