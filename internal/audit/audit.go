@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,6 +30,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sys/unix"
 
 	"jobwatch/internal/relay"
 )
@@ -74,27 +76,34 @@ type Line struct {
 	Event json.RawMessage `json:"event"`
 }
 
-// New opens the log, or makes it. The error says what does not fit, and what to do.
-func New(c Config) (*Audit, error) {
+// New gives the log, which is not opened yet.
+func New(c Config) *Audit {
 	if c.KeyFile == "" {
-		c.KeyFile = c.Dir + ".key"
+		c.KeyFile = filepath.Clean(c.Dir) + ".key"
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	if err := os.MkdirAll(c.Dir, 0o750); err != nil {
-		return nil, fmt.Errorf("audit folder: %w", err)
+	return &Audit{Config: c, seen: map[[16]byte]bool{}, broken: errClosed}
+}
+
+// Open opens the log for writing, or makes it. The error says what does not fit, and what to do.
+func (a *Audit) Open() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := os.MkdirAll(a.Dir, 0o750); err != nil {
+		return fmt.Errorf("audit folder: %w", err)
 	}
-	lock, err := lockDir(c.Dir)
+	lock, err := lockDir(a.Dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a := &Audit{Config: c, lock: lock, seen: map[[16]byte]bool{}}
+	a.lock = lock
 	if err := a.open(); err != nil {
-		_ = a.Close()
-		return nil, err
+		return errors.Join(err, a.close())
 	}
-	return a, nil
+	a.broken = nil
+	return nil
 }
 
 func lockDir(dir string) (*os.File, error) {
@@ -113,13 +122,23 @@ func lockDir(dir string) (*os.File, error) {
 func (a *Audit) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.close()
+}
+
+func (a *Audit) close() error {
 	var err error
 	if a.file != nil {
 		err = a.file.Close()
 		a.file = nil
 	}
+	err = errors.Join(err, a.tree.close())
+	a.tree.file = nil
+	if a.lock != nil {
+		err = errors.Join(err, a.lock.Close())
+		a.lock = nil
+	}
 	a.broken = errClosed
-	return errors.Join(err, a.tree.close(), a.lock.Close())
+	return err
 }
 
 var errClosed = errors.New("the audit log is closed")
@@ -204,7 +223,7 @@ func (a *Audit) known(e *relay.Event) (bool, error) {
 	if e.Sequence > a.lastSeq || a.whole {
 		return false, nil
 	}
-	err := eachLine(a.Dir, 1, func(l located) error {
+	err := eachLine(a.Dir, func(l located) error {
 		a.seen[keyOf(idOf(l.text))] = true
 		return nil
 	})
@@ -296,9 +315,44 @@ func (a *Audit) publish(ctx context.Context) {
 	a.published = a.tree.size
 }
 
-// Check says whether the log can be written.
+// Check says whether the folder can be written, or will be one that can. It makes nothing, and opens nothing.
 func (a *Audit) Check(context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.broken
+	dir := filepath.Clean(a.Dir)
+	for {
+		info, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir:
+			dir = filepath.Dir(dir)
+			continue
+		case err != nil:
+			return fmt.Errorf("audit folder: %w", err)
+		case !info.IsDir():
+			return fmt.Errorf("%s: no folder; name another in audit.dir", dir)
+		case unix.Access(dir, unix.W_OK) != nil:
+			return fmt.Errorf("%s: no right to write there; give it to the user that runs the watcher", dir)
+		}
+		break
+	}
+	if _, err := os.Stat(filepath.Join(a.Dir, "checkpoint")); err != nil {
+		return nil
+	}
+	return a.openKey()
+}
+
+// Preview is what would be written, but for its number.
+func (a *Audit) Preview(b relay.Batch) (string, error) {
+	var text bytes.Buffer
+	for _, e := range b.Events {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, e.Data); err != nil {
+			return "", fmt.Errorf("the event is no JSON: %w", err)
+		}
+		fmt.Fprintf(&text, `{"n":…,"seq":%d,"at":…,"event":%s}`+"\n", e.Sequence, compact.Bytes())
+	}
+	return text.String(), nil
+}
+
+// Try refuses: a log takes events from its relay alone.
+func (a *Audit) Try(context.Context, relay.Batch) (answer string, err error) {
+	return "", errors.New("an audit log takes events from its relay alone; see what would be written with --dry")
 }

@@ -83,16 +83,13 @@ type located struct {
 	whole bool   // it ends with a newline
 }
 
-// eachLine gives yield the lines of all files, from the one on that holds line from.
-func eachLine(dir string, from int64, yield func(located) error) error {
+// eachLine gives yield the lines of all files.
+func eachLine(dir string, yield func(located) error) error {
 	files, err := listFiles(dir)
 	if err != nil {
 		return err
 	}
-	for i, f := range files {
-		if i+1 < len(files) && files[i+1].first <= from {
-			continue
-		}
+	for _, f := range files {
 		if err := f.each(yield); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -57,9 +58,11 @@ func Prove(dir, key string, n int64) (string, error) {
 	return text.String(), nil
 }
 
-// CheckProof says whether a proof shows that the log of a public key holds a line.
-func CheckProof(key, proof string, line []byte) error {
-	public, err := Verification{Key: key}.publicKey()
+// CheckProof says whether a proof shows that the log of a public key holds a line: that key, or where it is empty the
+// folder's.
+func CheckProof(dir, key, proof string, line []byte) error {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	public, err := Verification{Dir: dir, Key: key}.publicKey()
 	if err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func Export(dir string, out io.Writer, asCSV bool) error {
 			return err
 		}
 	}
-	err = eachLine(dir, 1, func(l located) error {
+	err = eachLine(dir, func(l located) error {
 		switch {
 		case l.n > current.size:
 			return errCovered
