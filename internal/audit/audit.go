@@ -223,3 +223,8 @@ func (l *Log) Preview(b relay.Batch) (text string, err error) {
 	}
 	return text, unfit
 }
+
+// Try refuses: what a log holds is what its relay has delivered.
+func (l *Log) Try(context.Context, relay.Batch) (answer string, err error) {
+	return "", errors.New("an audit log takes events from its relay alone; see what would be written with --dry")
+}

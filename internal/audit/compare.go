@@ -1,9 +1,6 @@
 package audit
 
-import (
-	"encoding/json"
-	"iter"
-)
+import "iter"
 
 // InStream is an event as it stands in the stream.
 type InStream struct {
@@ -59,13 +56,4 @@ func Compare(dir string, events iter.Seq2[InStream, error]) (Comparison, error) 
 		}
 	}
 	return c, nil
-}
-
-// Identity is the id of an event of which the lines are known.
-func Identity(data []byte) string {
-	var event struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(data, &event)
-	return event.ID
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"jobwatch/internal/relay"
+	"jobwatch/internal/testing/slow"
 )
 
 // failing is a disk that works for so many steps. The step that fails writes the half of what it should, and after it
@@ -118,6 +119,7 @@ func (d *failing) powerCut(t *testing.T) {
 // TestCrashAtEachWrite kills the writer at each of its steps, first while the log is made, then in a batch, in a rotation,
 // in a removal, and while it recovers from that; and delivers again what was not acknowledged.
 func TestCrashAtEachWrite(t *testing.T) {
+	slow.Test(t, "10 s", "a crash at each of 200 steps")
 	for _, powerCut := range []bool{false, true} {
 		for steps := 0; ; steps++ {
 			if !crashAt(t, steps, powerCut) {
@@ -168,6 +170,7 @@ func crashAt(t *testing.T, steps int, powerCut bool) (crashed bool) {
 
 // TestFullDisk fails at each write for a while. The same log goes on when there is room.
 func TestFullDisk(t *testing.T) {
+	slow.Test(t, "5 s", "a full disk at each of 120 steps")
 	for steps := range 120 {
 		d := &failing{steps: steps, err: fmt.Errorf("write: %w", syscall.ENOSPC), synced: map[string]int64{}}
 		l := newLog(t, Config{Size: 1500, disk: d})

@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/fakeslack"
+	"jobwatch/internal/testing/slow"
 )
 
 func life() []*relay.Event {
@@ -154,6 +155,7 @@ func (w *world) deliverAll(batches ...[]*relay.Event) {
 			}
 			done, err := w.slack.Deliver(w.Context(), relay.Batch{Events: events})
 			if events = events[done:]; err != nil {
+				w.othersTalk()
 				w.restarts()
 			}
 		}
@@ -198,7 +200,38 @@ func (w *world) eachOnce(lines int) {
 	}
 }
 
+func TestCrashWhileAGroupIsTold(t *testing.T) {
+	for at := 1; at <= 6; at++ {
+		for _, happened := range []bool{false, true} {
+			w := newWorld(t)
+			w.fake.Page(2)
+			w.memory.fault = func(put int) (bool, bool) { return put == at && !happened, put == at && happened }
+			w.fake.Faults(func(_ string, n int) fakeslack.Fault {
+				return fakeslack.Fault{CutAfter: n == 1 && happened, Cut: n == 1 && !happened}
+			})
+			var events []*relay.Event
+			for n := range int64(4) {
+				events = append(events, becomes(2, snapshot(1+n, "Failed"), "Running"))
+			}
+			for tries, done := 0, 0; done < len(events); tries++ {
+				if tries == 10 {
+					t.Fatal("never delivered")
+				}
+				var err error
+				if done, err = w.slack.Deliver(t.Context(), relay.Batch{Group: "fall", Events: events}); err != nil {
+					w.othersTalk()
+					w.restarts()
+				}
+			}
+			if roots := w.ours(); len(roots) != 1 || roots[0].Text != "4 jobs of fall: 4 Failed" {
+				t.Errorf("put %d, happened %v: %d messages: %+v", at, happened, len(roots), roots)
+			}
+		}
+	}
+}
+
 func TestAnyCrashesLeaveOneMessageAJob(t *testing.T) {
+	slow.Test(t, "1 s", "several crashes in a row")
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(t)
 		w.fake.Page(rapid.IntRange(1, 5).Draw(r, "page"))
@@ -238,6 +271,18 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	if calls := w.fake.Calls(); len(calls) != 1 || refusal.After == 0 {
 		t.Errorf("called meanwhile: %v, %+v", calls, refusal)
 	}
+}
+
+func TestAMessageASecond(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Limit(time.Minute)
+	if refusal := w.refuses(relay.Away, life()...); refusal.After < 59*time.Second { // after the message, before its reply
+		t.Errorf("%+v", refusal)
+	}
+	w.fake.Limit(0)
+	w.restarts()
+	w.deliver(life()...)
+	w.eachOnce(5)
 }
 
 func TestLimitInsideABody(t *testing.T) {
@@ -308,8 +353,12 @@ func TestIncomingWebhook(t *testing.T) {
 	if refusal := w.refuses(relay.Away, life()[0]); strings.Contains(refusal.Reason, "secret") {
 		t.Errorf("the address is said: %q", refusal.Reason)
 	}
+	w.fake.Faults(func(string, int) fakeslack.Fault { return fakeslack.Fault{Cut: true} })
+	if refusal := w.refuses(relay.Uncertain, life()[0]); strings.Contains(refusal.Reason, "secret") {
+		t.Errorf("the address is said: %q", refusal.Reason)
+	}
 	if err := w.slack.Check(t.Context()); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Logf("check: %v", err)
+		t.Errorf("check: %v", err)
 	}
 }
 
@@ -318,9 +367,11 @@ func TestCheckSendsNothing(t *testing.T) {
 	if err := w.slack.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if name, err := w.slack.Name(t.Context()); err != nil || name != "backup" {
-		t.Error(name, err)
+	w.fake.Archive(true)
+	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "unarchive") {
+		t.Error(err)
 	}
+	w.fake.Archive(false)
 	w.fake.Inside(false)
 	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/invite") {
 		t.Error(err)
@@ -348,6 +399,19 @@ func TestNewRefuses(t *testing.T) {
 		_, err := New(row.config)
 		if err == nil || !strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), "xoxb") {
 			t.Errorf("%+v: %v", row.config, err)
+		}
+	}
+}
+
+// Slack is told to read nothing into the words.
+func TestNothingIsUnfurledOrLinked(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(life()...)
+	for _, m := range append(w.fake.Thread(w.root().TS), w.root()) {
+		for name, want := range map[string]string{"parse": "none", "link_names": "false", "unfurl_links": "false", "unfurl_media": "false", "mrkdwn": "false"} {
+			if got := m.Form.Get(name); got != want {
+				t.Errorf("%s is %q in %v", name, got, m.Form)
+			}
 		}
 	}
 }
@@ -395,14 +459,7 @@ func TestAMessageThatWasDeletedBeforeItWasKnown(t *testing.T) {
 	w.fake.Faults(func(string, int) fakeslack.Fault { return fakeslack.Fault{CutAfter: true} })
 	w.refuses(relay.Uncertain, life()[0])
 	w.fake.Delete(w.root().TS)
-	refused := false
-	w.fake.Faults(func(method string, _ int) fakeslack.Fault {
-		if method == "chat.postMessage" && !refused {
-			refused = true
-			return fakeslack.Fault{Error: "duplicate_message_not_found"}
-		}
-		return fakeslack.Fault{}
-	})
+	w.fake.Faults(nil)
 	w.refuses(relay.Uncertain, life()[0])
 	w.deliver(life()...)
 	w.eachOnce(5)
@@ -413,7 +470,7 @@ func TestVeryMuchThatPiledUp(t *testing.T) {
 	w := newWorld(t)
 	s, events := snapshot(1248, "Failed"), []*relay.Event{}
 	for n := uint64(1); n <= 100; n++ {
-		c := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, To: job.Text(strings.Repeat("<&> é𝄞 ", 200)), VM: strings.Repeat("v", 500)}
+		c := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, To: job.Text(strings.Repeat("no 𝄞 ", 200)), VM: strings.Repeat("v", 500)}
 		events = append(events, happens(n, s, c))
 	}
 	w.deliver(events...)
