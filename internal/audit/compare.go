@@ -20,7 +20,7 @@ type Comparison struct {
 
 // Compare holds the events of the stream that the relay takes, in their order, against the lines. What came before the first
 // line that is there is not missed: the relay began later, or files were removed.
-func Compare(dir string, events iter.Seq2[InStream, error]) (Comparison, error) {
+func Compare(dir string, events iter.Seq[InStream]) (Comparison, error) {
 	ids := map[fingerprint]struct{}{}
 	var c Comparison
 	var first, last uint64
@@ -35,10 +35,7 @@ func Compare(dir string, events iter.Seq2[InStream, error]) (Comparison, error) 
 	if err != nil {
 		return c, err
 	}
-	for e, err := range events {
-		if err != nil {
-			return c, err
-		}
+	for e := range events {
 		if e.Seq < first {
 			c.Before++
 			continue

@@ -67,7 +67,7 @@ func (d *failing) syncFolder(name string) error {
 	if _, err := d.step(); err != nil {
 		return err
 	}
-	return d.realDisk.syncFolder(name)
+	return nil
 }
 
 type failingFile struct {
@@ -94,7 +94,7 @@ func (f *failingFile) Sync() error {
 	if info, err := f.Stat(); err == nil {
 		f.disk.synced[f.name] = info.Size()
 	}
-	return f.file.Sync()
+	return nil
 }
 
 func (f *failingFile) Truncate(size int64) error {

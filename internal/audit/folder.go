@@ -103,7 +103,7 @@ func (p part) lines() iter.Seq2[rawLine, error] {
 		defer f.Close()
 		var in io.Reader = f
 		if p.rotated {
-			decoder, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20), zstd.WithDecoderMaxWindow(32<<20))
+			decoder, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(256<<20), zstd.WithDecoderMaxWindow(32<<20))
 			if err != nil {
 				yield(rawLine{}, err)
 				return

@@ -96,8 +96,8 @@ func (w *writer) retake() (same bool, err error) {
 	return err == nil && bytes.Equal(current, w.current) && w.untouched() == nil, nil
 }
 
-// writerAt says whether somebody writes the log in the folder at this moment.
-func writerAt(dir string) bool {
+// BeingWritten says whether somebody writes the log in the folder at this moment.
+func BeingWritten(dir string) bool {
 	lock, err := os.Open(filepath.Join(dir, lockName))
 	if err != nil {
 		return false

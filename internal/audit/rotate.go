@@ -60,7 +60,7 @@ func (w *writer) compressTo(name string) error {
 		return err
 	}
 	defer f.Close()
-	encoder, err := zstd.NewWriter(&appender{f: f}, zstd.WithEncoderCRC(true), zstd.WithEncoderConcurrency(1))
+	encoder, err := zstd.NewWriter(&appender{f: f}, zstd.WithEncoderCRC(true), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 	if err != nil {
 		return err
 	}

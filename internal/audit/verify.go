@@ -22,6 +22,7 @@ type Verified struct {
 	Last     int64      `json:"last"`
 	Removed  int64      `json:"removed"` // up to this line files were removed on purpose, which is signed
 	Key      string     `json:"key"`     // that has signed the checkpoint
+	Public   string     `json:"public"`  // its verifier key
 	Trust    string     `json:"trust"`   // why that key counts
 	Time     *time.Time `json:"time"`    // of the last line
 	Kept     int        `json:"kept"`    // checkpoints
@@ -43,12 +44,12 @@ const mostFindings = 100
 func Verify(dir string, t Trusted) (Verified, error) {
 	for try := 1; ; try++ {
 		v := &verification{dir: dir, report: Verified{Dir: dir, Findings: []string{}}}
-		v.active = writerAt(dir)
+		v.active = BeingWritten(dir)
 		if err := v.run(t); err != nil {
 			return v.report, err
 		}
 		// While it was read a file may have been rotated, or removed because it was old.
-		if len(v.report.Findings) == 0 || try == 10 || !v.active && !writerAt(dir) && !v.moved() {
+		if len(v.report.Findings) == 0 || try == 10 || !v.active && !BeingWritten(dir) && !v.moved() {
 			return v.report, nil
 		}
 	}
@@ -63,6 +64,7 @@ type verification struct {
 	checkpoint Checkpoint
 	signed     bool    // the checkpoint holds
 	trusted    keyring // all that may sign
+	listed     string  // the verifier keys in the folder
 	kept       []Checkpoint
 	since      *Checkpoint
 	removed    int64
@@ -125,6 +127,7 @@ func (v *verification) trust(t Trusted) error {
 		return err
 	}
 	listed, err := os.ReadFile(filepath.Join(v.dir, keysName))
+	v.listed = string(listed)
 	var inFolder keyring
 	if err == nil {
 		inFolder, err = parseKeys(string(listed))
@@ -256,6 +259,11 @@ func (v *verification) readCheckpoint(all keyring) {
 	v.signed = true
 	v.report.Origin, v.report.Size, v.report.Root = v.checkpoint.Origin, v.checkpoint.Size, v.checkpoint.Root.String()
 	v.report.Key = strings.Join(s.by, ", ")
+	for line := range strings.Lines(v.listed) {
+		if strings.HasPrefix(line, s.by[0]+"+") {
+			v.report.Public = strings.TrimSpace(line)
+		}
+	}
 	if !v.trusted.ofOrigin(v.checkpoint.Origin) {
 		v.find("checkpoint: of the log %s, which is none of the key's (%s)", v.checkpoint.Origin, v.trusted)
 	}

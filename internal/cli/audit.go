@@ -146,7 +146,8 @@ func (v auditVerification) print(out io.Writer) error {
 		t.row("removed", fmt.Sprintf("lines 1 to %d, on purpose (keep), which is signed", v.Removed))
 	}
 	t.row("last line", utc(v.Time))
-	t.row("key", v.Key)
+	t.row("signed by", v.Key)
+	t.row("verifier key", v.Public)
 	t.row("trusted", "because "+v.Trust)
 	t.row("kept", fmt.Sprintf("%d signed checkpoints", v.Kept))
 	if v.Since != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"jobwatch/internal/audit"
 	"jobwatch/internal/config"
@@ -28,14 +30,18 @@ func compareAudit(ctx context.Context, cfg *config.Config, dir string) (*audit.C
 	if err != nil {
 		return nil, fmt.Errorf("the stream was not asked: %w", err)
 	}
-	c, err := audit.Compare(dir, func(yield func(audit.InStream, error) bool) {
-		for _, e := range inStream {
-			if !yield(e, nil) {
-				return
-			}
+	for tries := 0; ; tries++ {
+		c, err := audit.Compare(dir, slices.Values(inStream))
+		underWay := err == nil && c.Missing > 0 && c.Missing == c.Behind && audit.BeingWritten(dir)
+		if !underWay || tries == 10 {
+			return &c, err
 		}
-	})
-	return &c, err
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // auditRelay is the relay that writes the folder.
