@@ -135,9 +135,9 @@ func (s *session) redriveThose(ordered map[string]order) {
 		}
 		d := &redrive{id: id, order: o}
 		s.redriven[id] = d
-		s.workers.Go(func() {
-			letter, err := readLetter(s.outside, s.records, o.subject)
-			s.results <- func() { s.redriveOne(d, letter, err) }
+		s.aside(func(ctx context.Context) func() {
+			letter, err := readLetter(ctx, s.records, o.subject)
+			return func() { s.redriveOne(d, letter, err) }
 		})
 	}
 }
@@ -157,15 +157,15 @@ func (s *session) redriveOne(d *redrive, letter *Letter, err error) {
 
 // endRedrive takes an order back, and the letter from the log if it was delivered.
 func (s *session) endRedrive(d *redrive, delivered bool) {
-	s.workers.Go(func() {
+	s.aside(func(ctx context.Context) func() {
 		var err error
 		if delivered {
-			err = s.records.Remove(s.outside, d.order.subject)
+			err = s.records.Remove(ctx, d.order.subject)
 		}
 		if err == nil {
-			err = s.bucket.Delete(s.outside, redriveKey(s.Name, d.id), d.order.revision)
+			err = s.bucket.Delete(ctx, redriveKey(s.Name, d.id), d.order.revision)
 		}
-		s.results <- func() {
+		return func() {
 			d.ended = true
 			if err != nil && !errors.Is(err, stream.ErrChanged) {
 				delete(s.redriven, d.id) // it is delivered once more
