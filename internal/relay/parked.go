@@ -53,12 +53,14 @@ func (s *session) relieve() {
 		return
 	}
 	var most *queue
+	waiting := 0
 	for q := range s.uneasy {
+		waiting += len(q.items)
 		if s.parkable(q) && !q.busy && (most == nil || len(q.items) > len(most.items)) {
 			most = q
 		}
 	}
-	if most != nil && (most.trouble.tries > 1 || most.trouble.last.Before(s.health.taken)) {
+	if most != nil && waiting >= s.window/2 && (most.trouble.tries > 1 || most.trouble.last.Before(s.health.taken)) {
 		s.park(most)
 	}
 }
