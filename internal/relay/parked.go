@@ -60,7 +60,11 @@ func (s *session) relieve() {
 			most = q
 		}
 	}
-	if most != nil && waiting >= s.window/2 && (most.trouble.tries > 1 || most.trouble.last.Before(s.health.taken)) {
+	if most == nil || waiting < s.window/2 {
+		return
+	}
+	others := len(s.ready) > 0 || s.busy > 0 // their deliveries will show whether it is the job, or the destination
+	if !others || most.trouble.tries > 1 || most.trouble.last.Before(s.health.taken) {
 		s.park(most)
 	}
 }

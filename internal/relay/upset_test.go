@@ -167,4 +167,3 @@ func TestAStreamThatLostItsEnd(t *testing.T) {
 	w.tell(1, 2, 3, 4)
 	until(t, "all of the new one is delivered", func() bool { return to.count() == 7 && r.Status().State == Delivering })
 }
-
