@@ -177,7 +177,7 @@ func (c *Relay) keys() []key {
 func (s *Slack) keys() []key {
 	return []key{
 		{"token_file", ownFile(&s.TokenFile), "the bot token (xoxb-…), with channel"},
-		{"channel", one(&s.Channel, "", text(channel).hint(`^([CGD][A-Z0-9]+)?$`, "wants the channel's id, not its name; like C0123456789")),
+		{"channel", one(&s.Channel, "", text(channel).hint(`^([CGD][A-Z0-9]{7,})?$`, "wants the channel's id, not its name; like C0123456789")),
 			"its id, not its name: C0123456789"},
 		{"webhook_url_file", ownFile(&s.WebhookURLFile), "instead: the URL of an incoming webhook; one message an event then"},
 		{"broadcast", texts(&s.Broadcast, word(append(classes, "lost", "stalled")...), "failed"),

@@ -67,7 +67,7 @@ func within(filter, wider string) bool {
 }
 
 var (
-	channelID  = regexp.MustCompile(`^[CGD][A-Z0-9]+$`)
+	channelID  = regexp.MustCompile(`^[CGD][A-Z0-9]{7,}$`)
 	places     = regexp.MustCompile(`\{[^{}]*\}`)
 	headerForm = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 )

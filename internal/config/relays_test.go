@@ -26,7 +26,7 @@ func TestRelayDefaults(t *testing.T) {
   - {name: d, email: {server: "mail:25", from: a@b, to: [c@d]}}
   - {name: e, audit: }
   - {name: f-1_, audit: {dir: there}, subjects: [jobs.prod.>]}
-  - {name: g, slack: {token_file: t, channel: G1, group: , broadcast: []}}`))
+  - {name: g, slack: {token_file: t, channel: G0123456, group: , broadcast: []}}`))
 	relay := func(name string, set func(*Relay)) Relay {
 		r := Relay{Name: name, Subjects: []string{"jobs.>", "commcells.>"}, Match: map[string][]string{}, Concurrency: 16,
 			Timeout: 15 * time.Second, GiveUpAfter: 24 * time.Hour}
@@ -53,7 +53,7 @@ func TestRelayDefaults(t *testing.T) {
 			r.Subjects = []string{"jobs.prod.>"}
 		}),
 		relay("g", func(r *Relay) {
-			r.Slack = slack(Slack{TokenFile: here("t"), Channel: "G1", Group: &Group{By: "client", Within: 2 * time.Minute, Over: 3}})
+			r.Slack = slack(Slack{TokenFile: here("t"), Channel: "G0123456", Group: &Group{By: "client", Within: 2 * time.Minute, Over: 3}})
 		}),
 	}
 	compareRelays(t, c.Relays, want)
@@ -84,7 +84,7 @@ func TestEveryKeyOfARelay(t *testing.T) {
     rate: 0.5
     timeout: 1s
     give_up_after: 0
-    slack: {token_file: /t, channel: D1, broadcast: [failed, killed, lost, stalled], group: {by: client_group, within: 1m, over: 0},
+    slack: {token_file: /t, channel: D0123456, broadcast: [failed, killed, lost, stalled], group: {by: client_group, within: 1m, over: 0},
       links: {"Command Center": "https://cs/#/jobs/{id}", Again: "http://b/{commcell}?j={id}"}, api_url: "http://127.0.0.1:1/api"}
   - name: b
     start: all
@@ -108,7 +108,7 @@ func TestEveryKeyOfARelay(t *testing.T) {
 	a, b, email, audit := rest, rest, rest, rest
 	a = Relay{Name: "a", Subjects: []string{"jobs.*.*.*.state.>", "jobs.*.*.*.failure.>", "commcells.*.unreachable"}, Match: match,
 		Start: Start(24 * time.Hour), Concurrency: 1, Rate: 0.5, Timeout: time.Second, Slack: &Slack{
-			TokenFile: "/t", Channel: "D1", Broadcast: []string{"failed", "killed", "lost", "stalled"}, Group: &Group{By: "client_group", Within: time.Minute},
+			TokenFile: "/t", Channel: "D0123456", Broadcast: []string{"failed", "killed", "lost", "stalled"}, Group: &Group{By: "client_group", Within: time.Minute},
 			Links: []Link{{"Command Center", "https://cs/#/jobs/{id}"}, {"Again", "http://b/{commcell}?j={id}"}}, APIURL: "http://127.0.0.1:1/api",
 		}}
 	b.Name, b.Start, b.Webhook = "b", StartAll, &Webhook{
@@ -179,16 +179,16 @@ func TestMatchOfARelay(t *testing.T) {
 }
 
 func TestSlackOfARelay(t *testing.T) {
-	const good = "slack: {token_file: t, channel: C1"
+	const good = "slack: {token_file: t, channel: C0123456"
 	check(t, []row{
 		{relay("slack: {}"), "7: relays[0].slack: no way to post; set token_file and channel, or webhook_url_file"},
 		{relay("slack:"), "7: relays[0].slack: no way to post; set token_file and channel, or webhook_url_file"},
 		{relay("slack: {token_file: t}"), "7: relays[0].slack: token_file without channel; set it to the channel's id, like C0123456789"},
-		{relay("slack: {channel: C1}"), "7: relays[0].slack: channel without token_file; set it to the file that holds the bot token (xoxb-…)"},
+		{relay("slack: {channel: C0123456}"), "7: relays[0].slack: channel without token_file; set it to the file that holds the bot token (xoxb-…)"},
 		{relay("slack: {token_file: t, channel: \"#ops\"}"), `7: relays[0].slack.channel: "#ops": wants the channel's id, not its name; it stands at the end of the channel's details in Slack, like C0123456789`},
 		{relay("slack: {token_file: t, channel: ops}"), `7: relays[0].slack.channel: "ops": wants the channel's id, not its name; it stands at the end of the channel's details in Slack, like C0123456789`},
 		{relay("slack: {token_file: t, webhook_url_file: u}"), "7: relays[0].slack: token_file, webhook_url_file: more than one way to post; keep one"},
-		{relay("slack: {channel: C1, webhook_url_file: u}"), "7: relays[0].slack.channel: goes with token_file: an incoming webhook has its own channel; take it out"},
+		{relay("slack: {channel: C0123456, webhook_url_file: u}"), "7: relays[0].slack.channel: goes with token_file: an incoming webhook has its own channel; take it out"},
 		{relay("slack: {group: {}, webhook_url_file: u}"), "7: relays[0].slack.group: goes with token_file: an incoming webhook takes one message an event; take it out"},
 		{relay("slack: {tokenfile: xoxb}"), `7: relays[0].slack.tokenfile: unknown key; did you mean "token_file"?`},
 		{relay(good + ", broadcast: [fail]}"), `7: relays[0].slack.broadcast[0]: "fail": wants queued, active, held, succeeded, partial, failed, killed, unknown, lost or stalled`},

@@ -11,6 +11,7 @@ import (
 	"jobwatch/internal/config"
 	"jobwatch/internal/email"
 	"jobwatch/internal/relay"
+	"jobwatch/internal/slack"
 	"jobwatch/internal/webhook"
 )
 
@@ -27,8 +28,10 @@ type Destination interface {
 
 // OpenDestination opens the one destination that the relay has. It sends nothing. The error names the key under the
 // relay's, and holds no secret.
-func OpenDestination(c config.Relay, version string) (Destination, error) {
+func OpenDestination(c config.Relay, version string, memory relay.Memory) (Destination, error) {
 	switch {
+	case c.Slack != nil:
+		return openSlack(c, memory)
 	case c.Webhook != nil:
 		return openWebhook(c, version)
 	case c.Email != nil:
@@ -36,6 +39,35 @@ func OpenDestination(c config.Relay, version string) (Destination, error) {
 	default:
 		return nil, errors.New(DestinationOf(c) + ": not yet in force")
 	}
+}
+
+func openSlack(c config.Relay, memory relay.Memory) (Destination, error) {
+	s := c.Slack
+	settings := slack.Config{
+		Relay: c.Name, Channel: s.Channel, Broadcast: append([]string{}, s.Broadcast...), APIURL: s.APIURL, Memory: memory, Timeout: c.Timeout,
+	}
+	for _, link := range s.Links {
+		settings.Links = append(settings.Links, slack.Link{Name: link.Text, URL: link.URL})
+	}
+	if s.WebhookURLFile != "" {
+		settings.WebhookURL = fromFile("slack.webhook_url_file", s.WebhookURLFile)
+	} else {
+		settings.Token = fromFile("slack.token_file", s.TokenFile)
+	}
+	return opened(slack.New(settings))
+}
+
+// fromFile reads a secret each time that it is asked for: it may be another one then.
+func fromFile(key, file string) func() (string, error) {
+	return func() (string, error) { return config.ReadSecret(key, file) }
+}
+
+// opened keeps a nil pointer from becoming a Destination.
+func opened[D Destination](to D, err error) (Destination, error) {
+	if err != nil {
+		return nil, err
+	}
+	return to, nil
 }
 
 func openWebhook(c config.Relay, version string) (Destination, error) {
@@ -47,7 +79,7 @@ func openWebhook(c config.Relay, version string) (Destination, error) {
 		return nil, fmt.Errorf("webhook.%w", err)
 	}
 	settings.Version = version
-	return webhook.New(settings)
+	return opened(webhook.New(settings))
 }
 
 // webhookConfig reads no file.
@@ -108,7 +140,7 @@ func openEmail(c config.Relay, version string) (Destination, error) {
 		Timeout: c.Timeout, Version: version,
 	}
 	if e.PasswordFile != "" {
-		settings.Password = func() (string, error) { return config.ReadSecret("email.password_file", e.PasswordFile) }
+		settings.Password = fromFile("email.password_file", e.PasswordFile)
 		if _, err := settings.Password(); err != nil {
 			return nil, err
 		}

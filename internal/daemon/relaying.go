@@ -24,13 +24,23 @@ func (r relaying) newRelay(c config.Relay) *relayRunner {
 	meter := r.metrics.Relay(c.Name)
 	return &relayRunner{
 		Relay: c, log: r.log,
-		open: func(c config.Relay) (relay.Destination, error) { return OpenDestination(c, r.version) },
+		open: func(c config.Relay) (relay.Destination, error) {
+			return OpenDestination(c, r.version, relay.NewMemory(r.broker, r.nats.Stream, c.Name, r.rememberFor()))
+		},
 		begin: func(c config.Relay, to relay.Destination) relayLoop {
 			settings := relayConfig(c, r.nats)
 			settings.Destination, settings.Broker, settings.Meter, settings.Log = to, r.broker, meter, r.log
 			return relay.New(settings)
 		},
 	}
+}
+
+// rememberFor is how long a destination remembers a job: longer than the stream does. 0: for ever.
+func (r relaying) rememberFor() time.Duration {
+	if r.nats.MaxAge == 0 {
+		return 0
+	}
+	return r.nats.MaxAge + 7*24*time.Hour
 }
 
 // relayConfig lacks what is no matter of the configuration.

@@ -80,3 +80,59 @@ func TestARelayThatCannotStart(t *testing.T) {
 		}
 	})
 }
+
+type running func(ctx context.Context) error
+
+func (r running) Run(ctx context.Context) error { return r(ctx) }
+
+// TestTheConnectionOutlivesTheRelays: what they deliver last is settled through it; but one that does not end holds up
+// the stop for so long at most.
+func TestTheConnectionOutlivesTheRelays(t *testing.T) {
+	for name, row := range map[string]struct{ relay, want time.Duration }{
+		"ends in time": {3 * time.Second, 3 * time.Second},
+		"hangs":        {time.Minute, goodbye},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all := newRelays(func(*config.Config) []config.Relay { return []config.Relay{{Name: "ops"}} }, func(c config.Relay) *relayRunner {
+					return &relayRunner{
+						Relay: c, log: slog.New(slog.DiscardHandler),
+						open:  func(config.Relay) (relay.Destination, error) { return nowhere{}, nil },
+						begin: func(config.Relay, relay.Destination) relayLoop { return lingering(row.relay) },
+					}
+				})
+				all.take(nil)
+				ctx, stop := context.WithCancel(t.Context())
+				ended, done := make(chan struct{}), make(chan time.Time, 2)
+				go func() {
+					_ = all.runUntilGoodbye(ctx, ended, slog.New(slog.DiscardHandler))
+					done <- time.Now()
+				}()
+				go func() {
+					_ = runBehind(ctx, ended, running(func(ctx context.Context) error { <-ctx.Done(); return nil }))
+					done <- time.Now()
+				}()
+				synctest.Wait()
+				began := time.Now()
+				stop()
+				for range 2 {
+					if took := (<-done).Sub(began); took != row.want {
+						t.Errorf("ends after %v, want %v", took, row.want)
+					}
+				}
+				time.Sleep(row.relay) // which nobody waits for
+			})
+		})
+	}
+}
+
+// lingering ends so long after it was told to.
+type lingering time.Duration
+
+func (l lingering) Run(ctx context.Context) error {
+	<-ctx.Done()
+	time.Sleep(time.Duration(l))
+	return nil
+}
+
+func (l lingering) Status() relay.Status { return relay.Status{} }

@@ -144,7 +144,9 @@ func TestARepeatHasTheSameID(t *testing.T) {
 		t.Fatal("the cut was not noticed")
 	}
 	s.set(func() { s.cut = false })
-	if _, refusal := deliver(t, to(t, s), b); refusal != nil {
+	restarted := to(t, s)
+	restarted.now = func() time.Time { return e.now().Add(time.Hour) }
+	if _, refusal := deliver(t, restarted, b); refusal != nil {
 		t.Fatal(refusal)
 	}
 	mails := s.taken()

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -279,18 +278,18 @@ func (s *session) oldestWaiting() *time.Time {
 	return new(oldest.UTC())
 }
 
-// thin keeps positions at doubling distances from the newest.
+// thin keeps the newest position, the oldest, and of those between as many as are needed for each to be at most twice as
+// far from the newest as the one before it.
 func thin(positions []position) []position {
-	last := positions[len(positions)-1]
+	newest := positions[len(positions)-1].Sequence
 	var kept []position
-	least := uint64(0)
-	for _, p := range slices.Backward(positions) {
-		distance := last.Sequence - p.Sequence
-		if len(kept) == 0 || distance >= least {
-			kept = append(kept, p)
-			least = max(2*distance, 1)
+	distance := uint64(0) // of the one kept last
+	for n, p := range slices.Backward(positions) {
+		if n > 0 && n < len(positions)-1 && newest-positions[n-1].Sequence <= max(2*distance, 1) {
+			continue // the next one is near enough
 		}
+		kept, distance = append(kept, p), newest-p.Sequence
 	}
-	slices.SortFunc(kept, func(a, b position) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	slices.Reverse(kept)
 	return kept
 }

@@ -40,6 +40,8 @@ type session struct {
 	paused  string // by hand, until when
 	opened  bool   // all that was delivered before is gathered
 
+	replaying bool // events of the stream are being read once more
+
 	arrivals chan arrival
 	results  chan func()
 	awaited  int // results that are still to come

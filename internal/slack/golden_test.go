@@ -107,6 +107,9 @@ func situations() map[string]relay.Batch {
 			becomes(2, full(1250, "Running"), "Queued"), becomes(3, full(1250, "Failed"), "Running"),
 		}},
 	}
+	all["bare-group"] = relay.Batch{Group: "-", Events: []*relay.Event{
+		becomes(1, job.Snapshot{CommCell: "prod", Number: 1248}, ""), becomes(1, job.Snapshot{CommCell: "prod", Number: 1249}, ""),
+	}}
 	group := relay.Batch{Group: string(hostile)}
 	for n := range int64(4) {
 		s := everywhere(hostile)

@@ -59,7 +59,7 @@ type Slack struct {
 	unsent sync.Map // keys of messages whose last sending was surely refused: no need to look for them
 }
 
-var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{7,}$`)
+var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]+$`)
 
 // New checks the settings and reads the secret. It sends nothing.
 func New(c Config) (*Slack, error) {

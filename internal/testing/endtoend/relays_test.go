@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/fakeslack"
 	"jobwatch/internal/testing/slow"
 	"jobwatch/internal/testing/terminal"
 )
@@ -170,5 +171,92 @@ func TestRelayGoesOn(t *testing.T) {
 				t.Errorf("%s is in\n%s", secret, text)
 			}
 		}
+	}
+}
+
+// TestRelayStandsAlone has a relay whose secret cannot be read: it alone stands still, and it starts when the file is
+// there. Another is mended by an edit of the configuration.
+func TestRelayStandsAlone(t *testing.T) {
+	slow.Test(t, "6 s", "a running watcher reads its file once a second, twice")
+	play := sim.New(sim.Config{})
+	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: "Running", Phase: "Scan"}}})
+	w := newWorld(t, 15, play)
+	good, late, mended := newReceiver(t), newReceiver(t), newReceiver(t)
+	const local = "allow: [127.0.0.1], allow_http: true"
+	w.relay(`  - {name: good, start: all, webhook: {url: %q, %s}}
+  - {name: late, start: all, webhook: {url_file: %q, %s}}
+  - {name: mended, start: all, webhook: {url: %q, %s, secret_files: [%q]}}
+`, good.URL, local, filepath.Join(w.dir, "url"), local, mended.URL, local, w.keep("whsec", "whsec_tooshort"))
+	w.start()
+	w.until("the good one delivers", func() bool { return good.events(t) > 0 })
+	w.says("webhook.url_file: " + filepath.Join(w.dir, "url") + ": no such file or directory")
+	w.says("webhook.secret_files")
+	said := typed(t, "check", "-c", w.config)
+	said.Fails(t, failed, "checks failed")
+	for _, part := range []string{"relay good: the receiver can be connected to", "relay late: webhook.url_file", "relay mended: webhook.secret_files"} {
+		if !strings.Contains(said.Out, part) {
+			t.Errorf("%q is not in\n%s", part, said.Out)
+		}
+	}
+	if late.events(t)+mended.events(t) > 0 {
+		t.Error("something was sent before the secrets could be read")
+	}
+	w.keep("url", late.URL+"/hunter2\n")
+	w.until("the late one delivers", func() bool { return late.events(t) > 0 })
+	w.edit(fmt.Sprintf(", secret_files: [%q]", filepath.Join(w.dir, "whsec")), "")
+	w.says("mended has changed")
+	w.until("the mended one delivers", func() bool { return mended.events(t) > 0 })
+	w.kill()
+	if strings.Contains(w.said.String()+said.Out, "hunter2") || strings.Contains(w.said.String()+said.Out, "tooshort") {
+		t.Errorf("a secret is in\n%s", w.said.String())
+	}
+}
+
+// TestRelayMistakes: what the file alone shows is status 2, with one line, whatever the command.
+func TestRelayMistakes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{name: ops, slack: {token_file: t, channel: '#ops'}}":                           "relays[0].slack.channel: \"#ops\": wants the channel's id",
+		"{name: ops, webhok: {}}":                                                        `relays[0].webhok: unknown key; did you mean "webhook"?`,
+		"{name: ops, webhook: {url: 'http://me:hunter2@a'}}":                             "relays[0].webhook.url: wants no user in it",
+		"{name: ops, webhook: {url: 'https://a', body: {a: [{b: '{data.job.client'}]}}}": "relays[0].webhook.body.a[0].b: ",
+		"{name: ops, email: {server: mail, from: a@b, to: [c@d]}}":                       "relays[0].email.server: \"mail\": wants host:port",
+		"{name: ops, subjects: ['jobs.>', 'jobs.prod.>'], audit: {}}":                    `"jobs.prod.>" is within "jobs.>"`,
+	} {
+		file := filepath.Join(t.TempDir(), "watcher.yaml")
+		config := "commcells: [{name: sim, url: 'http://127.0.0.1:1', auth: {token: QSDK}}]\nrelays:\n  - " + text + "\n"
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, words := range [][]string{{"run"}, {"check"}, {"relay", "run"}, {"relay", "status"}} {
+			typed(t, append(words, "-c", file)...).Fails(t, wrong, file+":3: ")
+			typed(t, append(words, "-c", file)...).Fails(t, wrong, want)
+		}
+	}
+}
+
+// TestRelayToSlackIsChecked: a wrong token or channel is one line with the mend, and nobody sees a message.
+func TestRelayToSlackIsChecked(t *testing.T) {
+	t.Parallel()
+	server := fakeslack.New(t)
+	server.Accept("xoxb-good")
+	dir := t.TempDir()
+	for token, want := range map[string]string{"xoxb-good": "ok       relay ops: Slack accepts the token", "xoxb-hunter2": "failed   relay ops: "} {
+		if err := os.WriteFile(filepath.Join(dir, "token"), []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "watcher.yaml")
+		config := fmt.Sprintf("commcells: [{name: sim, url: 'http://127.0.0.1:1', auth: {token: QSDK}}]\nhttp: {listen: ''}\n"+
+			"relays: [{name: ops, slack: {token_file: token, channel: %s, api_url: %q}}]\n", fakeslack.Channel, server.URL)
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		said := typed(t, "check", "-c", file)
+		if !strings.Contains(said.Out, want) || strings.Contains(said.Out, "hunter2") {
+			t.Errorf("%q is not in\n%s", want, said.Out)
+		}
+	}
+	if posted := len(server.Roots()); posted > 0 {
+		t.Errorf("%d messages were posted", posted)
 	}
 }
