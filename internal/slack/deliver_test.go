@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/fakeslack"
+	"jobwatch/internal/testing/slow"
 )
 
 func life() []*relay.Event {
@@ -228,6 +229,7 @@ func TestCrashWhileAGroupIsTold(t *testing.T) {
 }
 
 func TestAnyCrashesLeaveOneMessageAJob(t *testing.T) {
+	slow.Test(t, "1 s", "several crashes in a row")
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(t)
 		w.fake.Page(rapid.IntRange(1, 5).Draw(r, "page"))
@@ -267,6 +269,18 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	if calls := w.fake.Calls(); len(calls) != 1 || refusal.After == 0 {
 		t.Errorf("called meanwhile: %v, %+v", calls, refusal)
 	}
+}
+
+func TestAMessageASecond(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Limit(time.Minute)
+	if refusal := w.refuses(relay.Away, life()...); refusal.After < 59*time.Second { // after the message, before its reply
+		t.Errorf("%+v", refusal)
+	}
+	w.fake.Limit(0)
+	w.restarts()
+	w.deliver(life()...)
+	w.eachOnce(5)
 }
 
 func TestLimitInsideABody(t *testing.T) {
@@ -351,9 +365,11 @@ func TestCheckSendsNothing(t *testing.T) {
 	if err := w.slack.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if name, err := w.slack.Name(t.Context()); err != nil || name != "backup" {
-		t.Error(name, err)
+	w.fake.Archive(true)
+	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "unarchive") {
+		t.Error(err)
 	}
+	w.fake.Archive(false)
 	w.fake.Inside(false)
 	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/invite") {
 		t.Error(err)

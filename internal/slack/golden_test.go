@@ -16,6 +16,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/fakeslack"
+	"jobwatch/internal/testing/slow"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -188,14 +189,15 @@ func TestMessages(t *testing.T) {
 
 // Whatever the CommServe calls things: Slack takes the message, and reads no markup in it.
 func TestNoNameShapesAMessage(t *testing.T) {
+	slow.Test(t, "2 s", "names that nobody has thought of")
 	s := previewer(t)
 	pieces := strings.Split(string(hostile), " ")
 	rapid.Check(t, func(r *rapid.T) {
 		text := job.Text(strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(pieces), rapid.String()), 0, 20).Draw(r, "text"), rapid.SampledFrom([]string{"", " "}).Draw(r, "between")))
-		text = job.Text(strings.Repeat(string(text), rapid.SampledFrom([]int{1, 1, 30}).Draw(r, "times")))
+		text = job.Text(strings.Repeat(string(text), rapid.SampledFrom([]int{1, 1, 10}).Draw(r, "times")))
 		batches := []relay.Batch{{Events: eachKind(text)}, {Events: []*relay.Event{commCell(1, job.DetailUnreachable, text)}}}
 		group := relay.Batch{Group: string(text)}
-		for n := range rapid.SampledFrom([]int64{1, 4, 100}).Draw(r, "jobs") {
+		for n := range rapid.SampledFrom([]int64{1, 4, 40}).Draw(r, "jobs") {
 			snapshot := everywhere(text)
 			snapshot.Number = 1 + n
 			group.Events = append(group.Events, becomes(1, snapshot, text))
@@ -210,4 +212,23 @@ func TestNoNameShapesAMessage(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A group has a hundred jobs at most, and each may have long names.
+func TestAHundredJobsInAGroup(t *testing.T) {
+	for _, text := range []job.Text{hostile + hostile, job.Text(strings.Repeat("no 𝄞 ", 200))} {
+		group := relay.Batch{Group: string(text)}
+		for n := range int64(100) {
+			s := everywhere(text)
+			s.Number = 1<<40 + n
+			group.Events = append(group.Events, becomes(1, s, text))
+		}
+		preview, err := previewer(t).Preview(group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := misfits(preview); wrong != nil {
+			t.Errorf("%q", wrong)
+		}
+	}
 }

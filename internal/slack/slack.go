@@ -240,16 +240,7 @@ func (s *Slack) Check(ctx context.Context) error {
 	if s.hook != nil {
 		return s.hook.check(ctx)
 	}
-	_, err := s.api.channel(ctx)
-	return err
-}
-
-// Name is the channel's name.
-func (s *Slack) Name(ctx context.Context) (string, error) {
-	if s.hook != nil {
-		return "incoming webhook", nil
-	}
-	return s.api.channel(ctx)
+	return s.api.look(ctx)
 }
 
 const searchBack = 10 * time.Minute // how far our clock may be from Slack's
