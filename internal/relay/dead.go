@@ -144,13 +144,13 @@ func (s *session) redriveThose(ordered map[string]order) {
 			replays = append(replays, d)
 			continue
 		}
-		s.workers.Go(func() {
-			letter, err := readLetter(s.outside, s.records, o.subject)
+		s.aside(func(ctx context.Context) func() {
+			letter, err := readLetter(ctx, s.records, o.subject)
 			var e *Event
 			if letter != nil {
 				e = &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data, Redriven: true}
 			}
-			s.results <- func() { s.redriveOne(d, e, err) }
+			return func() { s.redriveOne(d, e, err) }
 		})
 	}
 	if len(replays) > 0 {
@@ -162,12 +162,12 @@ func (s *session) redriveThose(ordered map[string]order) {
 func (s *session) replay(all []*redrive) {
 	slices.SortFunc(all, func(a, b *redrive) int { return cmp.Compare(a.order.sequence, b.order.sequence) })
 	s.replaying = true
-	s.workers.Go(func() {
+	s.aside(func(ctx context.Context) func() {
 		events, errs := make([]*Event, len(all)), make([]error, len(all))
 		for i, d := range all {
-			events[i], errs[i] = s.readReplayed(d.order.sequence)
+			events[i], errs[i] = s.readReplayed(ctx, d.order.sequence)
 		}
-		s.results <- func() {
+		return func() {
 			s.replaying = false
 			for i, d := range all {
 				s.redriveOne(d, events[i], errs[i])
@@ -177,8 +177,8 @@ func (s *session) replay(all []*redrive) {
 }
 
 // readReplayed gives nil where the stream has forgotten the event, or the relay does not take it.
-func (s *session) readReplayed(sequence uint64) (*Event, error) {
-	m, err := s.Broker.At(s.outside, sequence)
+func (s *session) readReplayed(ctx context.Context, sequence uint64) (*Event, error) {
+	m, err := s.Broker.At(ctx, sequence)
 	if errors.Is(err, stream.ErrNone) {
 		return nil, nil
 	}
@@ -207,15 +207,15 @@ func (s *session) redriveOne(d *redrive, e *Event, err error) {
 
 // endRedrive takes an order back, and the letter from the log if it was delivered.
 func (s *session) endRedrive(d *redrive, delivered bool) {
-	s.workers.Go(func() {
+	s.aside(func(ctx context.Context) func() {
 		var err error
 		if delivered && d.order.subject != "" {
-			err = s.records.Remove(s.outside, d.order.subject)
+			err = s.records.Remove(ctx, d.order.subject)
 		}
 		if err == nil {
-			err = s.bucket.Delete(s.outside, d.order.key, d.order.revision)
+			err = s.bucket.Delete(ctx, d.order.key, d.order.revision)
 		}
-		s.results <- func() {
+		return func() {
 			d.ended = true
 			if err != nil && !errors.Is(err, stream.ErrChanged) {
 				delete(s.redriven, d.order.key) // it is delivered once more
