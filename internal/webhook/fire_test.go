@@ -177,7 +177,7 @@ func runs(t testing.TB, loop func(context.Context) error) {
 func (w *fireWorld) tell(jobs, each int) {
 	w.t.Helper()
 	for range each {
-		for n := range jobs {
+		for n := 1; n <= jobs; n++ { // there is no job 0
 			w.number[n]++
 			subject := fmt.Sprintf("jobs.prod.%d", n)
 			id := fmt.Sprintf("q7m2xk3vb9t4hs6c-%012d", n*1000+w.number[n])
