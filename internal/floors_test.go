@@ -49,6 +49,7 @@ var floors = map[string]int{
 	"internal/testing/fakeslack":     0,  // for the tests of all
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
+	"internal/testing/nameserver":    -1,
 	"internal/store/internal/seam":   1, // for storetest
 	"internal/publish/internal/seam": 0, // for publishtest
 	"internal/publish/publishtest":   3, // helps tests
@@ -75,10 +76,10 @@ var mayImport = map[string][]string{
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/limiter", "internal/relay"},
-	"golang.org/x/net":                   {"internal/commvault"}, // html alone
+	"golang.org/x/net":                   {"internal/commvault", "internal/testing/nameserver"}, // html; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
-	"golang.org/x/sys":                   {"internal/doctor"},
+	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event"},
 	"github.com/spf13/cobra":             {"internal/cli"},
 	"charm.land/lipgloss/v2":             {"internal/cli"},

@@ -1,46 +1,43 @@
-// Subscribe is how a program takes jobwatch's events: through a durable JetStream consumer, which gives what
-// was told while the program was away, and again what it did not acknowledge.
+// Subscribe is how a service takes jobwatch's events: through a durable JetStream consumer, which gives what was told
+// while the service was away, and again what it did not acknowledge.
 //
-//	go run ./examples/subscribe nats://127.0.0.1:4222
+//	go run ./examples/subscribe nats://127.0.0.1:4222 ledger.jsonl
+//
+// What it does with an event is to write it into a ledger, each once, whatever is killed.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// event is what this program wants of an event; docs/subjects-and-events.md has the rest.
-type event struct {
-	ID           string `json:"id"`
-	PartitionKey string `json:"partitionkey"` // prod/1248: the job
-	Sequence     string `json:"sequence"`     // counts its events
-	Data         struct {
-		Severity string `json:"severity"`
-		Change   struct {
-			Kind string  `json:"kind"`
-			From *string `json:"from"`
-			To   string  `json:"to"`
-		} `json:"change"`
-	} `json:"data"`
-}
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := subscribe(ctx, os.Args[1]); err != nil {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: subscribe nats://127.0.0.1:4222 ledger.jsonl")
+		os.Exit(2)
+	}
+	if err := subscribe(ctx, os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func subscribe(ctx context.Context, url string) error {
-	nc, err := nats.Connect(url)
+func subscribe(ctx context.Context, url, file string) error {
+	ledger, err := openLedger(file)
+	if err != nil {
+		return err
+	}
+	defer ledger.Close()
+	nc, err := nats.Connect(url, nats.Name("example"), nats.MaxReconnects(-1))
 	if err != nil {
 		return err
 	}
@@ -52,7 +49,8 @@ func subscribe(ctx context.Context, url string) error {
 	consumer, err := js.CreateOrUpdateConsumer(ctx, "JOBS", jetstream.ConsumerConfig{
 		Durable:        "example",
 		FilterSubjects: []string{"jobs.*.*.*.state.>", "jobs.*.*.*.failure.>"},
-		MaxAckPending:  1, // one at a time keeps a job's events in order, also when one is given again
+		MaxAckPending:  1,               // one at a time keeps a job's events in order, also when one is given again
+		AckWait:        5 * time.Second, // longer than handling one takes; then it is given again
 	})
 	if err != nil {
 		return err
@@ -64,29 +62,17 @@ func subscribe(ctx context.Context, url string) error {
 	defer context.AfterFunc(ctx, messages.Stop)()
 	for {
 		msg, err := messages.Next()
-		if err != nil {
+		if ctx.Err() != nil {
 			return nil // stopped
 		}
-		if err := handle(msg.Data()); err != nil {
-			return err // it comes again
+		if err != nil {
+			return err
+		}
+		if err := ledger.add(msg.Data()); err != nil {
+			return err // it is given again
 		}
 		if err := msg.Ack(); err != nil {
 			return err
 		}
 	}
-}
-
-// handle may be given an event twice, where the acknowledgement got lost: what it does with the id should
-// then have no second effect.
-func handle(data []byte) error {
-	var e event
-	if err := json.Unmarshal(data, &e); err != nil {
-		return err
-	}
-	from := "-"
-	if e.Data.Change.From != nil {
-		from = *e.Data.Change.From
-	}
-	fmt.Printf("%s #%s %s: %s -> %s (%s)\n", e.PartitionKey, e.Sequence, e.Data.Change.Kind, from, e.Data.Change.To, e.Data.Severity)
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,11 +13,9 @@ import (
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
+	"jobwatch/internal/relay"
 	"jobwatch/internal/stream"
 )
-
-// replayedHeader marks a message that tells once more what the stream has told before.
-const replayedHeader = "Jobwatch-Replayed"
 
 func newReplay() *cobra.Command {
 	var since, to string
@@ -25,15 +24,18 @@ func newReplay() *cobra.Command {
 		Use:   "replay --since TIME",
 		Short: "Give once more what the stream has told",
 		Long: "replay reads a part of the stream, up to its end at this moment, and prints its events, one a line, or\n" +
-			"publishes them to a subject, each with the header " + replayedHeader + ": true and its own id. Nobody who reads\n" +
-			"the stream notices. The subject must be none of jobwatch's own: no event is told twice under it.",
+			"publishes them to a subject, each with the header " + relay.ReplayedHeader + ": true. Nobody who reads the stream\n" +
+			"notices. The subject must be none of jobwatch's own: no event is told twice under it.\n\n" +
+			"With --to and the name of a relay, that delivers once more what it takes, each job's events in order, behind\n" +
+			"what waits of the job. replay ends when that is done; if it is ended before, up to 100 are still delivered.",
 		Example: "  watcher replay --since 24h\n" +
-			"  watcher replay --since 2026-11-23T14:00:00Z --subject 'jobs.prod.*.*.failure.>' --to replay.failures",
+			"  watcher replay --since 2026-11-23T14:00:00Z --subject 'jobs.prod.*.*.failure.>' --to replay.failures\n" +
+			"  watcher replay --since 24h --to ops",
 		Args: cobra.NoArgs,
 	}
 	c.Flags().StringVar(&since, "since", "", "begin there: a `time` (RFC 3339) or a duration (24h)")
 	c.Flags().StringArrayVar(&subjects, "subject", nil, "only what this `filter` takes, as jobs.prod.>, without the prefix; several may be given")
-	c.Flags().StringVar(&to, "to", "-", "where to: - prints, a `subject` is published to")
+	c.Flags().StringVar(&to, "to", "-", "where to: - prints; a `relay`, which delivers it; or a subject, which it is published to")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if since == "" {
 			return errors.New("--since is missing: a duration as 24h, or a time as 2026-11-23T14:00:00Z")
@@ -50,6 +52,9 @@ func newReplay() *cobra.Command {
 		if part.Subjects, err = replayed(cfg.NATS.SubjectPrefix, subjects); err != nil {
 			return err
 		}
+		if i := slices.IndexFunc(cfg.Relays, func(r config.Relay) bool { return r.Name == to }); i >= 0 {
+			return replayToRelay(c, cfg, part, cfg.Relays[i], len(subjects) > 0)
+		}
 		if to == "-" {
 			return fail(daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
 				return b.ReadPart(ctx, part, printRaw(c.OutOrStdout()))
@@ -61,6 +66,38 @@ func newReplay() *cobra.Command {
 		return replayTo(c, cfg, part, to)
 	}
 	return c
+}
+
+// replayToRelay has a relay deliver once more what it takes of a part of the stream; where none was chosen, of what its own
+// subjects name.
+func replayToRelay(c *cobra.Command, cfg *config.Config, part stream.Start, to config.Relay, chosen bool) error {
+	if cfg.NATS.UsesEmbedded() && stream.DirFree(cfg.NATS.Embedded.Dir) == nil {
+		return fail(noWatcherServes(cfg))
+	}
+	if !chosen {
+		var err error
+		if part.Subjects, err = replayed(cfg.NATS.SubjectPrefix, to.Subjects); err != nil {
+			return err
+		}
+	}
+	count := 0
+	err := daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
+		var events []uint64 // read first: a reader that waits for a relay would be forgotten
+		err := b.ReadPart(ctx, part, func(m stream.Message) error {
+			events = append(events, m.Sequence)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		count, err = relay.Replay(ctx, b, cfg.NATS.Stream, to.Name, events)
+		return err
+	})
+	if err != nil {
+		return fail(fmt.Errorf("%w; %d events were ordered before that", err, count))
+	}
+	_, err = fmt.Fprintf(c.ErrOrStderr(), "the relay %s is done with %d events\n", to.Name, count)
+	return fail(err)
 }
 
 // replayTo publishes the events of a part of the stream.
@@ -75,7 +112,7 @@ func replayTo(c *cobra.Command, cfg *config.Config, part stream.Start, subject s
 			if err != nil {
 				return nil // another's message on our subjects
 			}
-			header := map[string][]string{"Content-Type": {event.ContentType}, replayedHeader: {"true"}}
+			header := map[string][]string{"Content-Type": {event.ContentType}, relay.ReplayedHeader: {"true"}}
 			if err := b.Send(ctx, subject, header, m.Data); err != nil {
 				return err
 			}

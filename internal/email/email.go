@@ -147,10 +147,7 @@ func (e *Email) Preview(b relay.Batch) (string, error) {
 			return "", unfit
 		}
 	}
-	message, err := e.message(letter)
-	if err != nil {
-		return "", err
-	}
+	message := e.message(letter)
 	var text strings.Builder
 	for _, name := range []string{"From", "To"} {
 		fmt.Fprintf(&text, "%s: %s\n", name, strings.Join(message.GetAddrHeaderString(addressHeaders[name]), ", "))
@@ -171,10 +168,6 @@ func (e *Email) Check(ctx context.Context) error {
 
 // send is done with so many events once the mail is taken.
 func (e *Email) send(ctx context.Context, l letter, events int) (int, error) {
-	message, err := e.message(l)
-	if err != nil {
-		return 0, &relay.Refusal{Kind: relay.Unfit, Reason: "no mail can be made of it: " + forReason(err.Error())}
-	}
 	select {
 	case e.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -186,7 +179,7 @@ func (e *Email) send(ctx context.Context, l letter, events int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := line.transfer(message); err != nil {
+	if err := line.transfer(e.message(l)); err != nil {
 		line.end()
 		return 0, err
 	}

@@ -84,9 +84,9 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		},
 			kind: relay.Away, reason: "password_file: open /run/secret: no"},
 		{name: "a login that is not offered", config: login("u", "p"), kind: relay.Away, reason: "AUTH"},
-		{name: "sender refused", server: func(s *server) { s.mail = answer(550, smtp.EnhancedCode{5, 7, 1}, "not yours") },
+		{name: "sender refused", server: func(s *server) { s.refusal = answer(550, smtp.EnhancedCode{5, 7, 1}, "not yours") },
 			kind: relay.Away, status: 550, reason: "from: <jobwatch@example.com> was refused"},
-		{name: "too many connections", server: func(s *server) { s.mail = answer(421, none, "later") }, kind: relay.Away, status: 421, reason: "later"},
+		{name: "too many connections", server: func(s *server) { s.refusal = answer(421, none, "later") }, kind: relay.Away, status: 421, reason: "later"},
 		{name: "nobody known", server: func(s *server) { s.rcpt["ops@example.com"] = answer(550, smtp.EnhancedCode{5, 1, 1}, "unknown") },
 			kind: relay.Away, status: 550, reason: "none of the 1 addresses of to was taken"},
 		{name: "greylisted", server: func(s *server) { s.rcpt["ops@example.com"] = answer(450, smtp.EnhancedCode{4, 7, 1}, "greylisted") },
@@ -144,7 +144,9 @@ func TestARepeatHasTheSameID(t *testing.T) {
 		t.Fatal("the cut was not noticed")
 	}
 	s.set(func() { s.cut = false })
-	if _, refusal := deliver(t, to(t, s), b); refusal != nil {
+	restarted := to(t, s)
+	restarted.now = func() time.Time { return e.now().Add(time.Hour) }
+	if _, refusal := deliver(t, restarted, b); refusal != nil {
 		t.Fatal(refusal)
 	}
 	mails := s.taken()

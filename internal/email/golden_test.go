@@ -2,6 +2,7 @@ package email
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"io"
 	"mime"
@@ -149,7 +150,7 @@ func inspect(t *testing.T, raw []byte) {
 	var kinds []string
 	for parts := multipart.NewReader(m.Body, params["boundary"]); ; {
 		part, err := parts.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -173,7 +174,7 @@ func inspect(t *testing.T, raw []byte) {
 func inertText(t *testing.T, what, text string, lines bool) {
 	t.Helper()
 	for _, r := range text {
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && !(lines && r == '\n') {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && (!lines || r != '\n') {
 			t.Errorf("%s holds %U", what, r)
 		}
 	}

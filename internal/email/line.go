@@ -92,7 +92,7 @@ func (l *line) connect(config *tls.Config) mail.DialContextFunc {
 
 // quit says goodbye, which needs no answer: all that counts was acknowledged before.
 func (l *line) quit() {
-	_, _ = l.Client.Text.Cmd("QUIT")
+	_, _ = l.Text.Cmd("QUIT")
 	l.end()
 }
 

@@ -14,7 +14,7 @@ import (
 var addressHeaders = map[string]mail.AddrHeader{"From": mail.HeaderFrom, "To": mail.HeaderTo}
 
 // message makes a mail of a letter.
-func (e *Email) message(l letter) (*mail.Msg, error) {
+func (e *Email) message(l letter) *mail.Msg {
 	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	m.FromMailAddress(e.from)
 	m.ToMailAddress(e.to...)
@@ -46,7 +46,7 @@ func (e *Email) message(l letter) (*mail.Msg, error) {
 	}
 	m.SetBodyString(mail.TypeTextPlain, l.plain())
 	m.AddAlternativeString(mail.TypeTextHTML, l.html())
-	return m, nil
+	return m
 }
 
 // id is the same for all mails that tell the same up to the same event, so that a mail server or reader that knows one

@@ -1,7 +1,6 @@
 package email
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -32,7 +31,7 @@ type server struct {
 	mu       sync.Mutex
 	mechs    []string
 	password string // empty: no login is asked for
-	mail     error  // the answer to MAIL FROM
+	refusal  error  // the answer to MAIL FROM
 	rcpt     map[string]error
 	data     error // the answer to the mail
 	cut      bool  // the connection, once the mail was taken
@@ -160,7 +159,7 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 	}
 	_, s.safe = s.conn.TLSConnectionState()
 	s.from, s.to = from, nil
-	return s.server.mail
+	return s.refusal
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
@@ -293,5 +292,3 @@ func batch(t testing.TB, events ...func(testing.TB) *relay.Event) relay.Batch {
 	}
 	return b
 }
-
-func contains(raw []byte, text string) bool { return bytes.Contains(raw, []byte(text)) }

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"testing"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"jobwatch/internal/testing/nameserver"
 )
 
 func TestWhatIsNotDialled(t *testing.T) {
@@ -117,17 +116,17 @@ func TestANameThatTurns(t *testing.T) {
 	}
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	name := newNameServer(t)
-	guarded := New([]netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}, name.resolver())
+	name := nameserver.New(t)
+	guarded := New([]netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}, name.Resolver())
 
-	name.leadsTo("127.0.0.2")
+	name.LeadsTo("127.0.0.2")
 	conn, err := guarded.DialContext(t.Context(), "tcp", "hooks.example.com:"+port)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()
 
-	name.leadsTo("127.0.0.1")
+	name.LeadsTo("127.0.0.1")
 	if _, err := guarded.DialContext(t.Context(), "tcp", "hooks.example.com:"+port); !isRefused(err) {
 		t.Errorf("got %v", err)
 	}
@@ -143,54 +142,4 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// nameServer answers each question with one address.
-type nameServer struct {
-	conn    net.PacketConn
-	address atomic.Pointer[netip.Addr]
-}
-
-func newNameServer(t *testing.T) *nameServer {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	s := &nameServer{conn: conn}
-	go s.serve()
-	return s
-}
-
-func (s *nameServer) leadsTo(address string) {
-	addr := netip.MustParseAddr(address)
-	s.address.Store(&addr)
-}
-
-func (s *nameServer) resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", s.conn.LocalAddr().String())
-	}}
-}
-
-func (s *nameServer) serve() {
-	buffer := make([]byte, 4096)
-	for {
-		n, from, err := s.conn.ReadFrom(buffer)
-		if err != nil {
-			return
-		}
-		var m dnsmessage.Message
-		if m.Unpack(buffer[:n]) != nil || len(m.Questions) != 1 {
-			continue
-		}
-		m.Response, m.Additionals = true, nil
-		if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-			header := dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}
-			m.Answers = []dnsmessage.Resource{{Header: header, Body: &dnsmessage.AResource{A: s.address.Load().As4()}}}
-		}
-		if answer, err := m.Pack(); err == nil {
-			_, _ = s.conn.WriteTo(answer, from)
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -198,4 +199,48 @@ func Drop(ctx context.Context, b Broker, mainStream, prefix, name string, only S
 		}
 	}
 	return count, err
+}
+
+// replaysAtOnce is how many orders to replay an event a relay has before it at once: it lists them with each beat.
+const replaysAtOnce = 100
+
+// Replay has a relay deliver events of the stream once more, those that it takes. It returns how many were ordered, once the
+// relay is done with them; what is ordered when ctx ends is delivered all the same.
+func Replay(ctx context.Context, b Broker, mainStream, name string, events []uint64) (count int, err error) {
+	bucket := b.Bucket(BucketName(mainStream))
+	for some := range slices.Chunk(events, replaysAtOnce) {
+		for _, event := range some {
+			sequence := strconv.FormatUint(event, 10)
+			if err := overwrite(ctx, bucket, replayKey(name, sequence), []byte(sequence)); err != nil {
+				return count, err
+			}
+			count++
+		}
+		if err := awaitReplays(ctx, bucket, name); err != nil {
+			return count, err
+		}
+	}
+	return count, nil
+}
+
+// awaitReplays waits until the relay is done with what was ordered.
+func awaitReplays(ctx context.Context, bucket stream.Bucket, name string) error {
+	for {
+		left, err := bucket.Entries(ctx, replayKey(name, ">"))
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		pause(ctx, time.Second)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// PublishCheckpoint appends the checkpoint of an audit log to the log of relays: a copy that leaves the machine.
+func PublishCheckpoint(ctx context.Context, b Broker, mainStream, prefix, name string, checkpoint []byte) error {
+	_, err := newLog(b, mainStream, prefix).Append(ctx, stream.Record{
+		Subject: withPrefix(prefix, "relays."+name+".checkpoint"), Data: checkpoint,
+	}, false)
+	return err
 }

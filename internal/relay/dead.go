@@ -1,9 +1,11 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +34,10 @@ func (s *session) bury(q *queue) {
 		return
 	}
 	i := q.items[0]
-	if i.redrive != nil { // it is one already
+	if i.redrive != nil { // it is one already, or still is in the stream
+		if i.redrive.order.subject == "" {
+			s.log.Warn("an event that was replayed is refused", "job", i.event.Job.String(), "event", i.event.ID, "err", t.reason)
+		}
 		q.items = q.items[1:]
 		s.endRedrive(i.redrive, false)
 		s.calm(q)
@@ -115,41 +120,86 @@ func headerText(text string) string {
 	return strings.TrimSpace(clean)
 }
 
-// redrive is a dead letter that is delivered once more.
+// redrive is a dead letter that is delivered once more, or an event of the stream that is.
 type redrive struct {
-	id    string
 	order order
 	ended bool // the order is being taken back
 }
 
-// redriveThose queues the dead letters that were ordered, each once, behind what waits of their jobs.
+// redriveThose queues what was ordered, each once, behind what waits of its job.
 func (s *session) redriveThose(ordered map[string]order) {
-	for id := range s.redriven {
-		if _, still := ordered[id]; !still && s.redriven[id].ended {
-			delete(s.redriven, id)
+	for key := range s.redriven {
+		if _, still := ordered[key]; !still && s.redriven[key].ended {
+			delete(s.redriven, key)
 		}
 	}
-	for id, o := range ordered {
-		if s.redriven[id] != nil {
+	var replays []*redrive
+	for key, o := range ordered {
+		if s.redriven[key] != nil || o.subject == "" && s.replaying {
 			continue
 		}
-		d := &redrive{id: id, order: o}
-		s.redriven[id] = d
+		d := &redrive{order: o}
+		s.redriven[key] = d
+		if o.subject == "" {
+			replays = append(replays, d)
+			continue
+		}
 		s.workers.Go(func() {
 			letter, err := readLetter(s.outside, s.records, o.subject)
-			s.results <- func() { s.redriveOne(d, letter, err) }
+			var e *Event
+			if letter != nil {
+				e = &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data, Redriven: true}
+			}
+			s.results <- func() { s.redriveOne(d, e, err) }
 		})
+	}
+	if len(replays) > 0 {
+		s.replay(replays)
 	}
 }
 
-func (s *session) redriveOne(d *redrive, letter *Letter, err error) {
+// replay queues events of the stream in its order. What is ordered meanwhile comes behind them.
+func (s *session) replay(all []*redrive) {
+	slices.SortFunc(all, func(a, b *redrive) int { return cmp.Compare(a.order.sequence, b.order.sequence) })
+	s.replaying = true
+	s.workers.Go(func() {
+		events, errs := make([]*Event, len(all)), make([]error, len(all))
+		for i, d := range all {
+			events[i], errs[i] = s.readReplayed(d.order.sequence)
+		}
+		s.results <- func() {
+			s.replaying = false
+			for i, d := range all {
+				s.redriveOne(d, events[i], errs[i])
+			}
+		}
+	})
+}
+
+// readReplayed gives nil where the stream has forgotten the event, or the relay does not take it.
+func (s *session) readReplayed(sequence uint64) (*Event, error) {
+	m, err := s.Broker.At(s.outside, sequence)
+	if errors.Is(err, stream.ErrNone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	e := s.eventOf(m)
+	e.Replayed = true
+	if e.ID == "" || !s.takes(e) {
+		return nil, nil
+	}
+	return e, nil
+}
+
+func (s *session) redriveOne(d *redrive, e *Event, err error) {
 	switch {
 	case err != nil:
-		delete(s.redriven, d.id) // with the next beat
-	case letter == nil: // dropped
+		delete(s.redriven, d.order.key) // with the next beat
+	case e == nil: // dropped
 		s.endRedrive(d, false)
 	default:
-		e := &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data}
 		q := s.queue(s.key(e))
 		s.append(q, &item{event: e, redrive: d, arrived: time.Now()})
 	}
@@ -159,16 +209,16 @@ func (s *session) redriveOne(d *redrive, letter *Letter, err error) {
 func (s *session) endRedrive(d *redrive, delivered bool) {
 	s.workers.Go(func() {
 		var err error
-		if delivered {
+		if delivered && d.order.subject != "" {
 			err = s.records.Remove(s.outside, d.order.subject)
 		}
 		if err == nil {
-			err = s.bucket.Delete(s.outside, redriveKey(s.Name, d.id), d.order.revision)
+			err = s.bucket.Delete(s.outside, d.order.key, d.order.revision)
 		}
 		s.results <- func() {
 			d.ended = true
 			if err != nil && !errors.Is(err, stream.ErrChanged) {
-				delete(s.redriven, d.id) // it is delivered once more
+				delete(s.redriven, d.order.key) // it is delivered once more
 			}
 		}
 	})

@@ -19,6 +19,7 @@ type Event struct {
 	Job      job.ID // Number 0: of the CommCell itself
 	Data     []byte // the CloudEvent, as the stream holds it
 	Replayed bool   // it was sent again on request
+	Redriven bool   // it was a dead letter; later events of its job may have been told
 
 	parsed  *event.Event
 	jobData *event.JobData

@@ -43,7 +43,8 @@ func (r *Relay) parkedKey(key string) string {
 }
 
 func (s *session) parkable(q *queue) bool {
-	return !s.Whole && q.group == "" && q.parked == nil && s.Group == nil && !s.health.surely && len(q.items) > 0 && q.items[0].redrive == nil
+	// Events of a CommCell are few, and read under other subjects.
+	return !s.Whole && q.group == "" && !q.id.IsCommCell() && q.parked == nil && s.Group == nil && !s.health.surely && len(q.items) > 0 && q.items[0].redrive == nil
 }
 
 // relieve parks the job in trouble that holds most, where the window is filled by such.
@@ -101,7 +102,7 @@ func (s *session) park(q *queue) {
 		return func() {
 			if err == nil {
 				p.revision = revision
-				q.parked, s.Relay.parked[q.key] = p, p
+				q.parked, s.parked[q.key] = p, p
 				s.settleParked(q)
 				s.log.Warn("the events of a job are refused and set aside; those of others go on", "job", q.key, "err", rec.Reason)
 			}
@@ -210,7 +211,7 @@ func (s *session) leave(q *queue) {
 				return
 			}
 			q.parked = nil
-			delete(s.Relay.parked, q.key)
+			delete(s.parked, q.key)
 			s.doneTo[q.key] = p.next - 1
 			s.calm(q)
 			s.offer(q)

@@ -86,7 +86,7 @@ type Relay struct {
 	doneTo   map[string]uint64 // of a job that was parked: all up to this sequence was delivered
 	refused  map[string]*trouble
 	parked   map[string]*parked
-	redriven map[string]*redrive // by event id
+	redriven map[string]*redrive // by the order's key
 	health   health
 	broken   string // why it stands still until somebody has looked
 	saidErr  string

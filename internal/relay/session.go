@@ -39,6 +39,8 @@ type session struct {
 	reports int
 	opened  bool // all that was delivered before is gathered
 
+	replaying bool // events of the stream are being read once more
+
 	arrivals chan arrival
 	results  chan func()
 	workers  sync.WaitGroup

@@ -127,7 +127,7 @@ func (a *api) reread(used string) *slack.Client {
 type sent struct {
 	message
 	mark      mark
-	id        string // client_msg_id
+	id        string // client_msg_id; "": what was said may be said again
 	thread    string // the ts of the root; "": it is one
 	broadcast bool
 }
@@ -156,7 +156,9 @@ func (a *api) post(ctx context.Context, m sent) (ts string, err error) {
 		options = append(options, slack.MsgOptionBroadcast())
 	}
 	options = append(options, slack.UnsafeMsgOptionEndpoint(a.config.APIURL+"chat.postMessage", func(v url.Values) {
-		v.Set("client_msg_id", m.id)
+		if m.id != "" {
+			v.Set("client_msg_id", m.id)
+		}
 	}))
 	err = a.call(ctx, "chat.postMessage", func(ctx context.Context, c *slack.Client) error {
 		_, ts, _, err = c.SendMessageContext(ctx, a.config.Channel, options...)
@@ -233,15 +235,15 @@ func (a *api) lastReply(ctx context.Context, thread string, of mark, from time.T
 	}
 }
 
-// channel asks who the token is, and gives the channel's name.
-func (a *api) channel(ctx context.Context) (name string, err error) {
+// look asks who the token is, and whether the app may post in the channel.
+func (a *api) look(ctx context.Context) error {
 	if err := a.call(ctx, "auth.test", func(ctx context.Context, c *slack.Client) error {
 		_, err := c.AuthTestContext(ctx)
 		return err
 	}); err != nil {
-		return "", err
+		return err
 	}
-	err = a.call(ctx, "conversations.info", func(ctx context.Context, c *slack.Client) error {
+	return a.call(ctx, "conversations.info", func(ctx context.Context, c *slack.Client) error {
 		channel, err := c.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: a.config.Channel})
 		switch {
 		case err != nil:
@@ -251,10 +253,8 @@ func (a *api) channel(ctx context.Context) (name string, err error) {
 		case !channel.IsMember && !channel.IsIM:
 			return slack.SlackErrorResponse{Err: "not_in_channel"}
 		}
-		name = channel.Name
 		return nil
 	})
-	return words(name, nameLimit), err
 }
 
 func stamp(t time.Time) string { return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000) }

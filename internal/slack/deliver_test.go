@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/fakeslack"
+	"jobwatch/internal/testing/slow"
 )
 
 func life() []*relay.Event {
@@ -154,6 +155,7 @@ func (w *world) deliverAll(batches ...[]*relay.Event) {
 			}
 			done, err := w.slack.Deliver(w.Context(), relay.Batch{Events: events})
 			if events = events[done:]; err != nil {
+				w.othersTalk()
 				w.restarts()
 			}
 		}
@@ -198,7 +200,38 @@ func (w *world) eachOnce(lines int) {
 	}
 }
 
+func TestCrashWhileAGroupIsTold(t *testing.T) {
+	for at := 1; at <= 6; at++ {
+		for _, happened := range []bool{false, true} {
+			w := newWorld(t)
+			w.fake.Page(2)
+			w.memory.fault = func(put int) (bool, bool) { return put == at && !happened, put == at && happened }
+			w.fake.Faults(func(_ string, n int) fakeslack.Fault {
+				return fakeslack.Fault{CutAfter: n == 1 && happened, Cut: n == 1 && !happened}
+			})
+			var events []*relay.Event
+			for n := range int64(4) {
+				events = append(events, becomes(2, snapshot(1+n, "Failed"), "Running"))
+			}
+			for tries, done := 0, 0; done < len(events); tries++ {
+				if tries == 10 {
+					t.Fatal("never delivered")
+				}
+				var err error
+				if done, err = w.slack.Deliver(t.Context(), relay.Batch{Group: "fall", Events: events}); err != nil {
+					w.othersTalk()
+					w.restarts()
+				}
+			}
+			if roots := w.ours(); len(roots) != 1 || roots[0].Text != "4 jobs of fall: 4 Failed" {
+				t.Errorf("put %d, happened %v: %d messages: %+v", at, happened, len(roots), roots)
+			}
+		}
+	}
+}
+
 func TestAnyCrashesLeaveOneMessageAJob(t *testing.T) {
+	slow.Test(t, "1 s", "several crashes in a row")
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(t)
 		w.fake.Page(rapid.IntRange(1, 5).Draw(r, "page"))
@@ -238,6 +271,18 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	if calls := w.fake.Calls(); len(calls) != 1 || refusal.After == 0 {
 		t.Errorf("called meanwhile: %v, %+v", calls, refusal)
 	}
+}
+
+func TestAMessageASecond(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Limit(time.Minute)
+	if refusal := w.refuses(relay.Away, life()...); refusal.After < 59*time.Second { // after the message, before its reply
+		t.Errorf("%+v", refusal)
+	}
+	w.fake.Limit(0)
+	w.restarts()
+	w.deliver(life()...)
+	w.eachOnce(5)
 }
 
 func TestLimitInsideABody(t *testing.T) {
@@ -308,8 +353,12 @@ func TestIncomingWebhook(t *testing.T) {
 	if refusal := w.refuses(relay.Away, life()[0]); strings.Contains(refusal.Reason, "secret") {
 		t.Errorf("the address is said: %q", refusal.Reason)
 	}
+	w.fake.Faults(func(string, int) fakeslack.Fault { return fakeslack.Fault{Cut: true} })
+	if refusal := w.refuses(relay.Uncertain, life()[0]); strings.Contains(refusal.Reason, "secret") {
+		t.Errorf("the address is said: %q", refusal.Reason)
+	}
 	if err := w.slack.Check(t.Context()); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Logf("check: %v", err)
+		t.Errorf("check: %v", err)
 	}
 }
 
@@ -318,9 +367,11 @@ func TestCheckSendsNothing(t *testing.T) {
 	if err := w.slack.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if name, err := w.slack.Name(t.Context()); err != nil || name != "backup" {
-		t.Error(name, err)
+	w.fake.Archive(true)
+	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "unarchive") {
+		t.Error(err)
 	}
+	w.fake.Archive(false)
 	w.fake.Inside(false)
 	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "/invite") {
 		t.Error(err)
@@ -349,5 +400,85 @@ func TestNewRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), "xoxb") {
 			t.Errorf("%+v: %v", row.config, err)
 		}
+	}
+}
+
+// Slack is told to read nothing into the words.
+func TestNothingIsUnfurledOrLinked(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(life()...)
+	for _, m := range append(w.fake.Thread(w.root().TS), w.root()) {
+		for name, want := range map[string]string{"parse": "none", "link_names": "false", "unfurl_links": "false", "unfurl_media": "false", "mrkdwn": "false"} {
+			if got := m.Form.Get(name); got != want {
+				t.Errorf("%s is %q in %v", name, got, m.Form)
+			}
+		}
+	}
+}
+
+// A dead letter that is delivered once more may be older than what was told meanwhile: the thread has it, and the message
+// is not turned back.
+func TestARedrivenEventIsTold(t *testing.T) {
+	w := newWorld(t)
+	late := life()[2]
+	w.deliver(append(life()[:2], life()[3:]...)...)
+	w.deliver(late)
+	root := w.root()
+	if n := len(w.fake.Thread(root.TS)); n != 1 {
+		t.Fatalf("%d replies: a repeat was told", n)
+	}
+	late.Redriven = true
+	w.deliver(late)
+	if thread := w.fake.Thread(root.TS); len(thread) != 2 || !strings.Contains(thread[1].Text, "Stalled") {
+		t.Errorf("thread %+v", thread)
+	}
+	if root := w.root(); !strings.HasPrefix(root.Text, "Failed") || root.Changes != 0 {
+		t.Errorf("%d changes to %q", root.Changes, root.Text)
+	}
+}
+
+// Where the workspace lets nobody change a message after a while, the thread goes on, and no other message comes.
+func TestAMessageThatCanNoLongerBeChanged(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(life()[:3]...)
+	w.fake.Faults(func(method string, _ int) fakeslack.Fault {
+		if method == "chat.update" {
+			return fakeslack.Fault{Error: "edit_window_closed"}
+		}
+		return fakeslack.Fault{}
+	})
+	w.deliver(life()[3:]...)
+	if thread := w.fake.Thread(w.root().TS); len(thread) != 2 {
+		t.Errorf("thread %+v", thread)
+	}
+}
+
+// The message was posted, its answer lost, and somebody has deleted it: Slack takes its client_msg_id no more.
+func TestAMessageThatWasDeletedBeforeItWasKnown(t *testing.T) {
+	w := newWorld(t)
+	w.fake.Faults(func(string, int) fakeslack.Fault { return fakeslack.Fault{CutAfter: true} })
+	w.refuses(relay.Uncertain, life()[0])
+	w.fake.Delete(w.root().TS)
+	w.fake.Faults(nil)
+	w.refuses(relay.Uncertain, life()[0])
+	w.deliver(life()...)
+	w.eachOnce(5)
+}
+
+// More than a reply holds becomes several, each within Slack's limits.
+func TestVeryMuchThatPiledUp(t *testing.T) {
+	w := newWorld(t)
+	s, events := snapshot(1248, "Failed"), []*relay.Event{}
+	for n := uint64(1); n <= 100; n++ {
+		c := job.Change{Kind: job.KindFailure, Detail: job.DetailVM, To: job.Text(strings.Repeat("no 𝄞 ", 200)), VM: strings.Repeat("v", 500)}
+		events = append(events, happens(n, s, c))
+	}
+	w.deliver(events...)
+	lines := 0
+	for _, m := range w.fake.Thread(w.root().TS) {
+		lines += strings.Count(string(m.Blocks), "Machine failed")
+	}
+	if lines != 100 {
+		t.Errorf("%d lines", lines)
 	}
 }

@@ -32,7 +32,7 @@ func (s *Slack) deliverJob(ctx context.Context, id job.ID, events []*relay.Event
 
 // toldOf counts the first events that need no more telling.
 func (e *entry) toldOf(all []told) int {
-	n := slices.IndexFunc(all, func(t told) bool { return t.replayed || !e.Told.covers(pointOf(t)) || !e.Shown.covers(pointOf(t)) })
+	n := slices.IndexFunc(all, func(t told) bool { return t.again || !e.Told.covers(pointOf(t)) || !e.Shown.covers(pointOf(t)) })
 	if n < 0 {
 		return len(all)
 	}
@@ -80,6 +80,10 @@ func (s *Slack) bringRoot(ctx context.Context, e *entry, last told) error {
 			e.shows(last) // written with the intent of the reply; to change it twice does no harm
 			return nil
 		}
+		if isFrozen(err) {
+			e.shows(last) // the thread goes on
+			return nil
+		}
 		if !isGone(err) {
 			return err
 		}
@@ -116,6 +120,13 @@ func (s *Slack) postRoot(ctx context.Context, e *entry, m sent, last told) error
 		}
 	}
 	ts, err := s.send(ctx, e.key, m)
+	if isGone(err) { // posted, and deleted before that was known: its client_msg_id is spent
+		e.anew()
+		if written := s.remember(ctx, e); written != nil {
+			return written
+		}
+		return anotherComes
+	}
 	if err != nil {
 		return err
 	}
@@ -154,7 +165,7 @@ func (s *Slack) findRoot(ctx context.Context, e *entry, kind string) error {
 
 // bringThread adds what the thread has not told.
 func (s *Slack) bringThread(ctx context.Context, e *entry, all []told, quiet bool) error {
-	owed := slices.DeleteFunc(slices.Clone(all), func(t told) bool { return !t.replayed && e.Told.covers(pointOf(t)) })
+	owed := slices.DeleteFunc(slices.Clone(all), func(t told) bool { return !t.again && e.Told.covers(pointOf(t)) })
 	for _, r := range s.replies(owed, e.Cast) {
 		if err := s.postReply(ctx, e, r, quiet); err != nil {
 			return err
@@ -176,7 +187,9 @@ func (s *Slack) postReply(ctx context.Context, e *entry, r threadReply, quiet bo
 	}
 	m := sent{message: r.message, thread: e.TS, broadcast: r.broadcast && !quiet, mark: s.markOf(e, lineKind)}
 	m.mark.Upto, m.mark.At = r.upto.Number, r.upto.At
-	m.id = m.mark.id(s.Channel, strconv.FormatUint(r.upto.Number, 10), r.upto.At.UTC().String())
+	if !r.again {
+		m.id = m.mark.id(s.Channel, strconv.FormatUint(r.upto.Number, 10), r.upto.At.UTC().String())
+	}
 	if _, err := s.send(ctx, e.key+".reply", m); err != nil {
 		return s.replyRefused(ctx, e, err)
 	}
@@ -201,8 +214,10 @@ func (s *Slack) replyRefused(ctx context.Context, e *entry, err error) error {
 	if written := s.remember(ctx, e); written != nil {
 		return written
 	}
-	return &relay.Refusal{Kind: relay.Uncertain, Reason: "the message was deleted; another one comes"}
+	return anotherComes
 }
+
+var anotherComes = &relay.Refusal{Kind: relay.Uncertain, Reason: "the message was deleted; another one comes"}
 
 // settleReply finds out whether the last reply was posted, where that is not known.
 func (s *Slack) settleReply(ctx context.Context, e *entry) error {
@@ -222,6 +237,7 @@ type threadReply struct {
 	message
 	upto      point
 	broadcast bool
+	again     bool   // some of it was perhaps told before
 	cast      string // the state that the channel knows then
 }
 
@@ -230,26 +246,26 @@ func (s *Slack) replies(all []told, cast string) []threadReply {
 	var replies []threadReply
 	var lines []line
 	r := threadReply{cast: cast}
-	head := ""
+	head, size := "", 0
 	finish := func() {
 		if len(lines) > 0 {
 			r.message = reply(head, lines, r.broadcast)
 			replies = append(replies, r)
 		}
-		lines, r.broadcast = nil, false
+		lines, size, r.broadcast, r.again = nil, 0, false, false
 	}
 	for _, t := range all {
 		l, said := s.lineOf(t)
 		if !said {
 			continue
 		}
+		if len(lines) == maxLines || size+l.size() > replyWords {
+			finish()
+		}
 		if s.tellsChannel(t, &r.cast) {
 			r.broadcast, head = true, headOf(t.job)
 		}
-		lines, r.upto = append(lines, l), pointOf(t)
-		if len(lines) == maxLines {
-			finish()
-		}
+		lines, size, r.upto, r.again = append(lines, l), size+l.size(), pointOf(t), r.again || t.again
 	}
 	finish()
 	return replies

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -11,8 +12,11 @@ import (
 	"jobwatch/internal/job"
 )
 
-// maxLines is how many lines a reply has at most; what piled up beyond it is the next reply's.
-const maxLines = 30
+// What a reply has at most; what piled up beyond it is the next reply's.
+const (
+	maxLines   = 30
+	replyWords = 9000
+)
 
 // line is what a thread says of one event.
 type line struct {
@@ -20,6 +24,8 @@ type line struct {
 	rest   string
 	seen   time.Time
 }
+
+func (l line) size() int { return width(l.strong) + width(l.rest) + len(l.when()) }
 
 func (l line) when() string { return "  ·  " + clock(l.seen) }
 
@@ -31,7 +37,7 @@ func lineOf(data event.JobData) (l line, told bool) {
 	l.seen = c.ObservedAt
 	switch c.Kind {
 	case job.KindState:
-		l.strong, l.rest = words(c.To, lineLimit), prefixed(", was ", words(c.From, lineLimit))
+		l.strong, l.rest = cmp.Or(words(c.To, lineLimit), stateUnknown), prefixed(", was ", words(c.From, lineLimit))
 	case job.KindFailure:
 		l.strong, l.rest = failureLine(c)
 	case job.KindWatch:

@@ -62,9 +62,11 @@ func prefixed(prefix, text string) string {
 	return prefix + text
 }
 
+const stateUnknown = "State unknown"
+
 // headState is the state in the CommServe's words; of a job that is lost or stalled it says that first.
 func headState(data event.JobData) string {
-	state := cmp.Or(name(data.Job.State), "State unknown")
+	state := cmp.Or(name(data.Job.State), stateUnknown)
 	if data.Change.Kind != job.KindWatch {
 		return state
 	}

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -54,8 +55,9 @@ var mends = map[string]string{
 var (
 	badToken   = []string{"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
 	limits     = []string{"ratelimited", "rate_limited", "message_limit_exceeded"}
-	unfit      = []string{"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_metadata_format", "invalid_metadata_schema", "metadata_too_large", "msg_too_long", "msg_blocks_too_long", "too_many_attachments", "no_text", "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_payload", "attachment_payload_limit_exceeded", "duplicate_channel_not_found"}
-	rootIsGone = []string{"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "cannot_reply_to_message"}
+	unfit      = []string{"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "invalid_metadata_format", "invalid_metadata_schema", "metadata_too_large", "msg_too_long", "msg_blocks_too_long", "too_many_attachments", "no_text", "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_payload", "attachment_payload_limit_exceeded"}
+	rootIsGone = []string{"message_not_found", "cant_update_message", "thread_not_found", "cannot_reply_to_message", "duplicate_message_not_found"}
+	frozen     = "edit_window_closed" // the workspace lets nobody change a message after a while
 )
 
 func codeOf(err error) string {
@@ -82,6 +84,11 @@ func isGone(err error) bool {
 	})
 }
 
+func isFrozen(err error) bool {
+	refusal, ok := errors.AsType[*relay.Refusal](err)
+	return ok && refusal.Reason == goneReason(frozen)
+}
+
 func goneReason(code string) string { return "Slack: " + code }
 
 // refusalOf says what an error of Slack's means. It names no token and no address.
@@ -103,7 +110,7 @@ func refusalOfCode(method, channel, code string) *relay.Refusal {
 		return &relay.Refusal{Kind: relay.Away, Reason: joined(": ", joined(" ", "Slack", channel), code, mend)}
 	case slices.Contains(limits, code):
 		return &relay.Refusal{Kind: relay.Away, Reason: "Slack: too many calls (" + code + ")", Status: http.StatusTooManyRequests}
-	case slices.Contains(rootIsGone, code):
+	case code == frozen, slices.Contains(rootIsGone, code):
 		return &relay.Refusal{Kind: relay.Unfit, Reason: goneReason(code)}
 	case slices.Contains(unfit, code):
 		return &relay.Refusal{Kind: relay.Unfit, Reason: method + ": " + code}
@@ -134,6 +141,9 @@ func refusalOfWire(ctx context.Context, method string, err error) *relay.Refusal
 	}
 	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 		return &relay.Refusal{Kind: relay.Away, Reason: words("Slack cannot be reached: "+dial.Error(), lineLimit)}
+	}
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &relay.Refusal{Kind: relay.Away, Reason: words("Slack's certificate is not trusted: "+untrusted.Error(), lineLimit)}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return &relay.Refusal{Kind: relay.Uncertain, Reason: method + ": no answer in time"}

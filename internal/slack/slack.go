@@ -59,7 +59,7 @@ type Slack struct {
 	unsent sync.Map // keys of messages whose last sending was surely refused: no need to look for them
 }
 
-var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{7,}$`)
+var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]+$`)
 
 // New checks the settings and reads the secret. It sends nothing.
 func New(c Config) (*Slack, error) {
@@ -174,13 +174,13 @@ type told struct {
 	id       job.ID
 	job      event.JobData      // of a job's
 	commCell event.CommCellData // of a CommCell's
-	replayed bool
+	again    bool               // on request: it is told whatever is remembered
 }
 
 func readOne(e *relay.Event) (told, error) {
 	parsed, err := e.Parsed()
 	if err == nil {
-		t := told{Event: parsed, id: e.Job, replayed: e.Replayed}
+		t := told{Event: parsed, id: e.Job, again: e.Replayed || e.Redriven}
 		if parsed.IsCommCell() {
 			t.commCell, err = parsed.CommCell()
 		} else {
@@ -240,16 +240,7 @@ func (s *Slack) Check(ctx context.Context) error {
 	if s.hook != nil {
 		return s.hook.check(ctx)
 	}
-	_, err := s.api.channel(ctx)
-	return err
-}
-
-// Name is the channel's name.
-func (s *Slack) Name(ctx context.Context) (string, error) {
-	if s.hook != nil {
-		return "incoming webhook", nil
-	}
-	return s.api.channel(ctx)
+	return s.api.look(ctx)
 }
 
 const searchBack = 10 * time.Minute // how far our clock may be from Slack's

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -117,11 +118,25 @@ func (w *world) refuses(kind relay.Kind, events ...*relay.Event) *relay.Refusal 
 // root wants one message in the channel.
 func (w *world) root() fakeslack.Message {
 	w.Helper()
-	roots := w.fake.Roots()
+	roots := w.ours()
 	if len(roots) != 1 {
 		w.Fatalf("%d messages in the channel, want one: %+v", len(roots), roots)
 	}
 	return roots[0]
+}
+
+// ours are the channel's messages but those of others.
+func (w *world) ours() []fakeslack.Message {
+	return slices.DeleteFunc(w.fake.Roots(), func(m fakeslack.Message) bool { return m.Text == lunch })
+}
+
+const lunch = "Lunch?"
+
+// othersTalk has people write more than a page of the channel holds.
+func (w *world) othersTalk() {
+	for range 3 {
+		w.fake.Post(fakeslack.Message{Text: lunch})
+	}
 }
 
 var noon = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)

@@ -3,6 +3,7 @@ package slack
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -10,7 +11,6 @@ import (
 	"github.com/slack-go/slack"
 
 	"jobwatch/internal/job"
-	"jobwatch/internal/printable"
 )
 
 // What a text may take, in Slack's characters. Slack's own limits lie above them: 3,000 for a section, 2,000 for a field,
@@ -24,13 +24,15 @@ const (
 
 // words makes the CommServe's fit for one line: without what turns, hides or breaks it, and no longer than the limit.
 func words[T ~string](text T, limit int) string {
-	line := printable.Line(strings.ToValidUTF8(string(text), "\uFFFD"))
-	line = strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) && r != '\u200d' { // the joiner of emoji
+	line := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.In(r, unicode.Cc, unicode.Cf) && r != '\u200d': // the joiner of emoji
 			return -1
 		}
 		return r
-	}, line)
+	}, strings.ToValidUTF8(string(text), "\uFFFD"))
 	return clip(strings.TrimSpace(line), limit)
 }
 
@@ -39,7 +41,7 @@ func words[T ~string](text T, limit int) string {
 func clip(text string, limit int) string {
 	size, keep := 0, 0
 	for i, r := range text {
-		size += width(r)
+		size += widthOf(r)
 		if size > limit {
 			return strings.TrimSpace(text[:keep]) + "…"
 		}
@@ -50,7 +52,14 @@ func clip(text string, limit int) string {
 	return text
 }
 
-func width(r rune) int {
+func width(text string) (size int) {
+	for _, r := range text {
+		size += widthOf(r)
+	}
+	return size
+}
+
+func widthOf(r rune) int {
 	switch {
 	case r == '&':
 		return len("&amp;")
@@ -97,7 +106,12 @@ func bold(text string) slack.RichTextSectionElement {
 	return slack.NewRichTextSectionTextElement(text, &slack.RichTextSectionTextStyle{Bold: true})
 }
 
+// richText leaves out what is empty: Slack refuses it.
 func richText(elements ...slack.RichTextSectionElement) slack.Block {
+	elements = slices.DeleteFunc(elements, func(e slack.RichTextSectionElement) bool {
+		text, is := e.(*slack.RichTextSectionTextElement)
+		return is && text.Text == ""
+	})
 	return slack.NewRichTextBlock("", slack.NewRichTextSection(elements...))
 }
 

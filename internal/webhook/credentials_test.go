@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,7 +112,7 @@ func TestManyRefusedAtOnce(t *testing.T) {
 func TestNoSecretIsTold(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(401)
-		fmt.Fprintf(w, "no: %s %s for user:passw0rd-x of dXNlcjpwYXNzdzByZC14 %v %s", r.URL, r.URL.Query().Get("key"), r.Header, secretOf("a"))
+		fmt.Fprintf(w, "no: %s %s %s for user:passw0rd-x of dXNlcjpwYXNzdzByZC14 %v %s", r.URL, path.Base(r.URL.Path), r.URL.Query().Get("key"), r.Header, secretOf("a"))
 	}
 	s := receiver(t, echo)
 	closed := receiver(t, nil)

@@ -167,6 +167,17 @@ func TestARelayThatStopsBlamesNobody(t *testing.T) {
 	}
 }
 
+// TestTheDeadlineOfTheRelay may come just before one's own.
+func TestTheDeadlineOfTheRelay(t *testing.T) {
+	silent := rawReceiver(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	w := newWebhook(t, Config{URL: "http://" + silent, AllowHTTP: true})
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := w.Deliver(soon, batchOf(eventOf(completed))); err == nil || err.Error() != "no answer within 15s" {
+		t.Error(err)
+	}
+}
+
 // rawReceiver serves each connection, then closes it.
 func rawReceiver(t *testing.T, serve func(net.Conn)) (address string) {
 	t.Helper()

@@ -125,7 +125,7 @@ func (w *Webhook) post(ctx context.Context, m message, c *credentials) (answer s
 	// Not by an http.Client: its errors hold the URL, and there is no redirect to follow, nor a cookie to keep.
 	resp, err := w.transport.RoundTrip(req)
 	if err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.Canceled) { // the relay stops; its deadline is as good as ours
 			return "", context.Cause(ctx)
 		}
 		return "", w.unanswered(err, c)

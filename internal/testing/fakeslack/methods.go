@@ -68,6 +68,8 @@ func (s *Server) post(form url.Values) any {
 		return failed(refusal)
 	}
 	switch {
+	case s.wasDeleted(form.Get("client_msg_id")):
+		return failed("duplicate_message_not_found")
 	case s.archived:
 		return failed("is_archived")
 	case m.Thread != "" && s.find(m.Thread) == nil:
@@ -82,6 +84,12 @@ func (s *Server) post(form url.Values) any {
 	m.TS = s.stamp()
 	s.messages = append(s.messages, m)
 	return object{"ok": true, "channel": Channel, "ts": m.TS, "message": m}
+}
+
+// wasDeleted says whether a message of that client_msg_id is gone. One that is still there is not held against a second:
+// Slack's documentation promises nothing of it.
+func (s *Server) wasDeleted(id string) bool {
+	return id != "" && slices.ContainsFunc(s.messages, func(m *Message) bool { return m.deleted && m.Form.Get("client_msg_id") == id })
 }
 
 func (s *Server) update(form url.Values) any {
@@ -114,7 +122,7 @@ func (s *Server) fill(m *Message, form url.Values) (refusal string) {
 	if form.Get("text") == "" && whole["blocks"] == nil && whole["attachments"] == nil {
 		return "no_text"
 	}
-	m.Text = form.Get("text")
+	m.Text, m.Form = form.Get("text"), form
 	m.Blocks, m.Attachments = raw(form, "blocks"), raw(form, "attachments")
 	if metadata := raw(form, "metadata"); metadata != nil {
 		m.Metadata = metadata

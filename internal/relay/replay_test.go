@@ -1,0 +1,34 @@
+package relay
+
+import (
+	"slices"
+	"testing"
+
+	"jobwatch/internal/testing/slow"
+)
+
+func TestReplayToARelay(t *testing.T) {
+	slow.Test(t, "5 s", "orders are read at each beat")
+	w := newWorld(t)
+	for range 60 {
+		w.tell(1, 2)
+	}
+	to := &receiver{}
+	w.relays(to)
+	until(t, "all is delivered", func() bool { return to.count() == 120 })
+
+	var all []uint64
+	for sequence := range uint64(120) {
+		all = append(all, sequence+1)
+	}
+	n, err := Replay(soon(t), w.broker, "JOBS", "ops", all)
+	if n != 120 || err != nil || to.count() != 240 {
+		t.Fatalf("%d replayed, %v; %d delivered", n, err, to.count())
+	}
+	inOrder(t, to.ids(0)[120:], map[string]int{"prod/1": 60, "prod/2": 60})
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	if to.got[0].Replayed || slices.ContainsFunc(to.got[120:], func(e *Event) bool { return !e.Replayed }) {
+		t.Error("what is replayed is marked, and nothing else")
+	}
+}
