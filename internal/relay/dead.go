@@ -162,14 +162,14 @@ func (s *session) inOrder(all []*redrive, reading *bool) {
 		event *Event
 		err   error
 	}
-	s.workers.Go(func() {
+	s.aside(func(ctx context.Context) func() {
 		read := make([]found, len(all))
 		for i, d := range all {
 			read[i] = found{redrive: d}
-			read[i].event, read[i].err = s.readOrdered(d.order)
+			read[i].event, read[i].err = s.readOrdered(ctx, d.order)
 		}
 		slices.SortFunc(read, func(a, b found) int { return cmp.Compare(place(a.event), place(b.event)) })
-		s.results <- func() {
+		return func() {
 			*reading = false
 			for _, f := range read {
 				s.redriveOne(f.redrive, f.event, f.err)
@@ -185,11 +185,11 @@ func place(e *Event) uint64 {
 	return e.Sequence
 }
 
-func (s *session) readOrdered(o order) (*Event, error) {
+func (s *session) readOrdered(ctx context.Context, o order) (*Event, error) {
 	if o.subject == "" {
-		return s.readReplayed(o.sequence)
+		return s.readReplayed(ctx, o.sequence)
 	}
-	l, err := readLetter(s.outside, s.records, o.subject)
+	l, err := readLetter(ctx, s.records, o.subject)
 	if l == nil {
 		return nil, err
 	}
@@ -197,8 +197,8 @@ func (s *session) readOrdered(o order) (*Event, error) {
 }
 
 // readReplayed gives nil where the stream has forgotten the event, or the relay does not take it.
-func (s *session) readReplayed(sequence uint64) (*Event, error) {
-	m, err := s.Broker.At(s.outside, sequence)
+func (s *session) readReplayed(ctx context.Context, sequence uint64) (*Event, error) {
+	m, err := s.Broker.At(ctx, sequence)
 	if errors.Is(err, stream.ErrNone) {
 		return nil, nil
 	}
@@ -227,15 +227,15 @@ func (s *session) redriveOne(d *redrive, e *Event, err error) {
 
 // endRedrive takes an order back, and the letter from the log if it was delivered.
 func (s *session) endRedrive(d *redrive, delivered bool) {
-	s.workers.Go(func() {
+	s.aside(func(ctx context.Context) func() {
 		var err error
 		if delivered && d.order.subject != "" {
-			err = s.records.Remove(s.outside, d.order.subject)
+			err = s.records.Remove(ctx, d.order.subject)
 		}
 		if err == nil {
-			err = s.bucket.Delete(s.outside, d.order.key, d.order.revision)
+			err = s.bucket.Delete(ctx, d.order.key, d.order.revision)
 		}
-		s.results <- func() {
+		return func() {
 			d.ended = true
 			if err != nil && !errors.Is(err, stream.ErrChanged) {
 				delete(s.redriven, d.order.key) // it is delivered once more
