@@ -41,6 +41,7 @@ type session struct {
 	opened  bool   // all that was delivered before is gathered
 
 	replaying bool // events of the stream are being read once more
+	redriving bool // dead letters are
 
 	arrivals chan arrival
 	results  chan func()
