@@ -38,14 +38,14 @@ func OpenDestination(c config.Relay, version string, memory relay.Memory, publis
 	case c.Email != nil:
 		return openEmail(c, version)
 	default:
-		return openAudit(c, publish), nil
+		return openAudit(c, publish)
 	}
 }
 
-// openAudit gives the log as it is before it is opened: that is the relay's own business.
-func openAudit(c config.Relay, publish PublishCheckpoint) *audit.Audit {
+// openAudit gives the log as it is before it is opened, which the first delivery does: whoever stands by locks nothing.
+func openAudit(c config.Relay, publish PublishCheckpoint) (*audit.Log, error) {
 	a := c.Audit
-	settings := audit.Config{Name: c.Name, Dir: a.Dir, KeyFile: a.KeyFile, Size: a.Rotate.Size, Age: a.Rotate.Age, Keep: a.Keep}
+	settings := audit.Config{Dir: a.Dir, KeyFile: a.KeyFile, Origin: "jobwatch/" + c.Name, Size: a.Rotate.Size, Age: a.Rotate.Age, Keep: a.Keep}
 	if publish != nil {
 		settings.Publish = func(ctx context.Context, checkpoint []byte) error { return publish(ctx, c.Name, checkpoint) }
 	}

@@ -28,9 +28,8 @@ func (r relaying) newRelay(c config.Relay) *relayRunner {
 		Relay: c, log: r.log,
 		open: func(c config.Relay) (relay.Destination, error) {
 			to, err := OpenDestination(c, r.version, relay.NewMemory(r.broker, r.nats.Stream, c.Name, r.rememberFor()), r.publishCheckpoint)
-			if log, is := to.(*audit.Audit); is {
-				log.Log = r.log
-				err = log.Open()
+			if log, is := to.(*audit.Log); is && err == nil {
+				err = log.Check(context.Background()) // a foreign folder shows before the first event comes
 			}
 			return to, err
 		},
