@@ -38,14 +38,17 @@ func (k *bucket) Get(ctx context.Context, key string) (Entry, error) {
 	if errors.Is(err, ErrNone) || errors.Is(err, ErrNoStream) {
 		return Entry{Key: key}, nil
 	}
-	return k.entry(r), err
+	if err != nil {
+		return Entry{}, err
+	}
+	return k.entry(r), nil
 }
 
 func (k *bucket) entry(r Record) Entry {
 	e := Entry{Key: strings.TrimPrefix(r.Subject, k.subject("")), Revision: r.Sequence}
 	header := nats.Header(r.Header)
 	if header.Get(operation) == "" && header.Get(jetstream.MarkerReasonHeader) == "" {
-		e.Value = r.Data
+		e.Value = append([]byte{}, r.Data...) // an empty one is one
 	}
 	return e
 }
@@ -96,12 +99,12 @@ func (b *Broker) putInto(ctx context.Context, into jetstream.StreamConfig, m *na
 		return 0, err
 	}
 	condition = append(condition, jetstream.WithExpectStream(into.Name), jetstream.WithRetryAttempts(0))
-	sequence, err := s.put(ctx, m, condition)
+	sequence, err := s.put(ctx, into.Name, m, condition)
 	if errors.Is(err, ErrNoStream) && !b.cfg.ReadOnly {
 		if err := s.makeBeside(ctx, into); err != nil {
 			return 0, err
 		}
-		sequence, err = s.put(ctx, m, condition)
+		sequence, err = s.put(ctx, into.Name, m, condition)
 	}
 	var busy *SequenceError
 	if errors.As(err, &busy) {
@@ -110,12 +113,12 @@ func (b *Broker) putInto(ctx context.Context, into jetstream.StreamConfig, m *na
 	return sequence, err
 }
 
-func (s *session) put(ctx context.Context, m *nats.Msg, condition []jetstream.PublishOpt) (uint64, error) {
+func (s *session) put(ctx context.Context, stream string, m *nats.Msg, condition []jetstream.PublishOpt) (uint64, error) {
 	tracked, done := s.track(ctx, m.Subject)
 	defer done()
 	ack, err := s.js.PublishMsg(tracked, m, condition...)
 	if err != nil {
-		return 0, refusal(strings.TrimPrefix(m.Subject, "$"), Outgoing{Subject: m.Subject, Data: m.Data}, cause(tracked, err))
+		return 0, refusal(stream, Outgoing{Subject: m.Subject, Data: m.Data}, cause(tracked, err))
 	}
 	return ack.Sequence, nil
 }

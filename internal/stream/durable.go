@@ -85,7 +85,7 @@ type Bucket interface {
 // Record is a message of a Log.
 type Record struct {
 	Subject  string // with the prefix
-	ID       string // Nats-Msg-Id; may be empty
+	ID       string // Nats-Msg-Id, where it was read; a record that is appended has none: one that was removed could not be appended again
 	Header   map[string][]string
 	Data     []byte
 	Sequence uint64    // where it was read

@@ -31,7 +31,9 @@ func (b *Broker) Claim(ctx context.Context, d Durable) (Consumer, DurableInfo, e
 	c := &durable{session: s, stream: b.cfg.Stream, name: d.Name, consumer: consumer, broken: make(chan struct{})}
 	info := infoOf(consumer.CachedInfo())
 	info.Made = made
+	c.heed()
 	if err := c.pull(min(mostAtOnce(consumer), max(info.Window, 1))); err != nil {
+		c.heedNot()
 		return nil, DurableInfo{}, explainDurable(b.cfg.Stream, d.Name, cause(tracked, err))
 	}
 	return c, info, nil
@@ -142,9 +144,19 @@ type durable struct {
 	pulling  jetstream.ConsumeContext
 	arrived  chan jetstream.Msg
 	broken   chan struct{} // closed when err is set
+	heedNot  func()
 
 	mu  sync.Mutex
 	err error // why nothing more comes
+}
+
+// heed ends the reading when a right is refused to pull or to settle, or when the connection is lost: neither has an
+// answer that would say so.
+func (c *durable) heed() {
+	name := c.stream + "." + c.name
+	pulling := c.session.onRefused(c.session.api("CONSUMER.MSG.NEXT."+name), c.fail)
+	settling := c.session.onRefused("$JS.ACK."+name+".>", c.fail)
+	c.heedNot = func() { pulling(); settling() }
 }
 
 // pull has messages come, so many ahead of Next.
@@ -155,6 +167,7 @@ func (c *durable) pull(ahead int) (err error) {
 			select {
 			case c.arrived <- m:
 			case <-c.broken:
+				c.returns(m)
 			}
 		},
 		jetstream.PullMaxMessages(ahead),
@@ -258,13 +271,17 @@ func (c *durable) Info(ctx context.Context) (DurableInfo, error) {
 }
 
 func (c *durable) Close() {
-	c.pulling.Stop()
-	<-c.pulling.Closed()
-	c.fail(errClosed)
+	c.heedNot()
+	c.fail(errClosed) // first: what comes now is returned, and nobody waits for Next to take it
+	c.pulling.Drain()
+	select {
+	case <-c.pulling.Closed():
+	case <-c.session.lost:
+	}
 	for {
 		select {
 		case m := <-c.arrived:
-			_ = c.session.nc.Publish(m.Reply(), []byte("-NAK"))
+			c.returns(m)
 			continue
 		default:
 		}
@@ -272,5 +289,7 @@ func (c *durable) Close() {
 	}
 	_ = c.session.nc.Flush()
 }
+
+func (c *durable) returns(m jetstream.Msg) { _ = c.session.nc.Publish(m.Reply(), []byte("-NAK")) }
 
 var errClosed = errors.New("closed")

@@ -235,7 +235,7 @@ func TestLog(t *testing.T) {
 	if n, err := l.Count(soon(t), "relays.>"); err != nil || len(n) > 0 {
 		t.Error(n, err)
 	}
-	dead := Record{Subject: "relays.ops.dead.prod.1.a", ID: "a", Header: map[string][]string{"Jobwatch-Reason": {"HTTP 400"}}, Data: []byte("{}")}
+	dead := Record{Subject: "relays.ops.dead.prod.1.a", Header: map[string][]string{"Jobwatch-Reason": {"HTTP 400"}}, Data: []byte("{}")}
 	if _, err := l.Append(soon(t), dead, true); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestLog(t *testing.T) {
 	if err := l.Each(soon(t), "relays.ops.dead.>", keep); err != nil || len(read) != 1 {
 		t.Fatal(read, err)
 	}
-	if r := read[0]; r.ID != "a" || r.Header["Jobwatch-Reason"][0] != "HTTP 400" || string(r.Data) != "{}" || time.Since(r.Stored) > time.Hour {
+	if r := read[0]; r.Header["Jobwatch-Reason"][0] != "HTTP 400" || string(r.Data) != "{}" || time.Since(r.Stored) > time.Hour {
 		t.Errorf("read: %+v", r)
 	}
 	if n, err := l.Count(soon(t), "relays.ops.>"); err != nil || n["relays.ops.dead.prod.1.a"] != 1 || len(n) != 2 {
@@ -262,4 +262,23 @@ func TestLog(t *testing.T) {
 	if n, err := l.Count(soon(t), "relays.ops.>"); err != nil || len(n) != 1 {
 		t.Error(n, err)
 	}
+}
+
+func TestADurableThatNobodyReadsIsClosed(t *testing.T) {
+	b := use(t, startServer(t))
+	fill(t, b, 3*readAhead)
+	c, _ := claimed(t, b, func(d *Durable) { d.AckWait, d.Window = time.Hour, 4*readAhead })
+	until(t, "more is delivered than is kept for Next", func() bool {
+		info, err := c.Info(soon(t))
+		return err == nil && info.Unsettled > 2*readAhead
+	})
+	closed := make(chan bool)
+	go func() { c.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-soon(t).Done():
+		t.Fatal("it does not end")
+	}
+	c, _ = claimed(t, b, func(d *Durable) { d.AckWait, d.Window = time.Hour, 4*readAhead })
+	takes(t, c, 3*readAhead) // nothing waits for an hour
 }

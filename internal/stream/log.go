@@ -37,9 +37,6 @@ func (l *recordLog) config() jetstream.StreamConfig {
 func (l *recordLog) Append(ctx context.Context, r Record, once bool) (uint64, error) {
 	m := &nats.Msg{Subject: r.Subject, Data: r.Data, Header: r.Header}
 	var condition []jetstream.PublishOpt
-	if r.ID != "" {
-		condition = append(condition, jetstream.WithMsgID(r.ID))
-	}
 	if once {
 		condition = append(condition, jetstream.WithExpectLastSequencePerSubject(0))
 	}

@@ -90,6 +90,14 @@ func (s *session) trackLong(ctx context.Context, subject string) (context.Contex
 	}
 }
 
+// onRefused calls f, at most once, when the right to publish to the subject is refused, or the connection is lost, until
+// stop is called.
+func (s *session) onRefused(subject string, f func(error)) (stop func()) {
+	ctx, done := s.trackLong(context.Background(), subject)
+	unless := context.AfterFunc(ctx, func() { f(context.Cause(ctx)) })
+	return func() { unless(); done() }
+}
+
 // cause returns why the request's context ended, which says more than the error of the request.
 func cause(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
