@@ -73,7 +73,7 @@ func TestAudit(t *testing.T) {
 		t.Errorf("of a changed line: status %d\n%s%s", said.Status, said.Out, said.Errs)
 	}
 	w.start()
-	w.says("was changed")
+	w.says("is not what was written")
 	w.stop()
 }
 
