@@ -41,6 +41,8 @@
 //   - internal/store: snapshots and outbox in one file
 //   - internal/publish: loop 2
 //   - internal/poller: loop 1
+//   - internal/relay: takes events from the stream to a destination, in order for each job
+//   - internal/guard, internal/webhook, internal/slack, internal/email, internal/audit: the destinations
 //   - internal/control: what an administrator asks of a watcher, also through a Unix socket
 //   - internal/metrics: what the loops count, for Prometheus
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing

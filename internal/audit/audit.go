@@ -1,304 +1,230 @@
-// Package audit keeps events in files of which nobody can change a byte unseen: JSON Lines, one line an event, under a
-// Merkle tree (RFC 6962) whose root is signed after each batch (C2SP tlog-checkpoint).
+// Package audit keeps events in files of which nobody can change a byte unseen: a Merkle tree over their lines (RFC 6962),
+// whose root is signed. Each event stands there once.
 //
-//	audit-<n of its first line>.jsonl  lines {"n", "seq", "at", "event"}; a leaf is a line without its newline.
-//	                                   Rotated ones are compressed: .jsonl.zst
-//	hashes                             the tree's hashes, as golang.org/x/mod/sumdb/tlog stores them
-//	checkpoint                         the signed note of the last batch
-//	checkpoints                        those of each rotation, one behind the other
-//	kept                               where rotated files are removed: the first line that is kept, signed
-//	public-key                         what checks the signatures
+//	audit-<n of its first line>.jsonl      lines {"n":1,"seq":…,"at":…,"event":{…}}, n from 1 on without a gap; a leaf is a
+//	                                       line without its newline
+//	audit-<n of its first line>.jsonl.zst  the same, rotated
+//	hashes       of the tree: 32 bytes each, in the order of tlog.StoredHashIndex
+//	checkpoint   size and root of the tree, signed: C2SP tlog-checkpoint. It covers every acknowledged line
+//	checkpoints  the first, one for each rotation, one a day, and one for each change of the key; each ends with an empty line
+//	SHA256SUMS   of the rotated files as they lie there; sha256sum -c reads it
+//	removed      up to which line files were removed (keep), signed
+//	keys         with which checkpoints were ever signed: verifier keys, one a line
+//	lock         held by the writer
+//	published    the checkpoint that was last published
 //
-// A batch is on the disk, and signed, before it is acknowledged. So whatever lies behind the checkpoint was never
-// acknowledged, and is cut off at the next start; what lies before it and does not fit is an alarm.
+// A batch is written in this order: lines, hashes, both synced; then the checkpoint under another name, synced, renamed,
+// and the folder synced. What lies above the checkpoint at a start was never acknowledged: it is cut off, and delivered again.
 package audit
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"jobwatch/internal/relay"
 )
 
-// Config says where the log is kept, and for how long.
+// Config says where a log is kept, and how.
 type Config struct {
-	Name    string // of the relay; part of the log's origin
 	Dir     string
-	KeyFile string        // default <dir>.key; made where there is none
-	Size    int64         // of a file, in bytes, before another is begun; 0: no limit
-	Age     time.Duration // the same; 0: no limit
+	KeyFile string        // signing keys, one a line, the first of them the newest; made at the first start. Empty: Dir + ".key"
+	Origin  string        // of the log, if its key has to be made: "jobwatch/" and the relay's name
+	Size    int64         // a file that is as large is rotated; 0: at no size
+	Age     time.Duration // a file that is as old is rotated; 0: at no age
 	Keep    int           // rotated files; 0: all
 
-	Publish func(ctx context.Context, checkpoint []byte) error // has a copy leave the machine; nil: nobody does
-	Log     *slog.Logger                                       // default slog.Default()
+	// Publish takes each checkpoint out of the machine; nil: it stays here. One that a newer one has overtaken before it
+	// could be published is left out: the newer one says more.
+	Publish func(ctx context.Context, checkpoint []byte) error
+
+	now  func() time.Time
+	disk disk
 }
 
-// Audit is a log that is open for writing: a relay.Destination that takes the stream in its order.
-type Audit struct {
+// Log is a destination that writes the relay's whole stream, in order.
+type Log struct {
 	Config
-	signer note.Signer
-	public note.Verifier
-	lock   *os.File
 
-	mu        sync.Mutex
-	tree      tree // what the checkpoint covers; guarded by mu, as the rest is
-	file      *os.File
-	first     int64 // n of the file's first line
-	began     time.Time
-	bytes     int64
-	lastSeq   uint64
-	seen      map[[16]byte]bool // ids of the lines of the newest files
-	whole     bool              // seen has those of all lines
-	published int64             // size of the last checkpoint published
-	broken    error
+	lock    sync.Mutex
+	writing *writer // nil: it has to be opened
+	broken  error   // why it stands still
+	idle    *time.Timer
+
+	fresh     chan struct{} // there is a checkpoint to publish
+	end       context.CancelFunc
+	publisher sync.WaitGroup
 }
 
-// Line is a line of the log.
-type Line struct {
-	N     int64           `json:"n"`   // from 1 without a gap
-	Seq   uint64          `json:"seq"` // of the event in the stream
-	At    time.Time       `json:"at"`  // when it was written
-	Event json.RawMessage `json:"event"`
-}
-
-// New opens the log, or makes it. The error says what does not fit, and what to do.
-func New(c Config) (*Audit, error) {
+// New prepares a log. Nothing is read or written before the first Deliver.
+func New(c Config) (*Log, error) {
+	if c.Dir == "" {
+		return nil, errors.New("dir: missing; name the folder of the audit files")
+	}
 	if c.KeyFile == "" {
-		c.KeyFile = c.Dir + ".key"
+		c.KeyFile = filepath.Clean(c.Dir) + ".key"
 	}
-	if c.Log == nil {
-		c.Log = slog.Default()
+	if c.Origin == "" {
+		c.Origin = "jobwatch/" + filepath.Base(filepath.Clean(c.Dir))
 	}
-	if err := os.MkdirAll(c.Dir, 0o750); err != nil {
-		return nil, fmt.Errorf("audit folder: %w", err)
+	if c.now == nil {
+		c.now = time.Now
 	}
-	lock, err := lockDir(c.Dir)
-	if err != nil {
-		return nil, err
+	if c.disk == nil {
+		c.disk = realDisk{}
 	}
-	a := &Audit{Config: c, lock: lock, seen: map[[16]byte]bool{}}
-	if err := a.open(); err != nil {
-		_ = a.Close()
-		return nil, err
-	}
-	return a, nil
+	return &Log{Config: c, fresh: make(chan struct{}, 1)}, nil
 }
 
-func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("audit folder: %w", err)
+// lent is how long a log that gets nothing keeps others from writing it: another watcher may be the one that delivers now.
+const lent = 5 * time.Second
+
+// Deliver appends the events that the log has not, and is done when they would outlive a power cut.
+func (l *Log) Deliver(ctx context.Context, b relay.Batch) (done int, err error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.broken != nil {
+		return 0, refusal(l.broken)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%s: another process writes this audit log; give each relay a folder of its own", dir)
+	if err := ctx.Err(); err != nil {
+		return 0, err
 	}
-	return f, nil
+	if err := l.open(); err != nil {
+		return 0, l.refuse(err)
+	}
+	fit, unfit := lines(b.Events)
+	if err := l.writing.append(fit); err != nil {
+		return 0, l.refuse(err)
+	}
+	l.letPublish()
+	l.idle.Reset(lent)
+	return len(fit), unfit
 }
 
-// Close ends the writing.
-func (a *Audit) Close() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var err error
-	if a.file != nil {
-		err = a.file.Close()
-		a.file = nil
-	}
-	a.broken = errClosed
-	return errors.Join(err, a.tree.close(), a.lock.Close())
-}
-
-var errClosed = errors.New("the audit log is closed")
-
-// Deliver appends the events that are not in the log yet, and returns when they are on the disk, under a signed checkpoint.
-func (a *Audit) Deliver(ctx context.Context, b relay.Batch) (done int, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.broken != nil {
-		return 0, &relay.Refusal{Kind: relay.Broken, Reason: a.broken.Error()}
-	}
-	lines, err := a.linesOf(b.Events)
-	if refusal, ok := errors.AsType[*relay.Refusal](err); ok && len(lines) == 0 {
-		return a.covered(b.Events), refusal
-	}
-	if len(lines) > 0 {
-		if writeErr := a.append(lines); writeErr != nil {
-			return 0, a.failed(writeErr)
-		}
-	}
-	a.publish(ctx)
-	if err != nil {
-		return a.covered(b.Events), err
-	}
-	return len(b.Events), nil
-}
-
-// covered counts the events, from the first on, that the log has.
-func (a *Audit) covered(events []*relay.Event) int {
-	for n, e := range events {
-		if !a.seen[keyOf(e.ID)] {
-			return n
-		}
-	}
-	return len(events)
-}
-
-func keyOf(id string) (k [16]byte) {
-	sum := sha256.Sum256([]byte(id))
-	copy(k[:], sum[:])
-	return k
-}
-
-// entry is a line to be written.
-type entry struct {
-	text []byte // without its newline
-	id   string
-	seq  uint64
-}
-
-// linesOf makes the lines of the events that the log has not, up to the first that cannot be written.
-func (a *Audit) linesOf(events []*relay.Event) (lines []entry, err error) {
-	now := time.Now().UTC()
-	inBatch := map[[16]byte]bool{}
-	for _, e := range events {
-		known, err := a.known(e)
-		if err != nil {
-			return nil, err
-		}
-		if known || inBatch[keyOf(e.ID)] {
-			continue
-		}
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, e.Data); err != nil {
-			return lines, &relay.Refusal{Kind: relay.Unfit, Reason: "the event is no JSON: " + err.Error()}
-		}
-		// Not json.Marshal, which would write < and > another way: the event stays as it is.
-		text := fmt.Appendf(nil, `{"n":%d,"seq":%d,"at":%q,"event":%s}`,
-			a.tree.size+int64(len(lines))+1, e.Sequence, now.Format(time.RFC3339Nano), compact.Bytes())
-		lines = append(lines, entry{text, e.ID, e.Sequence})
-		inBatch[keyOf(e.ID)] = true
-	}
-	return lines, nil
-}
-
-// known says whether the log has the event. One that is older than the last line, and not among the newest, is looked
-// for in all files: the stream may be another than before.
-func (a *Audit) known(e *relay.Event) (bool, error) {
-	if a.seen[keyOf(e.ID)] {
-		return true, nil
-	}
-	if e.Sequence > a.lastSeq || a.whole {
-		return false, nil
-	}
-	err := eachLine(a.Dir, 1, func(l located) error {
-		a.seen[keyOf(idOf(l.text))] = true
-		return nil
-	})
-	if err != nil {
-		return false, err
-	}
-	a.whole = true
-	return a.seen[keyOf(e.ID)], nil
-}
-
-// idOf reads the id of a line's event.
-func idOf(line []byte) string {
-	var l struct {
-		Event struct {
-			ID string `json:"id"`
-		} `json:"event"`
-	}
-	_ = json.Unmarshal(line, &l)
-	return l.Event.ID
-}
-
-// append writes lines, their hashes, and the checkpoint that covers them.
-func (a *Audit) append(lines []entry) error {
-	if err := a.rotateIfDue(); err != nil {
-		return err
-	}
-	var text bytes.Buffer
-	grown := a.tree
-	for _, l := range lines {
-		text.Write(l.text)
-		text.WriteByte('\n')
-		if err := grown.add(tlog.RecordHash(l.text)); err != nil {
+// open opens the log unless it is open. What is not as we left it when we let go of the lock may be another writer's.
+func (l *Log) open() error {
+	if l.writing != nil {
+		same, err := l.writing.retake()
+		if same || err != nil {
 			return err
 		}
+		l.shut()
 	}
-	if err := writeAll(a.file, a.bytes, text.Bytes()); err != nil {
+	w, err := open(l.Config)
+	if err != nil {
 		return err
 	}
-	if err := grown.save(); err != nil {
-		return err
-	}
-	if err := a.sign(grown); err != nil {
-		return err
-	}
-	a.tree = grown
-	a.bytes += int64(text.Len())
-	for _, l := range lines {
-		a.seen[keyOf(l.id)] = true
-		a.lastSeq = max(a.lastSeq, l.seq)
+	l.writing = w
+	l.idle = time.AfterFunc(lent, l.letGo)
+	if l.Publish != nil && l.end == nil {
+		ctx, end := context.WithCancel(context.Background())
+		l.end = end
+		l.publisher.Go(func() { l.publishAll(ctx) })
 	}
 	return nil
 }
 
-// failed says what a write that failed means. The files may hold more than the checkpoint covers: that is written over.
-func (a *Audit) failed(err error) error {
-	return &relay.Refusal{Kind: relay.Away, Reason: fmt.Sprintf("the audit log cannot be written: %v", err)}
+// letGo lets others lock the folder.
+func (l *Log) letGo() {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.writing != nil {
+		l.writing.lend()
+	}
 }
 
-// sign makes a checkpoint of the tree the one that counts.
-func (a *Audit) sign(t tree) error {
-	signed, err := a.checkpointOf(t)
+func (l *Log) shut() {
+	if l.writing != nil {
+		l.writing.close()
+		l.writing = nil
+	}
+	if l.idle != nil {
+		l.idle.Stop()
+	}
+}
+
+// refuse says what an error means for the relay. After any of them the log is opened anew, which finds out what is on disk.
+func (l *Log) refuse(err error) error {
+	l.shut()
+	if _, damaged := errors.AsType[*Damage](err); damaged {
+		l.broken = err
+	}
+	return refusal(err)
+}
+
+func refusal(err error) error {
+	kind := relay.Away
+	if _, damaged := errors.AsType[*Damage](err); damaged {
+		kind = relay.Broken
+	}
+	return &relay.Refusal{Kind: kind, Reason: "audit: " + err.Error()}
+}
+
+// Close ends the publishing of checkpoints, and lets go of the folder.
+func (l *Log) Close() error {
+	l.lock.Lock()
+	l.shut()
+	end := l.end
+	l.lock.Unlock()
+	if end != nil {
+		end()
+		l.publisher.Wait()
+	}
+	return nil
+}
+
+// Damage is what should not be: somebody has to look before anything more is written.
+type Damage struct{ Problem string }
+
+func (d *Damage) Error() string { return d.Problem }
+
+func damaged(format string, values ...any) error { return &Damage{fmt.Sprintf(format, values...)} }
+
+// Check says whether a log could be written here. It changes nothing that is there.
+func (l *Log) Check(context.Context) error {
+	folder := l.Dir
+	for {
+		info, err := os.Stat(folder)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("audit.dir: %s is not a folder", folder)
+		}
+		if err == nil {
+			break
+		}
+		if parent := filepath.Dir(folder); !errors.Is(err, os.ErrNotExist) || parent == folder {
+			return fmt.Errorf("audit.dir: %w", err)
+		}
+		folder = filepath.Dir(folder)
+	}
+	probe, err := os.CreateTemp(folder, ".check-*")
 	if err != nil {
+		return fmt.Errorf("audit.dir: %s cannot be written: %w", folder, errors.Unwrap(err))
+	}
+	probe.Close()
+	if err := os.Remove(probe.Name()); err != nil {
+		return fmt.Errorf("audit.dir: %w", err)
+	}
+	if has, err := holdsLog(l.Dir); err != nil || !has {
 		return err
 	}
-	return replaceFile(filepath.Join(a.Dir, "checkpoint"), signed, 0o640)
+	_, err = examine(l.Config)
+	return err
 }
 
-func (a *Audit) checkpointOf(t tree) ([]byte, error) {
-	root, err := t.root()
-	if err != nil {
-		return nil, err
+// Preview is the lines that would be written, numbered from 1.
+func (l *Log) Preview(b relay.Batch) (text string, err error) {
+	fit, unfit := lines(b.Events)
+	for i, one := range fit {
+		text += string(one.line(int64(i)+1, l.now())) + "\n"
 	}
-	return note.Sign(&note.Note{Text: fmt.Sprintf("%s\n%d\n%s\n", a.signer.Name(), t.size, root)}, a.signer)
+	return text, unfit
 }
 
-// publish has a copy of the checkpoint leave the machine. What fails is tried with the next one.
-func (a *Audit) publish(ctx context.Context) {
-	if a.Publish == nil || a.published == a.tree.size {
-		return
-	}
-	signed, err := os.ReadFile(filepath.Join(a.Dir, "checkpoint"))
-	if err == nil {
-		err = a.Publish(ctx, signed)
-	}
-	if err != nil {
-		a.Log.Warn("no copy of the audit log's checkpoint has left the machine; tried again with the next", "relay", a.Name, "err", err)
-		return
-	}
-	a.published = a.tree.size
-}
-
-// Check says whether the log can be written.
-func (a *Audit) Check(context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.broken
+// Try refuses: what a log holds is what its relay has delivered.
+func (l *Log) Try(context.Context, relay.Batch) (answer string, err error) {
+	return "", errors.New("an audit log takes events from its relay alone; see what would be written with --dry")
 }

@@ -1,421 +1,298 @@
 package audit
 
 import (
+	"bytes"
 	"context"
-	crand "crypto/rand"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"jobwatch/internal/relay"
-	"jobwatch/internal/testing/slow"
 )
 
-func events(from, n int) (all []*relay.Event) {
-	for i := from; i < from+n; i++ {
-		id := fmt.Sprintf("q7m2xk3vb9t4hs6c-%012d", i)
-		all = append(all, &relay.Event{Sequence: uint64(i * 2), ID: id, Data: fmt.Appendf(nil,
-			`{"specversion":"1.0","id":%q,"source":"/commcells/prod","type":"jobwatch.job.state.v1","subject":"jobs/1","time":"2026-11-23T14:00:00Z",`+
-				`"datacontenttype":"application/json","sequence":"%020d","partitionkey":"prod/1","data":{"change":{"kind":"state","detail":"running","from":null,`+
-				`"to":"<Running> & =1+1"},"severity":"info","job":{"commcell":"prod","id":1,"client":"=cmd|' /C calc'!A0","state":"Running"}}}`, id, i)})
+func TestEachEventOnce(t *testing.T) {
+	l := newLog(t, Config{})
+	deliver(t, l, batchOf(1, 5))
+	deliver(t, l, batchOf(3, 8))
+	l.Close()
+	l = newLog(t, l.Config)
+	deliver(t, l, batchOf(1, 10))
+	if got := fmt.Sprint(seqs(t, l.Dir)); got != "[1 2 3 4 5 6 7 8 9 10]" {
+		t.Error(got)
 	}
-	return all
-}
-
-func opened(t *testing.T, dir string, change ...func(*Config)) *Audit {
-	t.Helper()
-	c := Config{Name: "audit", Dir: dir}
-	for _, f := range change {
-		f(&c)
+	v := verified(t, l.Dir, 10)
+	if v.First != 1 || v.Last != 10 || v.Origin != "jobwatch/ops" || v.Time == nil || v.Trust != "it lies beside the folder, in "+l.Dir+".key.pub" {
+		t.Errorf("%+v", v)
 	}
-	a, err := New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close() })
-	return a
-}
-
-func (a *Audit) takes(t *testing.T, all []*relay.Event) {
-	t.Helper()
-	if done, err := a.Deliver(t.Context(), relay.Batch{Events: all}); err != nil || done != len(all) {
-		t.Fatalf("%d of %d: %v", done, len(all), err)
+	info, err := os.Stat(l.Dir + ".key")
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("key: %v %v", info.Mode(), err)
 	}
 }
 
-func small(c *Config) { c.Size = 4000 }
-
-func verified(t *testing.T, dir string) Report {
-	t.Helper()
-	r, err := Verify(Verification{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
+func TestStreamThatBeginsAgain(t *testing.T) {
+	l := newLog(t, Config{Size: 2000})
+	for seq := uint64(1); seq <= 100; seq++ {
+		deliver(t, l, batchOf(seq, seq))
 	}
-	return r
+	l.Close()
+	l = newLog(t, l.Config)
+	var again relay.Batch // the old events under other sequences, and new ones among them
+	for seq := uint64(1); seq <= 100; seq++ {
+		again.Events = append(again.Events, sample(2*seq, fmt.Sprintf("ev-%d", seq)), sample(2*seq+1, fmt.Sprintf("new-%d", seq)))
+	}
+	deliver(t, l, again)
+	verified(t, l.Dir, 200)
 }
 
-func ids(t *testing.T, dir string) (all []string) {
-	t.Helper()
-	if err := eachLine(dir, 1, func(l located) error { all = append(all, idOf(l.text)); return nil }); err != nil {
-		t.Fatal(err)
+func TestRotation(t *testing.T) {
+	l := newLog(t, Config{Size: 4000, Keep: 3})
+	for seq := uint64(1); seq <= 300; seq += 5 {
+		deliver(t, l, batchOf(seq, seq+4))
 	}
-	return all
+	v := verified(t, l.Dir, 300)
+	if v.First < 200 || v.Removed != v.First-1 || v.Kept < 5 {
+		t.Errorf("%+v", v)
+	}
+	l.Close()
+	l = newLog(t, l.Config)
+	deliver(t, l, batchOf(301, 310))
+	verified(t, l.Dir, 310)
 }
 
-func TestEachEventStandsOnce(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir, small)
-	a.takes(t, events(1, 30))
-	a.takes(t, events(20, 20)) // half of it once more
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
+func TestRotationByAge(t *testing.T) {
+	l := newLog(t, Config{Age: 24 * time.Hour})
+	now := time.Now()
+	l.now = func() time.Time { return now }
+	for day := range uint64(4) {
+		deliver(t, l, batchOf(10*day+1, 10*day+10))
+		now = now.Add(24 * time.Hour)
 	}
-	a = opened(t, dir, small)
-	a.takes(t, events(1, 45))
-	r := verified(t, dir)
-	if len(r.Problems) > 0 || r.Size != 45 || r.FirstSeq != 2 || r.LastSeq != 90 || r.Files < 3 {
-		t.Errorf("%+v", r)
+	files, _, _ := parts(l.Dir)
+	if len(files) != 4 || files[3].rotated || !files[2].rotated || files[3].first != 31 {
+		t.Errorf("%v", files)
 	}
-	got := ids(t, dir)
-	if len(got) != 45 || !slices.IsSorted(got) {
-		t.Errorf("%d lines: %v", len(got), got)
-	}
-}
-
-func TestAnotherStreamAddsOnlyWhatIsNew(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir, small)
-	a.takes(t, events(1, 30))
-	again := events(1, 32)
-	for i, e := range again {
-		e.Sequence = uint64(i + 1) // the stream was made anew
-	}
-	a.takes(t, again)
-	if got := ids(t, dir); len(got) != 32 {
-		t.Errorf("%d lines", len(got))
+	if v := verified(t, l.Dir, 40); v.Kept != 4 {
+		t.Errorf("kept %d checkpoints", v.Kept)
 	}
 }
 
-func TestTheTailThatWasNeverAcknowledgedIsCutBack(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir)
-	a.takes(t, events(1, 5))
-	name := a.file.Name()
-	_ = a.Close()
-	for _, torn := range []string{`{"n":6,"seq":`, `{"n":6,"seq":12,"at":"2026-11-23T14:00:00Z","event":{}}` + "\n"} {
-		f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.WriteString(torn); err != nil {
-			t.Fatal(err)
-		}
-		_ = f.Close()
-		if r := verified(t, dir); len(r.Problems) == 0 {
-			t.Errorf("%q was not seen", torn)
-		}
-		a = opened(t, dir)
-		_ = a.Close()
-		if r := verified(t, dir); len(r.Problems) > 0 || r.Size != 5 {
-			t.Errorf("after %q: %+v", torn, r)
-		}
-	}
-	a = opened(t, dir)
-	a.takes(t, events(5, 3))
-	if got := ids(t, dir); len(got) != 7 {
-		t.Errorf("%v", got)
-	}
-}
-
-func TestWhatWasChangedIsAnAlarm(t *testing.T) {
-	for name, change := range map[string]func(t *testing.T, dir string){
-		"a byte of a line": func(t *testing.T, dir string) {
-			edit(t, filepath.Join(dir, nameOf(1)+plainEnd), func(b []byte) []byte { b[30] ^= 1; return b })
-		},
-		"a line taken away": func(t *testing.T, dir string) {
-			edit(t, filepath.Join(dir, nameOf(1)+plainEnd), func(b []byte) []byte { return b[:len(b)/2] })
-		},
-		"the file": func(t *testing.T, dir string) { _ = os.Remove(filepath.Join(dir, nameOf(1)+plainEnd)) },
-		"the hashes": func(t *testing.T, dir string) {
-			edit(t, filepath.Join(dir, "hashes"), func(b []byte) []byte { b[0] ^= 1; return b })
-		},
-		"the checkpoint": func(t *testing.T, dir string) { _ = os.Remove(filepath.Join(dir, "checkpoint")) },
-		"the root": func(t *testing.T, dir string) {
-			edit(t, filepath.Join(dir, "checkpoint"), func(b []byte) []byte { b[30] ^= 1; return b })
-		},
-		"the key": func(t *testing.T, dir string) { _ = os.Remove(dir + ".key") },
+func TestTailIsCutBack(t *testing.T) {
+	for _, row := range []struct{ name, tail string }{
+		{"audit-00000000000000000001.jsonl", `{"n":6,"seq":6,"at`},
+		{"audit-00000000000000000001.jsonl", `{"n":6,"seq":6,"at":"2026-11-30T06:00:00Z","event":{}}` + "\n"},
+		{"audit-00000000000000000006.jsonl", `{"n":6`},
+		{"hashes", "half a hash"},
+		{"checkpoint.tmp", "jobwatch/ops\n6\n"},
+		{"audit-00000000000000000001.jsonl.zst.tmp", "(\xb5/\xfd"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "audit")
-			a := opened(t, dir)
-			a.takes(t, events(1, 5))
-			_ = a.Close()
-			change(t, dir)
-			if _, err := New(Config{Name: "audit", Dir: dir}); err == nil {
-				t.Error("it goes on as if nothing were")
-			} else if strings.Contains(err.Error(), "\n") {
-				t.Errorf("more than a line: %v", err)
-			}
-		})
+		l := newLog(t, Config{})
+		deliver(t, l, batchOf(1, 5))
+		l.Close()
+		appendTo(t, filepath.Join(l.Dir, row.name), row.tail)
+		l = newLog(t, l.Config)
+		deliver(t, l, batchOf(5, 10))
+		verified(t, l.Dir, 10)
 	}
 }
 
-func edit(t *testing.T, name string, change func([]byte) []byte) {
+func appendTo(t testing.TB, name, text string) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = f.WriteString(text)
+		f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func change(t testing.TB, name string, with func([]byte) []byte) {
 	t.Helper()
 	data, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, with(bytes.Clone(data)), 0o644)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, change(data), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
-func TestOneWriterOnly(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	opened(t, dir)
-	if _, err := New(Config{Name: "audit", Dir: dir}); err == nil || !strings.Contains(err.Error(), "another process writes") {
-		t.Errorf("got %v", err)
+func TestDamageStopsTheRelay(t *testing.T) {
+	flip := func(at int) func([]byte) []byte {
+		return func(b []byte) []byte { b[(at+len(b))%len(b)] ^= 1; return b }
 	}
-}
-
-func TestOnlySomeFilesAreKept(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir, small, func(c *Config) { c.Keep = 2 })
-	for i := range 12 {
-		a.takes(t, events(1+i*5, 5))
-	}
-	r := verified(t, dir)
-	if len(r.Problems) > 0 || r.Files != 3 || r.First == 1 || r.Size != 60 {
-		t.Errorf("%+v", r)
-	}
-}
-
-func TestOnlyTheWriterMayForgetFiles(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir, small, func(c *Config) { c.Keep = 2 })
-	for i := range 12 {
-		a.takes(t, events(1+i*5, 5))
-	}
-	files, err := listFiles(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(files[0].path); err != nil {
-		t.Fatal(err)
-	}
-	if r := verified(t, dir); len(r.Problems) != 1 {
-		t.Errorf("the oldest file was taken away: %q", r.Problems)
-	}
-}
-
-func TestSince(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir, small)
-	a.takes(t, events(1, 7))
-	then, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.takes(t, events(8, 20))
-	r, err := Verify(Verification{Dir: dir, Since: then})
-	if err != nil || len(r.Problems) > 0 || r.Since != 7 {
-		t.Errorf("%+v, %v", r, err)
-	}
-	// Another log of the same key, which never had those seven lines.
-	other := filepath.Join(t.TempDir(), "audit")
-	b := opened(t, other, small, func(c *Config) { c.KeyFile = dir + ".key" })
-	b.takes(t, events(2, 26))
-	key, _ := os.ReadFile(filepath.Join(dir, "public-key"))
-	r, err = Verify(Verification{Dir: other, Since: then, Key: strings.TrimSpace(string(key))})
-	if err != nil || len(r.Problems) != 1 {
-		t.Errorf("of a log that was written anew: %+v, %v", r, err)
-	}
-}
-
-func TestProof(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir, small)
-	a.takes(t, events(1, 21))
-	key, err := os.ReadFile(filepath.Join(dir, "public-key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	public := strings.TrimSpace(string(key))
-	err = eachLine(dir, 1, func(l located) error {
-		proof, err := Prove(dir, "", l.n)
-		if err != nil {
-			return err
+	cut := func(b []byte) []byte { return b[:len(b)-1] }
+	for _, row := range []struct {
+		name  string
+		with  func([]byte) []byte // nil: removed
+		words string
+	}{
+		{"audit-00000000000000000041.jsonl", flip(60), "line 41 is not what was written"},
+		{"audit-00000000000000000041.jsonl", cut, "line 50 is not what was written"},
+		{"audit-00000000000000000041.jsonl", nil, "line 41 is missing"},
+		{"audit-00000000000000000001.jsonl.zst", nil, "audit-00000000000000000001.jsonl.zst is missing"},
+		{"hashes", flip(int(hashesSize(45))), "line 46 is not what was written"},
+		{"hashes", flip(tlogRoot(50)), "hashes do not give the root"},
+		{"hashes", cut, "the checkpoint of 50 lines needs"},
+		{"hashes", nil, "hashes is missing"},
+		{"checkpoint", flip(14), "checkpoint: signature: "},
+		{"checkpoint", nil, "checkpoint is missing"},
+		{"checkpoints", nil, "checkpoints is missing"},
+		{"keys", nil, "keys: no verifier key in it"},
+		{"../ops.key", nil, "its key"},
+		{"../ops.key", flip(30), "no signing key"},
+		{"SHA256SUMS", nil, "was not written by this log"},
+	} {
+		l := newLog(t, Config{Size: 1})
+		for seq := uint64(1); seq <= 50; seq += 10 {
+			deliver(t, l, batchOf(seq, seq+9))
 		}
-		if err := CheckProof(public, proof, l.text); err != nil {
-			t.Errorf("line %d: %v", l.n, err)
+		l.Close()
+		if path := filepath.Join(l.Dir, row.name); row.with != nil {
+			change(t, path, row.with)
+		} else if err := os.Remove(path); err != nil {
+			t.Fatal(err)
 		}
-		if CheckProof(public, proof, append(slices.Clone(l.text), ' ')) == nil {
-			t.Errorf("line %d: another line is proved", l.n)
+		l = newLog(t, l.Config)
+		refused(t, l, batchOf(51, 60), relay.Broken, row.words)
+		refused(t, l, batchOf(51, 60), relay.Broken, row.words)
+	}
+}
+
+// tlogRoot is where a byte of the largest subtree's root lies.
+func tlogRoot(lines int64) int {
+	level := 0
+	for lines>>(level+1) > 0 {
+		level++
+	}
+	return int(hashesSize(1<<level)) - 1
+}
+
+func TestFolderThatIsGone(t *testing.T) {
+	l := newLog(t, Config{})
+	deliver(t, l, batchOf(1, 5))
+	if err := os.RemoveAll(l.Dir); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, l, batchOf(6, 6), relay.Away, "")
+	refused(t, l, batchOf(6, 6), relay.Broken, "has signed a log that is not in")
+}
+
+func TestForeignKey(t *testing.T) {
+	l, other := newLog(t, Config{}), newLog(t, Config{})
+	deliver(t, l, batchOf(1, 5))
+	deliver(t, other, batchOf(1, 5))
+	l.Close()
+	l = newLog(t, Config{Dir: l.Dir, KeyFile: other.KeyFile})
+	refused(t, l, batchOf(6, 6), relay.Broken, "checkpoint is signed by jobwatch/ops+")
+}
+
+func TestSecondWriterIsRefused(t *testing.T) {
+	l := newLog(t, Config{})
+	deliver(t, l, batchOf(1, 5))
+	second := newLog(t, Config{Dir: l.Dir})
+	refused(t, second, batchOf(6, 6), relay.Away, "in use by another process")
+	l.letGo() // as it does when it gets nothing
+	deliver(t, second, batchOf(5, 6))
+	second.letGo()
+	deliver(t, l, batchOf(6, 7)) // sees that somebody else has written
+	verified(t, l.Dir, 7)
+}
+
+func TestNoEvent(t *testing.T) {
+	l := newLog(t, Config{})
+	b := batchOf(1, 3)
+	b.Events[1].Data = []byte(`{"id": "x"`)
+	done, err := l.Deliver(context.Background(), b)
+	if done != 1 || !strings.Contains(fmt.Sprint(err), `event "ev-2" is no JSON`) {
+		t.Errorf("%d %v", done, err)
+	}
+	verified(t, l.Dir, 1)
+}
+
+func TestKeyRotation(t *testing.T) {
+	l := newLog(t, Config{})
+	deliver(t, l, batchOf(1, 5))
+	first, _ := os.ReadFile(l.KeyFile + ".pub")
+	l.Close()
+	if _, err := AddKey(l.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	l = newLog(t, l.Config)
+	deliver(t, l, batchOf(6, 10))
+	l.Close()
+	change(t, l.KeyFile, func(b []byte) []byte { return b[:bytes.IndexByte(b, '\n')+1] }) // the old key is destroyed
+	l = newLog(t, l.Config)
+	deliver(t, l, batchOf(11, 15))
+	verified(t, l.Dir, 15)
+	v, err := Verify(l.Dir, Trusted{Keys: string(first)})
+	if err != nil || len(v.Findings) > 0 {
+		t.Errorf("with the first key: %v %q", err, v.Findings)
+	}
+	change(t, filepath.Join(l.Dir, checkpointsName), func(b []byte) []byte { return b[:bytes.Index(b, []byte("\n\n"))] })
+	if v, _ = Verify(l.Dir, Trusted{Keys: string(first)}); len(v.Findings) == 0 {
+		t.Error("a new key was taken that no old one has signed with")
+	}
+}
+
+func TestPublish(t *testing.T) {
+	var lock sync.Mutex
+	var got []string
+	published := make(chan struct{}, 100)
+	fails := true
+	publish := func(_ context.Context, checkpoint []byte) error {
+		lock.Lock()
+		defer lock.Unlock()
+		defer func() { published <- struct{}{} }()
+		if fails {
+			return fmt.Errorf("NATS is away")
 		}
+		got = append(got, string(checkpoint))
 		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	if _, err := Prove(dir, "", 22); err == nil {
-		t.Error("a line that is not there is proved")
-	}
-}
-
-func TestExportIsNoFormula(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir)
-	a.takes(t, events(1, 2))
-	var text strings.Builder
-	if err := Export(dir, &text, true); err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(text.String()), "\n")
-	if len(lines) != 3 || lines[0] != strings.Join(Columns, ",") || !strings.Contains(lines[1], ",'=cmd|") || !strings.Contains(lines[1], "<Running> & =1+1") {
-		t.Errorf("%s", text.String())
-	}
-}
-
-func TestCheckpointsLeaveTheMachine(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	var left []string
-	away := true
-	a := opened(t, dir, func(c *Config) {
-		c.Publish = func(_ context.Context, checkpoint []byte) error {
-			if away {
-				return fmt.Errorf("no connection")
+	l := newLog(t, Config{Publish: publish})
+	deliver(t, l, batchOf(1, 5))
+	<-published
+	l.Close() // the last was not published
+	lock.Lock()
+	fails = false
+	lock.Unlock()
+	for range 2 { // the second time there is nothing new
+		l = newLog(t, l.Config)
+		deliver(t, l, batchOf(5, 5))
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			if is, err := os.ReadFile(filepath.Join(l.Dir, publishedName)); err == nil && len(is) > 0 {
+				break
 			}
-			left = append(left, string(checkpoint))
-			return nil
 		}
-	})
-	a.takes(t, events(1, 3))
-	away = false
-	a.takes(t, events(1, 3))
-	a.takes(t, events(1, 3))
-	if len(left) != 1 || !strings.Contains(left[0], "jobwatch-audit/audit\n3\n") {
-		t.Errorf("%q", left)
+		l.Close()
+	}
+	want, _ := os.ReadFile(filepath.Join(l.Dir, checkpointName))
+	if len(got) != 1 || got[0] != string(want) {
+		t.Errorf("published %d: %q", len(got), got)
 	}
 }
 
-// TestNoEditIsUnseen changes rotated logs at random: JOBWATCH_AUDIT_EDITS=10000 is the long form.
-func TestNoEditIsUnseen(t *testing.T) {
-	slow.Test(t, "5 s", "hundreds of edits of real files")
-	edits := 400
-	if n, err := strconv.Atoi(os.Getenv("JOBWATCH_AUDIT_EDITS")); err == nil {
-		edits = n
+func TestCheck(t *testing.T) {
+	l := newLog(t, Config{})
+	if err := l.Check(context.Background()); err != nil {
+		t.Error(err)
 	}
-	dir := filepath.Join(t.TempDir(), "audit")
-	a := opened(t, dir, small)
-	for i := range 12 {
-		a.takes(t, events(1+i*5, 5))
+	if there, _ := exists(l.Dir); there {
+		t.Error("a check made the folder")
 	}
-	_ = a.Close()
-	stranger, _, err := note.GenerateKey(crand.Reader, a.signer.Name())
-	if err != nil {
-		t.Fatal(err)
+	deliver(t, l, batchOf(1, 5))
+	if err := l.Check(context.Background()); err != nil {
+		t.Error(err)
 	}
-	forger, err := note.NewSigner(stranger)
-	if err != nil {
-		t.Fatal(err)
+	other := newLog(t, Config{Dir: l.KeyFile})
+	if err := other.Check(context.Background()); err == nil || !strings.Contains(err.Error(), "is not a folder") {
+		t.Error(err)
 	}
-	if r := verified(t, dir); len(r.Problems) > 0 {
-		t.Fatal(r.Problems)
-	}
-	random := rand.New(rand.NewPCG(1, 2))
-	for n := range edits {
-		copied := filepath.Join(t.TempDir(), fmt.Sprint(n))
-		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		what := change(t, copied, random, forger)
-		r, err := Verify(Verification{Dir: copied})
-		if err == nil && len(r.Problems) == 0 {
-			t.Errorf("unseen: %s", what)
-		}
-		_ = os.RemoveAll(copied)
-	}
-	t.Logf("%d edits", edits)
-}
-
-// change changes one thing, and says what.
-func change(t *testing.T, dir string, random *rand.Rand, forger note.Signer) string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Size() > 0 && e.Name() != "lock" && e.Name() != "public-key" {
-			names = append(names, e.Name())
-		}
-	}
-	name := names[random.IntN(len(names))]
-	path := filepath.Join(dir, name)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := random.IntN(len(data))
-	what := ""
-	switch random.IntN(7) {
-	case 0:
-		what, data[at] = fmt.Sprintf("%s: byte %d", name, at), data[at]^byte(1+random.IntN(255))
-	case 1:
-		what, data = fmt.Sprintf("%s: byte %d taken out", name, at), slices.Delete(data, at, at+1)
-	case 2:
-		what, data = fmt.Sprintf("%s: cut at %d", name, at), data[:at]
-	case 3:
-		what, data = fmt.Sprintf("%s: a byte put in at %d", name, at), slices.Insert(data, at, byte('x'))
-	case 4:
-		_ = os.Remove(path)
-		return name + ": removed"
-	case 5:
-		lines := strings.SplitAfter(string(data), "\n")
-		i, j := random.IntN(len(lines)), random.IntN(len(lines))
-		lines[i], lines[j] = lines[j], lines[i]
-		if moved := strings.Join(lines, ""); moved != string(data) {
-			what, data = fmt.Sprintf("%s: lines %d and %d swapped", name, i, j), []byte(moved)
-		} else {
-			what, data = name+": a line put in at its end", append(data, "x\n"...)
-		}
-	default:
-		signed, err := note.Sign(&note.Note{Text: fmt.Sprintf("%s\n%d\n%s\n", forger.Name(), random.IntN(60), strings.Repeat("A", 43)+"=")}, forger)
-		if err != nil {
-			t.Fatal(err)
-		}
-		what, path, data = "a forged checkpoint", filepath.Join(dir, "checkpoint"), signed
-	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return what
-}
-
-func BenchmarkAppend(b *testing.B) {
-	dir := filepath.Join(b.TempDir(), "audit")
-	a, err := New(Config{Name: "audit", Dir: dir})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer a.Close()
-	next := 1
-	for b.Loop() {
-		batch := events(next, 256)
-		next += 256
-		if _, err := a.Deliver(context.Background(), relay.Batch{Events: batch}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(next)/time.Since(time.Now().Add(-b.Elapsed())).Seconds(), "lines/s")
 }

@@ -2,11 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,422 +9,476 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// fewEnough lines are read at the start, so that what comes once more is known.
-const fewEnough = 200_000
+// open locks the folder, and opens the log in it, or begins one. What a crash has left above the checkpoint is cut off; what
+// does not fit below it is a *Damage.
+func open(c Config) (*writer, error) {
+	if err := os.MkdirAll(c.Dir, 0o750); err != nil {
+		return nil, err
+	}
+	w := &writer{Config: c, known: newKnown()}
+	if err := w.lockFolder(); err != nil {
+		return nil, err
+	}
+	if err := w.openLocked(); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
 
-// open finds out how far the log got, and cuts off what was never acknowledged.
-func (a *Audit) open() error {
-	if err := a.openKey(); err != nil {
-		return err
-	}
-	if err := a.begin(); err != nil {
-		return err
-	}
-	current, err := readCheckpoint(filepath.Join(a.Dir, "checkpoint"), a.public)
+func (w *writer) openLocked() error {
+	has, err := holdsLog(w.Dir)
 	if err != nil {
-		return fmt.Errorf("%w; compare the folder with a copy, and see: watcher audit verify %s", err, a.Dir)
+		return err
 	}
-	if err := a.openTree(current); err != nil {
-		return alarm(a.Dir, err)
+	if err := w.openKey(has); err != nil {
+		return err
 	}
-	if err := a.openFile(); err != nil {
-		return alarm(a.Dir, err)
-	}
-	return a.finishPacking()
-}
-
-func alarm(dir string, err error) error {
-	if d, ok := errors.AsType[*damage](err); ok {
-		return fmt.Errorf("%s was changed: %s; nothing is written to it until somebody has looked: watcher audit verify %s", dir, d.text, dir)
-	}
-	return err
-}
-
-// openKey reads the signing key, or makes it where neither key nor log is there.
-func (a *Audit) openKey() error {
-	text, err := os.ReadFile(a.KeyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(a.Dir, "checkpoint")); err == nil {
-			return fmt.Errorf("%s: no such key, but %s holds a log that was signed with one; put the key back, or name another folder", a.KeyFile, a.Dir)
+	if !has {
+		if err := w.beginLog(); err != nil {
+			return err
 		}
-		secret, _, err := note.GenerateKey(rand.Reader, "jobwatch-audit/"+a.Name)
+	}
+	return w.resume()
+}
+
+// lockFolder waits a little: a verify holds the lock for a moment.
+func (w *writer) lockFolder() error {
+	if w.lock == nil {
+		lock, err := os.OpenFile(w.path(lockName), os.O_RDWR|os.O_CREATE, 0o644)
 		if err != nil {
 			return err
 		}
-		text = []byte(secret + "\n")
-		if err := replaceFile(a.KeyFile, text, 0o600); err != nil {
-			return fmt.Errorf("audit key: %w", err)
-		}
-	} else if err != nil {
-		return fmt.Errorf("audit key: %w", err)
+		w.lock = lock
 	}
-	secret := strings.TrimSpace(string(text))
-	if a.signer, err = note.NewSigner(secret); err != nil {
-		return fmt.Errorf("%s holds no signing key of an audit log", a.KeyFile)
-	}
-	public, err := publicKey(secret)
-	if err != nil {
-		return fmt.Errorf("%s holds no signing key of an audit log", a.KeyFile)
-	}
-	a.public, err = note.NewVerifier(public)
-	return err
-}
-
-// publicKey gives the verifier key of a signing key: "PRIVATE+KEY+<name>+<hash>+<base64 of 1 and the seed>".
-func publicKey(secret string) (string, error) {
-	parts := strings.SplitN(secret, "+", 5)
-	if len(parts) != 5 {
-		return "", errors.New("no signing key")
-	}
-	key, err := base64.StdEncoding.DecodeString(parts[4])
-	if err != nil || len(key) != 1+ed25519.SeedSize {
-		return "", errors.New("no signing key")
-	}
-	private := ed25519.NewKeyFromSeed(key[1:])
-	return note.NewEd25519VerifierKey(parts[2], private.Public().(ed25519.PublicKey))
-}
-
-// begin makes the log where there is none: its first checkpoint covers nothing.
-func (a *Audit) begin() error {
-	checkpoint := filepath.Join(a.Dir, "checkpoint")
-	if _, err := os.Stat(checkpoint); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	files, err := listFiles(a.Dir)
-	if err != nil {
-		return err
-	}
-	if len(files) > 0 {
-		return fmt.Errorf("%s holds %s and no checkpoint: it was taken away, or this is no audit log; name another folder, or put it back from a copy",
-			a.Dir, filepath.Base(files[0].path))
-	}
-	secret, err := os.ReadFile(a.KeyFile)
-	if err != nil {
-		return err
-	}
-	public, err := publicKey(strings.TrimSpace(string(secret)))
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(filepath.Join(a.Dir, "public-key"), []byte(public+"\n"), 0o644); err != nil {
-		return err
-	}
-	signed, err := a.checkpointOf(tree{})
-	if err != nil {
-		return err
-	}
-	return replaceFile(checkpoint, signed, 0o640)
-}
-
-// checkpoint is a signed size and root.
-type checkpoint struct {
-	size int64
-	root tlog.Hash
-	file string // name and digest of the file that ends there; "": it says none
-	text []byte
-}
-
-func readCheckpoint(name string, public note.Verifier) (checkpoint, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return checkpoint{}, err
-	}
-	c, err := parseCheckpoint(text, public)
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", name, err)
-	}
-	return c, nil
-}
-
-func parseCheckpoint(text []byte, public note.Verifier) (c checkpoint, err error) {
-	n, err := note.Open(text, note.VerifierList(public))
-	if err != nil {
-		return c, fmt.Errorf("no checkpoint that %s has signed: %w", public.Name(), err)
-	}
-	lines := strings.Split(n.Text, "\n")
-	if len(lines) < 4 || len(lines) > 5 || lines[0] != public.Name() || lines[len(lines)-1] != "" {
-		return c, errors.New("no checkpoint of this log")
-	}
-	if len(lines) == 5 {
-		c.file = lines[3]
-	}
-	if _, err := fmt.Sscanf(lines[1], "%d", &c.size); err != nil || c.size < 0 || fmt.Sprint(c.size) != lines[1] {
-		return c, errors.New("a checkpoint without a size")
-	}
-	if c.root, err = tlog.ParseHash(lines[2]); err != nil {
-		return c, errors.New("a checkpoint without a root")
-	}
-	c.text = text
-	return c, nil
-}
-
-// openTree opens the hashes, and holds them against the checkpoint.
-func (a *Audit) openTree(current checkpoint) error {
-	f, err := os.OpenFile(filepath.Join(a.Dir, "hashes"), os.O_CREATE|os.O_RDWR, 0o640)
-	if err != nil {
-		return err
-	}
-	a.tree = tree{file: f, size: current.size, saved: tlog.StoredHashCount(current.size)}
-	root, err := a.tree.root()
-	if err != nil || root != current.root {
-		return &damage{"hashes do not fit the checkpoint", 0}
-	}
-	return f.Truncate(a.tree.saved * tlog.HashSize)
-}
-
-// openFile opens the newest file, holds its lines against their hashes, and cuts off what the checkpoint does not cover.
-func (a *Audit) openFile() error {
-	files, err := listFiles(a.Dir)
-	if err != nil {
-		return err
-	}
-	for len(files) > 0 && files[len(files)-1].first > a.tree.size+1 { // begun, and never acknowledged
-		if err := os.Remove(files[len(files)-1].path); err != nil {
-			return err
-		}
-		files = files[:len(files)-1]
-	}
-	if len(files) == 0 {
-		if a.tree.size > 0 {
-			return &damage{fmt.Sprintf("%s and all other files of lines are missing", nameOf(1)), a.tree.size}
-		}
-		return a.newFile()
-	}
-	newest := files[len(files)-1]
-	kept, last, err := a.checkLines(newest)
-	if err != nil {
-		return err
-	}
-	if last != a.tree.size {
-		return &damage{fmt.Sprintf("%s ends with line %d of the log; the checkpoint covers %d", filepath.Base(newest.path), last, a.tree.size), last + 1}
-	}
-	if err := a.remember(files[:len(files)-1]); err != nil {
-		return err
-	}
-	if newest.packed {
-		return a.newFile()
-	}
-	return a.continueFile(newest, kept)
-}
-
-// checkLines reads a file to the end of what the checkpoint covers, and says how many bytes and lines of the log that is.
-func (a *Audit) checkLines(f logFile) (bytes, last int64, err error) {
-	last = f.first - 1
-	err = f.each(func(l located) error {
-		if l.n > a.tree.size {
-			return errCovered
-		}
-		leaf, err := a.tree.leaf(l.n)
-		if err != nil {
-			return err
-		}
-		if !l.whole || tlog.RecordHash(l.text) != leaf {
-			return &damage{fmt.Sprintf("%s: line %d", l.file, l.line), l.n}
-		}
-		bytes += int64(len(l.text)) + 1
-		last = l.n
-		a.rememberLine(l.text)
-		return nil
-	})
-	if errors.Is(err, errCovered) {
-		err = nil
-	}
-	return bytes, last, err
-}
-
-var errCovered = errors.New("all that the checkpoint covers was read")
-
-func (a *Audit) rememberLine(text []byte) {
-	a.seen[keyOf(idOf(text))] = true
-	var l struct {
-		Seq uint64    `json:"seq"`
-		At  time.Time `json:"at"`
-	}
-	if json.Unmarshal(text, &l) == nil {
-		a.lastSeq = max(a.lastSeq, l.Seq)
-		if a.began.IsZero() {
-			a.began = l.At
-		}
-	}
-}
-
-// remember reads older files, the newest first, until enough ids are known.
-func (a *Audit) remember(older []logFile) error {
-	began := a.began
-	defer func() { a.began = began }()
-	for _, f := range slices.Backward(older) {
-		if len(a.seen) >= fewEnough {
+	for tries := 0; ; tries++ {
+		err := syscall.Flock(int(w.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			w.held = true
 			return nil
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return err
+		case tries == 20:
+			return fmt.Errorf("%s: in use by another process; give each relay a folder of its own", w.Dir)
 		}
-		if err := f.each(func(l located) error { a.rememberLine(l.text); return nil }); err != nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// lend lets others lock the folder.
+func (w *writer) lend() {
+	if w.held && syscall.Flock(int(w.lock.Fd()), syscall.LOCK_UN) == nil {
+		w.held = false
+	}
+}
+
+// retake locks the folder again, and says whether the log is as it was left.
+func (w *writer) retake() (same bool, err error) {
+	if w.held {
+		return true, nil
+	}
+	if err := w.lockFolder(); err != nil {
+		return false, err
+	}
+	lock, err := os.Stat(w.path(lockName))
+	ours, oursErr := w.lock.Stat()
+	if err != nil || oursErr != nil || !os.SameFile(lock, ours) {
+		return false, nil
+	}
+	current, err := os.ReadFile(w.path(checkpointName))
+	return err == nil && bytes.Equal(current, w.current) && w.untouched() == nil, nil
+}
+
+// BeingWritten says whether somebody writes the log in the folder at this moment.
+func BeingWritten(dir string) bool {
+	lock, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return false
+	}
+	defer lock.Close()
+	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
+// holdsLog says whether there is, or must have been, a log. One whose making was cut short is none.
+func holdsLog(dir string) (bool, error) {
+	if has, err := exists(filepath.Join(dir, checkpointName)); has || err != nil {
+		return has, err
+	}
+	files, strange, err := parts(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return len(files)+len(strange) > 0, err
+}
+
+func (w *writer) openKey(has bool) error {
+	signer, err := readSigner(w.KeyFile)
+	missing := errors.Is(err, fs.ErrNotExist)
+	began, existsErr := exists(w.KeyFile + ".pub")
+	switch {
+	case existsErr != nil:
+		return existsErr
+	case err != nil && !missing:
+		return err
+	case missing && has:
+		return damaged("%s holds a log, and its key %s is missing; restore the key, or move the folder away", w.Dir, w.KeyFile)
+	case !missing && !has && began:
+		return damaged("%s has signed a log that is not in %s; restore it, or move the key and its .pub away to begin a new one", w.KeyFile, w.Dir)
+	case missing:
+		if err := os.MkdirAll(filepath.Dir(w.KeyFile), 0o750); err != nil {
+			return err
+		}
+		if err := writeKeyFile(w.disk, w.KeyFile, w.Origin); err != nil {
+			return err
+		}
+		signer, err = readSigner(w.KeyFile)
+	}
+	w.signer = signer
+	return err
+}
+
+// beginLog signs the empty tree. The key's .pub comes last, in resume: with it a log that is gone is missed.
+func (w *writer) beginLog() error {
+	for _, name := range []string{hashesName, keysName, checkpointsName, sumsName, removedName, publishedName} {
+		if err := w.disk.remove(w.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	a.whole = true
-	return nil
-}
-
-func (a *Audit) continueFile(f logFile, kept int64) (err error) {
-	if a.file, err = os.OpenFile(f.path, os.O_RDWR, 0o640); err != nil {
+	if err := replace(w.disk, w.path(hashesName), nil, 0o644); err != nil {
 		return err
 	}
-	a.first, a.bytes = f.first, kept
-	if kept == 0 {
-		a.began = time.Time{}
+	if err := replace(w.disk, w.path(keysName), []byte(strings.Join(w.signer.public, "\n")+"\n"), 0o644); err != nil {
+		return err
 	}
-	return a.file.Truncate(kept)
+	if err := w.sign(&peaks{}); err != nil {
+		return err
+	}
+	return w.disk.syncFolder(filepath.Dir(filepath.Clean(w.Dir)))
 }
 
-// newFile begins a file with the line behind the last one.
-func (a *Audit) newFile() error {
-	name := filepath.Join(a.Dir, nameOf(a.tree.size+1)+plainEnd)
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o640)
+// resume finds out how far the log goes.
+func (w *writer) resume() error {
+	checkpoint, by, keys, err := readCurrent(w.Dir, w.signer)
 	if err != nil {
 		return err
 	}
-	if err := syncDirOf(name); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	a.file, a.first, a.bytes, a.began = f, a.tree.size+1, 0, time.Time{}
-	return nil
-}
-
-// rotateIfDue begins another file where this one is large or old enough.
-func (a *Audit) rotateIfDue() error {
-	if a.began.IsZero() && a.bytes > 0 {
-		a.began = time.Now()
-	}
-	if a.bytes == 0 {
-		a.began = time.Now()
-		return nil
-	}
-	if (a.Size == 0 || a.bytes < a.Size) && (a.Age == 0 || time.Since(a.began) < a.Age) {
-		return nil
-	}
-	old := a.file
-	if err := a.newFile(); err != nil {
+	if err := w.openHashes(checkpoint); err != nil {
 		return err
 	}
-	a.began = time.Now()
-	if err := old.Close(); err != nil {
-		return err
+	removed, err := readRemoved(w.Dir, w.signer.origin(), keys)
+	if err != nil {
+		return damaged("%s: %v", w.Dir, err)
 	}
-	return a.finishPacking()
-}
-
-// finishPacking packs what was rotated, also before a crash, signs what each file is then, and removes what is kept no
-// longer.
-func (a *Audit) finishPacking() error {
-	files, err := listFiles(a.Dir)
+	files, err := w.tidyParts(checkpoint.Size, removed)
 	if err != nil {
 		return err
 	}
-	for i, f := range files {
-		if f.first == a.first || i+1 == len(files) {
+	if err := w.openPart(files, checkpoint.Size, removed); err != nil {
+		return err
+	}
+	if err := w.known.readBack(files, recent); err != nil {
+		return err
+	}
+	return w.resumeKeys(by)
+}
+
+// examine is what can be known of a log without writing.
+func examine(c Config) (Checkpoint, error) {
+	signer, err := readSigner(c.KeyFile)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("audit.key_file: %w", err)
+	}
+	checkpoint, _, _, err := readCurrent(c.Dir, signer)
+	return checkpoint, err
+}
+
+// readCurrent reads the checkpoint, which one of the signer's keys must have signed.
+func readCurrent(dir string, signer signer) (c Checkpoint, by []string, keys keyring, err error) {
+	raw, err := os.ReadFile(filepath.Join(dir, checkpointName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil, nil, damaged("%s: checkpoint is missing; restore it from a copy", dir)
+	}
+	if err != nil {
+		return c, nil, nil, err
+	}
+	public, err := os.ReadFile(filepath.Join(dir, keysName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, nil, nil, err
+	}
+	known, err := parseKeys(string(public))
+	if err != nil {
+		return c, nil, nil, damaged("%s: keys: %v; restore it from a copy", dir, err)
+	}
+	keys = unite(signer.keys, known)
+	s, err := openNote(raw, keys)
+	if err != nil {
+		return c, nil, nil, damaged("%s: checkpoint: %v", dir, err)
+	}
+	if !slices.ContainsFunc(s.by, signer.keys.has) {
+		return c, nil, nil, damaged("%s: checkpoint is signed by %s, and the key is %s; a new key takes over by watcher audit rekey", dir, strings.Join(s.by, ", "), signer.keys)
+	}
+	c, err = parseCheckpoint(s.text)
+	if err == nil && c.Origin != signer.origin() {
+		err = fmt.Errorf("of another log, %s", c.Origin)
+	}
+	if err != nil {
+		return c, nil, nil, damaged("%s: checkpoint: %v", dir, err)
+	}
+	return c, s.by, keys, nil
+}
+
+// openHashes opens the hashes, and cuts off what the checkpoint does not cover.
+func (w *writer) openHashes(c Checkpoint) error {
+	f, err := w.disk.open(w.path(hashesName), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return damaged("%s: hashes is missing; restore it from a copy", w.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	w.hashes = f
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	want := hashesSize(c.Size)
+	if info.Size() < want {
+		return damaged("%s: hashes has %d bytes; the checkpoint of %d lines needs %d", w.Dir, info.Size(), c.Size, want)
+	}
+	if info.Size() > want {
+		if err := f.Truncate(want); err != nil {
+			return err
+		}
+	}
+	if w.tree, err = readPeaks(hashReader(f), c.Size); err != nil {
+		return err
+	}
+	if w.tree.root() != c.Root {
+		return damaged("%s: hashes do not give the root of the checkpoint; watcher audit verify says where", w.Dir)
+	}
+	return nil
+}
+
+func readPeaks(r tlog.HashReader, size int64) (*peaks, error) {
+	tree := &peaks{size: size}
+	var from int64
+	for level := 62; level >= 0; level-- {
+		if size&(1<<level) == 0 {
 			continue
 		}
-		if !f.packed {
-			if f, err = pack(f); err != nil {
-				return err
+		found, err := r.ReadHashes([]int64{tlog.StoredHashIndex(level, from>>level)})
+		if err != nil {
+			return nil, err
+		}
+		tree.roots = append(tree.roots, found...)
+		from += 1 << level
+	}
+	return tree, nil
+}
+
+// tidyParts ends what a crash has cut short: a rotation, a removal. What is missing is a *Damage.
+func (w *writer) tidyParts(size, removed int64) ([]part, error) {
+	leftover, err := filepath.Glob(filepath.Join(w.Dir, "*"+unfinished))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range leftover {
+		if err := w.disk.remove(name); err != nil {
+			return nil, err
+		}
+	}
+	all, strange, err := parts(w.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(strange) > 0 {
+		return nil, damaged("%s: %s is no file of the log; move it away", w.Dir, strange[0])
+	}
+	sums, err := readSums(w.Dir)
+	if err != nil {
+		return nil, damaged("%s: %v", w.Dir, err)
+	}
+	before := len(sums)
+	for _, p := range twins(all) {
+		delete(sums, partName(p.first, rotated))
+	}
+	for len(all) > 1 && all[1].first <= removed+1 && all[0].first != all[1].first {
+		if err := w.disk.remove(all[0].path); err != nil {
+			return nil, err
+		}
+		all = all[1:]
+	}
+	for name := range sums {
+		var first int64
+		_, _ = fmt.Sscanf(name, "audit-%d", &first)
+		if !slices.ContainsFunc(all, func(p part) bool { return p.name() == name }) {
+			if first > removed {
+				return nil, damaged("%s: %s is missing; restore it from a copy", w.Dir, name)
 			}
+			delete(sums, name)
 		}
-		if err := a.keepCheckpoint(f, files[i+1].first-1); err != nil {
+	}
+	if len(sums) != before {
+		if err := replace(w.disk, w.path(sumsName), sums.text(), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return w.settleParts(all, sums, size)
+}
+
+// settleParts removes the rotated twin of a file whose rotation was cut short, and a file that was begun and never
+// acknowledged. Of those left, all but the last are rotated.
+func (w *writer) settleParts(all []part, sums sums, size int64) (settled []part, err error) {
+	for i, p := range all {
+		twin := i > 0 && all[i-1].first == p.first
+		if twin || p.first > size && !p.rotated {
+			if err := w.disk.remove(p.path); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if p.rotated && sums[p.name()] == "" {
+			return nil, damaged("%s: %s was not written by this log: %s does not list it", w.Dir, p.name(), sumsName)
+		}
+		settled = append(settled, p)
+	}
+	for i, p := range settled {
+		if !p.rotated && i < len(settled)-1 {
+			return nil, damaged("%s: %s follows %s, which was never rotated", w.Dir, settled[i+1].name(), p.name())
+		}
+	}
+	return settled, nil
+}
+
+// openPart reads the newest file, holds its lines against the hashes, and cuts off what the checkpoint does not cover.
+func (w *writer) openPart(files []part, size, removed int64) error {
+	if len(files) == 0 {
+		if size > removed {
+			return damaged("%s: the checkpoint covers %d lines, and there is no file of them", w.Dir, size)
+		}
+		return nil
+	}
+	newest := files[len(files)-1]
+	if newest.first > size {
+		return damaged("%s: %s begins behind the last line of the checkpoint, %d", w.Dir, newest.name(), size)
+	}
+	end, firstLine, err := w.readNewest(newest, size)
+	if err != nil || newest.rotated {
+		return err
+	}
+	w.part, err = w.disk.open(newest.path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	w.first, w.size, w.began = newest.first, end, beganAt(firstLine, w.now())
+	info, err := w.part.Stat()
+	if err == nil && info.Size() > end {
+		err = w.part.Truncate(end)
+	}
+	return err
+}
+
+// readNewest gives where the last line that the checkpoint covers ends.
+func (w *writer) readNewest(newest part, size int64) (end int64, firstLine Line, err error) {
+	n := newest.first
+	hashes := hashReader(w.hashes)
+	for raw, err := range newest.lines() {
+		if err != nil {
+			return 0, firstLine, damaged("%s: %v", newest.name(), err)
+		}
+		if n > size {
+			break
+		}
+		want, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, n-1)})
+		if err != nil {
+			return 0, firstLine, err
+		}
+		if !raw.whole || tlog.RecordHash(raw.text) != want[0] {
+			return 0, firstLine, damaged("%s: line %d is not what was written; watcher audit verify says more", newest.name(), n)
+		}
+		line, err := parseLine(raw.text)
+		if err != nil {
+			return 0, firstLine, damaged("%s: line %d: %v", newest.name(), n, err)
+		}
+		if n == newest.first {
+			firstLine = line
+		}
+		w.known.add(line.id())
+		w.lastSeq = line.Seq
+		end += int64(len(raw.text)) + 1
+		n++
+	}
+	if n <= size {
+		return 0, firstLine, damaged("%s: line %d is missing", newest.name(), n)
+	}
+	w.known.read = append(w.known.read, newest)
+	return end, firstLine, nil
+}
+
+// resumeKeys sees to it that the keys which sign are known beside the log, and that a checkpoint is kept which all of them
+// have signed: with it a new key takes over.
+func (w *writer) resumeKeys(by []string) error {
+	if err := w.listKeys(); err != nil {
+		return err
+	}
+	var now []string
+	for _, v := range w.signer.keys {
+		now = append(now, keyName(v.Name(), v.KeyHash()))
+	}
+	slices.Sort(now)
+	if by = slices.Clone(by); !slices.Equal(now, slices.Sorted(slices.Values(by))) {
+		if err := w.sign(w.tree); err != nil {
+			return err
+		}
+		if err := w.keep(w.now()); err != nil {
 			return err
 		}
 	}
-	return a.dropOld()
-}
-
-// keepCheckpoint adds the checkpoint that ends a packed file to those that are kept, once: with the file's own digest, so
-// that not a byte of it may change, also where it is unpacked to the same lines.
-func (a *Audit) keepCheckpoint(f logFile, size int64) error {
-	name := filepath.Join(a.Dir, "checkpoints")
-	kept, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var err error
+	if w.current, err = os.ReadFile(w.path(checkpointName)); err != nil {
 		return err
 	}
-	root, err := tlog.TreeHash(size, &a.tree)
-	if err != nil {
-		return err
-	}
-	head := fmt.Sprintf("%s\n%d\n%s\n", a.signer.Name(), size, root)
-	if bytes.HasPrefix(kept, []byte(head)) || bytes.Contains(kept, []byte("\n\n"+head)) {
-		return nil
-	}
-	digest, err := digestOf(f.path)
-	if err != nil {
-		return err
-	}
-	signed, err := note.Sign(&note.Note{Text: head + filepath.Base(f.path) + " " + digest + "\n"}, a.signer)
-	if err != nil {
-		return err
-	}
-	if len(kept) > 0 {
-		kept = append(kept, '\n')
-	}
-	return replaceFile(name, append(kept, signed...), 0o640)
-}
-
-func digestOf(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	sum := sha256.Sum256(data)
-	return base64.StdEncoding.EncodeToString(sum[:]), err
-}
-
-// dropOld removes the oldest files where only some are kept. Their hashes stay, and what is kept from where on is signed
-// before they go: another who takes files away cannot say so.
-func (a *Audit) dropOld() error {
-	if a.Keep == 0 {
-		return nil
-	}
-	files, err := listFiles(a.Dir)
-	if err != nil || len(files) <= a.Keep+1 {
-		return err
-	}
-	old, kept := files[:len(files)-a.Keep-1], files[len(files)-a.Keep-1:]
-	signed, err := note.Sign(&note.Note{Text: keptText(a.signer.Name(), kept[0].first)}, a.signer)
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(filepath.Join(a.Dir, "kept"), signed, 0o640); err != nil {
-		return err
-	}
-	for _, f := range old {
-		if err := os.Remove(f.path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func keptText(origin string, first int64) string {
-	return fmt.Sprintf("%s\nkept from line\n%d\n", origin, first)
-}
-
-// keptFrom is the first line that is kept, as the writer has signed it.
-func keptFrom(dir string, public note.Verifier) (int64, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "kept"))
+	info, err := os.Stat(w.path(checkpointsName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 1, nil
+		if w.tree.size > 0 {
+			return damaged("%s: checkpoints is missing; restore it from a copy", w.Dir)
+		}
+		if err := w.keep(w.now()); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	} else {
+		w.kept = info.ModTime()
 	}
+	pub := []byte(strings.Join(w.signer.public, "\n") + "\n")
+	if is, err := os.ReadFile(w.KeyFile + ".pub"); err == nil && bytes.Equal(is, pub) {
+		return nil
+	}
+	return replace(w.disk, w.KeyFile+".pub", pub, 0o644)
+}
+
+// listKeys adds the keys that sign to those that have ever signed.
+func (w *writer) listKeys() error {
+	listed, err := os.ReadFile(w.path(keysName))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n, err := note.Open(text, note.VerifierList(public))
-	if err != nil {
-		return 0, fmt.Errorf("kept: not as it was signed: %w", err)
+	all := listed
+	for _, public := range w.signer.public {
+		if !slices.Contains(strings.Split(string(all), "\n"), public) {
+			all = append(all, public+"\n"...)
+		}
 	}
-	var first int64
-	if lines := strings.Split(n.Text, "\n"); len(lines) != 4 || lines[1] != "kept from line" {
-		return 0, errors.New("kept: not as it was signed")
-	} else if _, err := fmt.Sscanf(lines[2], "%d", &first); err != nil {
-		return 0, errors.New("kept: no number")
+	if bytes.Equal(all, listed) {
+		return nil
 	}
-	return first, nil
+	return replace(w.disk, w.path(keysName), all, 0o644)
 }

@@ -1,167 +1,170 @@
 package audit
 
 import (
-	"encoding/csv"
-	"encoding/json"
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
-
-	"jobwatch/internal/event"
 )
 
-// Prove gives an inclusion proof of line n, from 1 on, in the form of c2sp.org/tlog-proof: who has the line, the public
-// key and this text needs nothing else of the log.
-func Prove(dir, key string, n int64) (string, error) {
-	public, err := Verification{Dir: dir, Key: key}.publicKey()
+// proofHeader begins a proof: https://c2sp.org/tlog-proof.
+const proofHeader = "c2sp.org/tlog-proof@v1"
+
+// Prove gives the proof that line n stands in the log: a C2SP tlog-proof, whose index is n-1 and whose extra data is the
+// line, unless its file was removed. It is made only where it holds.
+func Prove(dir string, n int64) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, checkpointName))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	current, err := readCheckpoint(filepath.Join(dir, "checkpoint"), public)
+	text, _, _ := bytes.Cut(raw, []byte("\n\n"))
+	c, err := parseCheckpoint(string(text) + "\n")
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("%s: checkpoint: %w", dir, err)
 	}
-	if n < 1 || n > current.size {
-		return "", fmt.Errorf("line %d: the log has %d lines", n, current.size)
+	if n < 1 || n > c.Size {
+		return nil, fmt.Errorf("%s: line %d: there are lines 1 to %d", dir, n, c.Size)
 	}
-	hashes, err := os.Open(filepath.Join(dir, "hashes"))
+	f, err := os.Open(filepath.Join(dir, hashesName))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer hashes.Close()
-	t := tree{file: hashes, size: current.size, saved: tlog.StoredHashCount(current.size)}
-	proof, err := tlog.ProveRecord(current.size, n-1, &t)
+	defer f.Close()
+	line, err := findLine(dir, n)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	leaf, err := t.leaf(n)
+	hashes := hashReader(f)
+	leaf, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, n-1)})
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("hashes: %w", err)
 	}
-	if err := tlog.CheckRecord(proof, current.size, current.root, n-1, leaf); err != nil {
-		return "", fmt.Errorf("the hashes do not fit the checkpoint; see: watcher audit verify %s", dir)
+	if line != nil && tlog.RecordHash(line) != leaf[0] {
+		return nil, fmt.Errorf("%s: line %d is not what was written; watcher audit verify says more", dir, n)
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "c2sp.org/tlog-proof@v1\nindex %d\n", n-1)
-	for _, h := range proof {
-		fmt.Fprintln(&text, h)
+	path, err := tlog.ProveRecord(c.Size, n-1, hashes)
+	if err == nil {
+		err = tlog.CheckRecord(path, c.Size, c.Root, n-1, leaf[0])
 	}
-	fmt.Fprintf(&text, "\n%s", current.text)
-	return text.String(), nil
+	if err != nil {
+		return nil, fmt.Errorf("%s: the hashes do not give the root of the checkpoint; watcher audit verify says more: %w", dir, err)
+	}
+	return formatProof(n, line, path, raw), nil
 }
 
-// CheckProof says whether a proof shows that the log of a public key holds a line.
-func CheckProof(key, proof string, line []byte) error {
-	public, err := Verification{Key: key}.publicKey()
+func formatProof(n int64, line []byte, path tlog.RecordProof, checkpoint []byte) []byte {
+	var out bytes.Buffer
+	fmt.Fprintln(&out, proofHeader)
+	if line != nil {
+		fmt.Fprintln(&out, "extra", base64.StdEncoding.EncodeToString(line))
+	}
+	fmt.Fprintln(&out, "index", n-1)
+	for _, h := range path {
+		fmt.Fprintln(&out, h)
+	}
+	fmt.Fprintln(&out)
+	out.Write(checkpoint)
+	return out.Bytes()
+}
+
+// findLine gives nil where the file of the line was removed.
+func findLine(dir string, n int64) ([]byte, error) {
+	all, _, err := parts(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	head, signed, ok := strings.Cut(proof, "\n\n")
-	lines := strings.Split(head, "\n")
-	if !ok || len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" {
-		return errors.New("no proof of the form c2sp.org/tlog-proof@v1")
+	for i, p := range all {
+		if p.first > n || i+1 < len(all) && (all[i+1].first <= n || all[i+1].first == p.first && p.rotated) {
+			continue
+		}
+		at := p.first
+		for raw, err := range linesOf(p) {
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", p.name(), err)
+			}
+			if at == n {
+				return slices.Clone(raw.text), nil
+			}
+			at++
+		}
+		return nil, fmt.Errorf("%s: line %d is missing; watcher audit verify says more", p.name(), n)
 	}
-	var index int64
-	if _, err := fmt.Sscanf(lines[1], "index %d", &index); err != nil {
-		return errors.New("the proof has no index")
+	return nil, nil
+}
+
+// Proven is what a proof has shown.
+type Proven struct {
+	N    int64
+	Line []byte
+	Checkpoint
+	By []string // the keys of the checkpoint
+}
+
+// CheckProof checks a proof with nothing but the verifier keys of the log. line may be nil where the proof holds it.
+func CheckProof(proof []byte, keys string, line []byte) (Proven, error) {
+	ring, err := parseKeys(strings.TrimSpace(keys) + "\n")
+	if err != nil {
+		return Proven{}, err
 	}
-	var path tlog.RecordProof
-	for _, text := range lines[2:] {
+	n, extra, path, checkpoint, err := parseProof(proof)
+	if err != nil {
+		return Proven{}, err
+	}
+	if line == nil {
+		line = extra
+	}
+	if line == nil {
+		return Proven{}, errors.New("the proof does not hold its line; give it with --line")
+	}
+	s, err := openNote(checkpoint, ring)
+	if err != nil {
+		return Proven{}, err
+	}
+	c, err := parseCheckpoint(s.text)
+	if err != nil {
+		return Proven{}, err
+	}
+	if !ring.ofOrigin(c.Origin) {
+		return Proven{}, fmt.Errorf("of the log %s, which is none of the key's (%s)", c.Origin, ring)
+	}
+	if n < 1 || n > c.Size || tlog.CheckRecord(path, c.Size, c.Root, n-1, tlog.RecordHash(line)) != nil {
+		return Proven{}, fmt.Errorf("this is not line %d of the log whose checkpoint of %d lines is signed", n, c.Size)
+	}
+	return Proven{n, line, c, s.by}, nil
+}
+
+func parseProof(proof []byte) (n int64, extra []byte, path tlog.RecordProof, checkpoint []byte, err error) {
+	none := errors.New("no proof: begins with " + proofHeader + ", holds an index, hashes, an empty line and a checkpoint")
+	head, checkpoint, found := bytes.Cut(proof, []byte("\n\n"))
+	lines := strings.Split(string(head), "\n")
+	if !found || len(lines) < 2 || lines[0] != proofHeader {
+		return 0, nil, nil, nil, none
+	}
+	lines = lines[1:]
+	if text, has := strings.CutPrefix(lines[0], "extra "); has {
+		if extra, err = base64.StdEncoding.Strict().DecodeString(text); err != nil || len(lines) < 2 {
+			return 0, nil, nil, nil, none
+		}
+		lines = lines[1:]
+	}
+	text, has := strings.CutPrefix(lines[0], "index ")
+	index, err := strconv.ParseInt(text, 10, 64)
+	if !has || err != nil || index < 0 || index >= mostLines || len(lines) > 64 {
+		return 0, nil, nil, nil, none
+	}
+	for _, text := range lines[1:] {
 		h, err := tlog.ParseHash(text)
 		if err != nil {
-			return fmt.Errorf("%q is no hash", text)
+			return 0, nil, nil, nil, none
 		}
 		path = append(path, h)
 	}
-	current, err := parseCheckpoint([]byte(signed), public)
-	if err != nil {
-		return err
-	}
-	if err := tlog.CheckRecord(path, current.size, current.root, index, tlog.RecordHash(line)); err != nil {
-		return errors.New("the proof is not of this line")
-	}
-	return nil
-}
-
-func seqOf(line []byte) uint64 {
-	var l struct {
-		Seq uint64 `json:"seq"`
-	}
-	_ = json.Unmarshal(line, &l)
-	return l.Seq
-}
-
-// Columns are those of an export as CSV.
-var Columns = []string{"n", "seq", "at", "id", "time", "type", "job", "client", "kind", "detail", "from", "to", "severity", "state", "vm"}
-
-// Export writes the lines that the checkpoint covers: as they are, or as CSV.
-func Export(dir string, out io.Writer, asCSV bool) error {
-	public, err := Verification{Dir: dir}.publicKey()
-	if err != nil {
-		return err
-	}
-	current, err := readCheckpoint(filepath.Join(dir, "checkpoint"), public)
-	if err != nil {
-		return err
-	}
-	table := csv.NewWriter(out)
-	if asCSV {
-		if err := table.Write(Columns); err != nil {
-			return err
-		}
-	}
-	err = eachLine(dir, 1, func(l located) error {
-		switch {
-		case l.n > current.size:
-			return errCovered
-		case asCSV:
-			return table.Write(rowOf(l.text))
-		}
-		_, err := fmt.Fprintf(out, "%s\n", l.text)
-		return err
-	})
-	if errors.Is(err, errCovered) {
-		err = nil
-	}
-	table.Flush()
-	return errors.Join(err, table.Error())
-}
-
-// rowOf never fails: a line that is no event of ours has few columns.
-func rowOf(text []byte) []string {
-	var l Line
-	_ = json.Unmarshal(text, &l)
-	row := []string{strconv.FormatInt(l.N, 10), strconv.FormatUint(l.Seq, 10), l.At.Format(time.RFC3339Nano)}
-	e, err := event.Parse(l.Event)
-	if err != nil {
-		return append(row, make([]string, len(Columns)-len(row))...)
-	}
-	row = append(row, e.ID, e.Time.Format(time.RFC3339Nano), e.Type, e.PartitionKey)
-	if e.IsCommCell() {
-		data, _ := e.CommCell()
-		row = append(row, "", "commcell", data.Detail, "", string(data.Reason), string(data.Severity), "", "")
-	} else {
-		data, _ := e.Job()
-		row = append(row, string(data.Job.Client), data.Change.Kind, data.Change.Detail, string(data.Change.From), string(data.Change.To),
-			string(data.Severity), string(data.Job.State), data.Change.VM)
-	}
-	for n := range row {
-		row[n] = inert(row[n])
-	}
-	return row
-}
-
-// inert keeps a spreadsheet from taking a text for a formula.
-func inert(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
+	return index + 1, extra, path, checkpoint, nil
 }

@@ -2,400 +2,405 @@ package audit
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
-
-	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
+	"time"
 )
 
-// Report is what a verification found.
-type Report struct {
-	Dir      string   `json:"dir"`
-	Key      string   `json:"key"` // the public key that the signatures were checked with
-	Size     int64    `json:"size"`
-	Root     string   `json:"root"`
-	First    int64    `json:"first"` // the first line that is still there; those before were kept no longer
-	FirstSeq uint64   `json:"firstSeq"`
-	LastSeq  uint64   `json:"lastSeq"`
-	Files    int      `json:"files"`
-	Since    int64    `json:"since"`    // the size of the older checkpoint that it was held against; 0: none
-	Behind   int64    `json:"behind"`   // lines that a running writer has not signed yet
-	Problems []string `json:"problems"` // none: every byte is as it was written
+// Verified is what reading every byte of a log has shown.
+type Verified struct {
+	Dir      string     `json:"dir"`
+	Origin   string     `json:"origin"`
+	Size     int64      `json:"size"`  // lines
+	Root     string     `json:"root"`  // as the checkpoint has it
+	First    int64      `json:"first"` // line that is still there
+	Last     int64      `json:"last"`
+	Removed  int64      `json:"removed"` // up to this line files were removed on purpose, which is signed
+	Key      string     `json:"key"`     // that has signed the checkpoint
+	Public   string     `json:"public"`  // its verifier key
+	Trust    string     `json:"trust"`   // why that key counts
+	Time     *time.Time `json:"time"`    // of the last line
+	Kept     int        `json:"kept"`    // checkpoints
+	Since    *int64     `json:"since,omitempty"`
+	Findings []string   `json:"findings"` // the first line that is not as it was written before the others
+	More     int        `json:"more,omitempty"`
 }
 
-// Verification says what is checked.
-type Verification struct {
-	Dir   string
-	Key   string                           // the public key; default: <dir>.key's, else <dir>/public-key
-	Since []byte                           // an older checkpoint, from elsewhere
-	Visit func(seq uint64, eventID string) // is given each line
+// Trusted is what a verification goes by besides the folder.
+type Trusted struct {
+	Keys  string // verifier keys, one a line; empty: those of <dir>.key.pub, else the first in the folder
+	Since []byte // a checkpoint of before, of which the log must be a continuation; nil: none
 }
 
-// most problems that are named; one change may make many.
-const mostProblems = 20
+const mostFindings = 100
 
-// Verify reads every byte of a log, also while it is written. The error is one of reading; what was changed is in the report.
-func Verify(v Verification) (Report, error) {
-	r := Report{Dir: v.Dir, Problems: []string{}}
-	public, err := v.publicKey()
-	if err != nil {
-		return r, err
+// Verify reads every byte of a log, also while it is written: up to the checkpoint that it finds at first. The error says
+// why there is nothing to verify; what is wrong with a log is a finding.
+func Verify(dir string, t Trusted) (Verified, error) {
+	for try := 1; ; try++ {
+		v := &verification{dir: dir, report: Verified{Dir: dir, Findings: []string{}}}
+		v.active = BeingWritten(dir)
+		if err := v.run(t); err != nil {
+			return v.report, err
+		}
+		// While it was read a file may have been rotated, or removed because it was old.
+		if len(v.report.Findings) == 0 || try == 10 || !v.active && !BeingWritten(dir) && !v.moved() {
+			return v.report, nil
+		}
 	}
-	r.Key = public.text
-	c := &checker{Report: &r, asked: v, public: public}
-	current, err := readCheckpoint(filepath.Join(v.Dir, "checkpoint"), public)
+}
+
+type verification struct {
+	dir    string
+	report Verified
+	active bool // somebody writes
+
+	raw        []byte // the checkpoint
+	checkpoint Checkpoint
+	signed     bool    // the checkpoint holds
+	trusted    keyring // all that may sign
+	listed     string  // the verifier keys in the folder
+	kept       []Checkpoint
+	since      *Checkpoint
+	removed    int64
+}
+
+func (v *verification) find(format string, values ...any) {
+	if len(v.report.Findings) < mostFindings {
+		v.report.Findings = append(v.report.Findings, fmt.Sprintf(format, values...))
+	} else {
+		v.report.More++
+	}
+}
+
+// moved says whether the log has gone on meanwhile.
+func (v *verification) moved() bool {
+	now, err := os.ReadFile(filepath.Join(v.dir, checkpointName))
+	return err == nil && !bytes.Equal(now, v.raw)
+}
+
+func (v *verification) run(t Trusted) error {
+	info, err := os.Stat(v.dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s: not a folder", v.dir)
+	}
+	v.raw, err = os.ReadFile(filepath.Join(v.dir, checkpointName))
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+	files, strange, err := parts(v.dir)
+	if err != nil {
+		return err
+	}
+	if missing && len(files)+len(strange) == 0 {
+		if has, _ := exists(filepath.Join(v.dir, hashesName)); !has {
+			return fmt.Errorf("%s: no audit log", v.dir)
+		}
+	}
+	for _, name := range strange {
+		v.find("%s: no file of the log", name)
+	}
+	if err := v.trust(t); err != nil {
+		return err
+	}
+	if missing {
+		v.find("checkpoint: missing")
+	}
+	v.readRemoved()
+	v.checkSums(files)
+	return v.walk(files)
+}
+
+// trust finds out which keys count, and checks every signature.
+func (v *verification) trust(t Trusted) error {
+	pinned, err := v.pin(t.Keys)
+	if err != nil {
+		return err
+	}
+	listed, err := os.ReadFile(filepath.Join(v.dir, keysName))
+	v.listed = string(listed)
+	var inFolder keyring
+	if err == nil {
+		inFolder, err = parseKeys(string(listed))
+	}
+	if err != nil {
+		v.find("keys: %v", err)
+	}
+	if len(pinned) == 0 && len(inFolder) > 0 {
+		pinned = inFolder[:1]
+		v.report.Trust = "it lies in the folder; that it is the right one only a copy of it elsewhere can say (--key)"
+	}
+	all := unite(pinned, inFolder)
+	notes := v.readNotes(all)
+	v.trusted = closure(pinned, all, notes)
+	for _, k := range inFolder {
+		if name := keyName(k.Name(), k.KeyHash()); !v.trusted.has(name) {
+			v.find("keys: %s never signed together with a key that is trusted", name)
+		}
+	}
+	v.readCheckpoint(all)
+	v.readSince(t.Since, all)
+	return nil
+}
+
+func (v *verification) pin(given string) (keyring, error) {
+	if given != "" {
+		v.report.Trust = "it was given"
+		keys, err := parseKeys(strings.TrimSpace(given) + "\n")
+		if err != nil {
+			return nil, fmt.Errorf("--key: %w", err)
+		}
+		return keys, nil
+	}
+	path := filepath.Clean(v.dir) + ".key.pub"
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("%s: no audit log: it has no checkpoint", v.Dir)
+		return nil, nil
 	}
 	if err != nil {
-		c.problem("%v", err)
-		return r, nil
+		return nil, err
 	}
-	c.current = current
-	r.Size, r.Root = current.size, current.root.String()
-	return r, c.run()
+	v.report.Trust = "it lies beside the folder, in " + path
+	keys, err := parseKeys(string(text))
+	if err != nil {
+		v.find("%s: %v", path, err)
+	}
+	return keys, nil
 }
 
-type verifier struct {
-	note.Verifier
-	text string
-}
-
-func (v Verification) publicKey() (verifier, error) {
-	text := v.Key
-	if text == "" {
-		if secret, err := os.ReadFile(filepath.Clean(v.Dir) + ".key"); err == nil {
-			text, _ = publicKey(strings.TrimSpace(string(secret)))
+// readNotes checks the kept checkpoints.
+func (v *verification) readNotes(keys keyring) (notes []signed) {
+	text, err := os.ReadFile(filepath.Join(v.dir, checkpointsName))
+	if err != nil {
+		v.find("checkpoints: %v", reason(err))
+		return nil
+	}
+	raw, err := splitNotes(text)
+	if err != nil {
+		v.find("checkpoints: %v", err)
+	}
+	var last int64
+	for i, one := range raw {
+		s, err := openNote(one, keys)
+		var c Checkpoint
+		if err == nil {
+			c, err = parseCheckpoint(s.text)
 		}
-	}
-	if text == "" {
-		data, err := os.ReadFile(filepath.Join(v.Dir, "public-key"))
+		if err == nil && c.Size < last {
+			err = fmt.Errorf("of %d lines behind one of %d", c.Size, last)
+		}
+		if err == nil && slices.ContainsFunc(notes, func(n signed) bool { return bytes.Equal(n.raw, s.raw) }) {
+			err = errors.New("stands there twice")
+		}
 		if err != nil {
-			return verifier{}, fmt.Errorf("no key to check with: %w; give the public key with --key", err)
-		}
-		text = strings.TrimSpace(string(data))
-	}
-	public, err := note.NewVerifier(text)
-	if err != nil {
-		return verifier{}, fmt.Errorf("%.60q: no public key of an audit log", text)
-	}
-	return verifier{public, text}, nil
-}
-
-// checker computes the tree anew from the bytes.
-type checker struct {
-	*Report
-	asked   Verification
-	public  verifier
-	current checkpoint
-
-	kept  tree       // the file of hashes, which nothing is believed of but where lines are kept no longer
-	mine  memoryTree // what the lines say
-	wrong bool       // a line was found wrong: what follows from it is not named too
-}
-
-func (c *checker) problem(format string, args ...any) {
-	if len(c.Problems) < mostProblems {
-		c.Problems = append(c.Problems, fmt.Sprintf(format, args...))
-	}
-}
-
-func (c *checker) run() error {
-	hashes, err := os.Open(filepath.Join(c.Dir, "hashes"))
-	if err != nil {
-		c.problem("hashes: %v", err)
-		return nil
-	}
-	defer hashes.Close()
-	c.kept = tree{file: hashes, size: c.current.size, saved: tlog.StoredHashCount(c.current.size)}
-	if err := c.lines(); err != nil {
-		return err
-	}
-	if c.mine.size == c.current.size {
-		root, err := tlog.TreeHash(c.mine.size, &c.mine)
-		if err != nil || root != c.current.root {
-			if !c.wrong {
-				c.problem("the lines give another root than the checkpoint has signed")
-			}
-		}
-	}
-	c.hashFile()
-	if err := c.checkpoints(); err != nil {
-		return err
-	}
-	c.older()
-	return nil
-}
-
-// lines reads all lines, and holds each against its hash.
-func (c *checker) lines() error {
-	files, err := listFiles(c.Dir)
-	if err != nil {
-		c.problem("%v", err)
-		return nil
-	}
-	c.Files = len(files)
-	if len(files) == 0 {
-		if c.Size > 0 {
-			c.problem("no file of lines is there; the checkpoint covers %d lines", c.Size)
-		}
-		return nil
-	}
-	c.First = files[0].first
-	from, err := keptFrom(c.Dir, c.public)
-	if err != nil {
-		c.problem("%v", err)
-	} else if c.First > from {
-		c.problem("line %d of the log is missing, and all up to line %d: their files were taken away", from, c.First-1)
-	}
-	if err := c.forgotten(); err != nil {
-		c.problem("hashes: %v", err)
-		return nil
-	}
-	for _, f := range files {
-		if f.first != c.mine.size+1 && f.first <= c.Size {
-			c.problem("%s begins with line %d of the log; the file before ends with line %d", filepath.Base(f.path), f.first, c.mine.size)
-			c.wrong = true
-			return nil
-		}
-		err := f.each(c.line)
-		d, damaged := errors.AsType[*damage](err)
-		switch {
-		case damaged:
-			c.problem("%s", d.text)
-			c.wrong = true
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-	if c.mine.size < c.Size {
-		c.problem("line %d of the log is missing, and all behind it: the checkpoint covers %d", c.mine.size+1, c.Size)
-		c.wrong = true
-	}
-	if c.Behind > 0 && !beingWritten(c.Dir) {
-		c.problem("%d lines stand behind the last that the checkpoint covers, and nobody writes the log", c.Behind)
-	}
-	return nil
-}
-
-// forgotten takes the hashes of lines that are kept no longer from the file. A root that is right proves them.
-func (c *checker) forgotten() error {
-	for n := int64(1); n < c.First; n++ {
-		leaf, err := c.kept.leaf(n)
-		if err != nil {
-			return err
-		}
-		if err := c.mine.add(leaf); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *checker) line(l located) error {
-	if l.n > c.Size {
-		c.Behind++
-		return nil
-	}
-	if c.wrong {
-		return c.mine.add(tlog.RecordHash(l.text))
-	}
-	leaf, err := c.kept.leaf(l.n)
-	if err != nil || leaf != tlog.RecordHash(l.text) || !l.whole {
-		c.problem("%s:%d: line %d of the log is not as it was written", l.file, l.line, l.n)
-		c.wrong = true
-	}
-	if err := c.mine.add(tlog.RecordHash(l.text)); err != nil {
-		return err
-	}
-	seq, id := seqOf(l.text), idOf(l.text)
-	if c.FirstSeq == 0 {
-		c.FirstSeq = seq
-	}
-	c.LastSeq = max(c.LastSeq, seq)
-	if c.asked.Visit != nil {
-		c.asked.Visit(seq, id)
-	}
-	return nil
-}
-
-// beingWritten says whether a process has the log open for writing.
-func beingWritten(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, "lock"))
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
-}
-
-// hashFile holds the file of hashes against what the lines give.
-func (c *checker) hashFile() {
-	if c.wrong || c.mine.size != c.Size {
-		return
-	}
-	data, err := os.ReadFile(filepath.Join(c.Dir, "hashes"))
-	if err != nil {
-		c.problem("hashes: %v", err)
-		return
-	}
-	want := c.mine.bytes()
-	switch {
-	case len(data) < len(want):
-		c.problem("hashes: %d bytes are missing at its end", len(want)-len(data))
-	case !bytes.Equal(data[:len(want)], want):
-		c.problem("hashes: not as it was written, though the lines are")
-	case len(data) > len(want) && !beingWritten(c.Dir):
-		c.problem("hashes: %d bytes too many, and nobody writes the log", len(data)-len(want))
-	}
-}
-
-// checkpoints holds those of the rotations against the lines: one for each end of a file.
-func (c *checker) checkpoints() error {
-	data, err := os.ReadFile(filepath.Join(c.Dir, "checkpoints"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	files, err := listFiles(c.Dir)
-	if err != nil {
-		return nil // named already
-	}
-	ends, missing := map[int64]bool{}, map[int64]bool{}
-	for i, f := range files {
-		ends[f.first-1] = true
-		// While it is written, that of the last rotation may still be to come.
-		if i > 0 && f.first <= c.Size+1 && (i+1 < len(files) || !beingWritten(c.Dir)) {
-			missing[f.first-1] = true
-		}
-	}
-	before := int64(0)
-	for i, text := range splitNotes(data) {
-		kept, err := parseCheckpoint(text, c.public)
-		switch {
-		case err != nil:
-			c.problem("checkpoints: the %d. is not as it was signed: %v", i+1, err)
-			return nil
-		case kept.size <= before && i > 0 || kept.size > c.Size:
-			c.problem("checkpoints: the %d. is for %d lines, out of order or more than the log has", i+1, kept.size)
-			return nil
-		}
-		before = kept.size
-		c.holds(kept, fmt.Sprintf("checkpoints: the %d., of %d lines,", i+1, kept.size))
-		if !ends[kept.size] && kept.size >= c.First {
-			c.problem("checkpoints: the %d. is for %d lines, where no file ends", i+1, kept.size)
-		}
-		delete(missing, kept.size)
-		c.packedFile(kept, files)
-	}
-	for size := range missing {
-		c.problem("checkpoints: the one of %d lines, where a file ends, is missing", size)
-	}
-	return nil
-}
-
-// packedFile holds a packed file against its digest.
-func (c *checker) packedFile(kept checkpoint, files []logFile) {
-	name, digest, _ := strings.Cut(kept.file, " ")
-	for _, f := range files {
-		if filepath.Base(f.path) != name {
+			v.find("checkpoints: number %d: %v", i+1, err)
 			continue
 		}
-		if now, err := digestOf(f.path); err != nil || now != digest {
-			c.problem("%s: not the file that was signed", name)
-		}
+		last = c.Size
+		notes, v.kept = append(notes, s), append(v.kept, c)
 	}
-}
-
-// splitNotes takes signed notes apart that stand one behind the other with an empty line between.
-func splitNotes(data []byte) (notes [][]byte) {
-	const signature = "\n— "
-	for len(data) > 0 {
-		at := bytes.Index(data, []byte(signature))
-		end := -1
-		if at >= 0 {
-			if newline := bytes.IndexByte(data[at+1:], '\n'); newline >= 0 {
-				end = at + 1 + newline + 1
-			}
-		}
-		if end < 0 {
-			return append(notes, data)
-		}
-		notes = append(notes, data[:end])
-		data = data[end:]
-		if len(data) > 0 && data[0] == '\n' {
-			data = data[1:]
-		} else if len(data) > 0 {
-			return append(notes, append([]byte("no empty line before: "), data...))
-		}
+	v.report.Kept = len(v.kept)
+	if len(v.kept) > 0 && v.kept[0].Size != 0 {
+		v.find("checkpoints: the first is missing, of 0 lines")
 	}
 	return notes
 }
 
-// holds says whether the log of today begins with that of a checkpoint.
-func (c *checker) holds(older checkpoint, what string) {
-	if c.wrong || c.mine.size != c.Size {
-		return
-	}
-	root, err := tlog.TreeHash(older.size, &c.mine)
-	if err != nil || root != older.root {
-		c.problem("%s does not fit the lines: they were another log then", what)
-	}
-}
-
-// older holds the log against a checkpoint from elsewhere.
-func (c *checker) older() {
-	if c.asked.Since == nil {
-		return
-	}
-	then, err := parseCheckpoint(c.asked.Since, c.public)
-	if err != nil {
-		c.problem("the older checkpoint: %v", err)
-		return
-	}
-	c.Since = then.size
-	if then.size > c.Size {
-		c.problem("the older checkpoint is of %d lines; the log of today has %d: its end was taken away", then.size, c.Size)
-		return
-	}
-	c.holds(then, fmt.Sprintf("the older checkpoint, of %d lines,", then.size))
-}
-
-// memoryTree is a tree of which nothing is on the disk.
-type memoryTree struct {
-	size   int64
-	hashes []tlog.Hash
-}
-
-func (t *memoryTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	all := make([]tlog.Hash, len(indexes))
-	for n, index := range indexes {
-		if index >= int64(len(t.hashes)) {
-			return nil, fmt.Errorf("no hash %d", index)
+// closure are the pinned keys, and those that have signed a checkpoint together with one of them, and so on.
+func closure(pinned, all keyring, notes []signed) keyring {
+	trusted := slices.Clone(pinned)
+	for grown := true; grown; {
+		grown = false
+		for _, n := range notes {
+			if !slices.ContainsFunc(n.by, trusted.has) {
+				continue
+			}
+			for _, name := range n.by {
+				if trusted.has(name) {
+					continue
+				}
+				for _, k := range all {
+					if keyName(k.Name(), k.KeyHash()) == name {
+						trusted, grown = append(trusted, k), true
+					}
+				}
+			}
 		}
-		all[n] = t.hashes[index]
 	}
-	return all, nil
+	return trusted
 }
 
-func (t *memoryTree) add(leaf tlog.Hash) error {
-	hashes, err := tlog.StoredHashesForRecordHash(t.size, leaf, t)
-	t.hashes = append(t.hashes, hashes...)
-	t.size++
+// readCheckpoint holds the checkpoint against the keys.
+func (v *verification) readCheckpoint(all keyring) {
+	if v.raw == nil {
+		return
+	}
+	s, err := openNote(v.raw, all)
+	if err == nil {
+		v.checkpoint, err = parseCheckpoint(s.text)
+	}
+	if err == nil && !slices.ContainsFunc(s.by, v.trusted.has) {
+		err = fmt.Errorf("not signed by a key that is trusted (%s), but by %s", v.trusted, strings.Join(s.by, ", "))
+	}
+	if err != nil {
+		v.find("checkpoint: %v", err)
+		v.checkpoint = Checkpoint{}
+		return
+	}
+	v.signed = true
+	v.report.Origin, v.report.Size, v.report.Root = v.checkpoint.Origin, v.checkpoint.Size, v.checkpoint.Root.String()
+	v.report.Key = strings.Join(s.by, ", ")
+	for line := range strings.Lines(v.listed) {
+		if strings.HasPrefix(line, s.by[0]+"+") {
+			v.report.Public = strings.TrimSpace(line)
+		}
+	}
+	if !v.trusted.ofOrigin(v.checkpoint.Origin) {
+		v.find("checkpoint: of the log %s, which is none of the key's (%s)", v.checkpoint.Origin, v.trusted)
+	}
+	for _, c := range v.kept {
+		if c.Origin != v.checkpoint.Origin {
+			v.find("checkpoints: one is of another log, %s", c.Origin)
+		}
+		if c.Size > v.checkpoint.Size && !v.active {
+			v.find("checkpoints: one is of %d lines, the checkpoint of %d: lines from %d on are missing", c.Size, v.checkpoint.Size, v.checkpoint.Size+1)
+		}
+	}
+}
+
+func (k keyring) ofOrigin(origin string) bool {
+	for _, v := range k {
+		if v.Name() != origin {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *verification) readSince(raw []byte, all keyring) {
+	if raw == nil {
+		return
+	}
+	s, err := openNote(append(bytes.TrimSpace(raw), '\n'), all)
+	var c Checkpoint
+	if err == nil {
+		c, err = parseCheckpoint(s.text)
+	}
+	if err == nil && !slices.ContainsFunc(s.by, v.trusted.has) {
+		err = fmt.Errorf("not signed by a key that is trusted (%s), but by %s", v.trusted, strings.Join(s.by, ", "))
+	}
+	if err == nil && v.signed && c.Origin != v.checkpoint.Origin {
+		err = fmt.Errorf("of another log, %s", c.Origin)
+	}
+	if err != nil {
+		v.find("--since: %v", err)
+		return
+	}
+	v.since, v.report.Since = &c, &c.Size
+	if v.signed && c.Size > v.checkpoint.Size {
+		v.find("--since: the log had %d lines then, and has %d: line %d is missing", c.Size, v.checkpoint.Size, v.checkpoint.Size+1)
+	}
+}
+
+func (v *verification) readRemoved() {
+	var err error
+	origin := v.checkpoint.Origin
+	if !v.signed && len(v.kept) > 0 {
+		origin = v.kept[0].Origin
+	}
+	if v.removed, err = readRemoved(v.dir, origin, v.trusted); err != nil {
+		v.find("%v", err)
+	}
+	v.report.Removed = v.removed
+}
+
+// checkSums holds each rotated file against what it was when it was rotated.
+func (v *verification) checkSums(files []part) {
+	all, err := readSums(v.dir)
+	if err != nil {
+		v.find("%v", err)
+		return
+	}
+	for i, p := range files {
+		if !p.rotated {
+			continue
+		}
+		want, listed := all[p.name()]
+		if !listed && v.active && i > 0 && files[i-1].first == p.first {
+			continue // it is being rotated
+		}
+		if !listed {
+			v.find("%s: not listed in %s", p.name(), sumsName)
+			continue
+		}
+		delete(all, p.name())
+		sum, err := sumOf(p.path)
+		if err != nil {
+			v.find("%s: %v", p.name(), reason(err))
+		} else if sum != want {
+			v.find("%s: not the bytes of which %s has the sum (lines from %d on)", p.name(), sumsName, p.first)
+		}
+	}
+	for name := range all {
+		if there, _ := exists(filepath.Join(v.dir, name)); !there || !v.active {
+			v.find("%s: missing", name)
+		}
+	}
+}
+
+// reason leaves out the path of an error of the file system.
+func reason(err error) error {
+	if e, is := errors.AsType[*fs.PathError](err); is {
+		return e.Err
+	}
 	return err
 }
 
-func (t *memoryTree) bytes() []byte {
-	data := make([]byte, 0, len(t.hashes)*sha256.Size)
-	for _, h := range t.hashes {
-		data = append(data, h[:]...)
+// root at a size that somebody has signed.
+type claim struct {
+	what string
+	Checkpoint
+}
+
+// claims are all roots that are claimed of the log, by size.
+func (v *verification) claims() map[int64][]claim {
+	all := map[int64][]claim{}
+	for _, c := range v.kept {
+		all[c.Size] = append(all[c.Size], claim{"a kept checkpoint", c})
 	}
-	return data
+	if v.since != nil {
+		all[v.since.Size] = append(all[v.since.Size], claim{"the checkpoint of --since", *v.since})
+	}
+	if v.signed {
+		all[v.checkpoint.Size] = append(all[v.checkpoint.Size], claim{"the checkpoint", v.checkpoint})
+	}
+	return all
+}
+
+// checkRotations: where a file ends a checkpoint was kept.
+func (v *verification) checkRotations(files []part, size int64) {
+	has := func(size int64) bool {
+		return slices.ContainsFunc(v.kept, func(c Checkpoint) bool { return c.Size == size })
+	}
+	for i, p := range files {
+		end := size
+		if i+1 < len(files) {
+			end = files[i+1].first - 1
+		}
+		if p.rotated && !has(end) {
+			v.find("checkpoints: that of %d lines is missing, which was kept when %s was rotated", end, p.name())
+		}
+		if i == 0 && p.first > 1 && !has(p.first-1) {
+			v.find("checkpoints: that of %d lines is missing, after which %s begins", p.first-1, p.name())
+		}
+	}
 }

@@ -82,7 +82,7 @@ func readEvent(in io.Reader, file, prefix string) (relay.Batch, error) {
 }
 
 func tryRelay(ctx context.Context, out io.Writer, c config.Relay, b relay.Batch, dry bool) error {
-	to, err := daemon.OpenDestination(c, version(), daemon.NoMemory())
+	to, err := daemon.OpenDestination(c, version(), daemon.NoMemory(), nil)
 	if err != nil {
 		return fmt.Errorf("relay %s: %w", c.Name, err)
 	}

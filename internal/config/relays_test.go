@@ -105,8 +105,8 @@ func TestEveryKeyOfARelay(t *testing.T) {
 	match := map[string][]string{"severity": {"warning", "error"}, "class": {"failed"}, "commcell": {"p*"}, "client": {"sql*", "16"},
 		"client_group": {"a"}, "agent": {"b"}, "backupset": {"c"}, "subclient": {"d"}, "operation": {"e"}, "level": {"f"}, "job_type": {"g"}}
 	rest := Relay{Subjects: []string{"jobs.>", "commcells.>"}, Match: map[string][]string{}, Concurrency: 16, Timeout: 15 * time.Second, GiveUpAfter: 24 * time.Hour}
-	a, b, email, audit := rest, rest, rest, rest
-	a = Relay{Name: "a", Subjects: []string{"jobs.*.*.*.state.>", "jobs.*.*.*.failure.>", "commcells.*.unreachable"}, Match: match,
+	b, email, audit := rest, rest, rest
+	a := Relay{Name: "a", Subjects: []string{"jobs.*.*.*.state.>", "jobs.*.*.*.failure.>", "commcells.*.unreachable"}, Match: match,
 		Start: Start(24 * time.Hour), Concurrency: 1, Rate: 0.5, Timeout: time.Second, Slack: &Slack{
 			TokenFile: "/t", Channel: "D0123456", Broadcast: []string{"failed", "killed", "lost", "stalled"}, Group: &Group{By: "client_group", Within: time.Minute},
 			Links: []Link{{"Command Center", "https://cs/#/jobs/{id}"}, {"Again", "http://b/{commcell}?j={id}"}}, APIURL: "http://127.0.0.1:1/api",

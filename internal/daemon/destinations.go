@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"jobwatch/internal/audit"
 	"jobwatch/internal/config"
 	"jobwatch/internal/email"
 	"jobwatch/internal/relay"
@@ -28,7 +29,7 @@ type Destination interface {
 
 // OpenDestination opens the one destination that the relay has. It sends nothing. The error names the key under the
 // relay's, and holds no secret.
-func OpenDestination(c config.Relay, version string, memory relay.Memory) (Destination, error) {
+func OpenDestination(c config.Relay, version string, memory relay.Memory, publish PublishCheckpoint) (Destination, error) {
 	switch {
 	case c.Slack != nil:
 		return openSlack(c, memory)
@@ -37,9 +38,22 @@ func OpenDestination(c config.Relay, version string, memory relay.Memory) (Desti
 	case c.Email != nil:
 		return openEmail(c, version)
 	default:
-		return nil, errors.New(DestinationOf(c) + ": not yet in force")
+		return openAudit(c, publish)
 	}
 }
+
+// openAudit gives the log as it is before it is opened, which the first delivery does: whoever stands by locks nothing.
+func openAudit(c config.Relay, publish PublishCheckpoint) (*audit.Log, error) {
+	a := c.Audit
+	settings := audit.Config{Dir: a.Dir, KeyFile: a.KeyFile, Origin: "jobwatch/" + c.Name, Size: a.Rotate.Size, Age: a.Rotate.Age, Keep: a.Keep}
+	if publish != nil {
+		settings.Publish = func(ctx context.Context, checkpoint []byte) error { return publish(ctx, c.Name, checkpoint) }
+	}
+	return audit.New(settings)
+}
+
+// PublishCheckpoint has a copy of an audit log's checkpoint leave the machine.
+type PublishCheckpoint func(ctx context.Context, relay string, checkpoint []byte) error
 
 func openSlack(c config.Relay, memory relay.Memory) (Destination, error) {
 	s := c.Slack

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"time"
 
+	"jobwatch/internal/audit"
 	"jobwatch/internal/config"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/relay"
@@ -25,14 +27,22 @@ func (r relaying) newRelay(c config.Relay) *relayRunner {
 	return &relayRunner{
 		Relay: c, log: r.log,
 		open: func(c config.Relay) (relay.Destination, error) {
-			return OpenDestination(c, r.version, relay.NewMemory(r.broker, r.nats.Stream, c.Name, r.rememberFor()))
+			to, err := OpenDestination(c, r.version, relay.NewMemory(r.broker, r.nats.Stream, c.Name, r.rememberFor()), r.publishCheckpoint)
+			if log, is := to.(*audit.Log); is && err == nil {
+				err = log.Check(context.Background()) // a foreign folder shows before the first event comes
+			}
+			return to, err
 		},
 		begin: func(c config.Relay, to relay.Destination) relayLoop {
-			settings := relayConfig(c, r.nats)
+			settings := RelayConfig(c, r.nats)
 			settings.Destination, settings.Broker, settings.Meter, settings.Log = to, r.broker, meter, r.log
 			return relay.New(settings)
 		},
 	}
+}
+
+func (r relaying) publishCheckpoint(ctx context.Context, name string, checkpoint []byte) error {
+	return relay.PublishCheckpoint(ctx, r.broker, r.nats.Stream, r.nats.SubjectPrefix, name, checkpoint)
 }
 
 // rememberFor is how long a destination remembers a job: longer than the stream does. 0: for ever.
@@ -43,8 +53,8 @@ func (r relaying) rememberFor() time.Duration {
 	return r.nats.MaxAge + 7*24*time.Hour
 }
 
-// relayConfig lacks what is no matter of the configuration.
-func relayConfig(c config.Relay, nats config.NATS) relay.Config {
+// RelayConfig lacks what is no matter of the configuration.
+func RelayConfig(c config.Relay, nats config.NATS) relay.Config {
 	host, _ := os.Hostname()
 	settings := relay.Config{
 		Name: c.Name, Match: c.Match, Start: startOf(c.Start), Concurrency: c.Concurrency, Rate: c.Rate,

@@ -24,7 +24,7 @@ func checkRelays(ctx context.Context, cfg *config.Config, version string) []Find
 
 func checkRelay(ctx context.Context, r config.Relay, version string) Finding {
 	what := "relay " + r.Name
-	to, err := daemon.OpenDestination(r, version, daemon.NoMemory())
+	to, err := daemon.OpenDestination(r, version, daemon.NoMemory(), nil)
 	if err != nil {
 		return broken(what, err)
 	}

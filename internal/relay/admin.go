@@ -236,3 +236,11 @@ func awaitReplays(ctx context.Context, bucket stream.Bucket, name string) error 
 		}
 	}
 }
+
+// PublishCheckpoint appends the checkpoint of an audit log to the log of relays: a copy that leaves the machine.
+func PublishCheckpoint(ctx context.Context, b Broker, mainStream, prefix, name string, checkpoint []byte) error {
+	_, err := newLog(b, mainStream, prefix).Append(ctx, stream.Record{
+		Subject: withPrefix(prefix, "relays."+name+".checkpoint"), Data: checkpoint,
+	}, false)
+	return err
+}

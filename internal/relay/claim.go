@@ -1,10 +1,8 @@
 package relay
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -90,17 +88,15 @@ func (r *Relay) beginning(is stream.Info, d *stream.Durable) (fromEnd bool, floo
 // reach notes where the relay is in the stream, and counts what was forgotten before it got there.
 func (r *Relay) reach(is stream.Info, floor uint64, was record) {
 	first := max(is.First, 1)
-	missed := uint64(0)
 	if !was.Born.IsZero() && first > floor+1 {
-		missed = first - 1 - floor
+		if from := max(floor, r.forgotten); first > from+1 { // else it was said before the consumer was claimed anew
+			r.missed(first - 1 - from)
+		}
 		floor = first - 1
-		r.log.Warn("the stream has forgotten messages before the relay got there (max_age, or a purge)", "count", missed)
-		r.Meter.Missed(missed)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.record.Born, r.record.Floor = is.Created, floor
-	r.record.Missed += missed
 	r.status.Missed = r.record.Missed
 }
 
@@ -145,6 +141,7 @@ func (r *Relay) lastStanding(ctx context.Context, was record, is stream.Info) (u
 func (r *Relay) turnBack(floor uint64) {
 	clear(r.settled)
 	clear(r.doneTo)
+	r.forgotten = 0
 	for _, p := range r.parked {
 		p.next = min(p.next, floor+1)
 	}
@@ -163,6 +160,8 @@ func (s *session) noteFloor() error {
 	if err != nil {
 		return err
 	}
+	s.notePause(info)
+	s.countForgotten(is)
 	s.mu.Lock()
 	floor := s.record.Floor
 	positions := s.record.Positions
@@ -175,7 +174,7 @@ func (s *session) noteFloor() error {
 	default:
 		floor = max(floor, s.seen)
 	}
-	if is.First > floor+1 && info.Pending == 0 && len(s.held) == 0 { // purged while nothing of it waited here
+	if is.First > floor+1 && len(s.held) == 0 { // said by countForgotten
 		floor = is.First - 1
 	}
 	if floor > 0 && (len(positions) == 0 || positions[len(positions)-1].Sequence < floor) {
@@ -200,6 +199,28 @@ func (s *session) noteFloor() error {
 	return s.countLetters()
 }
 
+// countForgotten says what the stream has forgotten, since it was last looked at, of what had not been delivered here.
+func (s *session) countForgotten(is stream.Info) {
+	s.mu.Lock()
+	reached := max(s.record.Floor, s.seen, s.forgotten)
+	s.mu.Unlock()
+	if is.First <= reached+1 {
+		return
+	}
+	s.forgotten = is.First - 1
+	s.missed(s.forgotten - reached)
+}
+
+// missed says what the stream has forgotten before the relay got there.
+func (r *Relay) missed(messages uint64) {
+	r.log.Warn("the stream has forgotten messages before the relay got there (max_age, or a purge)", "count", messages)
+	r.Meter.Missed(messages)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.record.Missed += messages
+	r.status.Missed = r.record.Missed
+}
+
 // countLetters counts the dead letters now and then.
 func (s *session) countLetters() error {
 	if s.reports++; s.reports%5 != 1 {
@@ -220,9 +241,12 @@ func (s *session) note(floor uint64, positions []position, info stream.DurableIn
 	s.record.Pending = info.Pending + uint64(len(s.held))
 	s.record.Oldest, s.record.Parked = oldest, len(s.parked)
 	s.status.Pending, s.status.Oldest, s.status.Parked, s.status.Missed = s.record.Pending, oldest, s.record.Parked, s.record.Missed
-	if paused := time.Until(info.PausedUntil); paused > 0 {
-		s.status.Reason = fmt.Sprintf("paused by hand until %s", info.PausedUntil.Format(time.RFC3339))
-		s.record.Reason = s.status.Reason
+}
+
+func (s *session) notePause(info stream.DurableInfo) {
+	s.paused = ""
+	if time.Until(info.PausedUntil) > 0 {
+		s.paused = "paused by hand until " + info.PausedUntil.UTC().Format(time.RFC3339)
 	}
 }
 
@@ -254,18 +278,18 @@ func (s *session) oldestWaiting() *time.Time {
 	return new(oldest.UTC())
 }
 
-// thin keeps positions at doubling distances from the newest.
+// thin keeps the newest position, the oldest, and of those between as many as are needed for each to be at most twice as
+// far from the newest as the one before it.
 func thin(positions []position) []position {
-	last := positions[len(positions)-1]
+	newest := positions[len(positions)-1].Sequence
 	var kept []position
-	least := uint64(0)
-	for _, p := range slices.Backward(positions) {
-		distance := last.Sequence - p.Sequence
-		if len(kept) == 0 || distance >= least {
-			kept = append(kept, p)
-			least = max(2*distance, 1)
+	distance := uint64(0) // of the one kept last
+	for n, p := range slices.Backward(positions) {
+		if n > 0 && n < len(positions)-1 && newest-positions[n-1].Sequence <= max(2*distance, 1) {
+			continue // the next one is near enough
 		}
+		kept, distance = append(kept, p), newest-p.Sequence
 	}
-	slices.SortFunc(kept, func(a, b position) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	slices.Reverse(kept)
 	return kept
 }

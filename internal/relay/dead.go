@@ -133,9 +133,9 @@ func (s *session) redriveThose(ordered map[string]order) {
 			delete(s.redriven, key)
 		}
 	}
-	var replays []*redrive
+	var replays, letters []*redrive
 	for key, o := range ordered {
-		if s.redriven[key] != nil || o.subject == "" && s.replaying {
+		if s.redriven[key] != nil || o.subject == "" && s.replaying || o.subject != "" && s.redriving {
 			continue
 		}
 		d := &redrive{order: o}
@@ -144,41 +144,61 @@ func (s *session) redriveThose(ordered map[string]order) {
 			replays = append(replays, d)
 			continue
 		}
-		s.workers.Go(func() {
-			letter, err := readLetter(s.outside, s.records, o.subject)
-			var e *Event
-			if letter != nil {
-				e = &Event{Sequence: letter.Sequence, Subject: letter.Subject, ID: letter.ID, Job: letter.Job, Data: letter.Data, Redriven: true}
-			}
-			s.results <- func() { s.redriveOne(d, e, err) }
-		})
+		letters = append(letters, d)
 	}
-	if len(replays) > 0 {
-		s.replay(replays)
-	}
+	s.inOrder(letters, &s.redriving)
+	s.inOrder(replays, &s.replaying)
 }
 
-// replay queues events of the stream in its order. What is ordered meanwhile comes behind them.
-func (s *session) replay(all []*redrive) {
-	slices.SortFunc(all, func(a, b *redrive) int { return cmp.Compare(a.order.sequence, b.order.sequence) })
-	s.replaying = true
-	s.workers.Go(func() {
-		events, errs := make([]*Event, len(all)), make([]error, len(all))
+// inOrder reads what was ordered, and queues it in the order of the stream, not in that of the orders. What is ordered
+// meanwhile comes behind it.
+func (s *session) inOrder(all []*redrive, reading *bool) {
+	if len(all) == 0 {
+		return
+	}
+	*reading = true
+	type found struct {
+		*redrive
+		event *Event
+		err   error
+	}
+	s.aside(func(ctx context.Context) func() {
+		read := make([]found, len(all))
 		for i, d := range all {
-			events[i], errs[i] = s.readReplayed(d.order.sequence)
+			read[i] = found{redrive: d}
+			read[i].event, read[i].err = s.readOrdered(ctx, d.order)
 		}
-		s.results <- func() {
-			s.replaying = false
-			for i, d := range all {
-				s.redriveOne(d, events[i], errs[i])
+		slices.SortFunc(read, func(a, b found) int { return cmp.Compare(place(a.event), place(b.event)) })
+		return func() {
+			*reading = false
+			for _, f := range read {
+				s.redriveOne(f.redrive, f.event, f.err)
 			}
 		}
 	})
 }
 
+func place(e *Event) uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.Sequence
+}
+
+func (s *session) readOrdered(ctx context.Context, o order) (*Event, error) {
+	if o.subject == "" {
+		return s.readReplayed(ctx, o.sequence)
+	}
+	l, err := readLetter(ctx, s.records, o.subject)
+	if l == nil {
+		return nil, err
+	}
+	return &Event{Sequence: l.Sequence, Subject: l.Subject, ID: l.ID, Job: l.Job, Data: l.Data, Redriven: true}, err
+}
+
 // readReplayed gives nil where the stream has forgotten the event, or the relay does not take it.
-func (s *session) readReplayed(sequence uint64) (*Event, error) {
-	m, err := s.Broker.At(s.outside, sequence)
+func (s *session) readReplayed(ctx context.Context, sequence uint64) (*Event, error) {
+	m, err := s.Broker.At(ctx, sequence)
 	if errors.Is(err, stream.ErrNone) {
 		return nil, nil
 	}
@@ -207,15 +227,15 @@ func (s *session) redriveOne(d *redrive, e *Event, err error) {
 
 // endRedrive takes an order back, and the letter from the log if it was delivered.
 func (s *session) endRedrive(d *redrive, delivered bool) {
-	s.workers.Go(func() {
+	s.aside(func(ctx context.Context) func() {
 		var err error
 		if delivered && d.order.subject != "" {
-			err = s.records.Remove(s.outside, d.order.subject)
+			err = s.records.Remove(ctx, d.order.subject)
 		}
 		if err == nil {
-			err = s.bucket.Delete(s.outside, d.order.key, d.order.revision)
+			err = s.bucket.Delete(ctx, d.order.key, d.order.revision)
 		}
-		s.results <- func() {
+		return func() {
 			d.ended = true
 			if err != nil && !errors.Is(err, stream.ErrChanged) {
 				delete(s.redriven, d.order.key) // it is delivered once more

@@ -146,6 +146,8 @@ func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	t.next = now.Add(max(t.step, min(why.After, mostHonoured)))
 	t.step = min(2*t.step, longestPause)
 	switch {
+	case q.group != "" && (t.unfit >= unfitTries || t.tries > 1 && now.Sub(t.first) > parkAfter && !s.health.surely):
+		s.dissolve(q)
 	case t.unfit >= unfitTries, s.GiveUpAfter > 0 && s.health.takenFor(now)-t.base >= s.GiveUpAfter:
 		s.bury(q)
 	case s.parkable(q) && t.tries > 1 && now.Sub(t.first) > parkAfter:
@@ -178,9 +180,9 @@ func (r *Relay) countDelivered(e *Event) {
 // turnOff writes that the relay is off, as somebody would who turned it off by hand.
 func (s *session) turnOff(reason string) {
 	s.health.notUntil = time.Now().Add(longestPause)
-	s.workers.Go(func() {
-		err := TurnOff(s.outside, s.Broker, s.Stream, s.Name, reason)
-		s.results <- func() {
+	s.aside(func(ctx context.Context) func() {
+		err := TurnOff(ctx, s.Broker, s.Stream, s.Name, reason)
+		return func() {
 			if err != nil {
 				s.log.Warn("the relay could not be turned off", "err", err)
 			}

@@ -126,6 +126,22 @@ func (s *session) asOne(name string, items []*item, jobs map[string]bool) {
 	s.offer(one)
 }
 
+// dissolve has the jobs of a group that is refused told singly: one event of it may be what is not taken.
+func (s *session) dissolve(one *queue) {
+	delete(s.uneasy, one)
+	delete(s.refused, one.key)
+	singly := map[*queue][]*item{}
+	for _, i := range one.items {
+		q := s.queue(s.key(i.event))
+		singly[q] = append(singly[q], i)
+	}
+	for q, items := range singly {
+		q.items = append(items, q.items...)
+	}
+	one.items, one.trouble = nil, nil
+	s.told(one)
+}
+
 // told ends a delivery of several jobs as one.
 func (s *session) told(one *queue) {
 	delete(s.queues, one.key)

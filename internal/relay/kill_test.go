@@ -23,9 +23,9 @@ import (
 	"jobwatch/internal/testing/slow"
 )
 
-// What the process that is killed does, by its environment.
+// What the process that is killed does, by its environment: relay, fire, plain.
 const (
-	childKind     = "JOBWATCH_RELAY_CHILD" // relay, plain
+	childKind     = "JOBWATCH_RELAY_CHILD"
 	childNATS     = "JOBWATCH_RELAY_NATS"
 	childReceiver = "JOBWATCH_RELAY_RECEIVER"
 )
@@ -38,7 +38,9 @@ const (
 func TestMain(m *testing.M) {
 	switch os.Getenv(childKind) {
 	case "relay":
-		relayChild()
+		relayChild(poster{os.Getenv(childReceiver)}, 15*time.Second)
+	case "fire":
+		relayChild(judge(os.Getenv(childReceiver)), time.Second)
 	case "plain":
 		plainChild()
 	default:
@@ -77,13 +79,13 @@ func post(ctx context.Context, url, id string, data []byte) error {
 	return nil
 }
 
-func relayChild() {
+func relayChild(to Destination, timeout time.Duration) {
 	ctx := context.Background()
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = killSlots
 	b := stream.New(stream.Config{URL: os.Getenv(childNATS), Log: slog.New(slog.DiscardHandler)})
 	go func() { _ = b.Run(ctx) }()
 	r := New(Config{
-		Name: "ops", Subjects: []string{"jobs.>"}, Start: Start{All: true}, Concurrency: killSlots, Destination: poster{os.Getenv(childReceiver)},
+		Name: "ops", Subjects: []string{"jobs.>"}, Start: Start{All: true}, Concurrency: killSlots, Destination: to, Timeout: timeout,
 		Broker: b, Stream: "JOBS", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	_ = r.Run(ctx)
@@ -147,6 +149,19 @@ func (i *inbox) count() int {
 	return len(i.ids)
 }
 
+// child starts a process that takes the stream's events to a receiver.
+func (w *world) child(kind, receiver string) *exec.Cmd {
+	w.t.Helper()
+	child := exec.CommandContext(context.Background(), os.Args[0])
+	child.Env = append(os.Environ(), childKind+"="+kind, childNATS+"="+w.server.ClientURL(), childReceiver+"="+receiver)
+	child.Stderr = os.Stderr
+	if err := child.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = child.Process.Kill(); _ = child.Wait() })
+	return child
+}
+
 // killed has a process take all events to the inbox, and kills it again and again on the way.
 func killed(t *testing.T, kind string, events, jobs, kills int) (w *world, ids []string) {
 	t.Helper()
@@ -157,15 +172,7 @@ func killed(t *testing.T, kind string, events, jobs, kills int) (w *world, ids [
 	to := &inbox{}
 	receiver := httptest.NewServer(to)
 	t.Cleanup(receiver.Close)
-	start := func() *exec.Cmd {
-		child := exec.CommandContext(t.Context(), os.Args[0])
-		child.Env = append(os.Environ(), childKind+"="+kind, childNATS+"="+w.server.ClientURL(), childReceiver+"="+receiver.URL)
-		child.Stderr = os.Stderr
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return child
-	}
+	start := func() *exec.Cmd { return w.child(kind, receiver.URL) }
 	for n := range kills {
 		child := start()
 		reach := events*(n+1)/(kills+1) - rand.IntN(events/(2*kills+2))
@@ -173,16 +180,8 @@ func killed(t *testing.T, kind string, events, jobs, kills int) (w *world, ids [
 		_ = child.Process.Kill()
 		_ = child.Wait()
 	}
-	child := start()
-	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
-	distinct := func() int {
-		set := map[string]bool{}
-		for _, id := range to.all() {
-			set[id] = true
-		}
-		return len(set)
-	}
-	until(t, "all have arrived", func() bool { return to.count() >= events && distinct() == events })
+	start()
+	until(t, "all have arrived", func() bool { return to.count() >= events && to.distinct() == events })
 	return w, to.all()
 }
 

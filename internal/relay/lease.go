@@ -59,6 +59,19 @@ func (l *lease) valid() bool {
 	return time.Since(l.sent) < leaseLife
 }
 
+// watch ends ctx when the lease has, whatever the beats are waiting for.
+func (l *lease) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	for l.valid() {
+		l.mu.Lock()
+		left := leaseLife - time.Since(l.sent)
+		l.mu.Unlock()
+		if !pause(ctx, max(left, 0)) {
+			return
+		}
+	}
+	cancel(errLeaseLost)
+}
+
 // acquire waits until nobody else holds the lease, and takes it.
 func (r *Relay) acquire(ctx context.Context) (*lease, error) {
 	var seen uint64
@@ -169,6 +182,7 @@ func (r *Relay) hold(ctx context.Context, l *lease) error {
 	}
 	var beating sync.WaitGroup
 	beating.Go(func() { r.beat(ctx, cancel, l, orders) })
+	beating.Go(func() { l.watch(ctx, cancel) })
 	defer beating.Wait()
 	defer cancel(nil)
 	for now := first; ; {
@@ -212,7 +226,7 @@ func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lea
 		short, stop := context.WithTimeout(ctx, beat)
 		err := l.write(short)
 		stop()
-		if errors.Is(err, errLeaseLost) || !l.valid() {
+		if errors.Is(err, errLeaseLost) {
 			cancel(errLeaseLost)
 			return
 		}

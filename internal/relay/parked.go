@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,9 @@ func (r *Relay) parkedKey(key string) string {
 }
 
 func (s *session) parkable(q *queue) bool {
-	return !s.Whole && q.group == "" && q.parked == nil && s.Group == nil && !s.health.surely && len(q.items) > 0 && q.items[0].redrive == nil
+	// Events of a CommCell are few, and read under other subjects.
+	return !s.Whole && q.group == "" && !q.id.IsCommCell() && q.blocked == 0 && q.parked == nil && !s.health.surely &&
+		len(q.items) > 0 && q.items[0].redrive == nil
 }
 
 // relieve parks the job in trouble that holds most, where the window is filled by such.
@@ -52,12 +55,18 @@ func (s *session) relieve() {
 		return
 	}
 	var most *queue
+	waiting := 0
 	for q := range s.uneasy {
+		waiting += len(q.items)
 		if s.parkable(q) && !q.busy && (most == nil || len(q.items) > len(most.items)) {
 			most = q
 		}
 	}
-	if most != nil && (most.trouble.tries > 1 || most.trouble.last.Before(s.health.taken)) {
+	if most == nil || waiting < s.window/2 {
+		return
+	}
+	others := len(s.ready) > 0 || s.busy > 0 // their deliveries will show whether it is the job, or the destination
+	if !others || most.trouble.tries > 1 || most.trouble.last.Before(s.health.taken) {
 		s.park(most)
 	}
 }
@@ -74,6 +83,9 @@ func (s *session) parkedRecord(q *queue, p *parked) parkedRecord {
 
 // writeParked is called outside of the loop.
 func (s *session) writeParked(ctx context.Context, key string, rec parkedRecord, revision uint64) (uint64, error) {
+	if !s.lease.valid() {
+		return 0, errLeaseLost
+	}
 	value, err := json.Marshal(rec)
 	if err != nil {
 		return 0, err
@@ -101,7 +113,7 @@ func (s *session) park(q *queue) {
 		return func() {
 			if err == nil {
 				p.revision = revision
-				q.parked, s.Relay.parked[q.key] = p, p
+				q.parked, s.parked[q.key] = p, p
 				s.settleParked(q)
 				s.log.Warn("the events of a job are refused and set aside; those of others go on", "job", q.key, "err", rec.Reason)
 			}
@@ -122,6 +134,18 @@ func (s *session) settleParked(q *queue) {
 		s.settle(i)
 	}
 	q.items = rest
+	if g := q.open; g != nil { // it waits for a window no more
+		q.open = nil
+		delete(g.jobs, q.key)
+		g.items = slices.DeleteFunc(g.items, func(i *item) bool {
+			if s.key(i.event) != q.key {
+				return false
+			}
+			q.parked.arrived = max(q.parked.arrived, i.event.Sequence)
+			s.settle(i)
+			return true
+		})
+	}
 }
 
 var errEnough = errors.New("enough")
@@ -210,7 +234,7 @@ func (s *session) leave(q *queue) {
 				return
 			}
 			q.parked = nil
-			delete(s.Relay.parked, q.key)
+			delete(s.parked, q.key)
 			s.doneTo[q.key] = p.next - 1
 			s.calm(q)
 			s.offer(q)

@@ -40,7 +40,6 @@ type trouble struct {
 	tries       int           // of the first event that waits
 	unfit       int           // tries at which it was unfit
 	base        time.Duration // of health's clock at the first refusal; what was counted before is taken off
-	known       bool          // others were taken meanwhile
 	status      int
 	reason      string
 }

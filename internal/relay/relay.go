@@ -82,14 +82,15 @@ type Relay struct {
 	untold [][]byte // states for the log; guarded by mu
 
 	// What follows is Run's own.
-	settled  map[uint64]bool   // delivered, and perhaps not settled at the broker
-	doneTo   map[string]uint64 // of a job that was parked: all up to this sequence was delivered
-	refused  map[string]*trouble
-	parked   map[string]*parked
-	redriven map[string]*redrive // by the order's key
-	health   health
-	broken   string // why it stands still until somebody has looked
-	saidErr  string
+	settled   map[uint64]bool   // delivered, and perhaps not settled at the broker
+	doneTo    map[string]uint64 // of a job that was parked: all up to this sequence was delivered
+	refused   map[string]*trouble
+	parked    map[string]*parked
+	redriven  map[string]*redrive // by the order's key
+	health    health
+	forgotten uint64 // by the stream, up to this sequence: it has been said
+	broken    string // why it stands still until somebody has looked
+	saidErr   string
 }
 
 // New gives a relay that does nothing until Run is called.

@@ -37,13 +37,15 @@ type session struct {
 	trying  int  // of busy, those in trouble
 	fresh   bool // the last one tried was in no trouble
 	reports int
-	opened  bool // all that was delivered before is gathered
+	paused  string // by hand, until when
+	opened  bool   // all that was delivered before is gathered
 
 	replaying bool // events of the stream are being read once more
+	redriving bool // dead letters are
 
 	arrivals chan arrival
 	results  chan func()
-	workers  sync.WaitGroup
+	awaited  int // results that are still to come
 }
 
 // stopPatience is what deliveries under way are given when the relay stops; no more than the lease lasts.
@@ -81,7 +83,8 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	}
 	maps.DeleteFunc(r.redriven, func(_ string, d *redrive) bool { return !d.ended })
 	reading, stop := context.WithCancel(ctx)
-	s.workers.Go(func() { s.read(reading) })
+	var reader sync.WaitGroup
+	reader.Go(func() { s.read(reading) })
 	err = s.gather(info)
 	if err == nil {
 		s.open()
@@ -89,6 +92,8 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	}
 	stop()
 	s.end()
+	reader.Wait()
+	s.consumer.Close()
 	return err
 }
 
@@ -112,23 +117,15 @@ func (s *session) read(ctx context.Context) {
 
 // end waits for what is under way, and returns what is not, the oldest first.
 func (s *session) end() {
-	ended := make(chan struct{})
-	go func() { s.workers.Wait(); close(ended) }()
-	for waiting := true; waiting; {
-		select {
-		case apply := <-s.results:
-			apply()
-		case <-ended:
-			waiting = false
-		}
-	}
-	for len(s.results) > 0 {
+	for s.awaited > 0 {
 		(<-s.results)()
 	}
 	for _, sequence := range slices.Sorted(maps.Keys(s.held)) {
 		s.consumer.Return(s.held[sequence].delivery)
 	}
-	s.consumer.Close()
+	if len(s.held) > 0 { // what of it the stream has forgotten does not come again, and has to be said
+		s.forgotten = min(s.forgotten, s.oldestHeld()-1)
+	}
 }
 
 // gather waits until all that was delivered and never settled is here: what it was delivered to may be gone, and the
@@ -157,6 +154,10 @@ func (s *session) gather(info stream.DurableInfo) error {
 		if info, err = s.consumer.Info(s.ctx); err != nil { // a purge makes them fewer, new deliveries more
 			return err
 		}
+		s.notePause(info)
+		s.mu.Lock()
+		s.status.Reason = s.paused
+		s.mu.Unlock()
 	}
 	return nil
 }
@@ -413,12 +414,24 @@ func (s *session) earliest(now time.Time) time.Duration {
 	return wake
 }
 
-// work does something outside of the loop for a queue; what it returns is applied within.
-func (s *session) work(q *queue, do func(ctx context.Context) (apply func())) {
-	q.busy = true
-	s.workers.Go(func() {
+// aside does something outside of the loop; what it returns is applied within.
+func (s *session) aside(do func(ctx context.Context) (apply func())) {
+	s.awaited++
+	go func() {
 		apply := do(s.outside)
 		s.results <- func() {
+			s.awaited--
+			apply()
+		}
+	}()
+}
+
+// work is aside for a queue, of which nothing else is under way meanwhile.
+func (s *session) work(q *queue, do func(ctx context.Context) (apply func())) {
+	q.busy = true
+	s.aside(func(ctx context.Context) func() {
+		apply := do(ctx)
+		return func() {
 			q.busy = false
 			apply()
 		}
@@ -435,7 +448,7 @@ func (s *session) report() error {
 	case s.health.away(now):
 		s.setState(Absent, s.health.reason)
 	case s.health.failing.IsZero():
-		s.setState(Delivering, "")
+		s.setState(Delivering, s.paused)
 	}
 	return nil
 }

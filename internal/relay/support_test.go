@@ -126,10 +126,9 @@ func counts(c *tally) func(*Config) { return func(cfg *Config) { cfg.Meter = c }
 
 // receiver is a destination that remembers what it was given, and refuses what refuse says.
 type receiver struct {
-	mu       sync.Mutex
-	got      []*Event
-	refuse   func(*Event) error
-	happened bool // what is refused has arrived
+	mu     sync.Mutex
+	got    []*Event
+	refuse func(*Event) error
 }
 
 func (r *receiver) Deliver(_ context.Context, b Batch) (done int, err error) {

@@ -206,7 +206,9 @@ func TestCrashWhileAGroupIsTold(t *testing.T) {
 			w := newWorld(t)
 			w.fake.Page(2)
 			w.memory.fault = func(put int) (bool, bool) { return put == at && !happened, put == at && happened }
-			w.fake.Faults(func(_ string, n int) fakeslack.Fault { return fakeslack.Fault{CutAfter: n == 1 && happened, Cut: n == 1 && !happened} })
+			w.fake.Faults(func(_ string, n int) fakeslack.Fault {
+				return fakeslack.Fault{CutAfter: n == 1 && happened, Cut: n == 1 && !happened}
+			})
 			var events []*relay.Event
 			for n := range int64(4) {
 				events = append(events, becomes(2, snapshot(1+n, "Failed"), "Running"))

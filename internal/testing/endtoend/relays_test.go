@@ -260,3 +260,27 @@ func TestRelayToSlackIsChecked(t *testing.T) {
 		t.Errorf("%d messages were posted", posted)
 	}
 }
+
+// TestRelayDeadLetters: what the receiver cannot take is a dead letter, which is delivered once it is redriven.
+func TestRelayDeadLetters(t *testing.T) {
+	slow.Test(t, "8 s", "an event is tried three times, with real pauses")
+	play := sim.New(sim.Config{})
+	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: "Running", Phase: "Scan"}}})
+	w := newWorld(t, 16, play)
+	to := newReceiver(t)
+	to.answers(http.StatusBadRequest)
+	w.relay("  - {name: hook, start: all, webhook: {url: %q, allow: [127.0.0.1], allow_http: true}}\n", to.URL+"/hunter2")
+	w.start()
+	dead := func() string { return typed(t, "relay", "dead", "hook", "-c", w.config, "-o", "json").Succeeds(t).Out }
+	w.until("both events are dead letters", func() bool { return strings.Count(dead(), `"status": 400`) == 2 }, dead)
+	if letters := dead(); !strings.Contains(letters, `"job": "sim/71"`) || strings.Contains(letters, "hunter2") {
+		t.Errorf("got %s", letters)
+	}
+	typed(t, "relay", "redrive", "hook", "--job", "sim/72", "-c", w.config).Fails(t, failed, "no such dead letter")
+	typed(t, "relay", "redrive", "hook", "-c", w.config).Fails(t, wrong, "")
+	to.answers(http.StatusNoContent)
+	typed(t, "relay", "redrive", "hook", "--job", "sim/71", "-c", w.config).Succeeds(t, "2 redriven")
+	w.until("they are delivered", func() bool { return to.events(t) == 2 })
+	w.until("they leave the list", func() bool { return strings.TrimSpace(dead()) == "[]" }, dead)
+	w.kill()
+}

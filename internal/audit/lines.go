@@ -1,0 +1,134 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"jobwatch/internal/relay"
+)
+
+// entry is an event that is to be written.
+type entry struct {
+	id    fingerprint
+	seq   uint64
+	event []byte // on one line
+}
+
+// fingerprint stands for the id of an event.
+type fingerprint [16]byte
+
+func fingerprintOf(id string) fingerprint {
+	sum := sha256.Sum256([]byte(id))
+	return fingerprint(sum[:16])
+}
+
+// lines are the events up to the first that is no JSON; unfit says why that one is not.
+func lines(events []*relay.Event) (fit []entry, unfit error) {
+	for _, e := range events {
+		var line bytes.Buffer
+		if err := json.Compact(&line, e.Data); err != nil {
+			return fit, &relay.Refusal{Kind: relay.Unfit, Reason: fmt.Sprintf("audit: event %.60q is no JSON: %v", e.ID, err)}
+		}
+		if line.Len() > longest-overhead {
+			return fit, &relay.Refusal{Kind: relay.Unfit, Reason: fmt.Sprintf("audit: event %.60q has %d bytes; a line has at most %d", e.ID, line.Len(), longest)}
+		}
+		fit = append(fit, entry{fingerprintOf(identity(e)), e.Sequence, line.Bytes()})
+	}
+	return fit, nil
+}
+
+// identity is the id that will be read back from the line.
+func identity(e *relay.Event) string {
+	var event struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(e.Data, &event) == nil && event.ID != "" {
+		return event.ID
+	}
+	return e.ID
+}
+
+const (
+	longest  = 64 << 20 // of a line: as much as a NATS message may have
+	overhead = 256      // of a line, at most, beside its event
+)
+
+// line is the entry as it is written, without its newline.
+func (e entry) line(n int64, at time.Time) []byte {
+	line := make([]byte, 0, len(e.event)+overhead)
+	line = append(line, `{"n":`...)
+	line = strconv.AppendInt(line, n, 10)
+	line = append(line, `,"seq":`...)
+	line = strconv.AppendUint(line, e.seq, 10)
+	line = append(line, `,"at":"`...)
+	line = at.UTC().AppendFormat(line, time.RFC3339Nano)
+	line = append(line, `","event":`...)
+	line = append(line, e.event...)
+	return append(line, '}')
+}
+
+// Line is a line of the log.
+type Line struct {
+	N     int64           `json:"n"`
+	Seq   uint64          `json:"seq"` // in the stream
+	At    time.Time       `json:"at"`  // when it was written
+	Event json.RawMessage `json:"event"`
+}
+
+func parseLine(raw []byte) (Line, error) {
+	var l Line
+	err := json.Unmarshal(raw, &l)
+	return l, err
+}
+
+// id is the fingerprint of the event's id.
+func (l Line) id() fingerprint {
+	var event struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(l.Event, &event)
+	return fingerprintOf(event.ID)
+}
+
+// peaks are the roots of the whole subtrees that make up a tree, the largest first: all that it takes to go on with it.
+type peaks struct {
+	size  int64
+	roots []tlog.Hash
+}
+
+// add gives what a leaf adds to the hashes: itself, and each subtree that it completes.
+func (p *peaks) add(leaf tlog.Hash) []tlog.Hash {
+	added := []tlog.Hash{leaf}
+	for n := p.size; n&1 == 1 && len(p.roots) > 0; n >>= 1 { // of a tree with a hole there are fewer
+		leaf = tlog.NodeHash(p.roots[len(p.roots)-1], leaf)
+		p.roots = p.roots[:len(p.roots)-1]
+		added = append(added, leaf)
+	}
+	p.roots = append(p.roots, leaf)
+	p.size++
+	return added
+}
+
+// root is that of the whole tree.
+func (p *peaks) root() tlog.Hash {
+	if len(p.roots) == 0 {
+		return emptyRoot
+	}
+	root := p.roots[len(p.roots)-1]
+	for i := len(p.roots) - 2; i >= 0; i-- {
+		root = tlog.NodeHash(p.roots[i], root)
+	}
+	return root
+}
+
+func (p *peaks) clone() *peaks {
+	return &peaks{p.size, append([]tlog.Hash(nil), p.roots...)}
+}
+
+var emptyRoot = tlog.Hash(sha256.Sum256(nil)) // RFC 6962, 2.1
