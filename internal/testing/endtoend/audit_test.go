@@ -69,11 +69,11 @@ func TestAudit(t *testing.T) {
 	if err := os.WriteFile(newest[0], changed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said := verify(); said.Status != 1 || !strings.Contains(said.Errs, filepath.Base(newest[0])+":1: line ") {
+	if said := verify(); said.Status != 1 || !strings.Contains(said.Errs, ": changed in "+filepath.Base(newest[0])) {
 		t.Errorf("of a changed line: status %d\n%s%s", said.Status, said.Out, said.Errs)
 	}
 	w.start()
-	w.says("was changed")
+	w.says("is not what was written")
 	w.stop()
 }
 
