@@ -18,6 +18,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,8 +43,10 @@ type Config struct {
 	// could be published is left out: the newer one says more.
 	Publish func(ctx context.Context, checkpoint []byte) error
 
-	now  func() time.Time
-	disk disk
+	now    func() time.Time
+	disk   disk
+	recent int           // lines whose ids are always known
+	retry  time.Duration // of a checkpoint that could not be published
 }
 
 // Log is a destination that writes the relay's whole stream, in order.
@@ -77,6 +80,7 @@ func New(c Config) (*Log, error) {
 	if c.disk == nil {
 		c.disk = realDisk{}
 	}
+	c.recent, c.retry = cmp.Or(c.recent, 20_000), cmp.Or(c.retry, 5*time.Second)
 	return &Log{Config: c, fresh: make(chan struct{}, 1)}, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"jobwatch/internal/relay"
 )
 
@@ -35,7 +37,7 @@ func TestEachEventOnce(t *testing.T) {
 }
 
 func TestStreamThatBeginsAgain(t *testing.T) {
-	l := newLog(t, Config{Size: 2000})
+	l := newLog(t, Config{Size: 2000, recent: 10})
 	for seq := uint64(1); seq <= 100; seq++ {
 		deliver(t, l, batchOf(seq, seq))
 	}
@@ -235,16 +237,43 @@ func TestKeyRotation(t *testing.T) {
 	if err != nil || len(v.Findings) > 0 {
 		t.Errorf("with the first key: %v %q", err, v.Findings)
 	}
-	change(t, filepath.Join(l.Dir, checkpointsName), func(b []byte) []byte { return b[:bytes.Index(b, []byte("\n\n"))] })
-	if v, _ = Verify(l.Dir, Trusted{Keys: string(first)}); len(v.Findings) == 0 {
-		t.Error("a new key was taken that no old one has signed with")
+}
+
+func TestKeyThatTakesOverByItself(t *testing.T) {
+	l := newLog(t, Config{})
+	deliver(t, l, batchOf(1, 5))
+	l.Close()
+	public, signer := foreignKey(t, l.Origin)
+	resign := func(b []byte) []byte {
+		text, _, _ := bytes.Cut(b, []byte("\n\n"))
+		again, _ := note.Sign(&note.Note{Text: string(text) + "\n"}, signer)
+		return again
+	}
+	change(t, filepath.Join(l.Dir, keysName), func(b []byte) []byte { return append(b, public+"\n"...) })
+	change(t, filepath.Join(l.Dir, checkpointName), resign)
+	change(t, filepath.Join(l.Dir, checkpointsName), func(b []byte) []byte { return append(append(b, resign(b)...), '\n') })
+	v, err := Verify(l.Dir, Trusted{})
+	if err != nil || !strings.Contains(fmt.Sprint(v.Findings), "not signed by a key that is trusted") {
+		t.Errorf("%v %q", err, v.Findings)
+	}
+}
+
+func TestPackedFileThatHoldsTheSame(t *testing.T) {
+	l := newLog(t, Config{Size: 1})
+	deliver(t, l, batchOf(1, 5))
+	deliver(t, l, batchOf(6, 10))
+	l.Close()
+	appendTo(t, filepath.Join(l.Dir, partName(1, rotated)), "\x50\x2a\x4d\x18\x01\x00\x00\x00x") // a frame that is skipped
+	v, err := Verify(l.Dir, Trusted{})
+	if err != nil || len(v.Findings) != 1 || !strings.Contains(v.Findings[0], "not the bytes of which SHA256SUMS has the sum") {
+		t.Errorf("%v %q", err, v.Findings)
 	}
 }
 
 func TestPublish(t *testing.T) {
 	var lock sync.Mutex
 	var got []string
-	published := make(chan struct{}, 100)
+	published := make(chan struct{}, 100_000)
 	fails := true
 	publish := func(_ context.Context, checkpoint []byte) error {
 		lock.Lock()
@@ -256,10 +285,12 @@ func TestPublish(t *testing.T) {
 		got = append(got, string(checkpoint))
 		return nil
 	}
-	l := newLog(t, Config{Publish: publish})
+	l := newLog(t, Config{Publish: publish, retry: time.Millisecond})
 	deliver(t, l, batchOf(1, 5))
-	<-published
-	l.Close() // the last was not published
+	for range 10 {
+		<-published // it is tried again and again
+	}
+	l.Close()   // the last was not published
 	lock.Lock()
 	fails = false
 	lock.Unlock()
@@ -294,5 +325,45 @@ func TestCheck(t *testing.T) {
 	other := newLog(t, Config{Dir: l.KeyFile})
 	if err := other.Check(context.Background()); err == nil || !strings.Contains(err.Error(), "is not a folder") {
 		t.Error(err)
+	}
+}
+
+func TestFileReplacedUnderTheWriter(t *testing.T) {
+	for _, name := range []string{partName(1, plain), hashesName} {
+		l := newLog(t, Config{})
+		deliver(t, l, batchOf(1, 5))
+		path := filepath.Join(l.Dir, name)
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = os.Rename(path, filepath.Join(t.TempDir(), "taken"))
+		}
+		if err == nil {
+			err = os.WriteFile(path, bytes.ReplaceAll(data, []byte("sql"), []byte("SQL")), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(t, l, batchOf(6, 6), relay.Away, "somebody else has written it")
+		if name == hashesName { // it holds the same
+			deliver(t, l, batchOf(6, 6))
+			verified(t, l.Dir, 6)
+			continue
+		}
+		refused(t, l, batchOf(6, 6), relay.Broken, "line 1 is not what was written")
+	}
+}
+
+func TestUnusedBitsOfASignature(t *testing.T) {
+	l := newLog(t, Config{})
+	deliver(t, l, batchOf(1, 5))
+	l.Close()
+	change(t, filepath.Join(l.Dir, checkpointName), func(b []byte) []byte {
+		at := bytes.LastIndexByte(b, '=') - 1 // two of its six bits encode nothing
+		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+		b[at] = alphabet[strings.IndexByte(alphabet, b[at])+1]
+		return b
+	})
+	if v, err := Verify(l.Dir, Trusted{}); err != nil || len(v.Findings) == 0 {
+		t.Errorf("not seen: %v", err)
 	}
 }

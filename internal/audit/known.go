@@ -11,7 +11,6 @@ type known struct {
 }
 
 const (
-	recent     = 20_000  // lines whose ids are always known
 	generation = 250_000 // ids
 	deepest    = 500_000 // lines whose ids are known at most
 )

@@ -183,7 +183,7 @@ func (w *writer) resume() error {
 	if err := w.openPart(files, checkpoint.Size, removed); err != nil {
 		return err
 	}
-	if err := w.known.readBack(files, recent); err != nil {
+	if err := w.known.readBack(files, w.recent); err != nil {
 		return err
 	}
 	return w.resumeKeys(by)

@@ -24,7 +24,7 @@ func (l *Log) publishAll(ctx context.Context) {
 		current, err := os.ReadFile(filepath.Join(l.Dir, checkpointName))
 		if err == nil && !bytes.Equal(current, last) {
 			if l.publishOne(ctx, current) != nil {
-				wait = 5 * time.Second
+				wait = l.retry
 			} else {
 				last = current
 				continue
@@ -44,7 +44,7 @@ func (l *Log) publishAll(ctx context.Context) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(time.Second):
+			case <-time.After(l.retry / 5):
 			}
 		}
 	}
