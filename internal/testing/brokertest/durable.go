@@ -97,7 +97,6 @@ type deliveries struct {
 	other bool
 	ids   []string
 	times uint64
-	any   bool
 }
 
 func takes(ids ...string) deliveries      { return deliveries{ids: ids, times: 1} }
