@@ -296,7 +296,7 @@ func TestPublish(t *testing.T) {
 	for range 10 {
 		<-published // it is tried again and again
 	}
-	l.Close()   // the last was not published
+	l.Close() // the last was not published
 	lock.Lock()
 	fails = false
 	lock.Unlock()

@@ -19,7 +19,6 @@ import (
 type failing struct {
 	realDisk
 	steps  int // that still work
-	crash  bool
 	err    error
 	synced map[string]int64
 }

@@ -54,13 +54,13 @@ var damages = []struct {
 }{
 	{"a byte of any file", func(d *damaging) ([]string, int64) {
 		name := d.file("")
-		return d.edit(name, func(b []byte) []byte { b[d.Rand.IntN(len(b))] ^= byte(1 + d.Rand.IntN(255)); return b })
+		return d.edit(name, func(b []byte) []byte { b[d.IntN(len(b))] ^= byte(1 + d.IntN(255)); return b })
 	}},
 	{"any file cut short", func(d *damaging) ([]string, int64) {
-		return d.edit(d.file(""), func(b []byte) []byte { return b[:d.Rand.IntN(len(b))] })
+		return d.edit(d.file(""), func(b []byte) []byte { return b[:d.IntN(len(b))] })
 	}},
 	{"any file longer", func(d *damaging) ([]string, int64) {
-		return d.edit(d.file(""), func(b []byte) []byte { return append(b, b[:1+d.Rand.IntN(len(b))]...) })
+		return d.edit(d.file(""), func(b []byte) []byte { return append(b, b[:1+d.IntN(len(b))]...) })
 	}},
 	{"any file removed", func(d *damaging) ([]string, int64) {
 		name := d.file("")
@@ -70,7 +70,7 @@ var damages = []struct {
 	{"a byte within a line", func(d *damaging) ([]string, int64) {
 		return d.lines(func(lines [][]byte, i int) ([][]byte, int) {
 			lines[i] = bytes.Clone(lines[i])
-			at := d.Rand.IntN(len(lines[i]))
+			at := d.IntN(len(lines[i]))
 			lines[i][at] ^= 1 // never a newline: none of its neighbours stands in a line
 			return lines, i
 		})
@@ -85,9 +85,9 @@ var damages = []struct {
 	}},
 	{"two lines swapped", func(d *damaging) ([]string, int64) {
 		return d.lines(func(lines [][]byte, i int) ([][]byte, int) {
-			j := d.Rand.IntN(len(lines))
+			j := d.IntN(len(lines))
 			for j == i {
-				j = d.Rand.IntN(len(lines))
+				j = d.IntN(len(lines))
 			}
 			lines[i], lines[j] = lines[j], lines[i]
 			return lines, min(i, j)
@@ -95,7 +95,7 @@ var damages = []struct {
 	}},
 	{"a line with another number", func(d *damaging) ([]string, int64) {
 		return d.lines(func(lines [][]byte, i int) ([][]byte, int) {
-			lines[i] = bytes.Replace(lines[i], []byte(`{"n":`), fmt.Appendf(nil, `{"n":%d`, 1+d.Rand.IntN(9)), 1)
+			lines[i] = bytes.Replace(lines[i], []byte(`{"n":`), fmt.Appendf(nil, `{"n":%d`, 1+d.IntN(9)), 1)
 			return lines, i
 		})
 	}},
@@ -126,10 +126,10 @@ var damages = []struct {
 	}},
 	{"an old checkpoint", func(d *damaging) ([]string, int64) {
 		notes, _ := splitNotes(d.folder[checkpointsName])
-		return d.edit(checkpointName, func([]byte) []byte { return notes[d.Rand.IntN(len(notes))] })
+		return d.edit(checkpointName, func([]byte) []byte { return notes[d.IntN(len(notes))] })
 	}},
 	{"a forged checkpoint, and its key", func(d *damaging) ([]string, int64) {
-		d.folder[checkpointName] = d.forge(int64(d.Rand.IntN(int(d.size))))
+		d.folder[checkpointName] = d.forge(int64(d.IntN(int(d.size))))
 		d.folder[keysName] = append(d.folder[keysName], d.foreign...)
 		return []string{checkpointName, keysName}, 0
 	}},
@@ -138,7 +138,7 @@ var damages = []struct {
 	}},
 	{"a kept checkpoint removed", func(d *damaging) ([]string, int64) {
 		notes, _ := splitNotes(d.folder[checkpointsName])
-		i := d.Rand.IntN(len(notes))
+		i := d.IntN(len(notes))
 		return d.edit(checkpointsName, func([]byte) (all []byte) {
 			for j, n := range notes {
 				if j != i {
@@ -167,7 +167,7 @@ func (d *damaging) file(suffix string) string {
 			names = append(names, name)
 		}
 	}
-	return names[d.Rand.IntN(len(names))]
+	return names[d.IntN(len(names))]
 }
 
 func (d *damaging) edit(name string, with func([]byte) []byte) ([]string, int64) {
@@ -191,7 +191,7 @@ func (d *damaging) lines(with func(lines [][]byte, i int) ([][]byte, int)) ([]st
 	for i := range lines {
 		lines[i] = bytes.TrimSuffix(lines[i], []byte("\n"))
 	}
-	lines, at := with(lines, d.Rand.IntN(len(lines)))
+	lines, at := with(lines, d.IntN(len(lines)))
 	text = append(bytes.Join(lines, []byte("\n")), '\n')
 	line := d.first + int64(at)
 	if strings.HasSuffix(name, rotated) {

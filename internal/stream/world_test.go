@@ -47,7 +47,7 @@ func newWorld(t *testing.T, s servers) *world {
 		servers: s, stream: fmt.Sprintf("JOBS-%d", worlds.Add(1)),
 		wires: map[brokertest.Broker]*wire{}, copy: filepath.Join(t.TempDir(), "copy"),
 	}
-	t.Cleanup(func() { w.Drop(t) })
+	t.Cleanup(func() { w.dropBeside(t); w.Drop(t) })
 	return w
 }
 
@@ -261,5 +261,36 @@ func until(t *testing.T, what string, holds func() bool) {
 		case <-end:
 			t.Fatalf("waited 20 s until %s", what)
 		}
+	}
+}
+
+func (w *world) Unsettled(t *testing.T, through brokertest.Broker, settle func()) {
+	wire := w.wires[through]
+	wire.up.swallow()
+	settle()
+	until(t, "the settlement has come to where it gets lost", wire.up.hasSwallowed)
+	wire.cut()
+}
+
+func (w *world) DeleteConsumer(t *testing.T, name string) {
+	w.withStream(t, func(ctx context.Context, st jetstream.Stream) error { return st.DeleteConsumer(ctx, name) })
+}
+
+func (w *world) PauseConsumer(t *testing.T, name string, until time.Time) {
+	w.withStream(t, func(ctx context.Context, st jetstream.Stream) error {
+		_, err := st.PauseConsumer(ctx, name, until)
+		return err
+	})
+}
+
+// dropBeside removes the bucket and the log.
+func (w *world) dropBeside(t *testing.T) {
+	for _, name := range []string{"KV_" + w.stream + "_RELAY_STATE", w.stream + "_RELAYS"} {
+		w.ask(t, func(ctx context.Context, js jetstream.JetStream) error {
+			if err := js.DeleteStream(ctx, name); !errors.Is(err, jetstream.ErrStreamNotFound) {
+				return err
+			}
+			return nil
+		})
 	}
 }

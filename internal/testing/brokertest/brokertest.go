@@ -1,5 +1,5 @@
 // Package brokertest holds a broker to what jobwatch builds on: the expected sequence, the duplicate window, lost
-// acknowledgements, and a stream that forgets.
+// acknowledgements, a stream that forgets, and what durable consumers, buckets and logs do.
 //
 // One set of rules (rules.go) is run against the real NATS server, alone and as three replicas, and against whatever
 // stands in for it. Where one server and three answer differently, a rule says both.
@@ -7,7 +7,9 @@ package brokertest
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"jobwatch/internal/stream"
 )
@@ -24,6 +26,9 @@ type Broker interface {
 	Each(ctx context.Context, filter string, from uint64, yield func(stream.Message) error) error
 	Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (last uint64, err error)
 	FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error
+	Claim(ctx context.Context, d stream.Durable) (stream.Consumer, stream.DurableInfo, error)
+	Bucket(name string) stream.Bucket
+	Log(name string, subjects []string) stream.Log
 }
 
 // World is a broker with an empty stream, for subjects jobs.> and commcells.>, and what can befall it. Its methods
@@ -42,6 +47,12 @@ type World interface {
 	// Unsent publishes through a connection that is lost before the message has reached the broker.
 	Unsent(t *testing.T, through Broker, m stream.Outgoing) error
 
+	// Unsettled settles through a connection that is lost before that has reached the broker.
+	Unsettled(t *testing.T, through Broker, settle func())
+
+	DeleteConsumer(t *testing.T, name string)
+	PauseConsumer(t *testing.T, name string, until time.Time) // a time that has passed resumes it
+
 	Delete(t *testing.T, sequence uint64) // one message
 	Purge(t *testing.T, filter string)    // all messages whose subject matches
 	Drop(t *testing.T)                    // the stream
@@ -57,7 +68,7 @@ func Run(t *testing.T, make func(*testing.T) World) {
 
 // RunInside is Run with each rule played inside something: synctest.Test, say.
 func RunInside(t *testing.T, inside func(*testing.T, func(*testing.T)), make func(*testing.T) World) {
-	for _, r := range rules {
+	for _, r := range slices.Concat(rules, durableRules, besideRules) {
 		t.Run(r.name, func(t *testing.T) {
 			inside(t, func(t *testing.T) { r.play(newStage(t, make(t))) })
 		})

@@ -24,12 +24,13 @@ type stage struct {
 	*testing.T
 	world      World
 	one, other Broker
-	sequences  map[string]uint64 // by message id; nothing has 0
-	born       stream.Info       // the stream as it was made
+	sequences  map[string]uint64  // by message id; nothing has 0
+	born       stream.Info        // the stream as it was made
+	readers    map[Broker]*reader // what each has claimed
 }
 
 func newStage(t *testing.T, w World) *stage {
-	s := &stage{T: t, world: w, one: w.Connect(t), other: w.Connect(t), sequences: map[string]uint64{}}
+	s := &stage{T: t, world: w, one: w.Connect(t), other: w.Connect(t), sequences: map[string]uint64{}, readers: map[Broker]*reader{}}
 	s.ready()
 	s.born = s.info()
 	return s

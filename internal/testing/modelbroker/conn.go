@@ -25,16 +25,28 @@ type Conn struct {
 
 // Call is a request, at its begin or its end.
 type Call struct {
-	Operation string // Ready, Publish, Info, Last, At, Each, Scan, FollowHeaders
+	// Operation is Ready, Publish, Info, Last, At, Each, Scan or FollowHeaders; of a consumer Claim, ConsumerInfo, and,
+	// which have a begin only, Deliver, Settle, Extend and Return; of a bucket Get, Entries, Put and Delete; of a log
+	// Append, EachRecord, Count and RemoveRecords.
+	Operation string
 	End       bool
-	Subject   string          // Last, Each: the filter; Publish: the subject
-	Sequence  uint64          // At: the message's; Each, Scan, FollowHeaders: the first one's
+	Subject   string          // or the filter, the key, the consumer's name
+	Sequence  uint64          // of the message; Each, Scan, FollowHeaders, EachRecord: the first one's; Put, Delete: the revision
 	Message   stream.Outgoing // Publish
 }
 
 // session is a connection from its begin to its loss.
 type session struct {
 	lost chan struct{}
+}
+
+func (s *session) isLost() bool {
+	select {
+	case <-s.lost:
+		return true
+	default:
+		return false
+	}
 }
 
 var errNoAnswer = errors.New("no answer in time")
@@ -54,6 +66,7 @@ func (c *Conn) Cut() {
 		return
 	}
 	close(c.session.lost)
+	c.stream.endReaders(c.session)
 	c.session, c.fitting = nil, nil
 	c.arrived = make(chan struct{})
 }

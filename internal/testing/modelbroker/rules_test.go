@@ -87,3 +87,22 @@ func (w *world) reconnect() {
 		c.Restore()
 	}
 }
+
+func (w *world) Unsettled(_ *testing.T, through brokertest.Broker, settle func()) {
+	c := through.(*modelbroker.Conn)
+	c.Gate = func(ctx context.Context, at modelbroker.Call) error {
+		if at.Operation == "Settle" {
+			c.Cut()
+		}
+		return nil
+	}
+	settle()
+	c.Gate = nil
+	c.Restore()
+}
+
+func (w *world) DeleteConsumer(_ *testing.T, name string) { w.Stream.DeleteConsumer(name) }
+
+func (w *world) PauseConsumer(_ *testing.T, name string, until time.Time) {
+	w.Stream.PauseConsumer(name, until)
+}

@@ -23,17 +23,20 @@ type Config struct {
 type Stream struct {
 	cfg Config
 
-	mu      sync.Mutex
-	created time.Time       // zero: there is no stream; guarded by mu, as the rest is
-	births  int             // of the stream: two in the same moment of a bubble are two
-	held    []message       // in the order of their sequences
-	last    uint64          // highest sequence ever given
-	ids     map[string]seen // remembered for Window
-	changed chan struct{}   // closed when anything of this changes, and replaced
+	mu       sync.Mutex
+	created  time.Time       // zero: there is no stream; guarded by mu, as the rest is
+	births   int             // of the stream: two in the same moment of a bubble are two
+	held     []message       // in the order of their sequences
+	last     uint64          // highest sequence ever given
+	ids      map[string]seen // remembered for Window
+	durables map[string]*durable
+	others   map[string]*beside // streams beside this one
+	changed  chan struct{}      // closed when anything of this changes, and replaced
 }
 
 type message struct {
 	stream.Message
+	header map[string][]string
 	stored time.Time
 }
 
@@ -53,7 +56,7 @@ func New(cfg Config) *Stream {
 	if cfg.Window <= 0 {
 		cfg.Window = 2 * time.Minute
 	}
-	return &Stream{cfg: cfg, changed: make(chan struct{})}
+	return &Stream{cfg: cfg, durables: map[string]*durable{}, others: map[string]*beside{}, changed: make(chan struct{})}
 }
 
 // Messages gives what the stream holds. A test reads it without asking the broker.
@@ -72,12 +75,17 @@ func (s *Stream) Forget(n int) {
 			s.last = s.held[first].Sequence - 1
 		}
 		s.held = s.held[:first]
-		s.rememberHeld()
+		s.restart()
 	})
 }
 
 // Restart is the server's. Real connections are lost with it, as with Keep's restore; a test that wants that cuts them.
-func (s *Stream) Restart() { s.change(s.rememberHeld) }
+func (s *Stream) Restart() { s.change(s.restart) }
+
+func (s *Stream) restart() {
+	s.rememberHeld()
+	s.restartDurables()
+}
 
 // Keep copies what the server has stored, and returns what starts it again on that copy. The copy ends where the stream
 // did, also if its last messages had been removed.
@@ -85,10 +93,18 @@ func (s *Stream) Keep() (restore func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	created, held, last := s.created, slices.Clone(s.held), s.last
+	durables, others := copyOf(s.durables), map[string]*beside{}
+	for name, b := range s.others {
+		others[name] = b.copied()
+	}
 	return func() {
 		s.change(func() {
 			s.created, s.held, s.last = created, slices.Clone(held), last
-			s.rememberHeld()
+			s.durables, s.others = copyOf(durables), map[string]*beside{}
+			for name, b := range others {
+				s.others[name] = b.copied()
+			}
+			s.restart()
 		})
 	}
 }
@@ -125,7 +141,12 @@ func (s *Stream) Remove(sequence uint64) {
 
 // Delete deletes the stream. The next Ready makes another one of the same name.
 func (s *Stream) Delete() {
-	s.change(func() { s.created, s.held, s.last, s.ids = time.Time{}, nil, 0, nil })
+	s.change(func() {
+		s.created, s.held, s.last, s.ids = time.Time{}, nil, 0, nil
+		for name := range s.durables {
+			s.removeDurable(name)
+		}
+	})
 }
 
 // Store stores a message as if it had just arrived: one that was long under way.
@@ -176,6 +197,7 @@ func (s *Stream) store(m stream.Outgoing) (sequence uint64, duplicate bool, err 
 		return before.sequence, true, nil
 	}
 	sequence = s.append(stream.Message{Subject: m.Subject, ID: m.ID, Data: slices.Clone(m.Data)})
+	s.held[len(s.held)-1].header = map[string][]string{"Nats-Msg-Id": {m.ID}, "Content-Type": {"application/cloudevents+json"}}
 	if m.ID != "" {
 		s.ids[m.ID] = seen{sequence, time.Now()}
 	}
@@ -186,6 +208,6 @@ func (s *Stream) store(m stream.Outgoing) (sequence uint64, duplicate bool, err 
 func (s *Stream) append(m stream.Message) uint64 {
 	s.last++
 	m.Sequence = s.last
-	s.held = append(slices.Clip(s.held), message{m, time.Now()})
+	s.held = append(slices.Clip(s.held), message{Message: m, stored: time.Now()})
 	return s.last
 }
