@@ -132,6 +132,31 @@ func (l *Log) open() error {
 	return nil
 }
 
+// Open finds out, before the first event comes, whether the log that is there is as it was left. One that another process
+// writes is that one's to look at, and none is made.
+func (l *Log) Open(ctx context.Context) error {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	has, err := holdsLog(l.Dir)
+	began, existsErr := exists(l.KeyFile + ".pub")
+	if err = errors.Join(err, existsErr); err != nil {
+		return err
+	}
+	if !has && !began {
+		return l.Check(ctx)
+	}
+	if err := l.open(); err != nil {
+		l.shut()
+		if errors.Is(err, errInUse) {
+			return nil
+		}
+		return err
+	}
+	l.letPublish()
+	l.writing.lend()
+	return nil
+}
+
 // letGo lets others lock the folder.
 func (l *Log) letGo() {
 	l.lock.Lock()

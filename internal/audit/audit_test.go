@@ -162,6 +162,9 @@ func TestDamageStopsTheRelay(t *testing.T) {
 			t.Fatal(err)
 		}
 		l = newLog(t, l.Config)
+		if err := l.Open(context.Background()); err == nil || !strings.Contains(err.Error(), row.words) {
+			t.Errorf("opened: %v, want %q", err, row.words)
+		}
 		refused(t, l, batchOf(51, 60), relay.Broken, row.words)
 		refused(t, l, batchOf(51, 60), relay.Broken, row.words)
 	}
@@ -199,6 +202,9 @@ func TestSecondWriterIsRefused(t *testing.T) {
 	l := newLog(t, Config{})
 	deliver(t, l, batchOf(1, 5))
 	second := newLog(t, Config{Dir: l.Dir})
+	if err := second.Open(context.Background()); err != nil {
+		t.Error(err)
+	}
 	refused(t, second, batchOf(6, 6), relay.Away, "in use by another process")
 	l.letGo() // as it does when it gets nothing
 	deliver(t, second, batchOf(5, 6))

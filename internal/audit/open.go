@@ -66,11 +66,13 @@ func (w *writer) lockFolder() error {
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return err
 		case tries == 20:
-			return fmt.Errorf("%s: in use by another process; give each relay a folder of its own", w.Dir)
+			return fmt.Errorf("%s: %w; give each relay a folder of its own", w.Dir, errInUse)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+var errInUse = errors.New("in use by another process")
 
 // lend lets others lock the folder.
 func (w *writer) lend() {

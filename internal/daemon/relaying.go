@@ -29,7 +29,7 @@ func (r relaying) newRelay(c config.Relay) *relayRunner {
 		open: func(c config.Relay) (relay.Destination, error) {
 			to, err := OpenDestination(c, r.version, relay.NewMemory(r.broker, r.nats.Stream, c.Name, r.rememberFor()), r.publishCheckpoint)
 			if log, is := to.(*audit.Log); is && err == nil {
-				err = log.Check(context.Background()) // a foreign folder shows before the first event comes
+				err = log.Open(context.Background()) // what is wrong with it shows before the first event comes
 			}
 			return to, err
 		},
