@@ -29,7 +29,6 @@ type relayWorld struct {
 	away    bool        // the destination takes nothing
 	told    map[int]int // job => events
 	arrived map[int][]int
-	repeats int
 	wrong   []string
 	began   time.Time
 	story   strings.Builder
