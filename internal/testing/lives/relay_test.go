@@ -30,7 +30,6 @@ type relayWorld struct {
 	stuck   int         // a job of which it takes nothing; 0: none
 	told    map[int]int // job => events
 	arrived map[int][]int
-	repeats int
 	wrong   []string
 	began   time.Time
 	story   strings.Builder
