@@ -227,12 +227,11 @@ func (s *session) leave(q *queue) {
 	s.work(q, func(ctx context.Context) func() {
 		err := s.bucket.Delete(ctx, s.parkedKey(q.key), p.revision)
 		return func() {
-			p.leaving = false
-			if err != nil {
-				s.settleParked(q)
-				s.later(q, err)
+			if err != nil { // it may have happened: what has arrived meanwhile must not be settled
+				s.failed = fmt.Errorf("whether %s is still set aside cannot be told: %w", q.key, err)
 				return
 			}
+			p.leaving = false
 			q.parked = nil
 			delete(s.parked, q.key)
 			s.doneTo[q.key] = p.next - 1

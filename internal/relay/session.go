@@ -40,8 +40,9 @@ type session struct {
 	paused  string // by hand, until when
 	opened  bool   // all that was delivered before is gathered
 
-	replaying bool // events of the stream are being read once more
-	redriving bool // dead letters are
+	failed    error // why another claim has to find out how it stands
+	replaying bool  // events of the stream are being read once more
+	redriving bool  // dead letters are
 
 	arrivals chan arrival
 	results  chan func()
@@ -333,6 +334,9 @@ func (s *session) loop(now *orders, changes <-chan orders) error {
 			err = context.Cause(s.ctx)
 		}
 		timer.Stop()
+		if err == nil {
+			err = s.failed
+		}
 		if err == nil && s.broken != "" {
 			err = errBroken
 		}
