@@ -30,7 +30,7 @@ func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []
 			return nil, fmt.Errorf("key %s of bucket %s: %w", name, BucketName(mainStream), err)
 		}
 		s := Status{
-			Name: name, State: rec.State, Since: rec.Since, Reason: rec.Reason, Holder: rec.Host,
+			Name: name, State: rec.State, Since: rec.Since, Reason: rec.Reason, Alarm: rec.Alarm, Holder: rec.Host,
 			Pending: rec.Pending, Oldest: rec.Oldest, Parked: rec.Parked, Missed: rec.Missed,
 		}
 		if s.State == "" {

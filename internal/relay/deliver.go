@@ -106,7 +106,7 @@ func (s *session) calm(q *queue) {
 		delete(s.refused, q.key)
 		delete(s.uneasy, q)
 	}
-	if q.empty() && q.group == "" && q.blocked == 0 && !q.busy {
+	if q.empty() && q.group == "" && q.open == nil && q.blocked == 0 && !q.busy {
 		delete(s.queues, q.key)
 	}
 	if q.group != "" && len(q.items) == 0 {

@@ -33,6 +33,7 @@ type record struct {
 	State    State     `json:"state"`
 	Since    time.Time `json:"since"`
 	Reason   string    `json:"reason,omitempty"`
+	Alarm    bool      `json:"alarm,omitempty"`
 
 	Born      time.Time  `json:"born"`  // of the stream; zero: it has never run
 	Floor     uint64     `json:"floor"` // all up to this sequence of the stream is done with, parked jobs apart
@@ -210,6 +211,7 @@ func (r *Relay) untilOn(ctx context.Context, now *orders, changes <-chan orders)
 		}
 		r.mu.Lock()
 		r.status.Alarm = r.broken != ""
+		r.record.Alarm = r.status.Alarm
 		r.mu.Unlock()
 		select {
 		case *now = <-changes:

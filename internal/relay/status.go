@@ -63,6 +63,7 @@ func (r *Relay) setState(s State, reason string) {
 		r.record.Since = time.Now().UTC()
 	}
 	r.record.State, r.record.Reason = s, reason
+	r.record.Alarm = r.record.Alarm && s == Off
 	r.status.State, r.status.Since, r.status.Reason, r.status.Holder = s, r.record.Since, reason, r.Host
 	told := map[string]any{"relay": r.Name, "state": s, "since": r.record.Since, "reason": reason}
 	r.mu.Unlock()

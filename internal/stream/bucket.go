@@ -104,13 +104,23 @@ func (b *Broker) putInto(ctx context.Context, into jetstream.StreamConfig, m *na
 		if err := s.makeBeside(ctx, into); err != nil {
 			return 0, err
 		}
-		sequence, err = s.put(ctx, into.Name, m, condition)
+		sequence, err = s.putIntoNew(ctx, into.Name, m, condition)
 	}
 	var busy *SequenceError
 	if errors.As(err, &busy) {
 		return 0, ErrChanged
 	}
 	return sequence, err
+}
+
+// putIntoNew tries again for a moment: of a cluster's servers one may learn later than another that there is a stream.
+func (s *session) putIntoNew(ctx context.Context, stream string, m *nats.Msg, condition []jetstream.PublishOpt) (uint64, error) {
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		sequence, err := s.put(ctx, stream, m, condition)
+		if !errors.Is(err, ErrNoStream) || wait > time.Second || !sleep(ctx, wait) {
+			return sequence, err
+		}
+	}
 }
 
 func (s *session) put(ctx context.Context, stream string, m *nats.Msg, condition []jetstream.PublishOpt) (uint64, error) {

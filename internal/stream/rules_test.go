@@ -15,7 +15,7 @@ import (
 )
 
 func TestRulesAlone(t *testing.T) {
-	slow.Test(t, "4 s", "the rules that the stand-in of the simulations is held to, on a real server")
+	slow.Test(t, "20 s", "the rules that the stand-in of the simulations is held to, on a real server")
 	t.Parallel()
 	alone := &embedded{dir: t.TempDir()}
 	alone.start(t)
@@ -24,7 +24,7 @@ func TestRulesAlone(t *testing.T) {
 }
 
 func TestRulesOnThreeReplicas(t *testing.T) {
-	slow.Test(t, "20 s", "the rules that the stand-in of the simulations is held to, on three real servers")
+	slow.Test(t, "60 s", "the rules that the stand-in of the simulations is held to, on three real servers")
 	t.Parallel() // it mostly waits for elections, 4 to 9 s after each start
 	three := newCluster(t)
 	three.start(t)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -158,6 +159,7 @@ func (w *world) Restore(t *testing.T) {
 
 func (w *world) whileStopped(t *testing.T, do func() error) {
 	t.Helper()
+	all := slices.DeleteFunc(append(w.beside(), w.stream), func(name string) bool { return !w.hasLeader(name) })
 	w.stop()
 	for _, wire := range w.wires {
 		wire.cut()
@@ -169,7 +171,9 @@ func (w *world) whileStopped(t *testing.T, do func() error) {
 	for _, wire := range w.wires {
 		wire.lead(w.host())
 	}
-	until(t, "the stream has a leader", func() bool { return w.hasLeader(w.stream) })
+	for _, name := range all {
+		until(t, name+" has a leader", func() bool { return w.hasLeader(name) })
+	}
 }
 
 // PassWindow makes the window short until an id that is younger than all others is known no more. One change is not
@@ -283,9 +287,13 @@ func (w *world) PauseConsumer(t *testing.T, name string, until time.Time) {
 	})
 }
 
+func (w *world) beside() []string {
+	return []string{"KV_" + w.stream + "_RELAY_STATE", w.stream + "_RELAYS"}
+}
+
 // dropBeside removes the bucket and the log.
 func (w *world) dropBeside(t *testing.T) {
-	for _, name := range []string{"KV_" + w.stream + "_RELAY_STATE", w.stream + "_RELAYS"} {
+	for _, name := range w.beside() {
 		w.ask(t, func(ctx context.Context, js jetstream.JetStream) error {
 			if err := js.DeleteStream(ctx, name); !errors.Is(err, jetstream.ErrStreamNotFound) {
 				return err

@@ -8,4 +8,7 @@
 //
 // A judge with its own small reading of the contract holds the stream against the answers that the model has given.
 // How to replay a seed, and what was run: docs/simulation.md.
+//
+// A relay lives beside that (relay_test.go), with a model of the broker and a destination; its seeds are not replayed
+// exactly.
 package lives
