@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -40,6 +41,7 @@ func (b *Broker) Claim(ctx context.Context, d Durable) (Consumer, DurableInfo, e
 }
 
 func explainDurable(stream, name string, err error) error {
+	err = cause(context.Background(), err) // the library says in several ways that the connection is gone
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return ErrNoStream
@@ -196,9 +198,9 @@ func (c *durable) whyBroken(ctx context.Context) error {
 	c.mu.Lock()
 	err := c.err
 	c.mu.Unlock()
-	if errors.Is(err, jetstream.ErrNoHeartbeat) {
-		if _, gone := c.Info(ctx); errors.Is(gone, ErrConsumerGone) {
-			return gone
+	if errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrNoResponders) {
+		if _, gone := c.Info(ctx); errors.Is(gone, ErrConsumerGone) || errors.Is(gone, ErrNoStream) {
+			return ErrConsumerGone
 		}
 	}
 	return err
