@@ -40,7 +40,10 @@ func (b *Broker) Claim(ctx context.Context, d Durable) (Consumer, DurableInfo, e
 }
 
 func explainDurable(stream, name string, err error) error {
+	err = cause(context.Background(), err)
 	switch {
+	case errors.Is(err, ErrDisconnected):
+		return ErrDisconnected
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return ErrNoStream
 	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
