@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"jobwatch/internal/audit"
 	"jobwatch/internal/config"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/relay"
@@ -122,6 +123,9 @@ type relayLoop interface {
 // openAgain is when a destination that could not be opened is tried again: a secret may have become readable.
 const openAgain = 2 * time.Second
 
+// lookAgain is when an audit log that was tampered with is looked at again, which reads much of it.
+const lookAgain = time.Minute
+
 // Run runs until ctx ends. It never fails: what is wrong with a relay is no reason to end the program.
 func (r *relayRunner) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
@@ -131,11 +135,26 @@ func (r *relayRunner) Run(ctx context.Context) error {
 		}
 		r.is(cmp.Or(err, errStopped), nil)
 		select {
-		case <-time.After(openAgain):
+		case <-time.After(r.pause()):
 		case <-ctx.Done():
 		}
 	}
 	return nil
+}
+
+func (r *relayRunner) pause() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if isAlarm(r.trouble) {
+		return lookAgain
+	}
+	return openAgain
+}
+
+// isAlarm says whether somebody has to look before the relay may go on.
+func isAlarm(err error) bool {
+	_, damaged := errors.AsType[*audit.Damage](err)
+	return damaged
 }
 
 var errStopped = errors.New("it has stopped by itself")
@@ -180,6 +199,7 @@ func (r *relayRunner) shown() web.Relay {
 		stands.Status = r.loop.Status()
 	case r.trouble != nil:
 		stands.State, stands.Reason, stands.Since = web.RelayStopped, r.trouble.Error(), r.since.UTC()
+		stands.Alarm = isAlarm(r.trouble)
 	}
 	stands.To = DestinationOf(r.Relay)
 	return stands

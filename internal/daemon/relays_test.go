@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobwatch/internal/audit"
 	"jobwatch/internal/config"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/web"
@@ -136,3 +137,15 @@ func (l lingering) Run(ctx context.Context) error {
 }
 
 func (l lingering) Status() relay.Status { return relay.Status{} }
+
+func TestALogThatWasTamperedWithIsAnAlarm(t *testing.T) {
+	r := &relayRunner{log: slog.New(slog.DiscardHandler)}
+	r.is(errors.New("a folder that cannot be written"), nil)
+	if r.shown().Alarm || r.pause() != openAgain {
+		t.Error("a trouble that ends by itself is an alarm")
+	}
+	r.is(&audit.Damage{Problem: "line 3 is not what was written"}, nil)
+	if !r.shown().Alarm || r.pause() != lookAgain {
+		t.Error("a log that was tampered with is none")
+	}
+}

@@ -15,14 +15,14 @@ import (
 
 // world is a NATS server with a stream of events.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	server *stream.Embedded
 	broker *stream.Broker
 	last   map[string]uint64 // stream sequence of each job's last event
 	number map[string]int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	server, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: t.TempDir()})
 	if err != nil {
@@ -46,7 +46,7 @@ func (w *world) connect() *stream.Broker {
 }
 
 // runs runs a loop until the test ends, or stop is called.
-func runs(t *testing.T, loop func(context.Context) error) (stop func()) {
+func runs(t testing.TB, loop func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -66,7 +66,7 @@ func runs(t *testing.T, loop func(context.Context) error) (stop func()) {
 	return stop
 }
 
-func soon(t *testing.T) context.Context {
+func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
@@ -166,7 +166,7 @@ func (r *receiver) ids(job int64) (ids []string) {
 
 func (r *receiver) count() int { return len(r.ids(0)) }
 
-func until(t *testing.T, what string, holds func() bool) {
+func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -39,7 +38,7 @@ func (s *shared) done() int {
 }
 
 // share has 99 jobs of 100 delivered, the first of which has so many events in front of all others.
-func share(t *testing.T, front int, refuses int64) (took time.Duration, tries int) {
+func share(t testing.TB, front int, refuses int64) (took time.Duration, tries int) {
 	w := newWorld(t)
 	for range front {
 		w.tell(1)
@@ -60,16 +59,16 @@ func share(t *testing.T, front int, refuses int64) (took time.Duration, tries in
 	return time.Since(began), to.tries
 }
 
-// TestThroughputBesideARefusedJob measures; it fails by no clock. That others get through is TestARefusedJobHoldsUpNoOther.
-func TestThroughputBesideARefusedJob(t *testing.T) {
-	if os.Getenv("JOBWATCH_RELAY_SPEED") == "" {
-		t.Skip("JOBWATCH_RELAY_SPEED is not set")
-	}
-	for range 2 {
-		well, _ := share(t, 0, 0)
-		one, tries := share(t, 0, 1)
-		t.Logf("one job in a hundred: %.0f/s without, %.0f/s of the others with it (%d tries)", 4000/well.Seconds(), 3960/one.Seconds(), tries)
-		full, tries := share(t, 400, 1)
-		t.Logf("and the window full of it: %.0f/s of the others (%d tries)", 3960/full.Seconds(), tries)
+// BenchmarkBesideARefusedJob measures the throughput of the others. That they get through at all is what
+// TestARefusedJobHoldsUpNoOther shows.
+func BenchmarkBesideARefusedJob(b *testing.B) {
+	for b.Loop() {
+		well, _ := share(b, 0, 0)
+		one, tries := share(b, 0, 1)
+		full, _ := share(b, 400, 1)
+		b.ReportMetric(4000/well.Seconds(), "without/s")
+		b.ReportMetric(3960/one.Seconds(), "others/s")
+		b.ReportMetric(3960/full.Seconds(), "window-full/s")
+		b.ReportMetric(float64(tries), "tries")
 	}
 }
