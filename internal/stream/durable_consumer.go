@@ -63,6 +63,8 @@ func (s *session) durable(ctx context.Context, stream string, d Durable) (c jets
 		if err := s.js.DeleteConsumer(ctx, stream, d.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return nil, false, err
 		}
+		c, err = s.js.CreateConsumer(ctx, stream, wanted) // a cluster may show the old one for a moment yet
+		return c, true, err
 	}
 	c, err = s.js.Consumer(ctx, stream, d.Name)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
