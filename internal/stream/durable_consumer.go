@@ -41,8 +41,10 @@ func (b *Broker) Claim(ctx context.Context, d Durable) (Consumer, DurableInfo, e
 }
 
 func explainDurable(stream, name string, err error) error {
-	err = cause(context.Background(), err) // the library says in several ways that the connection is gone
+	err = cause(context.Background(), err)
 	switch {
+	case errors.Is(err, ErrDisconnected):
+		return ErrDisconnected
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return ErrNoStream
 	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
@@ -62,6 +64,8 @@ func (s *session) durable(ctx context.Context, stream string, d Durable) (c jets
 		if err := s.js.DeleteConsumer(ctx, stream, d.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return nil, false, err
 		}
+		c, err = s.js.CreateConsumer(ctx, stream, wanted) // a cluster may show the old one for a moment yet
+		return c, true, err
 	}
 	c, err = s.js.Consumer(ctx, stream, d.Name)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {

@@ -278,12 +278,28 @@ func (w *world) Unsettled(t *testing.T, through brokertest.Broker, settle func()
 
 func (w *world) DeleteConsumer(t *testing.T, name string) {
 	w.withStream(t, func(ctx context.Context, st jetstream.Stream) error { return st.DeleteConsumer(ctx, name) })
+	until(t, "it is known to be gone", func() (gone bool) {
+		w.withStream(t, func(ctx context.Context, st jetstream.Stream) error {
+			_, err := st.Consumer(ctx, name)
+			gone = errors.Is(err, jetstream.ErrConsumerNotFound)
+			return nil
+		})
+		return gone
+	})
 }
 
-func (w *world) PauseConsumer(t *testing.T, name string, until time.Time) {
+func (w *world) PauseConsumer(t *testing.T, name string, to time.Time) {
 	w.withStream(t, func(ctx context.Context, st jetstream.Stream) error {
-		_, err := st.PauseConsumer(ctx, name, until)
+		_, err := st.PauseConsumer(ctx, name, to)
 		return err
+	})
+	until(t, "it is known to be paused, or not", func() (known bool) {
+		w.withStream(t, func(ctx context.Context, st jetstream.Stream) error {
+			c, err := st.Consumer(ctx, name)
+			known = err == nil && c.CachedInfo().Paused == time.Now().Before(to)
+			return nil
+		})
+		return known
 	})
 }
 
