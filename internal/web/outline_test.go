@@ -114,11 +114,16 @@ func TestCountsAreOfAllJobs(t *testing.T) {
 // A store that cannot be read is logged once, however often a page asks.
 func TestABrokenStoreIsLoggedOnce(t *testing.T) {
 	var log strings.Builder
-	w := newWorld(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
-	broken, err := store.Open(filepath.Join(t.TempDir(), "watcher.db"), event.NewMinter(nil))
-	w.must(err)
-	w.must(broken.Close())
-	w.server.Store = broken
+	w := newWorld(t, func(c *Config) {
+		broken, err := store.Open(filepath.Join(t.TempDir(), "watcher.db"), event.NewMinter(nil))
+		if err == nil {
+			err = broken.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Store, c.Log = broken, slog.New(slog.NewTextHandler(&log, nil))
+	})
 	for range 3 {
 		if code, _ := w.get("/api/v1/jobs"); code != http.StatusInternalServerError {
 			t.Errorf("got %d", code)

@@ -55,6 +55,7 @@ func TestExamples(t *testing.T) {
 		}
 	}
 	w.moveOn("Completed")
+	w.until("every job's end is seen", func() bool { return allEnded(w.sim.Served(), 10) })
 	w.judge()
 	told := w.statesAndFailures()
 	for _, e := range examples {

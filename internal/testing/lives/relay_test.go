@@ -93,10 +93,9 @@ func TestAKillWhenAParkedJobReturns(t *testing.T) {
 			random: rand.New(rand.NewPCG(1, 14)), told: map[int]int{}, arrived: map[int][]int{}, began: time.Now(), jobs: 2,
 			stream: modelbroker.New(modelbroker.Config{}), healed: true, stuck: 1,
 		}
-		p := w.start("a")
 		returned := make(chan bool)
 		var once sync.Once
-		p.conn.Gate = func(_ context.Context, c modelbroker.Call) (err error) {
+		p := w.startBehind("a", func(_ context.Context, c modelbroker.Call) (err error) {
 			if c.End && c.Operation == "Delete" && strings.Contains(c.Subject, ".parked.") {
 				once.Do(func() {
 					w.tell(1)
@@ -106,7 +105,7 @@ func TestAKillWhenAParkedJobReturns(t *testing.T) {
 				})
 			}
 			return err
-		}
+		})
 		time.Sleep(time.Second)
 		for range 60 { // longer than a job is refused before it is parked
 			w.tell(1)
@@ -148,10 +147,16 @@ func (w *relayWorld) blame(format string, args ...any) {
 	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 }
 
-func (w *relayWorld) start(name string) *relayProcess {
+func (w *relayWorld) start(name string) *relayProcess { return w.startBehind(name, nil) }
+
+// startBehind starts a process whose requests pass a gate; nil: that which loses some.
+func (w *relayWorld) startBehind(name string, gate func(context.Context, modelbroker.Call) error) *relayProcess {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &relayProcess{world: w, name: name, conn: w.stream.Connect(), stop: stop, ended: make(chan struct{})}
-	p.conn.Gate = p.gate
+	p.conn.Gate = gate
+	if gate == nil {
+		p.conn.Gate = p.gate
+	}
 	r := relay.New(relay.Config{
 		Name: "ops", Subjects: []string{"jobs.>"}, Start: relay.Start{All: true}, Concurrency: 4, Timeout: 15 * time.Second,
 		Together: 1 + w.below(3), Destination: p, Broker: p.conn, Stream: "JOBS", Host: name, Log: slog.New(slog.DiscardHandler),
