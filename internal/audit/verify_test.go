@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -67,25 +66,24 @@ func TestVerifySince(t *testing.T) {
 func TestVerifyBesideAWriter(t *testing.T) {
 	l := newLog(t, Config{Size: 3000, Keep: 5})
 	deliver(t, l, batchOf(1, 5))
-	var group sync.WaitGroup
-	stop := make(chan struct{})
-	group.Go(func() {
-		for seq := uint64(6); ; seq += 5 {
-			select {
-			case <-stop:
-				return
-			default:
-				deliver(t, l, batchOf(seq, seq+4))
-			}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for seq := uint64(6); seq <= 1000; seq += 5 {
+			deliver(t, l, batchOf(seq, seq+4))
 		}
-	})
-	for range 50 {
+	}()
+	for times := 0; ; times++ {
 		if v, err := Verify(l.Dir, Trusted{}); err != nil || len(v.Findings) > 0 {
 			t.Errorf("%v %q", err, v.Findings)
 		}
+		select {
+		case <-written:
+			t.Logf("verified %d times meanwhile", times)
+			return
+		default:
+		}
 	}
-	close(stop)
-	group.Wait()
 }
 
 func TestVerifyWithAnotherKey(t *testing.T) {
