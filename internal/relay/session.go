@@ -41,6 +41,7 @@ type session struct {
 	paused  string // by hand, until when
 	opened  bool   // all that was delivered before is gathered
 
+	leaving   bool  // the destination wants nothing more, and that is written
 	failed    error // why another claim has to find out how it stands
 	replaying bool  // events of the stream are being read once more
 	redriving bool  // dead letters are

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,6 +33,10 @@ func TestRelaysUnderFire(t *testing.T) {
 		f.killAtRandom()
 		f.end(round)
 	}
+	delivered := strings.Count(f.jobs.said.String(), "relay delivers")
+	f.startRelays()
+	f.jobs.until("it delivers", func() bool { return strings.Count(f.jobs.said.String(), "relay delivers") >= delivered+3 })
+	f.child.stop(t)
 	f.startRelays()
 	f.jobs.stop() // what the stream holds is all that there will be
 	events := f.jobs.read()
@@ -135,6 +140,17 @@ func (c *relayChild) kill() {
 	if c != nil {
 		_ = c.Process.Kill()
 		_ = c.Wait()
+	}
+}
+
+// stop stops it as an administrator does.
+func (c *relayChild) stop(t *testing.T) {
+	t.Helper()
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("SIGTERM ends it with %v", err)
 	}
 }
 
@@ -251,4 +267,3 @@ func slackFault(_ string, n int) fakeslack.Fault {
 
 // fireAddress is where the webhook's name leads, when it does not lead to this machine itself.
 const fireAddress = "127.0.0.2"
-
