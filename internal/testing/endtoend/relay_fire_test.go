@@ -41,6 +41,8 @@ func TestRelaysUnderFire(t *testing.T) {
 	f.jobs.stop() // what the stream holds is all that there will be
 	events := f.jobs.read()
 	f.jobs.until("the webhook has taken all", func() bool { return f.to.distinct() == len(events) }, f.status)
+	f.jobs.until("Slack shows all", func() bool { return f.shown(events) }, f.status)
+	f.jobs.until("the audit log has all", func() bool { return f.logged() == len(events) }, f.status)
 	f.jobs.until("nothing waits", func() bool { return strings.Count(f.status(), `"pending": 0,`) == 3 }, f.status)
 	f.child.kill()
 
@@ -171,17 +173,10 @@ func (f *fire) status() string {
 	return typed(f.t, "relay", "status", "-c", f.jobs.config, "-o", "json").Out
 }
 
-// judgeSlack: each job has one message, which shows its last state, and no line of its thread stands there twice.
-func (f *fire) judgeSlack(events []received) {
+// roots are the messages of jobs.
+func (f *fire) roots() map[int64][]fakeslack.Message {
 	f.t.Helper()
-	lastState := map[int64]string{}
-	for _, e := range events {
-		if change, is := strings.CutPrefix(e.what, "state: "); is {
-			_, lastState[e.job], _ = strings.Cut(change, " → ")
-		}
-	}
-	seen := map[int64]bool{}
-	replies := 0
+	of := map[int64][]fakeslack.Message{}
 	for _, root := range f.slack.Roots() {
 		var metadata struct {
 			Payload struct{ Key string } `json:"event_payload"`
@@ -193,14 +188,42 @@ func (f *fire) judgeSlack(events []received) {
 		if err != nil {
 			f.t.Fatalf("%s: %v", root.Metadata, err)
 		}
-		if seen[job] {
-			f.t.Errorf("job %d has another message: %s", job, root.Text)
+		of[job] = append(of[job], root)
+	}
+	return of
+}
+
+func lastStates(events []received) map[int64]string {
+	states := map[int64]string{}
+	for _, e := range events {
+		if change, is := strings.CutPrefix(e.what, "state: "); is {
+			_, states[e.job], _ = strings.Cut(change, " → ")
 		}
-		seen[job] = true
-		if !strings.Contains(root.Text, lastState[job]) {
-			f.t.Errorf("job %d: %q does not show %q", job, root.Text, lastState[job])
+	}
+	return states
+}
+
+// shown says whether each job's last state is in its message.
+func (f *fire) shown(events []received) bool {
+	roots := f.roots()
+	for job, state := range lastStates(events) {
+		if len(roots[job]) == 0 || !strings.Contains(roots[job][0].Text, state) {
+			return false
 		}
-		thread := f.slack.Thread(root.TS)
+	}
+	return true
+}
+
+// judgeSlack: each job has one message, and no line of its thread stands there twice.
+func (f *fire) judgeSlack(events []received) {
+	f.t.Helper()
+	jobs := lastStates(events)
+	replies := 0
+	for job, roots := range f.roots() {
+		if len(roots) > 1 || jobs[job] == "" {
+			f.t.Errorf("job %d has %d messages, and is %q", job, len(roots), jobs[job])
+		}
+		thread := f.slack.Thread(roots[0].TS)
 		replies += len(thread)
 		for n, reply := range thread {
 			if slices.ContainsFunc(thread[:n], func(before fakeslack.Message) bool { return string(before.Metadata) == string(reply.Metadata) }) {
@@ -208,13 +231,14 @@ func (f *fire) judgeSlack(events []received) {
 			}
 		}
 	}
-	for _, e := range events {
-		if !seen[e.job] {
-			f.t.Errorf("job %d has no message", e.job)
-			seen[e.job] = true
-		}
-	}
-	f.t.Logf("Slack: %d messages of %d jobs, %d replies, %d calls", len(f.slack.Roots()), len(lastState), replies, len(f.slack.Calls()))
+	f.t.Logf("Slack: %d jobs, %d replies, %d calls", len(jobs), replies, len(f.slack.Calls()))
+}
+
+// logged is how many lines the audit log has.
+func (f *fire) logged() int {
+	var report struct{ Size int }
+	_ = json.Unmarshal([]byte(typed(f.t, "audit", "verify", f.trail, "-o", "json").Out), &report)
+	return report.Size
 }
 
 // judgeAudit: the log holds, each event stands in it once, and none is missing.
