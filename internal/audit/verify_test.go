@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jobwatch/internal/relay"
@@ -67,25 +67,24 @@ func TestVerifySince(t *testing.T) {
 func TestVerifyBesideAWriter(t *testing.T) {
 	l := newLog(t, Config{Size: 3000, Keep: 5})
 	deliver(t, l, batchOf(1, 5))
-	var group sync.WaitGroup
-	stop := make(chan struct{})
-	group.Go(func() {
-		for seq := uint64(6); ; seq += 5 {
-			select {
-			case <-stop:
-				return
-			default:
-				deliver(t, l, batchOf(seq, seq+4))
-			}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for seq := uint64(6); seq <= 1000; seq += 5 {
+			deliver(t, l, batchOf(seq, seq+4))
 		}
-	})
-	for range 50 {
+	}()
+	for times := 0; ; times++ {
 		if v, err := Verify(l.Dir, Trusted{}); err != nil || len(v.Findings) > 0 {
 			t.Errorf("%v %q", err, v.Findings)
 		}
+		select {
+		case <-written:
+			t.Logf("verified %d times meanwhile", times)
+			return
+		default:
+		}
 	}
-	close(stop)
-	group.Wait()
 }
 
 func TestVerifyWithAnotherKey(t *testing.T) {
@@ -266,5 +265,27 @@ func FuzzVerify(f *testing.F) {
 		_, _ = Prove(dir, 4)
 		_ = Export(dir, true, Period{}, &bytes.Buffer{})
 		_, _ = CheckProof(data, string(whole[keysName]), nil)
+	})
+}
+
+// What is wrong with a log that is written is found at each try.
+func TestVerifyADamagedLogBesideItsWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLog(t, Config{Size: 3000})
+		for seq := uint64(1); seq <= 50; seq += 5 {
+			deliver(t, l, batchOf(seq, seq+4))
+		}
+		files, err := filepath.Glob(filepath.Join(l.Dir, "*.zst"))
+		if err != nil || len(files) < 2 {
+			t.Fatal(files, err)
+		}
+		if err := os.Remove(files[1]); err != nil {
+			t.Fatal(err)
+		}
+		v, err := Verify(l.Dir, Trusted{})
+		if err != nil || len(v.Findings) == 0 || !strings.Contains(v.Findings[0], "line 11: missing") {
+			t.Errorf("%v %q", err, v.Findings)
+		}
+		l.Close()
 	})
 }

@@ -194,8 +194,14 @@ func (r *Relay) hold(ctx context.Context, l *lease) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		if !errors.Is(err, errOff) && !errors.Is(err, errBroken) {
+		switch {
+		case errors.Is(err, errBroken):
+		case !errors.Is(err, errOff):
 			return err
+		default:
+			if now, err = r.readOrders(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type session struct {
 	paused  string // by hand, until when
 	opened  bool   // all that was delivered before is gathered
 
+	leaving   bool  // the destination wants nothing more, and that is written
 	failed    error // why another claim has to find out how it stands
 	replaying bool  // events of the stream are being read once more
 	redriving bool  // dead letters are
@@ -353,6 +355,9 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 	if d := s.health.notUntil.Sub(now); d > 0 {
 		return min(wake, d)
 	}
+	if s.busy < s.health.slots && !s.written() {
+		return min(wake, writePause)
+	}
 	for s.busy < s.health.slots {
 		q := s.choose(now)
 		if q == nil {
@@ -365,6 +370,17 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 		s.start(q)
 	}
 	return wake
+}
+
+const writePause = 200 * time.Microsecond
+
+// written says whether what was settled has left this process: a kill would repeat it, beside what is under way.
+func (s *session) written() bool {
+	if s.consumer.Written() {
+		return true
+	}
+	runtime.Gosched() // who writes is to be next
+	return s.consumer.Written()
 }
 
 // choose takes jobs in no trouble and those in trouble in turn. The latter have a quarter of the slots.
