@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jobwatch/internal/relay"
+	"jobwatch/internal/testing/slow"
 )
 
 func checkpointOf(t testing.TB, dir string) []byte {
@@ -67,22 +68,66 @@ func TestVerifySince(t *testing.T) {
 func TestVerifyBesideAWriter(t *testing.T) {
 	l := newLog(t, Config{Size: 3000, Keep: 5})
 	deliver(t, l, batchOf(1, 5))
-	written := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(written)
-		for seq := uint64(6); seq <= 1000; seq += 5 {
+		defer close(ended)
+		for seq := uint64(6); seq < 600; seq += 5 {
 			deliver(t, l, batchOf(seq, seq+4))
 		}
 	}()
-	for times := 0; ; times++ {
+	for {
 		if v, err := Verify(l.Dir, Trusted{}); err != nil || len(v.Findings) > 0 {
 			t.Errorf("%v %q", err, v.Findings)
 		}
 		select {
-		case <-written:
-			t.Logf("verified %d times meanwhile", times)
+		case <-ended:
 			return
 		default:
+		}
+	}
+}
+
+// TestVerifyIsOvertaken: however far the writer gets between two steps of a verification, files that it rotates and removes
+// meanwhile are not missed.
+func TestVerifyIsOvertaken(t *testing.T) {
+	slow.Test(t, "4 s", "a writer that gets ahead, between each two steps")
+	for step := range 6 {
+		for _, files := range []uint64{1, 3, 10} {
+			t.Run(fmt.Sprintf("from step %d on, %d files", step, files), func(t *testing.T) {
+				l := newLog(t, Config{Size: 2000, Keep: 4})
+				next := uint64(1)
+				write := func(events uint64) {
+					for range events {
+						deliver(t, l, batchOf(next, next))
+						next++
+					}
+				}
+				write(43)
+				v := &verification{dir: l.Dir, active: true}
+				first, err := os.ReadFile(filepath.Join(l.Dir, checkpointName))
+				var parts []part
+				for n, do := range []func(){
+					func() { parts, err = v.look(); v.raw = first },
+					func() { err = v.trust(Trusted{}) },
+					v.readRemoved,
+					v.readSums,
+					func() { v.checkSums(parts) },
+					func() { err = v.walk(parts) },
+				} {
+					if n >= step {
+						write(6 * files)
+					}
+					if do(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if len(v.report.Findings) > 0 {
+					t.Errorf("%q", v.report.Findings)
+				}
+				if v.report.Size != 43 {
+					t.Errorf("%d lines", v.report.Size)
+				}
+			})
 		}
 	}
 }
