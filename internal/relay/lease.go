@@ -103,7 +103,7 @@ func (r *Relay) acquire(ctx context.Context) (*lease, error) {
 				return nil, err
 			}
 		}
-		r.standby(was)
+		r.standby(was, e.Stored)
 		if !pause(ctx, beat) {
 			return nil, ctx.Err()
 		}
