@@ -54,19 +54,19 @@ type lease struct {
 	sent time.Time // when the last acknowledged beat was sent; guarded by mu
 }
 
-func (l *lease) valid() bool {
+func (l *lease) valid() bool { return l.left() > 0 }
+
+// left is how long it lasts yet.
+func (l *lease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Since(l.sent) < leaseLife
+	return leaseLife - time.Since(l.sent)
 }
 
 // watch ends ctx when the lease has, whatever the beats are waiting for.
 func (l *lease) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	for l.valid() {
-		l.mu.Lock()
-		left := leaseLife - time.Since(l.sent)
-		l.mu.Unlock()
-		if !pause(ctx, max(left, 0)) {
+	for left := l.left(); left > 0; left = l.left() {
+		if !pause(ctx, left) {
 			return
 		}
 	}

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -12,17 +14,44 @@ import (
 // model is a relay's world in a bubble, where time passes when all wait.
 type model struct {
 	*modelbroker.Stream
-	t *testing.T
+	t      *testing.T
+	last   map[int]uint64 // stream sequence of each job's last event
+	number map[string]int
 }
+
+type gate = func(context.Context, modelbroker.Call) error
 
 func inBubble(t *testing.T, test func(m *model)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(&model{modelbroker.New(modelbroker.Config{}), t}) })
+	synctest.Test(t, func(t *testing.T) {
+		test(&model{modelbroker.New(modelbroker.Config{}), t, map[int]uint64{}, map[string]int{}})
+	})
+}
+
+// tell stores the next event of a job: prod/7.
+func (m *model) tell(jobs ...int) {
+	m.t.Helper()
+	for _, n := range jobs {
+		job := fmt.Sprintf("prod/%d", n)
+		m.number[job]++
+		next := message(n, m.number[job])
+		next.ExpectLast = m.last[n]
+		sequence, _, err := m.Store(next)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		m.last[n] = sequence
+	}
 }
 
 // relays runs a relay named ops, over a connection of its own.
 func (m *model) relays(host string, to Destination, change ...func(*Config)) (r *Relay, conn *modelbroker.Conn, stop func()) {
+	return m.relaysBehind(host, to, nil, change...)
+}
+
+func (m *model) relaysBehind(host string, to Destination, gate gate, change ...func(*Config)) (r *Relay, conn *modelbroker.Conn, stop func()) {
 	conn = m.Connect()
+	conn.Gate = gate
 	c := Config{
 		Name: "ops", Subjects: []string{"jobs.>"}, Start: Start{All: true}, Destination: to, Broker: conn, Stream: "JOBS",
 		Host: host, Log: slog.New(slog.DiscardHandler),

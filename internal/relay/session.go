@@ -49,7 +49,7 @@ type session struct {
 	awaited  int // results that are still to come
 }
 
-// stopPatience is what deliveries under way are given when the relay stops; no more than the lease lasts.
+// stopPatience is what deliveries under way are given when the relay stops, if the lease lasts as long.
 const stopPatience = 5 * time.Second
 
 var errStopped = errors.New("stopped")
@@ -72,7 +72,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 			cut(errLeaseLost)
 			return
 		}
-		time.AfterFunc(stopPatience, func() { cut(errStopped) })
+		time.AfterFunc(min(stopPatience, l.left()), func() { cut(errStopped) })
 	})()
 	s := &session{
 		Relay: r, lease: l, consumer: consumer, ctx: ctx, outside: work, next: info.Delivered + 1, window: info.Window,
