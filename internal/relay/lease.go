@@ -182,7 +182,8 @@ func (r *Relay) hold(ctx context.Context, l *lease) error {
 		return err
 	}
 	var beating sync.WaitGroup
-	beating.Go(func() { r.beat(ctx, cancel, l, orders) })
+	beating.Go(func() { r.beat(ctx, cancel, l) })
+	beating.Go(func() { r.heed(ctx, orders) })
 	beating.Go(func() { l.watch(ctx, cancel) })
 	defer beating.Wait()
 	defer cancel(nil)
@@ -222,9 +223,16 @@ func (r *Relay) untilOn(ctx context.Context, now *orders, changes <-chan orders)
 	return nil
 }
 
-// beat renews the lease and reads what was ordered, until the lease is lost.
-func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lease, changes chan orders) {
-	for pause(ctx, beat) {
+// beat renews the lease until it is lost. A beat whose answer does not come does not hold up the next one.
+func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lease) {
+	beats := time.NewTicker(beat)
+	defer beats.Stop()
+	for {
+		select {
+		case <-beats.C:
+		case <-ctx.Done():
+			return
+		}
 		short, stop := context.WithTimeout(ctx, beat)
 		err := l.write(short)
 		stop()
@@ -232,13 +240,21 @@ func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lea
 			cancel(errLeaseLost)
 			return
 		}
+	}
+}
+
+// heed reads what was ordered, and tells what has become of the relay. Either may take its time; the beats do not wait.
+func (r *Relay) heed(ctx context.Context, changes chan orders) {
+	for pause(ctx, beat) {
 		r.tellStates(ctx)
-		if now, err := r.readOrders(ctx); err == nil {
-			select {
-			case <-changes: // the loop has not read the last ones yet
-			default:
-			}
-			changes <- now
+		now, err := r.readOrders(ctx)
+		if err != nil {
+			continue
 		}
+		select {
+		case <-changes: // the loop has not read the last ones yet
+		default:
+		}
+		changes <- now
 	}
 }

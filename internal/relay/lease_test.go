@@ -154,3 +154,38 @@ func (m *model) stops(lost func(modelbroker.Call) bool, cut time.Duration) {
 		m.t.Errorf("cut off %s later: the other one begins %s before this one has ended", cut, last.Sub(first))
 	}
 }
+
+// TestALostAnswerDoesNotLoseTheLease: what is under way goes on, and the other one stays where it is.
+func TestALostAnswerDoesNotLoseTheLease(t *testing.T) {
+	for name, lost := range map[string]func(modelbroker.Call) bool{
+		"of a beat that happened": func(c modelbroker.Call) bool { return isBeat(c) && c.End },
+		"of a beat that did not":  func(c modelbroker.Call) bool { return isBeat(c) && !c.End },
+		"to what is ordered":      func(c modelbroker.Call) bool { return c.Operation == "Get" && c.Subject == "ops.off" },
+		"about dead letters":      func(c modelbroker.Call) bool { return c.Operation == "Entries" },
+		"of a state that is told": func(c modelbroker.Call) bool { return c.Operation == "Append" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(m *model) {
+				var to spans
+				var beats beats
+				var once sync.Once
+				m.relaysBehind("a", to.of("a"), beats.gate, minute)
+				time.Sleep(time.Second)
+				m.relays("b", to.of("b"), minute)
+				beats.lose(func(c modelbroker.Call) (is bool) {
+					if lost(c) {
+						once.Do(func() { is = true })
+					}
+					return is
+				})
+				m.tell(1)
+				time.Sleep(40 * time.Second)
+				to.mu.Lock()
+				defer to.mu.Unlock()
+				if len(to.all) != 1 || to.all[0].host != "a" || !to.all[0].to.IsZero() {
+					t.Errorf("the delivery that takes its time: begun %d times, by %s at first, ended %s", len(to.all), to.all[0].host, to.all[0].to)
+				}
+			})
+		})
+	}
+}
