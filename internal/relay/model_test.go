@@ -24,8 +24,19 @@ type gate = func(context.Context, modelbroker.Call) error
 func inBubble(t *testing.T, test func(m *model)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		test(&model{modelbroker.New(modelbroker.Config{}), t, map[int]uint64{}, map[string]int{}})
+		m := &model{modelbroker.New(modelbroker.Config{}), t, map[int]uint64{}, map[string]int{}}
+		m.connect() // makes the stream
+		test(m)
 	})
+}
+
+func (m *model) connect() *modelbroker.Conn {
+	m.t.Helper()
+	conn := m.Connect()
+	if _, err := conn.Ready(m.t.Context()); err != nil {
+		m.t.Fatal(err)
+	}
+	return conn
 }
 
 // tell stores the next event of a job: prod/7.
@@ -66,11 +77,7 @@ func (m *model) relaysBehind(host string, to Destination, gate gate, change ...f
 // status is what anybody is told who asks.
 func (m *model) status() Status {
 	m.t.Helper()
-	conn := m.Connect()
-	if _, err := conn.Ready(m.t.Context()); err != nil {
-		m.t.Fatal(err)
-	}
-	all, err := Statuses(m.t.Context(), conn, "JOBS", "", []string{"ops"})
+	all, err := Statuses(m.t.Context(), m.connect(), "JOBS", "", []string{"ops"})
 	if err != nil {
 		m.t.Fatal(err)
 	}

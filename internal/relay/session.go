@@ -93,6 +93,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	}
 	stop()
 	s.end()
+	s.health.rest(time.Now())
 	reader.Wait()
 	s.consumer.Close()
 	return err
@@ -166,6 +167,7 @@ func (s *session) gather(info stream.DurableInfo) error {
 // open begins with what was gathered, in the order of the stream.
 func (s *session) open() {
 	s.opened = true
+	s.health.begin(time.Now())
 	for _, sequence := range slices.Sorted(maps.Keys(s.held)) {
 		s.enqueue(s.held[sequence])
 	}
