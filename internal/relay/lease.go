@@ -95,6 +95,9 @@ func (r *Relay) acquire(ctx context.Context) (*lease, error) {
 			r.mu.Lock()
 			r.record = was
 			r.mu.Unlock()
+			if was.Instance != r.instance && e.Revision != r.written { // another one has relayed meanwhile
+				clear(r.refused)
+			}
 			err := l.write(ctx)
 			if err == nil {
 				return l, nil
@@ -154,6 +157,7 @@ func (l *lease) put(ctx context.Context, value []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.revision, l.sent = revision, sent
+	r.written = revision
 	return nil
 }
 

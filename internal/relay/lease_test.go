@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,4 +189,46 @@ func TestALostAnswerDoesNotLoseTheLease(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhatAnotherHasDeliveredIsNoLongerRefused: a watcher that relays again does not hold against the next event of a job how
+// often it had refused an earlier one.
+func TestWhatAnotherHasDeliveredIsNoLongerRefused(t *testing.T) {
+	inBubble(t, func(m *model) {
+		to := &receiver{}
+		var first, second atomic.Int64 // tries
+		unfit := func(e *Event) error {
+			if e.ID == message(1, 1).ID {
+				first.Add(1)
+			} else {
+				second.Add(1)
+			}
+			return &Refusal{Kind: Unfit, Reason: "HTTP 400", Status: 400}
+		}
+		to.set(unfit)
+		_, conn, _ := m.relays("a", to)
+		_, other, _ := m.relays("b", to)
+		time.Sleep(time.Second)
+		if m.status().Holder == "b" {
+			conn, other = other, conn
+		}
+		m.tell(1)
+		for first.Load() < 2 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		to.set(nil)
+		conn.Cut()
+		for to.count() < 1 {
+			time.Sleep(time.Second)
+		}
+		conn.Restore()
+		time.Sleep(time.Second)
+		other.Cut()
+		to.set(unfit)
+		m.tell(1)
+		time.Sleep(time.Minute)
+		if n, letters := second.Load(), m.letters(); n != 3 || len(letters) != 1 || letters[0].Tries != 3 {
+			t.Errorf("%d tries; %+v", n, letters)
+		}
+	})
 }
