@@ -36,6 +36,9 @@ func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []
 		if s.State == "" {
 			s.State = Starting
 		}
+		if e.Value != nil {
+			s.Seen = new(e.Stored.UTC())
+		}
 		if s.Dead, err = countDead(ctx, log, prefix, name); err != nil {
 			return nil, err
 		}

@@ -118,8 +118,10 @@ func (s *session) calm(q *queue) {
 func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	s.Meter.Failed(why.Kind.String())
 	t := q.trouble
-	known := t != nil && t.last.Before(s.health.taken)
-	s.health.refused(now, q.key, why, known)
+	if t != nil && t.last.Before(s.health.taken) {
+		t.own = true
+	}
+	s.health.refused(now, q.key, why, t != nil && t.own)
 	switch why.Kind {
 	case Away: // it says nothing of the event
 		s.offer(q)
@@ -135,7 +137,7 @@ func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	case Uncertain, Unfit:
 	}
 	if t == nil {
-		t = &trouble{first: now, base: s.health.takenFor(now), step: firstPause}
+		t = &trouble{first: now, base: s.health.clock.at(now), step: firstPause}
 		q.trouble, s.refused[q.key] = t, t
 	}
 	t.last, t.reason, t.status = now, why.Reason, why.Status
@@ -148,8 +150,10 @@ func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	switch {
 	case q.group != "" && (t.unfit >= unfitTries || t.tries > 1 && now.Sub(t.first) > parkAfter && !s.health.surely):
 		s.dissolve(q)
-	case t.unfit >= unfitTries, s.GiveUpAfter > 0 && s.health.takenFor(now)-t.base >= s.GiveUpAfter:
+	case t.unfit >= unfitTries, s.GiveUpAfter > 0 && s.health.clock.at(now)-t.base >= s.GiveUpAfter:
 		s.bury(q)
+	case q.parked != nil && !q.parked.leaving && now.Sub(q.parked.noted) > noteAfter:
+		s.advance(q, q.parked.next, func() { s.offer(q) })
 	case s.parkable(q) && t.tries > 1 && now.Sub(t.first) > parkAfter:
 		s.park(q)
 	default:

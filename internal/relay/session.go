@@ -51,7 +51,7 @@ type session struct {
 	awaited  int // results that are still to come
 }
 
-// stopPatience is what deliveries under way are given when the relay stops; no more than the lease lasts.
+// stopPatience is what deliveries under way are given when the relay stops, if the lease lasts as long.
 const stopPatience = 5 * time.Second
 
 var errStopped = errors.New("stopped")
@@ -74,7 +74,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 			cut(errLeaseLost)
 			return
 		}
-		time.AfterFunc(stopPatience, func() { cut(errStopped) })
+		time.AfterFunc(min(stopPatience, l.left()), func() { cut(errStopped) })
 	})()
 	s := &session{
 		Relay: r, lease: l, consumer: consumer, ctx: ctx, outside: work, next: info.Delivered + 1, window: info.Window,
@@ -95,6 +95,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	}
 	stop()
 	s.end()
+	s.health.rest(time.Now())
 	reader.Wait()
 	s.consumer.Close()
 	return err
@@ -168,6 +169,7 @@ func (s *session) gather(info stream.DurableInfo) error {
 // open begins with what was gathered, in the order of the stream.
 func (s *session) open() {
 	s.opened = true
+	s.health.begin(time.Now())
 	for _, sequence := range slices.Sorted(maps.Keys(s.held)) {
 		s.enqueue(s.held[sequence])
 	}

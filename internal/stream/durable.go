@@ -71,6 +71,7 @@ type Entry struct {
 	Value    []byte        // nil: there is none
 	Revision uint64        // the one to write upon; 0: the key was never written, or long ago
 	Keep     time.Duration // written: it is forgotten after that; 0: never
+	Stored   time.Time     // where it was read: when it was written, by the broker's clock
 }
 
 // Bucket is a key-value bucket, read from its leader. The first write makes it.
