@@ -35,7 +35,7 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	floor := was.Floor
 	switch {
 	case was.Born.IsZero():
-		d.FromEnd, floor = r.beginning(is, &d)
+		r.beginning(&d)
 	default:
 		stands, err := r.stands(ctx, was, is)
 		if err != nil {
@@ -58,7 +58,7 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	if info.Made && !was.Born.IsZero() && !d.Anew {
 		r.log.Warn("the consumer of the relay was deleted; it is made again, and goes on where it was", "seq", floor)
 	}
-	if was.Born.IsZero() && !info.Made {
+	if was.Born.IsZero() {
 		floor = info.Floor
 	}
 	r.reach(is, floor, was)
@@ -73,16 +73,15 @@ func (r *Relay) windowWanted() int {
 }
 
 // beginning is where a relay begins that has never run.
-func (r *Relay) beginning(is stream.Info, d *stream.Durable) (fromEnd bool, floor uint64) {
+func (r *Relay) beginning(d *stream.Durable) {
 	switch {
 	case r.Start.Ago > 0:
 		d.Start.Since = time.Now().Add(-r.Start.Ago)
-		return false, max(is.First, 1) - 1
 	case r.Start.All:
 		d.Start.Sequence = 1
-		return false, max(is.First, 1) - 1
+	default:
+		d.FromEnd = true
 	}
-	return true, is.Last
 }
 
 // reach notes where the relay is in the stream, and counts what was forgotten before it got there.

@@ -65,6 +65,11 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	if err != nil {
 		return err
 	}
+	// Before anything is delivered: whoever goes on after a kill, without the consumer, begins here, not at the end.
+	if err := l.write(ctx); err != nil {
+		consumer.Close()
+		return err
+	}
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	defer context.AfterFunc(ctx, func() {
