@@ -88,8 +88,9 @@ type Relay struct {
 	parked    map[string]*parked
 	redriven  map[string]*redrive // by the order's key
 	health    health
-	forgotten uint64 // by the stream, up to this sequence: it has been said
-	broken    string // why it stands still until somebody has looked
+	furthest  position // that was delivered to this process
+	forgotten uint64   // by the stream, up to this sequence: it has been said
+	broken    string   // why it stands still until somebody has looked
 	saidErr   string
 }
 

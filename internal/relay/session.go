@@ -186,6 +186,9 @@ func (s *session) take(all []stream.Delivery) error {
 			return fmt.Errorf("%w: %d instead of %d", errGap, d.Number, s.next)
 		}
 		s.next++
+		if d.Sequence > s.furthest.Sequence {
+			s.furthest = position{d.Sequence, d.ID}
+		}
 		if was, again := s.held[d.Sequence]; again {
 			was.delivery = d
 			continue
