@@ -67,6 +67,11 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	if err != nil {
 		return err
 	}
+	// Before anything is delivered: whoever goes on after a kill, without the consumer, begins here, not at the end.
+	if err := l.write(ctx); err != nil {
+		consumer.Close()
+		return err
+	}
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	defer context.AfterFunc(ctx, func() {
@@ -185,6 +190,9 @@ func (s *session) take(all []stream.Delivery) error {
 			return fmt.Errorf("%w: %d instead of %d", errGap, d.Number, s.next)
 		}
 		s.next++
+		if d.Sequence > s.furthest.Sequence {
+			s.furthest = position{d.Sequence, d.ID}
+		}
 		if was, again := s.held[d.Sequence]; again {
 			was.delivery = d
 			continue
@@ -357,7 +365,7 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 	if d := s.health.notUntil.Sub(now); d > 0 {
 		return min(wake, d)
 	}
-	if s.busy < s.health.slots && !s.written() {
+	if s.busy < s.health.slots && !s.saidAll() {
 		return min(wake, writePause)
 	}
 	for s.busy < s.health.slots {
@@ -376,8 +384,8 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 
 const writePause = 200 * time.Microsecond
 
-// written says whether what was settled has left this process: a kill would repeat it, beside what is under way.
-func (s *session) written() bool {
+// saidAll says whether what was settled has left this process: a kill would repeat it, beside what is under way.
+func (s *session) saidAll() bool {
 	if s.consumer.Written() {
 		return true
 	}
