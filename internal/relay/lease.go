@@ -30,7 +30,6 @@ type record struct {
 	Instance string    `json:"instance"` // random for each start; empty: given back
 	Host     string    `json:"host"`
 	Beat     uint64    `json:"beat"`
-	At       time.Time `json:"at"` // of the beat, by the holder's clock: for people
 	State    State     `json:"state"`
 	Since    time.Time `json:"since"`
 	Reason   string    `json:"reason,omitempty"`
@@ -123,7 +122,7 @@ func (l *lease) write(ctx context.Context) error {
 	r := l.relay
 	r.mu.Lock()
 	r.record.Instance, r.record.Host = r.instance, r.Host
-	r.record.Beat, r.record.At = r.record.Beat+1, time.Now().UTC()
+	r.record.Beat++
 	value, err := json.Marshal(r.record)
 	r.mu.Unlock()
 	if err != nil {

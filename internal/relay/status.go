@@ -16,9 +16,8 @@ const (
 	Starting   State = "starting" // it has not got to its place in the stream yet
 	Standby    State = "standby"  // another watcher relays
 	Delivering State = "delivering"
-	Absent     State = "away"    // its destination takes nothing
-	Off        State = "off"     // until it is turned on
-	Stopped    State = "stopped" // nobody relays: its destination cannot be opened, or no watcher runs
+	Absent     State = "away" // its destination takes nothing
+	Off        State = "off"  // until it is turned on
 )
 
 // Status is how a relay is, for people.
