@@ -362,10 +362,17 @@ func TestIncomingWebhook(t *testing.T) {
 	}
 }
 
+func TestCheckSaysThatAnAddressIsNotSlacks(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.APIURL = strings.TrimSuffix(c.APIURL, "api/") })
+	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "is slack.api_url right?") {
+		t.Error(err)
+	}
+}
+
 func TestCheckSendsNothing(t *testing.T) {
 	w := newWorld(t)
-	if err := w.slack.Check(t.Context()); err != nil {
-		t.Error(err)
+	if found, err := w.slack.Look(t.Context()); err != nil || !strings.HasPrefix(found, "Slack accepts the token of jobwatch in fake, and it is in #backup;") {
+		t.Errorf("%q, %v", found, err)
 	}
 	w.fake.Archive(true)
 	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "unarchive") {

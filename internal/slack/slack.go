@@ -238,8 +238,14 @@ func (s *Slack) Preview(b relay.Batch) (string, error) {
 
 // Check asks Slack who the token is and whether it sees the channel. People see nothing of it.
 func (s *Slack) Check(ctx context.Context) error {
+	_, err := s.Look(ctx)
+	return err
+}
+
+// Look is Check, and says what was found.
+func (s *Slack) Look(ctx context.Context) (found string, err error) {
 	if s.hook != nil {
-		return s.hook.check(ctx)
+		return "the incoming webhook's server can be connected to; whether it knows the address shows with the first message; nothing was posted", s.hook.check(ctx)
 	}
 	return s.api.look(ctx)
 }

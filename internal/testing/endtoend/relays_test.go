@@ -209,7 +209,7 @@ func TestRelayStandsAlone(t *testing.T) {
 	w.keep("url", late.URL+"/hunter2\n")
 	w.until("the late one delivers", func() bool { return late.events(t) > 0 })
 	w.edit(fmt.Sprintf(", secret_files: [%q]", filepath.Join(w.dir, "whsec")), "")
-	w.says("mended has changed")
+	w.says("relay mended has changed")
 	w.until("the mended one delivers", func() bool { return mended.events(t) > 0 })
 	w.kill()
 	if strings.Contains(w.said.String()+said.Out, "hunter2") || strings.Contains(w.said.String()+said.Out, "tooshort") {
@@ -282,7 +282,7 @@ func TestRelayDeadLetters(t *testing.T) {
 		t.Errorf("got %s", letters)
 	}
 	typed(t, "relay", "redrive", "hook", "--job", "sim/72", "-c", w.config).Fails(t, failed, "no such dead letter")
-	typed(t, "relay", "redrive", "hook", "-c", w.config).Fails(t, wrong, "")
+	typed(t, "relay", "redrive", "hook", "-c", w.config).Fails(t, wrong, "name which: --job JOB")
 	to.answers(http.StatusNoContent)
 	typed(t, "relay", "redrive", "hook", "--job", "sim/71", "-c", w.config).Succeeds(t, "2 redriven")
 	w.until("they are delivered", func() bool { return to.events(t) == 2 })
