@@ -75,16 +75,19 @@ func (s *session) groupOf(e *Event) string {
 	}
 }
 
-// closeWindows closes those that are over, and says when the next one is.
+// closeWindows closes those that are over, once all that was told meanwhile is here, and says when the next one is.
 func (s *session) closeWindows(now time.Time) time.Duration {
 	wake := time.Second
 	full := len(s.held) >= s.window*3/4
+	more := s.behind > 0 && s.paused == ""
 	for _, g := range s.groups {
-		if left := g.ends.Sub(now); left > 0 && !full {
+		left := g.ends.Sub(now)
+		switch {
+		case full, left <= 0 && !more:
+			s.close(g)
+		case left > 0:
 			wake = min(wake, left)
-			continue
 		}
-		s.close(g)
 	}
 	return wake
 }

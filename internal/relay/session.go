@@ -28,6 +28,7 @@ type session struct {
 
 	next    uint64           // number of the next delivery
 	seen    uint64           // the highest sequence delivered
+	behind  uint64           // what is still to come of what the stream had then
 	held    map[uint64]*item // not settled, by sequence
 	queues  map[string]*queue
 	ready   []*queue          // with something to try, and no trouble, in the order in which they became so
@@ -183,6 +184,7 @@ func (s *session) take(all []stream.Delivery) error {
 			return fmt.Errorf("%w: %d instead of %d", errGap, d.Number, s.next)
 		}
 		s.next++
+		s.behind = d.Behind
 		if was, again := s.held[d.Sequence]; again {
 			was.delivery = d
 			continue
