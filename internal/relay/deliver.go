@@ -181,15 +181,23 @@ func (r *Relay) countDelivered(e *Event) {
 	r.Meter.Delivered(time.Since(at))
 }
 
-// turnOff writes that the relay is off, as somebody would who turned it off by hand.
+// turnOff writes that the relay is off, as somebody would who turned it off by hand. It does so once, however many of the
+// deliveries under way are answered alike: somebody may turn it on again meanwhile.
 func (s *session) turnOff(reason string) {
+	if s.leaving {
+		return
+	}
+	s.leaving = true
 	s.health.notUntil = time.Now().Add(longestPause)
 	s.aside(func(ctx context.Context) func() {
 		err := TurnOff(ctx, s.Broker, s.Stream, s.Name, reason)
 		return func() {
 			if err != nil {
+				s.leaving = false
 				s.log.Warn("the relay could not be turned off", "err", err)
+				return
 			}
+			s.failed = errOff
 		}
 	})
 }

@@ -47,8 +47,10 @@ type record struct {
 
 // lease is held from its first acknowledged beat.
 type lease struct {
-	relay    *Relay
-	revision uint64
+	relay *Relay
+
+	writing  sync.Mutex
+	revision uint64 // guarded by writing
 
 	mu   sync.Mutex
 	sent time.Time // when the last acknowledged beat was sent; guarded by mu
@@ -122,6 +124,8 @@ func readRecord(e stream.Entry) (was record, err error) {
 
 // write writes the record as it is now, as its holder.
 func (l *lease) write(ctx context.Context) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	r := l.relay
 	r.mu.Lock()
 	r.record.Instance, r.record.Host = r.instance, r.Host
@@ -134,6 +138,7 @@ func (l *lease) write(ctx context.Context) error {
 	return l.put(ctx, value)
 }
 
+// put is called with writing held.
 func (l *lease) put(ctx context.Context, value []byte) error {
 	r := l.relay
 	sent := time.Now()
@@ -154,9 +159,10 @@ func (l *lease) put(ctx context.Context, value []byte) error {
 	if err != nil {
 		return err
 	}
+	l.revision = revision
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.revision, l.sent = revision, sent
+	l.sent = sent
 	r.written = revision
 	return nil
 }
@@ -165,6 +171,8 @@ func (l *lease) put(ctx context.Context, value []byte) error {
 func (l *lease) giveBack() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	r := l.relay
 	r.mu.Lock()
 	back := r.record
@@ -199,8 +207,14 @@ func (r *Relay) hold(ctx context.Context, l *lease) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		if !errors.Is(err, errOff) && !errors.Is(err, errBroken) {
+		switch {
+		case errors.Is(err, errBroken):
+		case !errors.Is(err, errOff):
 			return err
+		default:
+			if now, err = r.readOrders(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }

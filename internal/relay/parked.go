@@ -285,3 +285,24 @@ func (r *Relay) loadParked(ctx context.Context) error {
 	}
 	return nil
 }
+
+// turnBackParked has a job that is set aside wait from an earlier sequence on.
+func (r *Relay) turnBackParked(ctx context.Context, key string, p *parked, next uint64) error {
+	e, err := r.bucket.Get(ctx, r.parkedKey(key))
+	if err != nil || e.Value == nil {
+		return err
+	}
+	var rec parkedRecord
+	if err := json.Unmarshal(e.Value, &rec); err != nil {
+		return err
+	}
+	rec.Next = next
+	if e.Value, err = json.Marshal(rec); err != nil {
+		return err
+	}
+	if p.revision, err = r.bucket.Put(ctx, e); err != nil {
+		return err
+	}
+	p.next = next
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -41,6 +42,7 @@ type session struct {
 	paused  string // by hand, until when
 	opened  bool   // all that was delivered before is gathered
 
+	leaving   bool  // the destination wants nothing more, and that is written
 	failed    error // why another claim has to find out how it stands
 	replaying bool  // events of the stream are being read once more
 	redriving bool  // dead letters are
@@ -64,6 +66,11 @@ type arrival struct {
 func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-chan orders) error {
 	consumer, info, err := r.claim(ctx)
 	if err != nil {
+		return err
+	}
+	// Before anything is delivered: whoever goes on after a kill, without the consumer, begins here, not at the end.
+	if err := l.write(ctx); err != nil {
+		consumer.Close()
 		return err
 	}
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -185,6 +192,9 @@ func (s *session) take(all []stream.Delivery) error {
 		}
 		s.next++
 		s.behind = d.Behind
+		if d.Sequence > s.furthest.Sequence {
+			s.furthest = position{d.Sequence, d.ID}
+		}
 		if was, again := s.held[d.Sequence]; again {
 			was.delivery = d
 			continue
@@ -357,6 +367,9 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 	if d := s.health.notUntil.Sub(now); d > 0 {
 		return min(wake, d)
 	}
+	if s.busy < s.health.slots && !s.saidAll() {
+		return min(wake, writePause)
+	}
 	for s.busy < s.health.slots {
 		q := s.choose(now)
 		if q == nil {
@@ -369,6 +382,17 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 		s.start(q)
 	}
 	return wake
+}
+
+const writePause = 200 * time.Microsecond
+
+// saidAll says whether what was settled has left this process: a kill would repeat it, beside what is under way.
+func (s *session) saidAll() bool {
+	if s.consumer.Written() {
+		return true
+	}
+	runtime.Gosched() // who writes is to be next
+	return s.consumer.Written()
 }
 
 // choose takes jobs in no trouble and those in trouble in turn. The latter have a quarter of the slots.

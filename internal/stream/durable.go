@@ -59,6 +59,9 @@ type Consumer interface {
 	Extend(d Delivery) // it is worked on: AckWait begins anew
 	Return(d Delivery) // it is to be delivered once more, to whoever asks next
 
+	// Written says whether all of that has left this process, so that a kill takes back none of it.
+	Written() bool
+
 	Info(ctx context.Context) (DurableInfo, error)
 	Close() // the consumer stays, and what it has delivered stays unsettled; what Next has not given yet is returned
 }
