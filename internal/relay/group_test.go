@@ -178,3 +178,34 @@ func TestAGroupThatIsRefusedIsToldSingly(t *testing.T) {
 		}
 	})
 }
+
+// TestAWindowOfMoreJobsThanAMessageHolds is told in several, and each job in one of them.
+func TestAWindowOfMoreJobsThanAMessageHolds(t *testing.T) {
+	inBubble(t, func(m *model) {
+		to := &chat{takes: time.Second}
+		m.relays("a", to, groups)
+		var jobs []int
+		for job := range 150 {
+			jobs = append(jobs, job+1)
+		}
+		m.tell(jobs...)
+		time.Sleep(time.Second)
+		m.tell(jobs...)
+		time.Sleep(2 * window)
+		var sizes []int
+		in := map[string]int{}
+		for n, x := range to.all() {
+			sizes = append(sizes, len(x.ids))
+			for _, id := range x.ids {
+				job := id[:len(id)-3]
+				if was, known := in[job]; known && was != n {
+					t.Errorf("%s is told in another message than an earlier event of its job", id)
+				}
+				in[job] = n
+			}
+		}
+		if slices.Sort(sizes); !slices.Equal(sizes, []int{100, 200}) {
+			t.Errorf("events are told in messages of %v", sizes)
+		}
+	})
+}
