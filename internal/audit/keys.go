@@ -168,3 +168,12 @@ func unite(some, more keyring) keyring {
 	}
 	return all
 }
+
+func (k keyring) ofOrigin(origin string) bool {
+	for _, v := range k {
+		if v.Name() != origin {
+			return false
+		}
+	}
+	return true
+}
