@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -42,14 +43,14 @@ func lines(events []*relay.Event) (fit []entry, unfit error) {
 }
 
 // identity is the id that will be read back from the line.
-func identity(e *relay.Event) string {
-	var event struct {
+func identity(e *relay.Event) string { return cmp.Or(idOf(e.Data), e.ID) }
+
+func idOf(event []byte) string {
+	var has struct {
 		ID string `json:"id"`
 	}
-	if json.Unmarshal(e.Data, &event) == nil && event.ID != "" {
-		return event.ID
-	}
-	return e.ID
+	_ = json.Unmarshal(event, &has)
+	return has.ID
 }
 
 const (
@@ -86,10 +87,4 @@ func parseLine(raw []byte) (Line, error) {
 }
 
 // id is the fingerprint of the event's id.
-func (l Line) id() fingerprint {
-	var event struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(l.Event, &event)
-	return fingerprintOf(event.ID)
-}
+func (l Line) id() fingerprint { return fingerprintOf(idOf(l.Event)) }

@@ -65,19 +65,15 @@ func readCurrent(dir string, signer signer) (c Checkpoint, by []string, keys key
 		return c, nil, nil, damaged("%s: keys: %v; restore it from a copy", dir, err)
 	}
 	keys = unite(signer.keys, known)
-	s, err := openNote(raw, keys)
-	if err != nil {
-		return c, nil, nil, damaged("%s: checkpoint: %v", dir, err)
-	}
-	if !slices.ContainsFunc(s.by, signer.keys.has) {
-		return c, nil, nil, damaged("%s: checkpoint is signed by %s, and the key is %s; a new key takes over by watcher audit rekey", dir, strings.Join(s.by, ", "), signer.keys)
-	}
-	c, err = parseCheckpoint(s.text)
+	s, c, err := openCheckpoint(raw, keys)
 	if err == nil && c.Origin != signer.origin() {
 		err = fmt.Errorf("of another log, %s", c.Origin)
 	}
 	if err != nil {
 		return c, nil, nil, damaged("%s: checkpoint: %v", dir, err)
+	}
+	if !signer.keys.hasOneOf(s.by) {
+		return c, nil, nil, damaged("%s: checkpoint is signed by %s, and the key is %s; a new key takes over by watcher audit rekey", dir, strings.Join(s.by, ", "), signer.keys)
 	}
 	return c, s.by, keys, nil
 }
@@ -90,7 +86,7 @@ func (w *writer) resumeKeys(by []string) error {
 	}
 	var now []string
 	for _, v := range w.signer.keys {
-		now = append(now, keyName(v.Name(), v.KeyHash()))
+		now = append(now, nameOf(v))
 	}
 	slices.Sort(now)
 	if by = slices.Clone(by); !slices.Equal(now, slices.Sorted(slices.Values(by))) {

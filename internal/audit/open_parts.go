@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,14 +10,8 @@ import (
 
 // tidyParts ends what a crash has cut short: a rotation, a removal. What is missing is a *Damage.
 func (w *writer) tidyParts(size, removed int64) ([]part, error) {
-	leftover, err := filepath.Glob(filepath.Join(w.Dir, "*"+unfinished))
-	if err != nil {
+	if err := w.removeUnfinished(); err != nil {
 		return nil, err
-	}
-	for _, name := range leftover {
-		if err := w.disk.remove(name); err != nil {
-			return nil, err
-		}
 	}
 	all, strange, err := parts(w.Dir)
 	if err != nil {
@@ -27,44 +20,64 @@ func (w *writer) tidyParts(size, removed int64) ([]part, error) {
 	if len(strange) > 0 {
 		return nil, damaged("%s: %s is no file of the log; move it away", w.Dir, strange[0])
 	}
-	sums, err := readSums(w.Dir)
-	if err != nil {
-		return nil, damaged("%s: %v", w.Dir, err)
-	}
-	before := len(sums)
-	for _, p := range twins(all) {
-		delete(sums, partName(p.first, rotated))
-	}
 	for len(all) > 1 && all[1].first <= removed+1 && all[0].first != all[1].first {
 		if err := w.disk.remove(all[0].path); err != nil {
 			return nil, err
 		}
 		all = all[1:]
 	}
-	for name := range sums {
-		var first int64
-		_, _ = fmt.Sscanf(name, "audit-%d", &first)
-		if !slices.ContainsFunc(all, func(p part) bool { return p.name() == name }) {
-			if first > removed {
-				return nil, damaged("%s: %s is missing; restore it from a copy", w.Dir, name)
-			}
-			delete(sums, name)
-		}
-	}
-	if len(sums) != before {
-		if err := replace(w.disk, w.path(sumsName), sums.text(), 0o644); err != nil {
-			return nil, err
-		}
+	sums, err := w.tidySums(all, removed)
+	if err != nil {
+		return nil, err
 	}
 	return w.settleParts(all, sums, size)
+}
+
+func (w *writer) removeUnfinished() error {
+	names, err := filepath.Glob(filepath.Join(w.Dir, "*"+unfinished))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.disk.remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tidySums takes out the sums of files that were removed, and of rotated twins, which are removed next.
+func (w *writer) tidySums(all []part, removed int64) (sums, error) {
+	sums, err := readSums(w.Dir)
+	if err != nil {
+		return nil, damaged("%s: %v", w.Dir, err)
+	}
+	before := len(sums)
+	for i, p := range all {
+		if hasTwin(all, i) {
+			delete(sums, p.name())
+		}
+	}
+	for name := range sums {
+		if slices.ContainsFunc(all, func(p part) bool { return p.name() == name }) {
+			continue
+		}
+		if p, ok := partOf(w.Dir, name); !ok || p.first > removed {
+			return nil, damaged("%s: %s is missing; restore it from a copy", w.Dir, name)
+		}
+		delete(sums, name)
+	}
+	if len(sums) == before {
+		return sums, nil
+	}
+	return sums, replace(w.disk, w.path(sumsName), sums.text(), 0o644)
 }
 
 // settleParts removes the rotated twin of a file whose rotation was cut short, and a file that was begun and never
 // acknowledged. Of those left, all but the last are rotated.
 func (w *writer) settleParts(all []part, sums sums, size int64) (settled []part, err error) {
 	for i, p := range all {
-		twin := i > 0 && all[i-1].first == p.first
-		if twin || p.first > size && !p.rotated {
+		if hasTwin(all, i) || p.first > size && !p.rotated {
 			if err := w.disk.remove(p.path); err != nil {
 				return nil, err
 			}

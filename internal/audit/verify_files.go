@@ -45,7 +45,7 @@ func (v *verification) checkSums(files []part) {
 		}
 		want, listed := v.sums[p.name()]
 		delete(v.sums, p.name())
-		rotating := v.active && i > 0 && files[i-1].first == p.first
+		rotating := v.active && hasTwin(files, i)
 		if !listed {
 			if !rotating && !v.removedMeanwhile(p) {
 				v.find("%s: not listed in %s", p.name(), sumsName)

@@ -34,7 +34,7 @@ func (v *verification) trust(t Trusted) error {
 	notes := v.readNotes(all)
 	v.trusted = closure(pinned, all, notes)
 	for _, k := range inFolder {
-		if name := keyName(k.Name(), k.KeyHash()); !v.trusted.has(name) {
+		if name := nameOf(k); !v.trusted.has(name) {
 			v.find("keys: %s never signed together with a key that is trusted", name)
 		}
 	}
@@ -81,11 +81,7 @@ func (v *verification) readNotes(keys keyring) (notes []signed) {
 	}
 	var last int64
 	for i, one := range raw {
-		s, err := openNote(one, keys)
-		var c Checkpoint
-		if err == nil {
-			c, err = parseCheckpoint(s.text)
-		}
+		s, c, err := openCheckpoint(one, keys)
 		if err == nil && c.Size < last {
 			err = fmt.Errorf("of %d lines behind one of %d", c.Size, last)
 		}
@@ -112,17 +108,12 @@ func closure(pinned, all keyring, notes []signed) keyring {
 	for grown := true; grown; {
 		grown = false
 		for _, n := range notes {
-			if !slices.ContainsFunc(n.by, trusted.has) {
+			if !trusted.hasOneOf(n.by) {
 				continue
 			}
-			for _, name := range n.by {
-				if trusted.has(name) {
-					continue
-				}
-				for _, k := range all {
-					if keyName(k.Name(), k.KeyHash()) == name {
-						trusted, grown = append(trusted, k), true
-					}
+			for _, k := range all {
+				if name := nameOf(k); slices.Contains(n.by, name) && !trusted.has(name) {
+					trusted, grown = append(trusted, k), true
 				}
 			}
 		}
@@ -130,24 +121,26 @@ func closure(pinned, all keyring, notes []signed) keyring {
 	return trusted
 }
 
+// openTrusted opens a checkpoint that a trusted key must have signed.
+func (v *verification) openTrusted(raw []byte, all keyring) (signed, Checkpoint, error) {
+	s, c, err := openCheckpoint(raw, all)
+	if err == nil && !v.trusted.hasOneOf(s.by) {
+		err = fmt.Errorf("not signed by a key that is trusted (%s), but by %s", v.trusted, strings.Join(s.by, ", "))
+	}
+	return s, c, err
+}
+
 // readCheckpoint holds the checkpoint against the keys.
 func (v *verification) readCheckpoint(all keyring) {
 	if v.raw == nil {
 		return
 	}
-	s, err := openNote(v.raw, all)
-	if err == nil {
-		v.checkpoint, err = parseCheckpoint(s.text)
-	}
-	if err == nil && !slices.ContainsFunc(s.by, v.trusted.has) {
-		err = fmt.Errorf("not signed by a key that is trusted (%s), but by %s", v.trusted, strings.Join(s.by, ", "))
-	}
+	s, c, err := v.openTrusted(v.raw, all)
 	if err != nil {
 		v.find("checkpoint: %v", err)
-		v.checkpoint = Checkpoint{}
 		return
 	}
-	v.signed = true
+	v.checkpoint, v.signed = c, true
 	v.report.Origin, v.report.Size, v.report.Root = v.checkpoint.Origin, v.checkpoint.Size, v.checkpoint.Root.String()
 	v.report.Key = strings.Join(s.by, ", ")
 	for line := range strings.Lines(v.listed) {
@@ -172,14 +165,7 @@ func (v *verification) readSince(raw []byte, all keyring) {
 	if raw == nil {
 		return
 	}
-	s, err := openNote(append(bytes.TrimSpace(raw), '\n'), all)
-	var c Checkpoint
-	if err == nil {
-		c, err = parseCheckpoint(s.text)
-	}
-	if err == nil && !slices.ContainsFunc(s.by, v.trusted.has) {
-		err = fmt.Errorf("not signed by a key that is trusted (%s), but by %s", v.trusted, strings.Join(s.by, ", "))
-	}
+	_, c, err := v.openTrusted(append(bytes.TrimSpace(raw), '\n'), all)
 	if err == nil && v.signed && c.Origin != v.checkpoint.Origin {
 		err = fmt.Errorf("of another log, %s", c.Origin)
 	}

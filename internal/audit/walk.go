@@ -96,7 +96,7 @@ const unsigned = "a crash leaves such, and the relay cuts it off when it goes on
 func (w *walker) choose(files []part) (chosen []part) {
 	for i, p := range files {
 		switch {
-		case i > 0 && files[i-1].first == p.first:
+		case hasTwin(files, i):
 			if !w.active {
 				w.find("%s: there besides %s; a crash during the rotation leaves both, and the relay mends it when it goes on", p.name(), files[i-1].name())
 			}
