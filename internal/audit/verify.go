@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -40,18 +41,36 @@ const mostFindings = 100
 // Verify reads every byte of a log, also while it is written: up to the checkpoint that it finds at first. The error says
 // why there is nothing to verify; what is wrong with a log is a finding.
 func Verify(dir string, t Trusted) (Verified, error) {
-	for try := 1; ; try++ {
+	var lasting []string // found at each try so far
+	for try, wait := 1, 20*time.Millisecond; ; try++ {
 		v := &verification{dir: dir, report: Verified{Dir: dir, Findings: []string{}}}
 		v.active = BeingWritten(dir)
 		if err := v.run(t); err != nil {
 			return v.report, err
 		}
-		// While it was read a file may have been rotated, or removed because it was old.
-		if len(v.report.Findings) == 0 || try == 10 || !v.active && !BeingWritten(dir) && !v.moved() {
+		if len(v.report.Findings) == 0 || !v.active && !BeingWritten(dir) && !v.moved() {
 			return v.report, nil
 		}
+		// While it was read a file may have been rotated, or removed because it was old: that is not found for long.
+		if try > 1 {
+			lasting = slices.DeleteFunc(lasting, func(f string) bool { return !slices.Contains(v.report.Findings, f) })
+		}
+		switch {
+		case len(lasting) == 0 && try >= mostTries:
+			return v.report, fmt.Errorf("%s: its files are rotated faster than they can be read; verify a copy of it", dir)
+		case len(lasting) == 0:
+			lasting = v.report.Findings
+			wait = 20 * time.Millisecond
+		case wait > time.Second:
+			v.report.Findings = lasting
+			return v.report, nil
+		}
+		time.Sleep(wait)
+		wait *= 2
 	}
 }
+
+const mostTries = 50
 
 type verification struct {
 	dir    string

@@ -64,7 +64,7 @@ func (v *verification) checkSums(files []part) {
 	for name := range v.sums { // rotated since the files were listed, or not there
 		there, _ := exists(filepath.Join(v.dir, name))
 		p, ok := partOf(v.dir, name)
-		if !v.active || !there && !(ok && v.removedMeanwhile(p)) {
+		if !v.active || !there && (!ok || !v.removedMeanwhile(p)) {
 			v.find("%s: missing", name)
 		}
 	}

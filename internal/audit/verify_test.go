@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jobwatch/internal/relay"
@@ -309,5 +310,27 @@ func FuzzVerify(f *testing.F) {
 		_, _ = Prove(dir, 4)
 		_ = Export(dir, true, Period{}, &bytes.Buffer{})
 		_, _ = CheckProof(data, string(whole[keysName]), nil)
+	})
+}
+
+// What is wrong with a log that is written is found at each try.
+func TestVerifyADamagedLogBesideItsWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLog(t, Config{Size: 3000})
+		for seq := uint64(1); seq <= 50; seq += 5 {
+			deliver(t, l, batchOf(seq, seq+4))
+		}
+		files, err := filepath.Glob(filepath.Join(l.Dir, "*.zst"))
+		if err != nil || len(files) < 2 {
+			t.Fatal(files, err)
+		}
+		if err := os.Remove(files[1]); err != nil {
+			t.Fatal(err)
+		}
+		v, err := Verify(l.Dir, Trusted{})
+		if err != nil || len(v.Findings) == 0 || !strings.Contains(v.Findings[0], "line 11: missing") {
+			t.Errorf("%v %q", err, v.Findings)
+		}
+		l.Close()
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,9 @@ func keyText(key string) (string, error) {
 		return "", nil
 	}
 	text, err := os.ReadFile(key)
+	if errors.Is(err, fs.ErrNotExist) && strings.Count(key, "+") < 2 {
+		return "", fmt.Errorf("--key: %w, and it is no verifier key (name+hash+key), either", err)
+	}
 	if errors.Is(err, fs.ErrNotExist) || err != nil && len(key) > 200 {
 		return key, nil
 	}

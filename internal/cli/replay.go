@@ -126,7 +126,11 @@ func replayTo(c *cobra.Command, cfg *config.Config, part stream.Start, subject s
 	if err != nil {
 		return fail(err)
 	}
-	_, err = fmt.Fprintf(c.ErrOrStderr(), "%d events published to the subject %s\n", count, subject)
+	noRelay := ""
+	if len(cfg.Relays) > 0 && !strings.Contains(subject, ".") {
+		noRelay = "; no relay is called that"
+	}
+	_, err = fmt.Fprintf(c.ErrOrStderr(), "%d events published to the subject %s%s\n", count, subject, noRelay)
 	return fail(err)
 }
 

@@ -36,6 +36,9 @@ func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []
 		if s.State == "" {
 			s.State = Starting
 		}
+		if e.Value != nil {
+			s.Seen = new(e.Stored.UTC())
+		}
 		if s.Dead, err = countDead(ctx, log, prefix, name); err != nil {
 			return nil, err
 		}
@@ -78,11 +81,16 @@ func TurnOff(ctx context.Context, b Broker, mainStream, name, reason string) err
 // TurnOn has it deliver again.
 func TurnOn(ctx context.Context, b Broker, mainStream, name string) error {
 	bucket := b.Bucket(BucketName(mainStream))
-	e, err := bucket.Get(ctx, offKey(name))
-	if err != nil || e.Value == nil {
-		return err
+	for {
+		e, err := bucket.Get(ctx, offKey(name))
+		if err != nil || e.Value == nil {
+			return err
+		}
+		err = bucket.Delete(ctx, e.Key, e.Revision)
+		if !errors.Is(err, stream.ErrChanged) {
+			return err
+		}
 	}
-	return bucket.Delete(ctx, e.Key, e.Revision)
 }
 
 func overwrite(ctx context.Context, bucket stream.Bucket, key string, value []byte) error {
