@@ -42,18 +42,36 @@ const mostFindings = 100
 // Verify reads every byte of a log, also while it is written: up to the checkpoint that it finds at first. The error says
 // why there is nothing to verify; what is wrong with a log is a finding.
 func Verify(dir string, t Trusted) (Verified, error) {
-	for try := 1; ; try++ {
+	var lasting []string // found at each try so far
+	for try, wait := 1, 20*time.Millisecond; ; try++ {
 		v := &verification{dir: dir, report: Verified{Dir: dir, Findings: []string{}}}
 		v.active = BeingWritten(dir)
 		if err := v.run(t); err != nil {
 			return v.report, err
 		}
-		// While it was read a file may have been rotated, or removed because it was old.
-		if len(v.report.Findings) == 0 || try == 10 || !v.active && !BeingWritten(dir) && !v.moved() {
+		if len(v.report.Findings) == 0 || !v.active && !BeingWritten(dir) && !v.moved() {
 			return v.report, nil
 		}
+		// While it was read a file may have been rotated, or removed because it was old: that is not found for long.
+		if try > 1 {
+			lasting = slices.DeleteFunc(lasting, func(f string) bool { return !slices.Contains(v.report.Findings, f) })
+		}
+		switch {
+		case len(lasting) == 0 && try >= mostTries:
+			return v.report, fmt.Errorf("%s: its files are rotated faster than they can be read; verify a copy of it", dir)
+		case len(lasting) == 0:
+			lasting = v.report.Findings
+			wait = 20 * time.Millisecond
+		case wait > time.Second:
+			v.report.Findings = lasting
+			return v.report, nil
+		}
+		time.Sleep(wait)
+		wait *= 2
 	}
 }
+
+const mostTries = 50
 
 type verification struct {
 	dir    string
@@ -68,6 +86,7 @@ type verification struct {
 	kept       []Checkpoint
 	since      *Checkpoint
 	removed    int64
+	sums       sums // that are not yet checked; nil: none can be
 }
 
 func (v *verification) find(format string, values ...any) {
@@ -85,39 +104,50 @@ func (v *verification) moved() bool {
 }
 
 func (v *verification) run(t Trusted) error {
-	info, err := os.Stat(v.dir)
+	files, err := v.look()
 	if err != nil {
 		return err
 	}
+	if err := v.trust(t); err != nil {
+		return err
+	}
+	if v.raw == nil {
+		v.find("checkpoint: missing")
+	}
+	v.readRemoved()
+	v.readSums()
+	v.checkSums(files)
+	return v.walk(files)
+}
+
+// look reads the checkpoint, and which files there are. What is written from here on lies behind that checkpoint; what is
+// rotated or removed meanwhile is found out where it is read.
+func (v *verification) look() (files []part, err error) {
+	info, err := os.Stat(v.dir)
+	if err != nil {
+		return nil, err
+	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s: not a folder", v.dir)
+		return nil, fmt.Errorf("%s: not a folder", v.dir)
 	}
 	v.raw, err = os.ReadFile(filepath.Join(v.dir, checkpointName))
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
-		return err
+		return nil, err
 	}
 	files, strange, err := parts(v.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if missing && len(files)+len(strange) == 0 {
 		if has, _ := exists(filepath.Join(v.dir, hashesName)); !has {
-			return fmt.Errorf("%s: no audit log", v.dir)
+			return nil, fmt.Errorf("%s: no audit log", v.dir)
 		}
 	}
 	for _, name := range strange {
 		v.find("%s: no file of the log", name)
 	}
-	if err := v.trust(t); err != nil {
-		return err
-	}
-	if missing {
-		v.find("checkpoint: missing")
-	}
-	v.readRemoved()
-	v.checkSums(files)
-	return v.walk(files)
+	return files, nil
 }
 
 // trust finds out which keys count, and checks every signature.
@@ -323,35 +353,52 @@ func (v *verification) readRemoved() {
 	v.report.Removed = v.removed
 }
 
+// removedMeanwhile says whether the writer has removed a file of lines, on purpose, since the files were listed.
+func (v *verification) removedMeanwhile(p part) bool {
+	if v.active && p.first > v.removed {
+		v.readRemoved()
+	}
+	return v.active && p.first <= v.removed
+}
+
+func (v *verification) readSums() {
+	var err error
+	if v.sums, err = readSums(v.dir); err != nil {
+		v.find("%v", err)
+	}
+}
+
 // checkSums holds each rotated file against what it was when it was rotated.
 func (v *verification) checkSums(files []part) {
-	all, err := readSums(v.dir)
-	if err != nil {
-		v.find("%v", err)
+	if v.sums == nil {
 		return
 	}
 	for i, p := range files {
 		if !p.rotated {
 			continue
 		}
-		want, listed := all[p.name()]
-		if !listed && v.active && i > 0 && files[i-1].first == p.first {
-			continue // it is being rotated
-		}
+		want, listed := v.sums[p.name()]
+		delete(v.sums, p.name())
+		rotating := v.active && i > 0 && files[i-1].first == p.first
 		if !listed {
-			v.find("%s: not listed in %s", p.name(), sumsName)
+			if !rotating && !v.removedMeanwhile(p) {
+				v.find("%s: not listed in %s", p.name(), sumsName)
+			}
 			continue
 		}
-		delete(all, p.name())
 		sum, err := sumOf(p.path)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && v.removedMeanwhile(p):
+		case err != nil:
 			v.find("%s: %v", p.name(), reason(err))
-		} else if sum != want {
+		case sum != want:
 			v.find("%s: not the bytes of which %s has the sum (lines from %d on)", p.name(), sumsName, p.first)
 		}
 	}
-	for name := range all {
-		if there, _ := exists(filepath.Join(v.dir, name)); !there || !v.active {
+	for name := range v.sums { // rotated since the files were listed, or not there
+		there, _ := exists(filepath.Join(v.dir, name))
+		p, ok := partOf(v.dir, name)
+		if !v.active || !there && (!ok || !v.removedMeanwhile(p)) {
 			v.find("%s: missing", name)
 		}
 	}
@@ -396,7 +443,8 @@ func (v *verification) checkRotations(files []part, size int64) {
 		if i+1 < len(files) {
 			end = files[i+1].first - 1
 		}
-		if p.rotated && !has(end) {
+		overtaken := v.active && i == len(files)-1 // it goes on behind the checkpoint that was read
+		if p.rotated && !has(end) && !overtaken {
 			v.find("checkpoints: that of %d lines is missing, which was kept when %s was rotated", end, p.name())
 		}
 		if i == 0 && p.first > 1 && !has(p.first-1) {

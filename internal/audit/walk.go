@@ -61,6 +61,9 @@ func (v *verification) walk(files []part) error {
 		}
 		w.readFile(i == 0, p, end)
 	}
+	if w.report.First > w.report.Last { // all were removed
+		w.report.First, w.report.Last = 0, 0
+	}
 	if n := w.ofLines.size + 1; n <= w.size {
 		if len(files) == 0 && v.removed >= w.size {
 			w.fill(w.size)
@@ -131,6 +134,11 @@ func (w *walker) readFile(oldest bool, p part, end int64) {
 		}
 	}
 	for raw, err := range linesOf(p) {
+		if errors.Is(err, fs.ErrNotExist) && w.removedMeanwhile(p) {
+			w.fill(min(end, w.removed))
+			w.report.First = end + 1
+			break
+		}
 		if err != nil {
 			say(&w.lines, "line %d: %s cannot be read there: %v", w.ofLines.size+1, p.name(), reason(err))
 			w.rewrote = true
@@ -146,14 +154,6 @@ func (w *walker) readFile(oldest bool, p part, end int64) {
 	if n := w.ofLines.size + 1; n <= end {
 		w.missing(n, end)
 	}
-}
-
-// linesOf reads a file, which may be rotated at this moment.
-func linesOf(p part) func(func(rawLine, error) bool) {
-	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) && !p.rotated {
-		p.path, p.rotated = strings.TrimSuffix(p.path, plain)+rotated, true
-	}
-	return p.lines()
 }
 
 // behind is what stands in a file behind its last line.

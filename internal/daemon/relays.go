@@ -198,7 +198,7 @@ func (r *relayRunner) shown() web.Relay {
 	case r.loop != nil:
 		stands.Status = r.loop.Status()
 	case r.trouble != nil:
-		stands.State, stands.Reason, stands.Since = relay.Stopped, r.trouble.Error(), r.since.UTC()
+		stands.State, stands.Reason, stands.Since = web.RelayStopped, r.trouble.Error(), r.since.UTC()
 		stands.Alarm = isAlarm(r.trouble)
 	}
 	stands.To = DestinationOf(r.Relay)

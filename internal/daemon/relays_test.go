@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/audit"
 	"jobwatch/internal/config"
 	"jobwatch/internal/relay"
+	"jobwatch/internal/web"
 )
 
 type nowhere struct{ relay.Destination }
@@ -57,7 +58,7 @@ func TestARelayThatCannotStart(t *testing.T) {
 		if running["good"].Load() != 1 || running["bad"].Load() != 0 {
 			t.Error("the good one alone should run")
 		}
-		if bad := all.shown()[0]; bad.State != relay.Stopped || bad.Reason != "token_file: no such file" || time.Since(bad.Since) != 10*time.Second {
+		if bad := all.shown()[0]; bad.State != web.RelayStopped || bad.Reason != "token_file: no such file" || time.Since(bad.Since) != 10*time.Second {
 			t.Errorf("%+v", bad)
 		}
 		if n := strings.Count(log.String(), "no such file"); n != 1 {

@@ -17,20 +17,29 @@ import (
 
 // What people ask of relays, from any machine: these need a Broker alone.
 
-// Statuses says how relays are, by what their holders last wrote, and which of them nobody relays.
+// Statuses says how relays are, by what their holders last wrote.
 func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []string) ([]Status, error) {
 	bucket, log := b.Bucket(BucketName(mainStream)), newLog(b, mainStream, prefix)
-	records, err := readRecords(ctx, bucket, names)
-	if err != nil {
-		return nil, err
-	}
-	alone, err := unattended(ctx, bucket, records)
-	if err != nil {
-		return nil, err
-	}
 	var all []Status
 	for _, name := range names {
-		s := records[name].status(name, alone[name])
+		e, err := bucket.Get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		rec, err := readRecord(e)
+		if err != nil {
+			return nil, fmt.Errorf("key %s of bucket %s: %w", name, BucketName(mainStream), err)
+		}
+		s := Status{
+			Name: name, State: rec.State, Since: rec.Since, Reason: rec.Reason, Alarm: rec.Alarm, Holder: rec.Host,
+			Pending: rec.Pending, Oldest: rec.Oldest, Parked: rec.Parked, Missed: rec.Missed,
+		}
+		if s.State == "" {
+			s.State = Starting
+		}
+		if e.Value != nil {
+			s.Seen = new(e.Stored.UTC())
+		}
 		if s.Dead, err = countDead(ctx, log, prefix, name); err != nil {
 			return nil, err
 		}
@@ -73,11 +82,16 @@ func TurnOff(ctx context.Context, b Broker, mainStream, name, reason string) err
 // TurnOn has it deliver again.
 func TurnOn(ctx context.Context, b Broker, mainStream, name string) error {
 	bucket := b.Bucket(BucketName(mainStream))
-	e, err := bucket.Get(ctx, offKey(name))
-	if err != nil || e.Value == nil {
-		return err
+	for {
+		e, err := bucket.Get(ctx, offKey(name))
+		if err != nil || e.Value == nil {
+			return err
+		}
+		err = bucket.Delete(ctx, e.Key, e.Revision)
+		if !errors.Is(err, stream.ErrChanged) {
+			return err
+		}
 	}
-	return bucket.Delete(ctx, e.Key, e.Revision)
 }
 
 func overwrite(ctx context.Context, bucket stream.Bucket, key string, value []byte) error {

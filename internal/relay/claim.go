@@ -35,18 +35,17 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	floor := was.Floor
 	switch {
 	case was.Born.IsZero():
-		d.FromEnd, floor = r.beginning(is, &d)
+		r.beginning(&d)
 	default:
-		stands, err := r.stands(ctx, was, is)
+		last, whole, err := r.lastStanding(ctx, was, is)
 		if err != nil {
 			return nil, stream.DurableInfo{}, err
 		}
-		if !stands {
-			if floor, err = r.lastStanding(ctx, was, is); err != nil {
+		if !whole {
+			floor, d.Anew = last, true
+			if err := r.turnBack(ctx, floor); err != nil {
 				return nil, stream.DurableInfo{}, err
 			}
-			d.Anew = true
-			r.turnBack(floor)
 			r.log.Warn("the stream is another, or has lost its end: the relay goes on behind what is still the same", "seq", floor)
 		}
 		d.Start.Sequence = floor + 1
@@ -58,7 +57,7 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	if info.Made && !was.Born.IsZero() && !d.Anew {
 		r.log.Warn("the consumer of the relay was deleted; it is made again, and goes on where it was", "seq", floor)
 	}
-	if was.Born.IsZero() && !info.Made {
+	if was.Born.IsZero() {
 		floor = info.Floor
 	}
 	r.reach(is, floor, was)
@@ -73,16 +72,15 @@ func (r *Relay) windowWanted() int {
 }
 
 // beginning is where a relay begins that has never run.
-func (r *Relay) beginning(is stream.Info, d *stream.Durable) (fromEnd bool, floor uint64) {
+func (r *Relay) beginning(d *stream.Durable) {
 	switch {
 	case r.Start.Ago > 0:
 		d.Start.Since = time.Now().Add(-r.Start.Ago)
-		return false, max(is.First, 1) - 1
 	case r.Start.All:
 		d.Start.Sequence = 1
-		return false, max(is.First, 1) - 1
+	default:
+		d.FromEnd = true
 	}
-	return true, is.Last
 }
 
 // reach notes where the relay is in the stream, and counts what was forgotten before it got there.
@@ -100,54 +98,49 @@ func (r *Relay) reach(is stream.Info, floor uint64, was record) {
 	r.status.Missed = r.record.Missed
 }
 
-// stands says whether the stream still is the one in which the relay got so far.
-func (r *Relay) stands(ctx context.Context, was record, is stream.Info) (bool, error) {
-	if !was.Born.Equal(is.Created) || is.Last < was.Floor {
-		return false, nil
+// lastStanding says whether the stream still is the one in which the relay got so far; where not, up to which position it
+// is, else where it begins. All positions count: events that were sent again may have come to stand where one of them stood.
+func (r *Relay) lastStanding(ctx context.Context, was record, is stream.Info) (floor uint64, whole bool, err error) {
+	floor, whole = max(is.First, 1)-1, was.Born.Equal(is.Created) && was.Floor <= is.Last
+	known := was.Positions
+	if r.furthest.Sequence > 0 {
+		known = append(slices.Clone(known), r.furthest)
 	}
-	if len(was.Positions) == 0 {
-		return true, nil
-	}
-	return r.standsAt(ctx, was.Positions[len(was.Positions)-1], true)
-}
-
-// standsAt: where nothing stands any more, unless says what that means.
-func (r *Relay) standsAt(ctx context.Context, p position, unless bool) (bool, error) {
-	m, err := r.Broker.At(ctx, p.Sequence)
-	if errors.Is(err, stream.ErrNone) {
-		return unless, nil
-	}
-	return m.ID == p.ID, err
-}
-
-// lastStanding is the last position at which the stream still is what it was; else where it begins.
-func (r *Relay) lastStanding(ctx context.Context, was record, is stream.Info) (uint64, error) {
-	for _, p := range slices.Backward(was.Positions) {
+	for _, p := range known {
 		if p.Sequence > is.Last {
-			continue
+			return floor, false, nil
 		}
-		stands, err := r.standsAt(ctx, p, false)
-		if err != nil {
-			return 0, err
-		}
-		if stands {
-			return p.Sequence, nil
+		m, err := r.Broker.At(ctx, p.Sequence)
+		switch {
+		case errors.Is(err, stream.ErrNone): // forgotten, which says nothing
+		case err != nil:
+			return 0, false, err
+		case m.ID != p.ID:
+			return floor, false, nil
+		case p.Sequence <= was.Floor: // nothing before it waits
+			floor = max(floor, p.Sequence)
 		}
 	}
-	return max(is.First, 1) - 1, nil
+	return floor, whole, nil
 }
 
-// turnBack forgets what was known of messages behind a sequence.
-func (r *Relay) turnBack(floor uint64) {
+// turnBack forgets what was known of messages behind a sequence. Jobs that are set aside come first: without them the
+// record would be believed.
+func (r *Relay) turnBack(ctx context.Context, floor uint64) error {
+	for key, p := range r.parked {
+		if p.next > floor+1 {
+			if err := r.turnBackParked(ctx, key, p, floor+1); err != nil {
+				return err
+			}
+		}
+	}
 	clear(r.settled)
 	clear(r.doneTo)
-	r.forgotten = 0
-	for _, p := range r.parked {
-		p.next = min(p.next, floor+1)
-	}
+	r.forgotten, r.furthest = 0, position{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.record.Positions = slices.DeleteFunc(r.record.Positions, func(p position) bool { return p.Sequence > floor })
+	return nil
 }
 
 // noteFloor notes how far the relay got, with what waits.

@@ -74,7 +74,7 @@ func (s *session) buryParked(q *queue, t trouble) {
 			}
 			s.countDead(events[0], t)
 			q.trouble.tries, q.trouble.unfit = 0, 0
-			q.trouble.first, q.trouble.base = time.Now(), s.health.takenFor(time.Now())
+			q.trouble.first, q.trouble.base = time.Now(), s.health.clock.at(time.Now())
 			q.trouble.next = time.Now()
 			s.advance(q, events[0].Sequence+1, func() { s.offer(q) })
 		}

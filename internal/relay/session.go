@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type session struct {
 	paused  string // by hand, until when
 	opened  bool   // all that was delivered before is gathered
 
+	leaving   bool  // the destination wants nothing more, and that is written
 	failed    error // why another claim has to find out how it stands
 	replaying bool  // events of the stream are being read once more
 	redriving bool  // dead letters are
@@ -49,7 +51,7 @@ type session struct {
 	awaited  int // results that are still to come
 }
 
-// stopPatience is what deliveries under way are given when the relay stops; no more than the lease lasts.
+// stopPatience is what deliveries under way are given when the relay stops, if the lease lasts as long.
 const stopPatience = 5 * time.Second
 
 var errStopped = errors.New("stopped")
@@ -65,6 +67,11 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	if err != nil {
 		return err
 	}
+	// Before anything is delivered: whoever goes on after a kill, without the consumer, begins here, not at the end.
+	if err := l.write(ctx); err != nil {
+		consumer.Close()
+		return err
+	}
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	defer context.AfterFunc(ctx, func() {
@@ -72,7 +79,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 			cut(errLeaseLost)
 			return
 		}
-		time.AfterFunc(stopPatience, func() { cut(errStopped) })
+		time.AfterFunc(min(stopPatience, l.left()), func() { cut(errStopped) })
 	})()
 	s := &session{
 		Relay: r, lease: l, consumer: consumer, ctx: ctx, outside: work, next: info.Delivered + 1, window: info.Window,
@@ -93,6 +100,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	}
 	stop()
 	s.end()
+	s.health.rest(time.Now())
 	reader.Wait()
 	s.consumer.Close()
 	return err
@@ -166,6 +174,7 @@ func (s *session) gather(info stream.DurableInfo) error {
 // open begins with what was gathered, in the order of the stream.
 func (s *session) open() {
 	s.opened = true
+	s.health.begin(time.Now())
 	for _, sequence := range slices.Sorted(maps.Keys(s.held)) {
 		s.enqueue(s.held[sequence])
 	}
@@ -181,6 +190,9 @@ func (s *session) take(all []stream.Delivery) error {
 			return fmt.Errorf("%w: %d instead of %d", errGap, d.Number, s.next)
 		}
 		s.next++
+		if d.Sequence > s.furthest.Sequence {
+			s.furthest = position{d.Sequence, d.ID}
+		}
 		if was, again := s.held[d.Sequence]; again {
 			was.delivery = d
 			continue
@@ -353,6 +365,9 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 	if d := s.health.notUntil.Sub(now); d > 0 {
 		return min(wake, d)
 	}
+	if s.busy < s.health.slots && !s.saidAll() {
+		return min(wake, writePause)
+	}
 	for s.busy < s.health.slots {
 		q := s.choose(now)
 		if q == nil {
@@ -365,6 +380,17 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 		s.start(q)
 	}
 	return wake
+}
+
+const writePause = 200 * time.Microsecond
+
+// saidAll says whether what was settled has left this process: a kill would repeat it, beside what is under way.
+func (s *session) saidAll() bool {
+	if s.consumer.Written() {
+		return true
+	}
+	runtime.Gosched() // who writes is to be next
+	return s.consumer.Written()
 }
 
 // choose takes jobs in no trouble and those in trouble in turn. The latter have a quarter of the slots.

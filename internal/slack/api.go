@@ -104,7 +104,10 @@ func (a *api) call(ctx context.Context, method string, do func(context.Context, 
 	if err == nil {
 		return nil
 	}
-	refusal := refusalOf(limited, method, a.config.Channel, err)
+	a.mu.Lock()
+	now := a.token
+	a.mu.Unlock()
+	refusal := refusalOf(limited, method, a.config.Channel, err, []string{used, now})
 	if refusal.Kind == relay.Away && isLimit(err) {
 		refusal.After = a.left()
 	}

@@ -53,8 +53,9 @@ func (l Link) to(id job.ID) string {
 // Slack is a relay.Destination.
 type Slack struct {
 	Config
-	api  *api
-	hook *webhook // nil with a token
+	api   *api
+	hook  *webhook      // nil with a token
+	doubt time.Duration // how long what was posted may not show yet
 
 	unsent sync.Map // keys of messages whose last sending was surely refused: no need to look for them
 }
@@ -77,7 +78,7 @@ func New(c Config) (*Slack, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Slack{Config: c}
+	s := &Slack{Config: c, doubt: longestDoubt}
 	if c.WebhookURL != nil {
 		var err error
 		s.hook, err = newWebhook(c)
@@ -248,5 +249,8 @@ func (s *Slack) Look(ctx context.Context) (found string, err error) {
 	}
 	return s.api.look(ctx)
 }
+
+// longestDoubt is how long a message may take to show after it was posted and no answer came.
+const longestDoubt = 10 * time.Second
 
 const searchBack = 10 * time.Minute // how far our clock may be from Slack's

@@ -266,6 +266,11 @@ func (c *durable) say(d Delivery, what string) {
 	_ = c.session.nc.Publish(d.Token, []byte(what)) // one that is lost is a delivery more
 }
 
+func (c *durable) Written() bool {
+	waiting, err := c.session.nc.Buffered()
+	return err == nil && waiting == 0
+}
+
 func (c *durable) Info(ctx context.Context) (DurableInfo, error) {
 	ctx, done := c.session.track(ctx, c.session.api("CONSUMER.>"))
 	defer done()

@@ -14,6 +14,9 @@ type Relay struct {
 	To string `json:"to"` // slack, webhook, email, audit
 }
 
+// RelayStopped is the state of a relay whose destination cannot be opened; that is tried again.
+const RelayStopped relay.State = "stopped"
+
 func (s *Server) relays() []Relay {
 	if s.Relays == nil {
 		return []Relay{}
@@ -41,7 +44,7 @@ func (r Relay) check(now time.Time) check {
 	case r.Alarm:
 		c.State = red
 		notes = append(notes, "stands still: "+r.Reason)
-	case r.State == relay.Absent, r.State == relay.Off, r.State == relay.Stopped:
+	case r.State == relay.Absent, r.State == relay.Off, r.State == RelayStopped:
 		text := fmt.Sprintf("%s since %s", r.State, r.Since.UTC().Format(time.RFC3339))
 		if r.Reason != "" {
 			text += ": " + r.Reason

@@ -25,7 +25,7 @@ func TestCheckOfARelay(t *testing.T) {
 		{relay.Status{State: relay.Delivering, Pending: 3, Oldest: before(301 * time.Second)}, check{"relay ops", note, "3 events wait, the oldest for 5m1s"}},
 		{relay.Status{State: relay.Delivering, Dead: 2}, check{"relay ops", note, "2 dead letters; list them with: watcher relay dead ops"}},
 		{relay.Status{State: relay.Absent, Since: since, Reason: "HTTP 503"}, check{"relay ops", note, "away since 2026-11-30T11:59:00Z: HTTP 503"}},
-		{relay.Status{State: relay.Stopped, Since: since, Reason: "slack.token_file: t: permission denied"},
+		{relay.Status{State: RelayStopped, Since: since, Reason: "slack.token_file: t: permission denied"},
 			check{"relay ops", note, "stopped since 2026-11-30T11:59:00Z: slack.token_file: t: permission denied"}},
 		{relay.Status{State: relay.Off, Since: since, Dead: 1}, check{"relay ops", note, "off since 2026-11-30T11:59:00Z; 1 dead letters; list them with: watcher relay dead ops"}},
 		{relay.Status{State: relay.Absent, Alarm: true, Reason: "audit-1.jsonl: line 3 was changed", Dead: 1},

@@ -156,9 +156,7 @@ func TestRelayGoesOn(t *testing.T) {
 	before := to.events(t)
 	clock.run(10)
 	w.until("the other goes on", func() bool { return to.events(t) > before })
-	if took := time.Since(killed); took > 20*time.Second {
-		t.Logf("the other goes on after %v; it is to be 20 s on a machine that is not overloaded", took)
-	}
+	t.Logf("it goes on after %v", time.Since(killed)) // TestGoesOnInTime, of simulated time, holds that against 20 s
 	w.until("every job's end is seen", func() bool { return allEnded(w.sim.Served(), jobs) })
 	w.acknowledged()
 	w.until("all is delivered", func() bool { return to.events(t) == len(w.read()) }, func() string { return said.String() })
