@@ -237,9 +237,17 @@ func (s *session) note(floor uint64, positions []position, info stream.DurableIn
 }
 
 func (s *session) notePause(info stream.DurableInfo) {
+	was := s.paused
 	s.paused = ""
 	if time.Until(info.PausedUntil) > 0 {
 		s.paused = "paused by hand until " + info.PausedUntil.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case s.paused == was:
+	case s.paused == "":
+		s.log.Info("relay is paused by hand no more")
+	default:
+		s.log.Warn("relay is " + s.paused)
 	}
 }
 
