@@ -45,8 +45,7 @@ type Config struct {
 
 	now    func() time.Time
 	disk   disk
-	recent int           // lines whose ids are always known
-	retry  time.Duration // of a checkpoint that could not be published
+	recent int // lines whose ids are always known
 }
 
 // Log is a destination that writes the relay's whole stream, in order.
@@ -80,7 +79,7 @@ func New(c Config) (*Log, error) {
 	if c.disk == nil {
 		c.disk = realDisk{}
 	}
-	c.recent, c.retry = cmp.Or(c.recent, 20_000), cmp.Or(c.retry, 5*time.Second)
+	c.recent = cmp.Or(c.recent, 20_000)
 	return &Log{Config: c, fresh: make(chan struct{}, 1)}, nil
 }
 

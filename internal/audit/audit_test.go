@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -277,43 +277,37 @@ func TestPackedFileThatHoldsTheSame(t *testing.T) {
 }
 
 func TestPublish(t *testing.T) {
-	var lock sync.Mutex
-	var got []string
-	published := make(chan struct{}, 100_000)
-	fails := true
-	publish := func(_ context.Context, checkpoint []byte) error {
-		lock.Lock()
-		defer lock.Unlock()
-		defer func() { published <- struct{}{} }()
-		if fails {
-			return fmt.Errorf("NATS is away")
-		}
-		got = append(got, string(checkpoint))
-		return nil
-	}
-	l := newLog(t, Config{Publish: publish, retry: time.Millisecond})
-	deliver(t, l, batchOf(1, 5))
-	for range 10 {
-		<-published // it is tried again and again
-	}
-	l.Close() // the last was not published
-	lock.Lock()
-	fails = false
-	lock.Unlock()
-	for range 2 { // the second time there is nothing new
-		l = newLog(t, l.Config)
-		deliver(t, l, batchOf(5, 5))
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-			if is, err := os.ReadFile(filepath.Join(l.Dir, publishedName)); err == nil && len(is) > 0 {
-				break
+	synctest.Test(t, func(t *testing.T) {
+		var got []string
+		fails := true
+		tried := make(chan struct{})
+		publish := func(_ context.Context, checkpoint []byte) error {
+			if fails {
+				tried <- struct{}{}
+				return fmt.Errorf("NATS is away")
 			}
+			got = append(got, string(checkpoint))
+			return nil
 		}
-		l.Close()
-	}
-	want, _ := os.ReadFile(filepath.Join(l.Dir, checkpointName))
-	if len(got) != 1 || got[0] != string(want) {
-		t.Errorf("published %d: %q", len(got), got)
-	}
+		l := newLog(t, Config{Publish: publish})
+		deliver(t, l, batchOf(1, 5))
+		for range 10 {
+			<-tried // again and again
+		}
+		synctest.Wait()
+		l.Close() // the last was not published
+		fails = false
+		for range 2 { // the second time there is nothing new
+			l = newLog(t, l.Config)
+			deliver(t, l, batchOf(5, 5))
+			synctest.Wait()
+			l.Close()
+		}
+		want, _ := os.ReadFile(filepath.Join(l.Dir, checkpointName))
+		if len(got) != 1 || got[0] != string(want) {
+			t.Errorf("published %d: %q", len(got), got)
+		}
+	})
 }
 
 func TestCheck(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -45,6 +46,17 @@ func (p part) name() string { return filepath.Base(p.path) }
 
 func partName(first int64, suffix string) string { return fmt.Sprintf("audit-%020d%s", first, suffix) }
 
+// partOf is the file of lines of that name.
+func partOf(dir, name string) (p part, ok bool) {
+	stem, isRotated := strings.CutSuffix(name, rotated)
+	suffix := rotated
+	if !isRotated {
+		stem, suffix = strings.TrimSuffix(name, plain), plain
+	}
+	first, err := strconv.ParseInt(strings.TrimPrefix(stem, "audit-"), 10, 64)
+	return part{filepath.Join(dir, name), first, isRotated}, err == nil && first > 0 && name == partName(first, suffix)
+}
+
 // parts are the files of lines in a folder by their first lines, a plain one before its rotated twin; strange is what else
 // begins as they do.
 func parts(dir string) (all []part, strange []string, err error) {
@@ -53,22 +65,14 @@ func parts(dir string) (all []part, strange []string, err error) {
 		return nil, nil, err
 	}
 	for _, e := range entries {
-		rest, ours := strings.CutPrefix(e.Name(), "audit-")
-		if !ours || strings.HasSuffix(rest, unfinished) {
+		if !strings.HasPrefix(e.Name(), "audit-") || strings.HasSuffix(e.Name(), unfinished) {
 			continue
 		}
-		p := part{path: filepath.Join(dir, e.Name())}
-		digits, suffix := rest, ""
-		if len(rest) > 20 {
-			digits, suffix = rest[:20], rest[20:]
-		}
-		p.first, err = strconv.ParseInt(digits, 10, 64)
-		p.rotated = suffix == rotated
-		if err != nil || p.first < 1 || e.Name() != partName(p.first, suffix) || suffix != plain && suffix != rotated || !e.Type().IsRegular() {
+		if p, ok := partOf(dir, e.Name()); ok && e.Type().IsRegular() {
+			all = append(all, p)
+		} else {
 			strange = append(strange, e.Name())
-			continue
 		}
-		all = append(all, p)
 	}
 	slices.SortStableFunc(all, func(a, b part) int {
 		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(len(a.path), len(b.path)))
@@ -76,15 +80,9 @@ func parts(dir string) (all []part, strange []string, err error) {
 	return all, strange, nil
 }
 
-// twins gives those of which there is a rotated file beside the plain one: a crash during the rotation leaves both.
-func twins(all []part) (plain []part) {
-	for i := 1; i < len(all); i++ {
-		if all[i].first == all[i-1].first {
-			plain = append(plain, all[i-1])
-		}
-	}
-	return plain
-}
+// hasTwin says of a rotated file that the plain one of the same lines stands before it: a crash during the rotation leaves
+// both, and so does a rotation at this moment.
+func hasTwin(all []part, i int) bool { return i > 0 && all[i-1].first == all[i].first }
 
 // rawLine is a line as it stands in a file.
 type rawLine struct {
@@ -112,6 +110,22 @@ func (p part) lines() iter.Seq2[rawLine, error] {
 			in = decoder
 		}
 		readLines(in, yield)
+	}
+}
+
+// linesOf reads a file, which may be rotated at this moment.
+func linesOf(p part) iter.Seq2[rawLine, error] {
+	return func(yield func(rawLine, error) bool) {
+		for raw, err := range p.lines() {
+			if errors.Is(err, fs.ErrNotExist) && !p.rotated {
+				p.path, p.rotated = strings.TrimSuffix(p.path, plain)+rotated, true
+				p.lines()(yield)
+				return
+			}
+			if !yield(raw, err) {
+				return
+			}
+		}
 	}
 }
 

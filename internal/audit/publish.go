@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// retry is when a checkpoint that could not be published is tried again.
+const retry = 5 * time.Second
+
 // letPublish says that there may be a checkpoint to publish.
 func (l *Log) letPublish() {
 	select {
@@ -20,32 +23,23 @@ func (l *Log) letPublish() {
 func (l *Log) publishAll(ctx context.Context) {
 	last, _ := os.ReadFile(filepath.Join(l.Dir, publishedName))
 	for {
-		wait := time.Duration(-1)
 		current, err := os.ReadFile(filepath.Join(l.Dir, checkpointName))
-		if err == nil && !bytes.Equal(current, last) {
-			if l.publishOne(ctx, current) != nil {
-				wait = l.retry
-			} else {
-				last = current
-				continue
-			}
-		}
-		var later <-chan time.Time
-		if wait > 0 {
-			later = time.After(wait)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.fresh:
-		case <-later:
-		}
-		if wait > 0 { // not more often because there are more
+		if err != nil || bytes.Equal(current, last) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(l.retry / 5):
+			case <-l.fresh:
 			}
+			continue
+		}
+		if l.publishOne(ctx, current) == nil {
+			last = current
+			continue
+		}
+		select { // not more often because there are more
+		case <-ctx.Done():
+			return
+		case <-time.After(retry):
 		}
 	}
 }

@@ -7,11 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jobwatch/internal/relay"
+	"jobwatch/internal/testing/slow"
 )
 
 func checkpointOf(t testing.TB, dir string) []byte {
@@ -67,25 +68,68 @@ func TestVerifySince(t *testing.T) {
 func TestVerifyBesideAWriter(t *testing.T) {
 	l := newLog(t, Config{Size: 3000, Keep: 5})
 	deliver(t, l, batchOf(1, 5))
-	var group sync.WaitGroup
-	stop := make(chan struct{})
-	group.Go(func() {
-		for seq := uint64(6); ; seq += 5 {
-			select {
-			case <-stop:
-				return
-			default:
-				deliver(t, l, batchOf(seq, seq+4))
-			}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for seq := uint64(6); seq < 600; seq += 5 {
+			deliver(t, l, batchOf(seq, seq+4))
 		}
-	})
-	for range 50 {
+	}()
+	for {
 		if v, err := Verify(l.Dir, Trusted{}); err != nil || len(v.Findings) > 0 {
 			t.Errorf("%v %q", err, v.Findings)
 		}
+		select {
+		case <-ended:
+			return
+		default:
+		}
 	}
-	close(stop)
-	group.Wait()
+}
+
+// TestVerifyIsOvertaken: however far the writer gets between two steps of a verification, files that it rotates and removes
+// meanwhile are not missed.
+func TestVerifyIsOvertaken(t *testing.T) {
+	slow.Test(t, "4 s", "a writer that gets ahead, between each two steps")
+	for step := range 6 {
+		for _, files := range []uint64{1, 3, 10} {
+			t.Run(fmt.Sprintf("from step %d on, %d files", step, files), func(t *testing.T) {
+				l := newLog(t, Config{Size: 2000, Keep: 4})
+				next := uint64(1)
+				write := func(events uint64) {
+					for range events {
+						deliver(t, l, batchOf(next, next))
+						next++
+					}
+				}
+				write(43)
+				v := &verification{dir: l.Dir, active: true}
+				first, err := os.ReadFile(filepath.Join(l.Dir, checkpointName))
+				var parts []part
+				for n, do := range []func(){
+					func() { parts, err = v.look(); v.raw = first },
+					func() { err = v.trust(Trusted{}) },
+					v.readRemoved,
+					v.readSums,
+					func() { v.checkSums(parts) },
+					func() { err = v.walk(parts) },
+				} {
+					if n >= step {
+						write(6 * files)
+					}
+					if do(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if len(v.report.Findings) > 0 {
+					t.Errorf("%q", v.report.Findings)
+				}
+				if v.report.Size != 43 {
+					t.Errorf("%d lines", v.report.Size)
+				}
+			})
+		}
+	}
 }
 
 func TestVerifyWithAnotherKey(t *testing.T) {
@@ -266,5 +310,27 @@ func FuzzVerify(f *testing.F) {
 		_, _ = Prove(dir, 4)
 		_ = Export(dir, true, Period{}, &bytes.Buffer{})
 		_, _ = CheckProof(data, string(whole[keysName]), nil)
+	})
+}
+
+// What is wrong with a log that is written is found at each try.
+func TestVerifyADamagedLogBesideItsWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLog(t, Config{Size: 3000})
+		for seq := uint64(1); seq <= 50; seq += 5 {
+			deliver(t, l, batchOf(seq, seq+4))
+		}
+		files, err := filepath.Glob(filepath.Join(l.Dir, "*.zst"))
+		if err != nil || len(files) < 2 {
+			t.Fatal(files, err)
+		}
+		if err := os.Remove(files[1]); err != nil {
+			t.Fatal(err)
+		}
+		v, err := Verify(l.Dir, Trusted{})
+		if err != nil || len(v.Findings) == 0 || !strings.Contains(v.Findings[0], "line 11: missing") {
+			t.Errorf("%v %q", err, v.Findings)
+		}
+		l.Close()
 	})
 }

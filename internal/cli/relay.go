@@ -122,9 +122,45 @@ func printRelays(out io.Writer, all []web.Relay, now time.Time) error {
 		if r.Oldest != nil {
 			oldest = now.Sub(*r.Oldest).Round(time.Second).String()
 		}
-		t.row(r.Name, r.To, string(r.State), localTime(&r.Since), number(r.Pending), oldest, number(r.Dead), number(r.Missed), r.Holder, shorten(r.Reason, 100))
+		t.row(r.Name, r.To, string(r.State), localTime(&r.Since), number(r.Pending), oldest, number(r.Dead), number(r.Missed), r.Holder, reasonOf(r, now))
 	}
 	return t.end()
+}
+
+// longSilence is several beats of a relay, each of which writes how it stands.
+const longSilence = 10 * time.Second
+
+// reasonOf also says where what is shown is old: a process that died wrote nothing more.
+func reasonOf(r web.Relay, now time.Time) string {
+	reason := shorten(r.Reason, 100)
+	switch {
+	case r.Seen == nil:
+		return joined("it has never run", reason)
+	case now.Sub(*r.Seen) > longSilence:
+		return joined("not heard of for "+roughly(now.Sub(*r.Seen)), reason)
+	}
+	return reason
+}
+
+func joined(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + "; " + reason
+}
+
+// roughly is a time in the one unit that people would say it in.
+func roughly(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	default:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
 }
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -80,7 +80,6 @@ func newRelayLetters(verb, short string, act actOnLetters, past string) *cobra.C
 	of := c.Flags().String("job", "", "those of this `job`: prod/1248")
 	id := c.Flags().String("id", "", "the one of this `event`")
 	all := c.Flags().Bool("all", false, "all of them")
-	c.MarkFlagsOneRequired("job", "id", "all")
 	c.MarkFlagsMutuallyExclusive("job", "id", "all")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		only := relay.Selection{ID: *id}

@@ -98,8 +98,11 @@ func replayToRelay(c *cobra.Command, cfg *config.Config, part stream.Start, to c
 		count, err = relay.Replay(ctx, b, cfg.NATS.Stream, to.Name, events)
 		return err
 	})
+	if err != nil && count > 0 {
+		err = fmt.Errorf("%w; %d events were ordered before that", err, count)
+	}
 	if err != nil {
-		return fail(fmt.Errorf("%w; %d events were ordered before that", err, count))
+		return fail(err)
 	}
 	_, err = fmt.Fprintf(c.ErrOrStderr(), "the relay %s is done with %d events\n", to.Name, count)
 	return fail(err)
@@ -142,7 +145,11 @@ func replayTo(c *cobra.Command, cfg *config.Config, part stream.Start, subject s
 	if err != nil {
 		return fail(err)
 	}
-	_, err = fmt.Fprintf(c.ErrOrStderr(), "%d events published to the subject %s\n", count, subject)
+	noRelay := ""
+	if len(cfg.Relays) > 0 && !strings.Contains(subject, ".") {
+		noRelay = "; no relay is called that"
+	}
+	_, err = fmt.Fprintf(c.ErrOrStderr(), "%d events published to the subject %s%s\n", count, subject, noRelay)
 	return fail(err)
 }
 

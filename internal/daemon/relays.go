@@ -30,7 +30,7 @@ func newRelays(of func(*config.Config) []config.Relay, prepare func(config.Relay
 		name: func(r config.Relay) string { return r.Name },
 		same: func(a, b config.Relay) bool { return reflect.DeepEqual(a, b) },
 		make: func(r config.Relay) (*relayRunner, error) { return prepare(r), nil },
-		gone: "is no longer a relay",
+		word: "relay ", gone: "is no longer configured",
 	})
 	return relays{s, of}
 }

@@ -72,7 +72,7 @@ func TestARelayThatCannotStart(t *testing.T) {
 		}
 		these = []config.Relay{{Name: "bad"}, {Name: "good", Rate: 1}, {Name: "good2"}}
 		words := all.take(nil)
-		if words != "good has changed, good2 is new" {
+		if words != "relay good has changed, relay good2 is new" {
 			t.Error(words)
 		}
 		stop()

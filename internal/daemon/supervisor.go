@@ -27,6 +27,7 @@ type runner interface {
 // kind is what differs between kinds of parts.
 type kind[S any, R runner] struct {
 	name func(S) string
+	word string            // before its name, for people: a relay may be called like a CommCell
 	same func(a, b S) bool // settings, of one name, between which nothing has to be started again
 	make func(S) (R, error)
 	gone string // what is said of one that the configuration names no more
@@ -166,14 +167,14 @@ func (s *supervisor[S, R]) difference(after []*worker[S, R]) string {
 	for _, w := range after {
 		switch old := find(s.workers, w.name); {
 		case old == nil:
-			words = append(words, w.name+" is new")
+			words = append(words, s.word+w.name+" is new")
 		case old != w:
-			words = append(words, w.name+" has changed")
+			words = append(words, s.word+w.name+" has changed")
 		}
 	}
 	for _, w := range s.workers {
 		if find(after, w.name) == nil {
-			words = append(words, w.name+" "+s.gone)
+			words = append(words, s.word+w.name+" "+s.gone)
 		}
 	}
 	return strings.Join(words, ", ")

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,9 @@ func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []
 		}
 		if s.State == "" {
 			s.State = Starting
+		}
+		if e.Value != nil {
+			s.Seen = new(e.Stored.UTC())
 		}
 		if s.Dead, err = countDead(ctx, log, prefix, name); err != nil {
 			return nil, err
@@ -78,11 +82,16 @@ func TurnOff(ctx context.Context, b Broker, mainStream, name, reason string) err
 // TurnOn has it deliver again.
 func TurnOn(ctx context.Context, b Broker, mainStream, name string) error {
 	bucket := b.Bucket(BucketName(mainStream))
-	e, err := bucket.Get(ctx, offKey(name))
-	if err != nil || e.Value == nil {
-		return err
+	for {
+		e, err := bucket.Get(ctx, offKey(name))
+		if err != nil || e.Value == nil {
+			return err
+		}
+		err = bucket.Delete(ctx, e.Key, e.Revision)
+		if !errors.Is(err, stream.ErrChanged) {
+			return err
+		}
 	}
-	return bucket.Delete(ctx, e.Key, e.Revision)
 }
 
 func overwrite(ctx context.Context, bucket stream.Bucket, key string, value []byte) error {
@@ -208,6 +217,9 @@ const replaysAtOnce = 100
 // relay is done with them; what is ordered when ctx ends is delivered all the same.
 func Replay(ctx context.Context, b Broker, mainStream, name string, events []uint64) (count int, err error) {
 	bucket := b.Bucket(BucketName(mainStream))
+	if e, err := bucket.Get(ctx, name); err != nil || e.Value == nil {
+		return 0, cmp.Or(err, fmt.Errorf("no watcher has relayed %s yet; start one, or wait for the one that runs to take it up", name))
+	}
 	for some := range slices.Chunk(events, replaysAtOnce) {
 		for _, event := range some {
 			sequence := strconv.FormatUint(event, 10)

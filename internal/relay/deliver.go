@@ -118,8 +118,10 @@ func (s *session) calm(q *queue) {
 func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	s.Meter.Failed(why.Kind.String())
 	t := q.trouble
-	known := t != nil && t.last.Before(s.health.taken)
-	s.health.refused(now, q.key, why, known)
+	if t != nil && t.last.Before(s.health.taken) {
+		t.own = true
+	}
+	s.health.refused(now, q.key, why, t != nil && t.own)
 	switch why.Kind {
 	case Away: // it says nothing of the event
 		s.offer(q)
@@ -135,7 +137,7 @@ func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	case Uncertain, Unfit:
 	}
 	if t == nil {
-		t = &trouble{first: now, base: s.health.takenFor(now), step: firstPause}
+		t = &trouble{first: now, base: s.health.clock.at(now), step: firstPause}
 		q.trouble, s.refused[q.key] = t, t
 	}
 	t.last, t.reason, t.status = now, why.Reason, why.Status
@@ -148,8 +150,10 @@ func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	switch {
 	case q.group != "" && (t.unfit >= unfitTries || t.tries > 1 && now.Sub(t.first) > parkAfter && !s.health.surely):
 		s.dissolve(q)
-	case t.unfit >= unfitTries, s.GiveUpAfter > 0 && s.health.takenFor(now)-t.base >= s.GiveUpAfter:
+	case t.unfit >= unfitTries, s.GiveUpAfter > 0 && s.health.clock.at(now)-t.base >= s.GiveUpAfter:
 		s.bury(q)
+	case q.parked != nil && !q.parked.leaving && now.Sub(q.parked.noted) > noteAfter:
+		s.advance(q, q.parked.next, func() { s.offer(q) })
 	case s.parkable(q) && t.tries > 1 && now.Sub(t.first) > parkAfter:
 		s.park(q)
 	default:
@@ -177,15 +181,23 @@ func (r *Relay) countDelivered(e *Event) {
 	r.Meter.Delivered(time.Since(at))
 }
 
-// turnOff writes that the relay is off, as somebody would who turned it off by hand.
+// turnOff writes that the relay is off, as somebody would who turned it off by hand. It does so once, however many of the
+// deliveries under way are answered alike: somebody may turn it on again meanwhile.
 func (s *session) turnOff(reason string) {
+	if s.leaving {
+		return
+	}
+	s.leaving = true
 	s.health.notUntil = time.Now().Add(longestPause)
 	s.aside(func(ctx context.Context) func() {
 		err := TurnOff(ctx, s.Broker, s.Stream, s.Name, reason)
 		return func() {
 			if err != nil {
+				s.leaving = false
 				s.log.Warn("the relay could not be turned off", "err", err)
+				return
 			}
+			s.failed = errOff
 		}
 	})
 }

@@ -27,21 +27,44 @@ type health struct {
 	notUntil time.Time       // nothing is tried before
 	step     time.Duration   // the next pause
 
-	counted time.Duration // the time in which the destination took other events
-	taken   time.Time     // when it last took one
+	clock clock     // of give_up_after
+	taken time.Time // when it last took events
 }
+
+// clock counts the time in which events are delivered, and nothing says that the destination does not take them.
+type clock struct {
+	counted time.Duration
+	since   time.Time // zero: it stands still
+}
+
+func (c *clock) at(now time.Time) time.Duration {
+	if c.since.IsZero() {
+		return c.counted
+	}
+	return c.counted + max(0, now.Sub(c.since))
+}
+
+func (c *clock) stop(now time.Time) { *c = clock{counted: c.at(now)} }
+
+func (c *clock) start(now time.Time) { *c = clock{c.at(now), now} }
 
 func newHealth(most int, now time.Time) health {
 	return health{most: most, slots: most, taken: now, step: firstPause, jobs: map[string]bool{}}
 }
 
+// begin is called when events are delivered from now on, and rest when they are not.
+func (h *health) begin(now time.Time) {
+	if h.failing.IsZero() {
+		h.clock.start(now)
+	}
+}
+
+func (h *health) rest(now time.Time) { h.clock.stop(now) }
+
 // took is a delivery. It is true if the destination was away before.
 func (h *health) took(now time.Time) (back bool) {
-	until := now
-	if back = !h.failing.IsZero(); back && h.surely {
-		until = h.failing
-	}
-	h.counted += max(0, until.Sub(h.taken))
+	back = !h.failing.IsZero()
+	h.clock.start(now)
 	h.taken = now
 	h.slots = min(h.most, 2*h.slots)
 	h.failing, h.surely, h.reason, h.notUntil, h.step = time.Time{}, false, "", time.Time{}, firstPause
@@ -49,22 +72,15 @@ func (h *health) took(now time.Time) (back bool) {
 	return back
 }
 
-// takenFor is the clock of give_up_after: it stands still while the destination takes nothing.
-func (h *health) takenFor(now time.Time) time.Duration {
-	if h.failing.IsZero() {
-		return h.counted + now.Sub(h.taken)
-	}
-	return h.counted + max(0, h.failing.Sub(h.taken))
-}
-
-// refused is a refusal to a job. known: its events were refused before while those of others were taken, so that it
+// refused is a refusal to a job. own: its events were refused before while those of others were taken, so that it
 // says nothing of the destination.
-func (h *health) refused(now time.Time, key string, why *Refusal, known bool) {
-	if why.Kind == Unfit || known && why.Kind == Uncertain {
+func (h *health) refused(now time.Time, key string, why *Refusal, own bool) {
+	if why.Kind == Unfit || own && why.Kind == Uncertain {
 		return
 	}
 	if h.failing.IsZero() {
 		h.failing = now
+		h.clock.stop(now)
 	}
 	h.jobs[key] = true
 	h.reason = why.Reason

@@ -56,19 +56,19 @@ type lease struct {
 	sent time.Time // when the last acknowledged beat was sent; guarded by mu
 }
 
-func (l *lease) valid() bool {
+func (l *lease) valid() bool { return l.left() > 0 }
+
+// left is how long it lasts yet.
+func (l *lease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Since(l.sent) < leaseLife
+	return leaseLife - time.Since(l.sent)
 }
 
 // watch ends ctx when the lease has, whatever the beats are waiting for.
 func (l *lease) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	for l.valid() {
-		l.mu.Lock()
-		left := leaseLife - time.Since(l.sent)
-		l.mu.Unlock()
-		if !pause(ctx, max(left, 0)) {
+	for left := l.left(); left > 0; left = l.left() {
+		if !pause(ctx, left) {
 			return
 		}
 	}
@@ -97,6 +97,9 @@ func (r *Relay) acquire(ctx context.Context) (*lease, error) {
 			r.mu.Lock()
 			r.record = was
 			r.mu.Unlock()
+			if was.Instance != r.instance && e.Revision != r.written { // another one has relayed meanwhile
+				clear(r.refused)
+			}
 			err := l.write(ctx)
 			if err == nil {
 				return l, nil
@@ -105,7 +108,7 @@ func (r *Relay) acquire(ctx context.Context) (*lease, error) {
 				return nil, err
 			}
 		}
-		r.standby(was)
+		r.standby(was, e.Stored)
 		if !pause(ctx, beat) {
 			return nil, ctx.Err()
 		}
@@ -160,6 +163,7 @@ func (l *lease) put(ctx context.Context, value []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent = sent
+	r.written = revision
 	return nil
 }
 
@@ -190,7 +194,8 @@ func (r *Relay) hold(ctx context.Context, l *lease) error {
 		return err
 	}
 	var beating sync.WaitGroup
-	beating.Go(func() { r.beat(ctx, cancel, l, orders) })
+	beating.Go(func() { r.beat(ctx, cancel, l) })
+	beating.Go(func() { r.heed(ctx, orders) })
 	beating.Go(func() { l.watch(ctx, cancel) })
 	defer beating.Wait()
 	defer cancel(nil)
@@ -202,8 +207,14 @@ func (r *Relay) hold(ctx context.Context, l *lease) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		if !errors.Is(err, errOff) && !errors.Is(err, errBroken) {
+		switch {
+		case errors.Is(err, errBroken):
+		case !errors.Is(err, errOff):
 			return err
+		default:
+			if now, err = r.readOrders(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -230,9 +241,16 @@ func (r *Relay) untilOn(ctx context.Context, now *orders, changes <-chan orders)
 	return nil
 }
 
-// beat renews the lease and reads what was ordered, until the lease is lost.
-func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lease, changes chan orders) {
-	for pause(ctx, beat) {
+// beat renews the lease until it is lost. A beat whose answer does not come does not hold up the next one.
+func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lease) {
+	beats := time.NewTicker(beat)
+	defer beats.Stop()
+	for {
+		select {
+		case <-beats.C:
+		case <-ctx.Done():
+			return
+		}
 		short, stop := context.WithTimeout(ctx, beat)
 		err := l.write(short)
 		stop()
@@ -240,13 +258,21 @@ func (r *Relay) beat(ctx context.Context, cancel context.CancelCauseFunc, l *lea
 			cancel(errLeaseLost)
 			return
 		}
+	}
+}
+
+// heed reads what was ordered, and tells what has become of the relay. Either may take its time; the beats do not wait.
+func (r *Relay) heed(ctx context.Context, changes chan orders) {
+	for pause(ctx, beat) {
 		r.tellStates(ctx)
-		if now, err := r.readOrders(ctx); err == nil {
-			select {
-			case <-changes: // the loop has not read the last ones yet
-			default:
-			}
-			changes <- now
+		now, err := r.readOrders(ctx)
+		if err != nil {
+			continue
 		}
+		select {
+		case <-changes: // the loop has not read the last ones yet
+		default:
+		}
+		changes <- now
 	}
 }

@@ -17,6 +17,9 @@ import (
 // parkAfter is how long the events of a job may be refused while others are taken, before they are set aside.
 const parkAfter = 30 * time.Second
 
+// noteAfter is how often it is noted how long a job was refused: what was counted since is lost at a crash.
+const noteAfter = time.Minute
+
 // parked is a job set aside: what waits of it is settled at the broker, so that it holds up no other, and is read
 // back from the stream when it is tried again. The key in the bucket is written before anything is settled.
 type parked struct {
@@ -24,7 +27,8 @@ type parked struct {
 	revision uint64 // of its key
 	arrived  uint64 // the highest sequence that was settled unread
 	oldest   time.Time
-	leaving  bool // its key is being deleted: what arrives meanwhile is held
+	noted    time.Time // when its key was written
+	leaving  bool      // its key is being deleted: what arrives meanwhile is held
 }
 
 // parkedRecord is what the bucket holds.
@@ -35,6 +39,7 @@ type parkedRecord struct {
 	Last   time.Time     `json:"last"`
 	Tries  int           `json:"tries"`
 	Waited time.Duration `json:"waited"` // towards give_up_after
+	Own    bool          `json:"own,omitempty"`
 	Status int           `json:"status"`
 	Reason string        `json:"reason"`
 }
@@ -76,7 +81,8 @@ func (s *session) parkedRecord(q *queue, p *parked) parkedRecord {
 	rec := parkedRecord{Next: p.next, Oldest: p.oldest}
 	if t := q.trouble; t != nil {
 		rec.First, rec.Last, rec.Tries, rec.Status, rec.Reason = t.first, t.last, t.tries, t.status, t.reason
-		rec.Waited = s.health.takenFor(now) - t.base
+		rec.Own = t.own
+		rec.Waited = s.health.clock.at(now) - t.base
 	}
 	return rec
 }
@@ -106,7 +112,7 @@ func (s *session) writeParked(ctx context.Context, key string, rec parkedRecord,
 func (s *session) park(q *queue) {
 	delete(s.uneasy, q)
 	first := q.items[0]
-	p := &parked{next: first.event.Sequence, oldest: first.delivery.Stored}
+	p := &parked{next: first.event.Sequence, oldest: first.delivery.Stored, noted: time.Now()}
 	rec := s.parkedRecord(q, p)
 	s.work(q, func(ctx context.Context) func() {
 		revision, err := s.writeParked(ctx, q.key, rec, 0)
@@ -187,6 +193,7 @@ func (s *session) deliverParked(ctx context.Context, q *queue, from uint64) (app
 			s.judge(q, 0, err)
 			return
 		}
+		s.calm(q) // the next one has not been refused
 		s.advance(q, events[done-1].Sequence+1, func() { s.judge(q, done, err) })
 	}
 }
@@ -194,7 +201,7 @@ func (s *session) deliverParked(ctx context.Context, q *queue, from uint64) (app
 // advance notes how far a parked job has got.
 func (s *session) advance(q *queue, next uint64, then func()) {
 	p := q.parked
-	p.next = next
+	p.next, p.noted = next, time.Now()
 	rec, revision := s.parkedRecord(q, p), p.revision
 	s.work(q, func(ctx context.Context) func() {
 		written, err := s.writeParked(ctx, q.key, rec, revision)
@@ -210,7 +217,7 @@ func (s *session) advance(q *queue, next uint64, then func()) {
 func (s *session) later(q *queue, err error) {
 	s.log.Debug("a parked job cannot be read", "job", q.key, "err", err)
 	if q.trouble == nil {
-		q.trouble = &trouble{first: time.Now(), base: s.health.takenFor(time.Now()), step: firstPause}
+		q.trouble = &trouble{first: time.Now(), base: s.health.clock.at(time.Now()), step: firstPause}
 	}
 	q.trouble.next = time.Now().Add(q.trouble.step)
 	s.offer(q)
@@ -269,10 +276,10 @@ func (r *Relay) loadParked(ctx context.Context) error {
 		}
 		key := strings.Replace(strings.TrimPrefix(e.Key, r.Name+".parked."), ".", "/", 1)
 		r.parked[key] = &parked{next: rec.Next, revision: e.Revision, oldest: rec.Oldest}
-		if r.refused[key] == nil {
+		if r.refused[key] == nil && rec.Tries > 0 {
 			r.refused[key] = &trouble{
-				first: rec.First, last: rec.Last, tries: rec.Tries, step: firstPause, status: rec.Status, reason: rec.Reason,
-				base: r.health.takenFor(time.Now()) - rec.Waited,
+				first: rec.First, last: rec.Last, tries: rec.Tries, step: firstPause, status: rec.Status, reason: rec.Reason, own: rec.Own,
+				base: r.health.clock.at(time.Now()) - rec.Waited,
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func TestHealth(t *testing.T) {
 		counts time.Duration
 	}{
 		"all is well":                         {[]step{{taken, 1}, {taken, 2}}, 16, false, 12 * time.Second},
-		"one job is refused, others are not":  {[]step{{uncertain, 1}, {taken, 2}, {uncertain, 1}, {taken, 2}}, 16, false, 14 * time.Second},
+		"one job is refused, others are not":  {[]step{{uncertain, 1}, {taken, 2}, {uncertain, 1}, {taken, 2}}, 16, false, 12 * time.Second},
 		"one job is refused, nobody else is":  {[]step{{taken, 2}, {uncertain, 1}, {uncertain, 1}}, 16, false, 2 * time.Second},
 		"several jobs are refused":            {[]step{{taken, 1}, {uncertain, 1}, {uncertain, 2}, {uncertain, 3}, {uncertain, 4}}, 4, false, 2 * time.Second},
 		"many jobs are refused":               {[]step{{uncertain, 1}, {uncertain, 2}, {uncertain, 3}, {uncertain, 4}, {uncertain, 5}, {uncertain, 6}}, 1, true, time.Second},
@@ -101,6 +101,7 @@ func TestHealth(t *testing.T) {
 	} {
 		now := time.Now()
 		h := newHealth(16, now)
+		h.begin(now)
 		for _, s := range row.steps {
 			now = now.Add(time.Second)
 			key := fmt.Sprint(s.job)
@@ -116,8 +117,8 @@ func TestHealth(t *testing.T) {
 			}
 		}
 		now = now.Add(10 * time.Second)
-		if h.slots != row.slots || h.away(now) != row.away || h.takenFor(now) != row.counts {
-			t.Errorf("%s: slots %d away %t counts %s; want %d %t %s", name, h.slots, h.away(now), h.takenFor(now), row.slots, row.away, row.counts)
+		if h.slots != row.slots || h.away(now) != row.away || h.clock.at(now) != row.counts {
+			t.Errorf("%s: slots %d away %t counts %s; want %d %t %s", name, h.slots, h.away(now), h.clock.at(now), row.slots, row.away, row.counts)
 		}
 	}
 }

@@ -39,6 +39,7 @@ type trouble struct {
 	step        time.Duration
 	tries       int           // of the first event that waits
 	unfit       int           // tries at which it was unfit
+	own         bool          // those of others were taken meanwhile
 	base        time.Duration // of health's clock at the first refusal; what was counted before is taken off
 	status      int
 	reason      string

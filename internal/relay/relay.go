@@ -87,6 +87,7 @@ type Relay struct {
 	refused   map[string]*trouble
 	parked    map[string]*parked
 	redriven  map[string]*redrive // by the order's key
+	written   uint64              // revision of the record as it was last written here
 	health    health
 	furthest  position // that was delivered to this process
 	forgotten uint64   // by the stream, up to this sequence: it has been said

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type session struct {
 
 	next    uint64           // number of the next delivery
 	seen    uint64           // the highest sequence delivered
+	behind  uint64           // what is still to come of what the stream had then
 	held    map[uint64]*item // not settled, by sequence
 	queues  map[string]*queue
 	ready   []*queue          // with something to try, and no trouble, in the order in which they became so
@@ -40,6 +42,7 @@ type session struct {
 	paused  string // by hand, until when
 	opened  bool   // all that was delivered before is gathered
 
+	leaving   bool  // the destination wants nothing more, and that is written
 	failed    error // why another claim has to find out how it stands
 	replaying bool  // events of the stream are being read once more
 	redriving bool  // dead letters are
@@ -49,7 +52,7 @@ type session struct {
 	awaited  int // results that are still to come
 }
 
-// stopPatience is what deliveries under way are given when the relay stops; no more than the lease lasts.
+// stopPatience is what deliveries under way are given when the relay stops, if the lease lasts as long.
 const stopPatience = 5 * time.Second
 
 var errStopped = errors.New("stopped")
@@ -77,7 +80,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 			cut(errLeaseLost)
 			return
 		}
-		time.AfterFunc(stopPatience, func() { cut(errStopped) })
+		time.AfterFunc(min(stopPatience, l.left()), func() { cut(errStopped) })
 	})()
 	s := &session{
 		Relay: r, lease: l, consumer: consumer, ctx: ctx, outside: work, next: info.Delivered + 1, window: info.Window,
@@ -98,6 +101,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	}
 	stop()
 	s.end()
+	s.health.rest(time.Now())
 	reader.Wait()
 	s.consumer.Close()
 	return err
@@ -171,6 +175,7 @@ func (s *session) gather(info stream.DurableInfo) error {
 // open begins with what was gathered, in the order of the stream.
 func (s *session) open() {
 	s.opened = true
+	s.health.begin(time.Now())
 	for _, sequence := range slices.Sorted(maps.Keys(s.held)) {
 		s.enqueue(s.held[sequence])
 	}
@@ -186,6 +191,7 @@ func (s *session) take(all []stream.Delivery) error {
 			return fmt.Errorf("%w: %d instead of %d", errGap, d.Number, s.next)
 		}
 		s.next++
+		s.behind = d.Behind
 		if d.Sequence > s.furthest.Sequence {
 			s.furthest = position{d.Sequence, d.ID}
 		}
@@ -361,6 +367,9 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 	if d := s.health.notUntil.Sub(now); d > 0 {
 		return min(wake, d)
 	}
+	if s.busy < s.health.slots && !s.saidAll() {
+		return min(wake, writePause)
+	}
 	for s.busy < s.health.slots {
 		q := s.choose(now)
 		if q == nil {
@@ -373,6 +382,17 @@ func (s *session) dispatch(now time.Time) (wake time.Duration) {
 		s.start(q)
 	}
 	return wake
+}
+
+const writePause = 200 * time.Microsecond
+
+// saidAll says whether what was settled has left this process: a kill would repeat it, beside what is under way.
+func (s *session) saidAll() bool {
+	if s.consumer.Written() {
+		return true
+	}
+	runtime.Gosched() // who writes is to be next
+	return s.consumer.Written()
 }
 
 // choose takes jobs in no trouble and those in trouble in turn. The latter have a quarter of the slots.

@@ -25,6 +25,7 @@ type Status struct {
 	Name    string     `json:"name"`
 	State   State      `json:"state"`
 	Since   time.Time  `json:"since"`
+	Seen    *time.Time `json:"seen"` // when the one that relays was last heard of; null: never
 	Reason  string     `json:"reason"`
 	Alarm   bool       `json:"alarm"`   // it stands still until somebody has looked
 	Holder  string     `json:"holder"`  // the host that relays
@@ -39,16 +40,21 @@ type Status struct {
 func (r *Relay) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.status
+	s := r.status
+	if s.State != Standby {
+		s.Seen = new(time.Now().UTC())
+	}
+	return s
 }
 
-func (r *Relay) standby(holder record) {
+func (r *Relay) standby(holder record, seen time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.status.State != Standby {
 		r.status.State, r.status.Since, r.status.Reason = Standby, time.Now(), ""
 	}
 	r.status.Holder, r.status.Pending, r.status.Oldest = holder.Host, 0, nil
+	r.status.Seen = new(seen.UTC())
 }
 
 // setState also tells of a change, in the log of relays.

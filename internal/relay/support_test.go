@@ -78,20 +78,26 @@ func (w *world) tell(jobs ...int) {
 	for _, n := range jobs {
 		job := fmt.Sprintf("prod/%d", n)
 		w.number[job]++
-		id := fmt.Sprintf("%s-%012d", epoch, n*1000+w.number[job])
-		data := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/commcells/prod","type":"jobwatch.job.state.v1","subject":"jobs/%d",`+
-			`"time":%q,"datacontenttype":"application/json","dataschema":"urn:jobwatch:job-change:v1","sequence":"%020d","partitionkey":%q,`+
-			`"data":{"change":{"kind":"state","detail":"running","from":null,"to":"Running","notBefore":null,"observedAt":"2026-11-23T14:00:00Z"},`+
-			`"severity":"info","job":{"commcell":"prod","id":%d,"client":"fall","state":"Running","stateClass":"active"}}}`,
-			id, n, time.Now().UTC().Format(time.RFC3339Nano), w.number[job], job, n)
-		sequence, err := w.broker.Publish(soon(w.t), stream.Outgoing{
-			Subject: fmt.Sprintf("jobs.prod.%d.fall.state.running", n), Filter: fmt.Sprintf("jobs.prod.%d.>", n),
-			ID: id, ExpectLast: w.last[job], Data: []byte(data),
-		})
+		m := message(n, w.number[job])
+		m.ExpectLast = w.last[job]
+		sequence, err := w.broker.Publish(soon(w.t), m)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		w.last[job] = sequence
+	}
+}
+
+// message is the event number of a job.
+func message(job, number int) stream.Outgoing {
+	id := fmt.Sprintf("%s-%012d", epoch, job*1000+number)
+	data := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/commcells/prod","type":"jobwatch.job.state.v1","subject":"jobs/%d",`+
+		`"time":%q,"datacontenttype":"application/json","dataschema":"urn:jobwatch:job-change:v1","sequence":"%020d","partitionkey":"prod/%d",`+
+		`"data":{"change":{"kind":"state","detail":"running","from":null,"to":"Running","notBefore":null,"observedAt":"2026-11-23T14:00:00Z"},`+
+		`"severity":"info","job":{"commcell":"prod","id":%d,"client":"fall","state":"Running","stateClass":"active"}}}`,
+		id, job, time.Now().UTC().Format(time.RFC3339Nano), number, job, job)
+	return stream.Outgoing{
+		Subject: fmt.Sprintf("jobs.prod.%d.fall.state.running", job), Filter: fmt.Sprintf("jobs.prod.%d.>", job), ID: id, Data: []byte(data),
 	}
 }
 

@@ -1,7 +1,9 @@
 package slack
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -102,7 +104,10 @@ func (a *api) call(ctx context.Context, method string, do func(context.Context, 
 	if err == nil {
 		return nil
 	}
-	refusal := refusalOf(limited, method, a.config.Channel, err)
+	a.mu.Lock()
+	now := a.token
+	a.mu.Unlock()
+	refusal := refusalOf(limited, method, a.config.Channel, err, []string{used, now})
 	if refusal.Kind == relay.Away && isLimit(err) {
 		refusal.After = a.left()
 	}
@@ -236,15 +241,17 @@ func (a *api) lastReply(ctx context.Context, thread string, of mark, from time.T
 }
 
 // look asks who the token is, and whether the app may post in the channel.
-func (a *api) look(ctx context.Context) error {
-	if err := a.call(ctx, "auth.test", func(ctx context.Context, c *slack.Client) error {
-		_, err := c.AuthTestContext(ctx)
+func (a *api) look(ctx context.Context) (found string, err error) {
+	var bot *slack.AuthTestResponse
+	if err := a.call(ctx, "auth.test", func(ctx context.Context, c *slack.Client) (err error) {
+		bot, err = c.AuthTestContext(ctx)
 		return err
 	}); err != nil {
-		return err
+		return "", a.elsewhere(err)
 	}
-	return a.call(ctx, "conversations.info", func(ctx context.Context, c *slack.Client) error {
-		channel, err := c.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: a.config.Channel})
+	var channel *slack.Channel
+	if err := a.call(ctx, "conversations.info", func(ctx context.Context, c *slack.Client) (err error) {
+		channel, err = c.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: a.config.Channel})
 		switch {
 		case err != nil:
 			return err
@@ -254,7 +261,20 @@ func (a *api) look(ctx context.Context) error {
 			return slack.SlackErrorResponse{Err: "not_in_channel"}
 		}
 		return nil
-	})
+	}); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Slack accepts the token of %s in %s, and it is in #%s; nothing was posted",
+		words(bot.User, nameLimit), words(bot.Team, nameLimit), words(cmp.Or(channel.Name, channel.ID), nameLimit)), nil
+}
+
+// elsewhere says where Slack was asked, if that is not Slack's own address and what answers is no Slack.
+func (a *api) elsewhere(err error) error {
+	refusal, ok := errors.AsType[*relay.Refusal](err)
+	if !ok || refusal.Status == 0 || a.config.APIURL == slack.APIURL {
+		return err
+	}
+	return fmt.Errorf("%w; is slack.api_url right? Slack's own is %s", err, slack.APIURL)
 }
 
 func stamp(t time.Time) string { return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000) }

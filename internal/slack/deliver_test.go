@@ -362,10 +362,17 @@ func TestIncomingWebhook(t *testing.T) {
 	}
 }
 
+func TestCheckSaysThatAnAddressIsNotSlacks(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.APIURL = strings.TrimSuffix(c.APIURL, "api/") })
+	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "is slack.api_url right?") {
+		t.Error(err)
+	}
+}
+
 func TestCheckSendsNothing(t *testing.T) {
 	w := newWorld(t)
-	if err := w.slack.Check(t.Context()); err != nil {
-		t.Error(err)
+	if found, err := w.slack.Look(t.Context()); err != nil || !strings.HasPrefix(found, "Slack accepts the token of jobwatch in fake, and it is in #backup;") {
+		t.Errorf("%q, %v", found, err)
 	}
 	w.fake.Archive(true)
 	if err := w.slack.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "unarchive") {
@@ -480,5 +487,37 @@ func TestVeryMuchThatPiledUp(t *testing.T) {
 	}
 	if lines != 100 {
 		t.Errorf("%d lines", lines)
+	}
+}
+
+// Slack is slow: it posts when nobody waits for its answer any more, and after it was asked whether it has.
+func TestAPostThatShowsLate(t *testing.T) {
+	for which := 1; which <= 2; which++ { // the root, the reply
+		w := newWorld(t, func(c *Config) { c.Timeout = 500 * time.Millisecond })
+		w.slack.doubt = 30 * time.Second
+		posts := 0
+		w.fake.Faults(func(method string, n int) (f fakeslack.Fault) {
+			if method == "chat.postMessage" {
+				if posts++; posts == which {
+					f.Wait = time.Second
+				}
+			}
+			return f
+		})
+		refused := 0
+		until := time.Now().Add(20 * time.Second)
+		for {
+			_, err := w.slack.Deliver(t.Context(), relay.Batch{Events: life()[:1]})
+			if err == nil {
+				break
+			}
+			if refused++; time.Now().After(until) {
+				t.Fatal(err)
+			}
+		}
+		w.root()
+		if replies := w.fake.Thread(w.root().TS); len(replies) != 1 || refused < 2 {
+			t.Errorf("refused %d times, %d replies", refused, len(replies))
+		}
 	}
 }

@@ -61,7 +61,7 @@ func (s *Slack) tell(ctx context.Context, e *entry, all []told, quiet bool) erro
 // anew begins another message.
 func (e *entry) anew() {
 	e.Turn++
-	e.Intent, e.TS, e.Reply, e.Over = nil, "", nil, false
+	e.Intent, e.Posted, e.TS, e.Reply, e.Over = nil, nil, "", nil, false
 }
 
 // bringRoot posts the root, or changes it where the event is later than what it shows.
@@ -112,12 +112,12 @@ func (s *Slack) markOf(e *entry, kind string) mark {
 
 // postRoot remembers that it is about to post, posts, and remembers where.
 func (s *Slack) postRoot(ctx context.Context, e *entry, m sent, last told) error {
-	if e.Intent == nil {
-		now := time.Now()
+	now := time.Now()
+	if e.Posted = &now; e.Intent == nil {
 		e.Intent = &now
-		if err := s.remember(ctx, e); err != nil {
-			return err
-		}
+	}
+	if err := s.remember(ctx, e); err != nil {
+		return err
 	}
 	ts, err := s.send(ctx, e.key, m)
 	if isGone(err) { // posted, and deleted before that was known: its client_msg_id is spent
@@ -130,7 +130,7 @@ func (s *Slack) postRoot(ctx context.Context, e *entry, m sent, last told) error
 	if err != nil {
 		return err
 	}
-	e.TS, e.Intent = ts, nil
+	e.TS, e.Intent, e.Posted = ts, nil, nil
 	e.shows(last)
 	return s.remember(ctx, e)
 }
@@ -138,9 +138,14 @@ func (s *Slack) postRoot(ctx context.Context, e *entry, m sent, last told) error
 // send posts, and notes where it is sure that nothing has been posted.
 func (s *Slack) send(ctx context.Context, key string, m sent) (ts string, err error) {
 	s.unsent.Delete(key)
+	s.doubtful.Delete(key)
 	ts, err = s.api.post(ctx, m)
-	if err != nil && isSure(err) {
+	switch {
+	case err == nil:
+	case isSure(err):
 		s.unsent.Store(key, true)
+	default:
+		s.doubtful.Store(key, time.Now())
 	}
 	return ts, err
 }
@@ -156,11 +161,30 @@ func (s *Slack) findRoot(ctx context.Context, e *entry, kind string) error {
 		return nil
 	}
 	ts, found, err := s.api.root(ctx, s.markOf(e, kind), e.Intent.Add(-searchBack))
-	if err != nil || ts == "" {
+	if err != nil {
 		return err
 	}
-	e.TS, e.Intent, e.Shown = ts, nil, point{found.Upto, found.At}
+	if ts == "" {
+		return s.inDoubt(e.key, e.Posted)
+	}
+	e.TS, e.Intent, e.Posted, e.Shown = ts, nil, nil, point{found.Upto, found.At}
 	return s.remember(ctx, e)
+}
+
+// inDoubt refuses to post again what Slack does not show, as long as it may yet do what was asked: a request lives on when
+// nobody waits for its answer any more.
+func (s *Slack) inDoubt(key string, posted *time.Time) error {
+	if posted == nil {
+		return nil
+	}
+	left := min(s.doubt, s.doubt-time.Since(*posted)) // another watcher's clock may be ahead
+	if gaveUp, here := s.doubtful.Load(key); here {
+		left = max(left, s.doubt/2-time.Since(gaveUp.(time.Time)))
+	}
+	if left <= 0 {
+		return nil
+	}
+	return &relay.Refusal{Kind: relay.Uncertain, Reason: "Slack does not show yet what was posted", After: left}
 }
 
 // bringThread adds what the thread has not told.
@@ -225,8 +249,11 @@ func (s *Slack) settleReply(ctx context.Context, e *entry) error {
 		return nil
 	}
 	last, err := s.api.lastReply(ctx, e.TS, s.markOf(e, lineKind), e.Reply.Add(-searchBack))
-	if err != nil || last.Kind == "" {
+	if err != nil {
 		return err
+	}
+	if last.Kind == "" {
+		return s.inDoubt(e.key+".reply", e.Reply)
 	}
 	e.replied(point{last.Upto, last.At}, e.Cast)
 	return nil

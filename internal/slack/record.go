@@ -16,6 +16,7 @@ type record struct {
 	Channel string     `json:"channel"`
 	Turn    int        `json:"turn,omitempty"`
 	Intent  *time.Time `json:"intent,omitempty"` // when a root was about to be posted; kept until its ts is known
+	Posted  *time.Time `json:"posted,omitempty"` // when that was last tried
 	TS      string     `json:"ts,omitempty"`     // of the root; "": none, or not known yet
 	Shown   point      `json:"shown"`            // the last event that the root shows
 	Told    point      `json:"told"`             // the last event that the thread, or a group, has told of

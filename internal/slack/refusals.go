@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -91,15 +92,25 @@ func isFrozen(err error) bool {
 
 func goneReason(code string) string { return "Slack: " + code }
 
-// refusalOf says what an error of Slack's means. It names no token and no address.
-func refusalOf(ctx context.Context, method, channel string, err error) *relay.Refusal {
+// refusalOf says what an error of Slack's means. It names no token and no address, not even where what answers, which may
+// be no Slack, sends back what it got.
+func refusalOf(ctx context.Context, method, channel string, err error, secrets []string) *relay.Refusal {
 	if code := codeOf(err); code != "" {
-		return refusalOfCode(method, channel, code)
+		return refusalOfCode(method, channel, hide(code, secrets))
 	}
 	if status, ok := errors.AsType[slack.StatusCodeError](err); ok {
 		return refusalOfStatus(method, status.Code)
 	}
-	return refusalOfWire(ctx, method, err)
+	return refusalOfWire(ctx, method, err, secrets)
+}
+
+func hide(text string, secrets []string) string {
+	for _, secret := range secrets {
+		if len(secret) > 5 { // what is shorter tells nothing, and would make holes in other words
+			text = strings.ReplaceAll(text, secret, "…")
+		}
+	}
+	return text
 }
 
 func refusalOfCode(method, channel, code string) *relay.Refusal {
@@ -135,7 +146,7 @@ func refusalOfStatus(method string, status int) *relay.Refusal {
 }
 
 // refusalOfWire is of no answer at all. Where not even a connection was made, nothing has happened.
-func refusalOfWire(ctx context.Context, method string, err error) *relay.Refusal {
+func refusalOfWire(ctx context.Context, method string, err error, secrets []string) *relay.Refusal {
 	if wire, ok := errors.AsType[*url.Error](err); ok {
 		err = wire.Err // without the address
 	}
@@ -148,7 +159,7 @@ func refusalOfWire(ctx context.Context, method string, err error) *relay.Refusal
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return &relay.Refusal{Kind: relay.Uncertain, Reason: method + ": no answer in time"}
 	}
-	return &relay.Refusal{Kind: relay.Uncertain, Reason: words(method+": "+err.Error(), lineLimit)}
+	return &relay.Refusal{Kind: relay.Uncertain, Reason: words(method+": "+hide(err.Error(), secrets), lineLimit)}
 }
 
 // isSure says of a refused sending that nothing of it has happened.

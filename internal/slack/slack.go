@@ -53,10 +53,12 @@ func (l Link) to(id job.ID) string {
 // Slack is a relay.Destination.
 type Slack struct {
 	Config
-	api  *api
-	hook *webhook // nil with a token
+	api   *api
+	hook  *webhook      // nil with a token
+	doubt time.Duration // how long what was posted may not show yet
 
-	unsent sync.Map // keys of messages whose last sending was surely refused: no need to look for them
+	doubtful sync.Map // keys of messages whose last sending has no answer: when it was given up
+	unsent   sync.Map // keys of messages whose last sending was surely refused: no need to look for them
 }
 
 var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]+$`)
@@ -77,7 +79,7 @@ func New(c Config) (*Slack, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Slack{Config: c}
+	s := &Slack{Config: c, doubt: longestDoubt}
 	if c.WebhookURL != nil {
 		var err error
 		s.hook, err = newWebhook(c)
@@ -237,10 +239,20 @@ func (s *Slack) Preview(b relay.Batch) (string, error) {
 
 // Check asks Slack who the token is and whether it sees the channel. People see nothing of it.
 func (s *Slack) Check(ctx context.Context) error {
+	_, err := s.Look(ctx)
+	return err
+}
+
+// Look is Check, and says what was found.
+func (s *Slack) Look(ctx context.Context) (found string, err error) {
 	if s.hook != nil {
-		return s.hook.check(ctx)
+		return "the incoming webhook's server can be connected to; whether it knows the address shows with the first message; nothing was posted", s.hook.check(ctx)
 	}
 	return s.api.look(ctx)
 }
+
+// longestDoubt is how long a message may take to show after it was posted and no answer came. After the answer was given up
+// it is half of that, if that is later.
+const longestDoubt = 10 * time.Second
 
 const searchBack = 10 * time.Minute // how far our clock may be from Slack's

@@ -76,7 +76,7 @@ func (w *webhook) post(ctx context.Context, m message) error {
 	request.Header.Set("Content-Type", "application/json")
 	response, err := w.client.Do(request)
 	if err != nil {
-		return refusalOfWire(ctx, "incoming webhook", err)
+		return refusalOfWire(ctx, "incoming webhook", err, secretsOf(request.URL))
 	}
 	defer response.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10)) //nolint:errcheck // the status says enough
@@ -84,6 +84,11 @@ func (w *webhook) post(ctx context.Context, m message) error {
 		return nil
 	}
 	return w.refused(response, string(answer))
+}
+
+// secretsOf is what comes after the host, as a whole and in parts.
+func secretsOf(u *url.URL) []string {
+	return append([]string{u.RequestURI(), u.Path}, strings.Split(u.EscapedPath(), "/")...)
 }
 
 func (w *webhook) refused(response *http.Response, answer string) error {
@@ -119,7 +124,7 @@ func (w *webhook) check(ctx context.Context) error {
 	response, err := w.client.Do(request)
 	if err != nil {
 		if _, ok := err.(net.Error); ok { //nolint:errorlint // it is url.Error, which is always one
-			return refusalOfWire(ctx, "incoming webhook", err)
+			return refusalOfWire(ctx, "incoming webhook", err, nil)
 		}
 		return err
 	}

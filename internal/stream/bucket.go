@@ -45,7 +45,7 @@ func (k *bucket) Get(ctx context.Context, key string) (Entry, error) {
 }
 
 func (k *bucket) entry(r Record) Entry {
-	e := Entry{Key: strings.TrimPrefix(r.Subject, k.subject("")), Revision: r.Sequence}
+	e := Entry{Key: strings.TrimPrefix(r.Subject, k.subject("")), Revision: r.Sequence, Stored: r.Stored}
 	header := nats.Header(r.Header)
 	if header.Get(operation) == "" && header.Get(jetstream.MarkerReasonHeader) == "" {
 		e.Value = append([]byte{}, r.Data...) // an empty one is one

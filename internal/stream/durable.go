@@ -42,6 +42,7 @@ type Delivery struct {
 	Message
 	Header map[string][]string // of the message
 	Stored time.Time           // when the stream stored it
+	Behind uint64              // messages that had not been delivered yet when it was
 	Number uint64              // of the delivery, from 1 on: a missing one was made to somebody else, or lost on the way
 	Times  uint64              // that this message was delivered so far, this time included
 	Token  string              // what settles it
@@ -58,6 +59,9 @@ type Consumer interface {
 	Extend(d Delivery) // it is worked on: AckWait begins anew
 	Return(d Delivery) // it is to be delivered once more, to whoever asks next
 
+	// Written says whether all of that has left this process, so that a kill takes back none of it.
+	Written() bool
+
 	Info(ctx context.Context) (DurableInfo, error)
 	Close() // the consumer stays, and what it has delivered stays unsettled; what Next has not given yet is returned
 }
@@ -68,6 +72,7 @@ type Entry struct {
 	Value    []byte        // nil: there is none
 	Revision uint64        // the one to write upon; 0: the key was never written, or long ago
 	Keep     time.Duration // written: it is forgotten after that; 0: never
+	Stored   time.Time     // where it was read: when it was written, by the broker's clock
 }
 
 // Bucket is a key-value bucket, read from its leader. The first write makes it.

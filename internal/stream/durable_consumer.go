@@ -254,7 +254,7 @@ func deliveryOf(m jetstream.Msg) (Delivery, error) {
 		Message: Message{
 			Subject: m.Subject(), ID: m.Headers().Get(jetstream.MsgIDHeader), Sequence: meta.Sequence.Stream, Data: m.Data(),
 		},
-		Header: m.Headers(), Stored: meta.Timestamp, Number: meta.Sequence.Consumer, Times: meta.NumDelivered, Token: m.Reply(),
+		Header: m.Headers(), Stored: meta.Timestamp, Behind: meta.NumPending, Number: meta.Sequence.Consumer, Times: meta.NumDelivered, Token: m.Reply(),
 	}, nil
 }
 
@@ -264,6 +264,11 @@ func (c *durable) Return(d Delivery) { c.say(d, "-NAK") }
 
 func (c *durable) say(d Delivery, what string) {
 	_ = c.session.nc.Publish(d.Token, []byte(what)) // one that is lost is a delivery more
+}
+
+func (c *durable) Written() bool {
+	waiting, err := c.session.nc.Buffered()
+	return err == nil && waiting == 0
 }
 
 func (c *durable) Info(ctx context.Context) (DurableInfo, error) {

@@ -144,8 +144,8 @@ func (k keyOf) isWritten(value string) step {
 		if err != nil || revision <= before.Revision {
 			s.Fatalf("key %s: %q is written as %d, %v; before it was %d", k.name, value, revision, err, before.Revision)
 		}
-		if e := k.get(s); k.keep == 0 && (string(e.Value) != value || e.Revision != revision) {
-			s.Fatalf("key %s: got %+v, want %q as %d", k.name, e, value, revision)
+		if e := k.get(s); k.keep == 0 && (string(e.Value) != value || e.Revision != revision || time.Since(e.Stored) > time.Minute) {
+			s.Fatalf("key %s: got %+v, want %q as %d, just now", k.name, e, value, revision)
 		}
 	}
 }

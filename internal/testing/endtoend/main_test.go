@@ -2,6 +2,7 @@ package endtoend
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"jobwatch/internal/cli"
+	"jobwatch/internal/testing/nameserver"
 	"jobwatch/internal/testing/terminal"
 )
 
@@ -20,6 +22,9 @@ func TestMain(m *testing.M) {
 		"broker": serveNATS,
 		"watcher": func() {
 			armed()
+			if address := os.Getenv(nameServerVariable); address != "" {
+				net.DefaultResolver = nameserver.At(address)
+			}
 			cli.Main()
 		},
 		"bareclient": func() {
@@ -31,6 +36,9 @@ func TestMain(m *testing.M) {
 		},
 	})
 }
+
+// nameServerVariable has the watcher look names up where it says.
+const nameServerVariable = "JOBWATCH_TEST_NAME_SERVER"
 
 // Exit statuses, as the contract has them.
 const (

@@ -156,9 +156,7 @@ func TestRelayGoesOn(t *testing.T) {
 	before := to.events(t)
 	clock.run(10)
 	w.until("the other goes on", func() bool { return to.events(t) > before })
-	if took := time.Since(killed); took > 20*time.Second {
-		t.Logf("the other goes on after %v; it is to be 20 s on a machine that is not overloaded", took)
-	}
+	t.Logf("it goes on after %v", time.Since(killed)) // TestGoesOnInTime, of simulated time, holds that against 20 s
 	w.until("every job's end is seen", func() bool { return allEnded(w.sim.Served(), jobs) })
 	w.acknowledged()
 	w.until("all is delivered", func() bool { return to.events(t) == len(w.read()) }, func() string { return said.String() })
@@ -211,7 +209,7 @@ func TestRelayStandsAlone(t *testing.T) {
 	w.keep("url", late.URL+"/hunter2\n")
 	w.until("the late one delivers", func() bool { return late.events(t) > 0 })
 	w.edit(fmt.Sprintf(", secret_files: [%q]", filepath.Join(w.dir, "whsec")), "")
-	w.says("mended has changed")
+	w.says("relay mended has changed")
 	w.until("the mended one delivers", func() bool { return mended.events(t) > 0 })
 	w.kill()
 	if strings.Contains(w.said.String()+said.Out, "hunter2") || strings.Contains(w.said.String()+said.Out, "tooshort") {
@@ -270,7 +268,7 @@ func TestRelayToSlackIsChecked(t *testing.T) {
 
 // TestRelayDeadLetters: what the receiver cannot take is a dead letter, which is delivered once it is redriven.
 func TestRelayDeadLetters(t *testing.T) {
-	slow.Test(t, "8 s", "an event is tried three times, with real pauses")
+	slow.Test(t, "20 s", "an event is tried three times, with real pauses")
 	play := sim.New(sim.Config{})
 	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: "Running", Phase: "Scan"}}})
 	w := newWorld(t, 16, play)
@@ -284,7 +282,10 @@ func TestRelayDeadLetters(t *testing.T) {
 		t.Errorf("got %s", letters)
 	}
 	typed(t, "relay", "redrive", "hook", "--job", "sim/72", "-c", w.config).Fails(t, failed, "no such dead letter")
-	typed(t, "relay", "redrive", "hook", "-c", w.config).Fails(t, wrong, "")
+	typed(t, "relay", "redrive", "hook", "-c", w.config).Fails(t, wrong, "name which: --job JOB")
+	typed(t, "relay", "redrive", "hook", "--all", "-c", w.config).Succeeds(t, "2 redriven")
+	w.says("a dead letter that was redriven is refused once more")
+	w.until("both are refused", func() bool { return strings.Count(dead(), `"redriving": false`) == 2 }, dead)
 	to.answers(http.StatusNoContent)
 	typed(t, "relay", "redrive", "hook", "--job", "sim/71", "-c", w.config).Succeeds(t, "2 redriven")
 	w.until("they are delivered", func() bool { return to.events(t) == 2 })

@@ -82,7 +82,7 @@ func (k *bucket) Get(ctx context.Context, key string) (stream.Entry, error) {
 }
 
 func (r besideRecord) entry() stream.Entry {
-	e := stream.Entry{Key: r.Subject, Revision: r.Sequence}
+	e := stream.Entry{Key: r.Subject, Revision: r.Sequence, Stored: r.Stored}
 	if !r.deleted {
 		e.Value = slices.Clone(r.Data)
 	}

@@ -119,6 +119,9 @@ func await(ctx context.Context, changed <-chan struct{}, wakes time.Time) {
 	}
 }
 
+// Written: what is said here is there at once, or lost.
+func (r *reader) Written() bool { return true }
+
 func (r *reader) Settle(d stream.Delivery) {
 	r.say("Settle", d, func(*unsettled) { delete(r.durable.unsettled, d.Sequence) })
 }

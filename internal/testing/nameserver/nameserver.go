@@ -38,9 +38,15 @@ func (s *Server) LeadsTo(address string) {
 }
 
 // Resolver asks the server alone.
-func (s *Server) Resolver() *net.Resolver {
+func (s *Server) Resolver() *net.Resolver { return At(s.Address()) }
+
+// Address is where it listens.
+func (s *Server) Address() string { return s.conn.LocalAddr().String() }
+
+// At asks a server that may be another process's.
+func At(address string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", s.conn.LocalAddr().String())
+		return new(net.Dialer).DialContext(ctx, "udp", address)
 	}}
 }
 
