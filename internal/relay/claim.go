@@ -59,6 +59,10 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	}
 	if was.Born.IsZero() {
 		floor = info.Floor
+		if !info.Made && info.Delivered > 0 {
+			r.log.Warn("what the relay remembered is gone; it goes on where its consumer is. What waited of jobs that were set aside "+
+				"is sent by: watcher replay --since TIME --to "+r.Name, "seq", floor, "bucket", BucketName(r.Stream))
+		}
 	}
 	r.reach(is, floor, was)
 	return consumer, info, nil
