@@ -59,7 +59,7 @@ vuln: ## run govulncheck where its database can be reached
 	else echo "govulncheck left out: its database does not answer from here"; fi
 
 race: ## run all tests under the race detector; TESTFLAGS are passed on
-	go test -race -timeout 25m $(TESTFLAGS) ./...
+	go test -race -timeout 25m -parallel 4 $(TESTFLAGS) ./...
 
 FUZZTIME ?= 20s
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
+	"jobwatch/internal/printable"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/stream"
 )
@@ -90,6 +92,9 @@ func replayToRelay(c *cobra.Command, cfg *config.Config, part stream.Start, to c
 		if err != nil {
 			return err
 		}
+		if err := sayWhyItWaits(ctx, c, cfg, b, to.Name); err != nil {
+			return err
+		}
 		count, err = relay.Replay(ctx, b, cfg.NATS.Stream, to.Name, events)
 		return err
 	})
@@ -101,6 +106,17 @@ func replayToRelay(c *cobra.Command, cfg *config.Config, part stream.Start, to c
 	}
 	_, err = fmt.Fprintf(c.ErrOrStderr(), "the relay %s is done with %d events\n", to.Name, count)
 	return fail(err)
+}
+
+// sayWhyItWaits tells who waits for a relay that it does not deliver now.
+func sayWhyItWaits(ctx context.Context, c *cobra.Command, cfg *config.Config, b *stream.Broker, name string) error {
+	is, err := relay.Statuses(ctx, b, cfg.NATS.Stream, cfg.NATS.SubjectPrefix, []string{name})
+	if err != nil || is[0].State == relay.Delivering && is[0].Reason == "" {
+		return err
+	}
+	line := fmt.Sprintf("the relay %s is %s: %s; this waits until it delivers", name, is[0].State, cmp.Or(is[0].Reason, "it has never run"))
+	_, err = fmt.Fprintln(c.ErrOrStderr(), printable.Line(line))
+	return err
 }
 
 // replayTo publishes the events of a part of the stream.

@@ -59,6 +59,10 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	}
 	if was.Born.IsZero() {
 		floor = info.Floor
+		if !info.Made && info.Delivered > 0 {
+			r.log.Warn("what the relay remembered is gone; it goes on where its consumer is. What waited of jobs that were set aside "+
+				"is sent by: watcher replay --since TIME --to "+r.Name, "seq", floor, "bucket", BucketName(r.Stream))
+		}
 	}
 	r.reach(is, floor, was)
 	return consumer, info, nil
@@ -240,9 +244,17 @@ func (s *session) note(floor uint64, positions []position, info stream.DurableIn
 }
 
 func (s *session) notePause(info stream.DurableInfo) {
+	was := s.paused
 	s.paused = ""
 	if time.Until(info.PausedUntil) > 0 {
 		s.paused = "paused by hand until " + info.PausedUntil.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case s.paused == was:
+	case s.paused == "":
+		s.log.Info("relay is paused by hand no more")
+	default:
+		s.log.Warn("relay is " + s.paused)
 	}
 }
 

@@ -137,10 +137,14 @@ func (s *session) redriveThose(ordered map[string]order) {
 	}
 	var replays, letters []*redrive
 	for key, o := range ordered {
-		if s.redriven[key] != nil || o.subject == "" && s.replaying || o.subject != "" && s.redriving {
+		d := s.redriven[key]
+		if d != nil && d.ended && d.order.revision != o.revision {
+			d = nil // ordered again, before a beat has shown that the first order was gone
+		}
+		if d != nil || o.subject == "" && s.replaying || o.subject != "" && s.redriving {
 			continue
 		}
-		d := &redrive{order: o}
+		d = &redrive{order: o}
 		s.redriven[key] = d
 		if o.subject == "" {
 			replays = append(replays, d)

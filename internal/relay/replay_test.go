@@ -36,3 +36,21 @@ func TestReplayToARelay(t *testing.T) {
 		t.Error("what is replayed is marked, and nothing else")
 	}
 }
+
+// TestAReplayUponAnother orders the same event again before a beat has shown that the first order is gone.
+func TestAReplayUponAnother(t *testing.T) {
+	slow.Test(t, "10 s", "orders are read at each beat")
+	w := newWorld(t)
+	w.tell(1)
+	to := &receiver{}
+	w.relays(to)
+	until(t, "it is delivered", func() bool { return to.count() == 1 })
+	for range 3 {
+		if _, err := Replay(soon(t), w.broker, "JOBS", "ops", []uint64{1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if to.count() != 4 {
+		t.Errorf("%d deliveries, want 4", to.count())
+	}
+}

@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -160,5 +162,27 @@ func TestEveryPositionCounts(t *testing.T) {
 		if floor != row.floor || whole != row.whole || err != nil {
 			t.Errorf("%s: up to %d, whole: %t, %v", name, floor, whole, err)
 		}
+	}
+}
+
+// TestTheBucketIsDeleted: the consumer tells how far the relay got; that the rest is gone is said.
+func TestTheBucketIsDeleted(t *testing.T) {
+	slow.Test(t, "5 s", "a place is noted at a beat")
+	w := newWorld(t)
+	w.tell(1, 2)
+	to := &receiver{}
+	_, stop := w.relays(to)
+	until(t, "two are delivered, and noted", func() bool { return to.count() == 2 && w.floor() == 2 })
+	stop()
+	if err := w.admin().DeleteKeyValue(soon(t), BucketName("JOBS")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell(1, 2)
+	var said bytes.Buffer
+	_, stop = w.relays(to, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&said, nil)) })
+	until(t, "all is delivered, and noted", func() bool { return to.count() == 4 && w.floor() == 4 })
+	stop()
+	if inOrder(t, to.ids(0), w.number) > 0 || !strings.Contains(said.String(), "what the relay remembered is gone") {
+		t.Errorf("%v arrived, and it says\n%s", to.ids(0), said.String())
 	}
 }

@@ -166,7 +166,7 @@ func (s *session) gather(info stream.DurableInfo) error {
 		}
 		s.notePause(info)
 		s.mu.Lock()
-		s.status.Reason = s.paused
+		s.status.Reason, s.record.Reason = s.paused, s.paused
 		s.mu.Unlock()
 	}
 	return nil

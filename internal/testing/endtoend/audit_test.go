@@ -18,6 +18,7 @@ import (
 // stream, and after a byte of it was changed.
 func TestAudit(t *testing.T) {
 	slow.Test(t, "30 s", "each kill costs a lease and an AckWait")
+	t.Parallel()
 	const jobs = 20
 	clock := &lifeClock{step: 30 * time.Millisecond}
 	w := newWorld(t, 14, sim.New(sim.Config{Seed: 14, Jobs: jobs, Clock: clock.now}), clock.turnedBy)

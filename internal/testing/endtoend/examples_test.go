@@ -38,6 +38,7 @@ type example struct {
 // told everything once more: each event has to stand in each ledger, once and in the order of the stream.
 func TestExamples(t *testing.T) {
 	slow.Test(t, "20 s", "the examples are installed, built and killed as programs are")
+	t.Parallel()
 	w := newWorld(t, 1, sim.New(sim.Config{}))
 	site := keptAddress(t)
 	w.edit(`http: {listen: ""}`, fmt.Sprintf(`http: {listen: %q}`, site))

@@ -26,6 +26,7 @@ import (
 // JOBWATCH_RELAY_FIRE=200 kills it so many times, and has everybody refused for a whole minute.
 func TestRelaysUnderFire(t *testing.T) {
 	slow.Test(t, "1 min", "each kill costs a lease and an AckWait")
+	t.Parallel()
 	f := newFire(t)
 	for round := range f.kills {
 		f.begin(round)

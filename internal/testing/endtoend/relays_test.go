@@ -120,6 +120,7 @@ func (w *world) command(said *log, args ...string) *exec.Cmd {
 // ten lines long.
 func TestRelayGoesOn(t *testing.T) {
 	slow.Test(t, "15 s", "a lease is given up after the readings of eight seconds")
+	t.Parallel()
 	const jobs = 20
 	clock := &lifeClock{step: 30 * time.Millisecond}
 	w := newWorld(t, 14, sim.New(sim.Config{Seed: 14, Jobs: jobs, Clock: clock.now}), clock.turnedBy)
@@ -183,6 +184,7 @@ func TestRelayGoesOn(t *testing.T) {
 // there. Another is mended by an edit of the configuration.
 func TestRelayStandsAlone(t *testing.T) {
 	slow.Test(t, "6 s", "a running watcher reads its file once a second, twice")
+	t.Parallel()
 	play := sim.New(sim.Config{})
 	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: "Running", Phase: "Scan"}}})
 	w := newWorld(t, 15, play)
@@ -269,6 +271,7 @@ func TestRelayToSlackIsChecked(t *testing.T) {
 // TestRelayDeadLetters: what the receiver cannot take is a dead letter, which is delivered once it is redriven.
 func TestRelayDeadLetters(t *testing.T) {
 	slow.Test(t, "20 s", "an event is tried three times, with real pauses")
+	t.Parallel()
 	play := sim.New(sim.Config{})
 	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: "Running", Phase: "Scan"}}})
 	w := newWorld(t, 16, play)

@@ -26,6 +26,7 @@ import (
 // TestNoSecretShows, wherever one looks, has destinations that fail as unkindly as they can: they send back what they got.
 func TestNoSecretShows(t *testing.T) {
 	slow.Test(t, "10 s", "an event is tried three times, with real pauses")
+	t.Parallel()
 	play := sim.New(sim.Config{})
 	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: "Running", Phase: "Scan"}}})
 	w := newWorld(t, 14, play)

@@ -96,11 +96,18 @@ func (w *world) jetStream() jetstream.JetStream {
 	return js
 }
 
+// startNATS waits for address and folder: a process that another test starts holds, until it runs, what was open here.
 func (w *world) startNATS(address string) {
-	var err error
-	w.nats, err = stream.StartEmbedded(stream.EmbeddedConfig{Listen: address, Dir: filepath.Join(w.dir, "nats")})
-	if err != nil {
-		w.t.Fatal(err)
+	w.t.Helper()
+	for until := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		var err error
+		w.nats, err = stream.StartEmbedded(stream.EmbeddedConfig{Listen: address, Dir: filepath.Join(w.dir, "nats")})
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "in use") || time.Now().After(until) {
+			w.t.Fatal(err)
+		}
 	}
 }
 
