@@ -26,6 +26,8 @@ func TestTheOrderOfTheStreamAsAWhole(t *testing.T) {
 				}
 			}
 			time.Sleep(time.Minute)
+			to.mu.Lock()
+			defer to.mu.Unlock()
 			var reached uint64
 			for _, sequence := range to.got {
 				if sequence > reached+1 {

@@ -32,7 +32,7 @@ func TestWhatAgedWhileTheRelayWasDown(t *testing.T) {
 		}, true, 2 * relayedJobs},
 	} {
 		t.Run(name, func(t *testing.T) {
-			slow.Test(t, "15 s", "messages age in real time")
+			slow.Test(t, "30 s", "messages age in real time")
 			t.Parallel()
 			r := newRelayed(t, "start: all")
 			r.startRelay()
@@ -90,7 +90,7 @@ func (r *relayed) age() {
 
 // TestAJobsEventsArePurged takes the events of two jobs out of the middle of the stream, while the relay is down.
 func TestAJobsEventsArePurged(t *testing.T) {
-	slow.Test(t, "15 s", "real processes start and end")
+	slow.Test(t, "25 s", "real processes start and end")
 	t.Parallel()
 	r := newRelayed(t, "start: all")
 	r.startRelay()

@@ -60,7 +60,7 @@ func TestAConsumerInOthersHands(t *testing.T) {
 // consumer is paused.
 func TestAPauseIsSaidBeforeAnythingIsDelivered(t *testing.T) {
 	t.Parallel()
-	slow.Test(t, "20 s", "a lease is given up after the readings of eight seconds")
+	slow.Test(t, "25 s", "a lease is given up after the readings of eight seconds")
 	r := newRelayed(t, "start: all")
 	r.startRelay()
 	r.noted()
