@@ -26,6 +26,7 @@ func TestTheOrderOfTheStreamAsAWhole(t *testing.T) {
 				}
 			}
 			time.Sleep(time.Minute)
+			stop()
 			var reached uint64
 			for _, sequence := range to.got {
 				if sequence > reached+1 {
