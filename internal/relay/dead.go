@@ -227,7 +227,12 @@ func (s *session) redriveOne(d *redrive, e *Event, err error) {
 		s.endRedrive(d, false)
 	default:
 		q := s.queue(s.key(e))
-		s.append(q, &item{event: e, redrive: d, arrived: time.Now()})
+		i := &item{event: e, redrive: d, arrived: time.Now()}
+		if q.open != nil {
+			q.behind = append(q.behind, i)
+			return
+		}
+		s.append(q, i)
 	}
 }
 

@@ -127,6 +127,13 @@ func (s *session) close(g *group) {
 	for _, p := range parts {
 		s.asOne(g.name, p)
 	}
+	for key := range g.jobs {
+		q := s.queue(key)
+		for _, i := range q.behind {
+			s.append(q, i)
+		}
+		q.behind = nil
+	}
 }
 
 // part is what is told as one.

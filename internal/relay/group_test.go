@@ -209,3 +209,31 @@ func TestAWindowOfMoreJobsThanAMessageHolds(t *testing.T) {
 		}
 	})
 }
+
+// TestARedrivenEventWaitsForTheWindow that later events of its job are in.
+func TestARedrivenEventWaitsForTheWindow(t *testing.T) {
+	inBubble(t, func(m *model) {
+		to := &receiver{}
+		to.set(func(*Event) error { return &Refusal{Kind: Unfit, Reason: "HTTP 400", Status: 400} })
+		m.relays("a", to, groups)
+		m.tell(1)
+		time.Sleep(2 * window)
+		to.set(nil)
+		m.tell(1)
+		time.Sleep(time.Second) // it is in its window
+		m.order(func(ctx context.Context, b Broker) error {
+			n, err := Redrive(ctx, b, "JOBS", "", "ops", Selection{})
+			if n != 1 {
+				t.Errorf("%d dead letters", n)
+			}
+			return err
+		})
+		time.Sleep(2 * window)
+		if got, want := to.ids(1), []string{message(1, 2).ID, message(1, 1).ID}; !slices.Equal(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if n := len(m.letters()); n > 0 {
+			t.Errorf("%d dead letters", n)
+		}
+	})
+}

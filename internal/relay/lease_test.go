@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobwatch/internal/testing/modelbroker"
+	"jobwatch/internal/testing/slow"
 )
 
 // spans is a destination that notes from when to when a host delivers what. It takes a moment; of job 1, for ever.
@@ -88,6 +89,7 @@ func minute(c *Config) { c.Timeout = time.Minute }
 // TestAHolderWhoseBeatsAreLostStops before another one delivers, however the beats are lost and whenever the connection ends
 // after that: it starts nothing more, and what is under way is cut off.
 func TestAHolderWhoseBeatsAreLostStops(t *testing.T) {
+	slow.Test(t, "2 s", "ten ways to lose beats, each at many moments")
 	for name, lost := range map[string]func(modelbroker.Call) bool{
 		"the connection is cut":                 func(modelbroker.Call) bool { return false },
 		"nothing is answered":                   func(modelbroker.Call) bool { return true },

@@ -139,7 +139,7 @@ func (s *session) settleParked(q *queue) {
 		q.parked.arrived = max(q.parked.arrived, i.event.Sequence)
 		s.settle(i)
 	}
-	q.items = rest
+	q.items, q.behind = append(rest, q.behind...), nil
 	if g := q.open; g != nil { // it waits for a window no more
 		q.open = nil
 		delete(g.jobs, q.key)

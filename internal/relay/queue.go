@@ -25,8 +25,9 @@ type queue struct {
 	offered bool   // it stands in line to be tried
 	group   string // all its jobs are told as one
 	members []string
-	blocked int    // groups to be delivered first
-	open    *group // the window in which events of the job are
+	blocked int     // groups to be delivered first
+	open    *group  // the window in which events of the job are
+	behind  []*item // that: what was a dead letter
 
 	trouble *trouble // nil: its events are taken
 	parked  *parked  // nil: they wait here

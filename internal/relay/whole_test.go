@@ -26,8 +26,7 @@ func TestTheOrderOfTheStreamAsAWhole(t *testing.T) {
 				}
 			}
 			time.Sleep(time.Minute)
-			to.mu.Lock()
-			defer to.mu.Unlock()
+			stop()
 			var reached uint64
 			for _, sequence := range to.got {
 				if sequence > reached+1 {

@@ -11,7 +11,7 @@ import (
 // How a relay groups.
 const (
 	windowOf   = 20 * time.Second
-	toldSingly = 2
+	toldSingly = 1
 )
 
 func (w *relayWorld) complete() bool {

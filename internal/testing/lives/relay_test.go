@@ -74,7 +74,9 @@ func liveRelay(t *testing.T, seed uint64) {
 		random: rand.New(rand.NewPCG(seed, 14)), told: map[int]int{}, arrived: map[int][]int{}, began: time.Now(),
 		stream: modelbroker.New(modelbroker.Config{Replicated: seed%2 == 1}), kind: relayKind(seed / 2 % uint64(kinds)),
 	}
-	w.jobs = 1 + w.below(8)
+	if w.jobs = 1 + w.below(8); w.kind == grouping {
+		w.jobs += 6
+	}
 	two := []*relayProcess{w.start("a"), w.start("b")}
 	for range 60 {
 		time.Sleep(time.Duration(w.below(4000)) * time.Millisecond)
