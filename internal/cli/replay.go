@@ -93,8 +93,11 @@ func replayToRelay(c *cobra.Command, cfg *config.Config, part stream.Start, to c
 		count, err = relay.Replay(ctx, b, cfg.NATS.Stream, to.Name, events)
 		return err
 	})
+	if err != nil && count > 0 {
+		err = fmt.Errorf("%w; %d events were ordered before that", err, count)
+	}
 	if err != nil {
-		return fail(fmt.Errorf("%w; %d events were ordered before that", err, count))
+		return fail(err)
 	}
 	_, err = fmt.Fprintf(c.ErrOrStderr(), "the relay %s is done with %d events\n", to.Name, count)
 	return fail(err)

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -216,6 +217,9 @@ const replaysAtOnce = 100
 // relay is done with them; what is ordered when ctx ends is delivered all the same.
 func Replay(ctx context.Context, b Broker, mainStream, name string, events []uint64) (count int, err error) {
 	bucket := b.Bucket(BucketName(mainStream))
+	if e, err := bucket.Get(ctx, name); err != nil || e.Value == nil {
+		return 0, cmp.Or(err, fmt.Errorf("no watcher has relayed %s yet; start one, or wait for the one that runs to take it up", name))
+	}
 	for some := range slices.Chunk(events, replaysAtOnce) {
 		for _, event := range some {
 			sequence := strconv.FormatUint(event, 10)

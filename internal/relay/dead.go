@@ -35,9 +35,11 @@ func (s *session) bury(q *queue) {
 	}
 	i := q.items[0]
 	if i.redrive != nil { // it is one already, or still is in the stream
+		what := "a dead letter that was redriven is refused once more, and stays one"
 		if i.redrive.order.subject == "" {
-			s.log.Warn("an event that was replayed is refused", "job", i.event.Job.String(), "event", i.event.ID, "err", t.reason)
+			what = "an event that was replayed is refused"
 		}
+		s.log.Warn(what, "job", i.event.Job.String(), "event", i.event.ID, "err", t.reason)
 		q.items = q.items[1:]
 		s.endRedrive(i.redrive, false)
 		s.calm(q)

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"jobwatch/internal/testing/slow"
@@ -12,6 +13,9 @@ func TestReplayToARelay(t *testing.T) {
 	w := newWorld(t)
 	for range 60 {
 		w.tell(1, 2)
+	}
+	if n, err := Replay(soon(t), w.broker, "JOBS", "ops", []uint64{1}); n != 0 || err == nil || !strings.Contains(err.Error(), "no watcher has relayed ops yet") {
+		t.Fatalf("before it has ever run: %d replayed, %v", n, err)
 	}
 	to := &receiver{}
 	w.relays(to)

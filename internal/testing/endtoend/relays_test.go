@@ -268,7 +268,7 @@ func TestRelayToSlackIsChecked(t *testing.T) {
 
 // TestRelayDeadLetters: what the receiver cannot take is a dead letter, which is delivered once it is redriven.
 func TestRelayDeadLetters(t *testing.T) {
-	slow.Test(t, "8 s", "an event is tried three times, with real pauses")
+	slow.Test(t, "20 s", "an event is tried three times, with real pauses")
 	play := sim.New(sim.Config{})
 	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{At: -time.Minute, State: "Running", Phase: "Scan"}}})
 	w := newWorld(t, 16, play)
@@ -283,6 +283,9 @@ func TestRelayDeadLetters(t *testing.T) {
 	}
 	typed(t, "relay", "redrive", "hook", "--job", "sim/72", "-c", w.config).Fails(t, failed, "no such dead letter")
 	typed(t, "relay", "redrive", "hook", "-c", w.config).Fails(t, wrong, "name which: --job JOB")
+	typed(t, "relay", "redrive", "hook", "--all", "-c", w.config).Succeeds(t, "2 redriven")
+	w.says("a dead letter that was redriven is refused once more")
+	w.until("both are refused", func() bool { return strings.Count(dead(), `"redriving": false`) == 2 }, dead)
 	to.answers(http.StatusNoContent)
 	typed(t, "relay", "redrive", "hook", "--job", "sim/71", "-c", w.config).Succeeds(t, "2 redriven")
 	w.until("they are delivered", func() bool { return to.events(t) == 2 })
