@@ -233,7 +233,7 @@ func seesDamage(t *testing.T, times int) {
 	random := rand.New(rand.NewPCG(14, uint64(times)))
 	public, signer := foreignKey(t, "jobwatch/ops")
 	count := map[string]int{}
-	for range times {
+	for done := 0; done < times; {
 		damage := damages[random.IntN(len(damages))]
 		d := &damaging{Rand: random, Log: l, folder: folder{}, size: 120, foreign: public + "\n", signer: signer}
 		for name, data := range whole {
@@ -246,10 +246,11 @@ func seesDamage(t *testing.T, times int) {
 				break
 			}
 		}
-		if same {
+		if same { // such is no damage
 			continue
 		}
 		count[damage.name]++
+		done++
 		for _, name := range files {
 			d.folder.write(t, l.Dir, name)
 		}

@@ -54,7 +54,7 @@ func TestSupervisorChangedBeforeItRuns(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- cells.Run(ctx) }()
-	for end := time.After(10 * time.Second); play.Counts()[sim.OpJobDetails] == 0; {
+	for end := time.After(time.Minute); play.Counts()[sim.OpJobDetails] == 0; {
 		select {
 		case <-end:
 			t.Fatal("nobody asks")
