@@ -74,7 +74,18 @@ func openNote(raw []byte, keys keyring) (signed, error) {
 	return s, nil
 }
 
+// openCheckpoint checks a note, and reads it as a checkpoint.
+func openCheckpoint(raw []byte, keys keyring) (s signed, c Checkpoint, err error) {
+	if s, err = openNote(raw, keys); err != nil {
+		return s, c, err
+	}
+	c, err = parseCheckpoint(s.text)
+	return s, c, err
+}
+
 func sigName(s note.Signature) string { return keyName(s.Name, s.Hash) }
+
+func nameOf(key note.Verifier) string { return keyName(key.Name(), key.KeyHash()) }
 
 func keyName(name string, hash uint32) string { return fmt.Sprintf("%s+%08x", name, hash) }
 

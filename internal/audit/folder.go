@@ -80,15 +80,9 @@ func parts(dir string) (all []part, strange []string, err error) {
 	return all, strange, nil
 }
 
-// twins gives those of which there is a rotated file beside the plain one: a crash during the rotation leaves both.
-func twins(all []part) (plain []part) {
-	for i := 1; i < len(all); i++ {
-		if all[i].first == all[i-1].first {
-			plain = append(plain, all[i-1])
-		}
-	}
-	return plain
-}
+// hasTwin says of a rotated file that the plain one of the same lines stands before it: a crash during the rotation leaves
+// both, and so does a rotation at this moment.
+func hasTwin(all []part, i int) bool { return i > 0 && all[i-1].first == all[i].first }
 
 // rawLine is a line as it stands in a file.
 type rawLine struct {

@@ -30,7 +30,7 @@ func (k keyring) Verifier(name string, hash uint32) (note.Verifier, error) {
 func (k keyring) String() string {
 	var names []string
 	for _, v := range k {
-		names = append(names, keyName(v.Name(), v.KeyHash()))
+		names = append(names, nameOf(v))
 	}
 	return strings.Join(names, ", ")
 }
@@ -40,7 +40,7 @@ func parseKeys(text string) (keyring, error) {
 	var keys keyring
 	for line := range strings.Lines(text) {
 		v, err := note.NewVerifier(strings.TrimSuffix(line, "\n"))
-		if err != nil || !strings.HasSuffix(line, "\n") || keys.has(keyName(v.Name(), v.KeyHash())) {
+		if err != nil || !strings.HasSuffix(line, "\n") || keys.has(nameOf(v)) {
 			return nil, fmt.Errorf("not a verifier key a line: %.100q", line)
 		}
 		keys = append(keys, v)
@@ -156,15 +156,23 @@ func publicOf(secret string) (string, error) {
 
 // has says whether the key of that name is one of them.
 func (k keyring) has(name string) bool {
-	return slices.ContainsFunc(k, func(v note.Verifier) bool { return keyName(v.Name(), v.KeyHash()) == name })
+	return slices.ContainsFunc(k, func(v note.Verifier) bool { return nameOf(v) == name })
 }
 
 func unite(some, more keyring) keyring {
 	all := slices.Clone(some)
 	for _, v := range more {
-		if !all.has(keyName(v.Name(), v.KeyHash())) {
+		if !all.has(nameOf(v)) {
 			all = append(all, v)
 		}
 	}
 	return all
+}
+
+// hasOneOf says whether one of the keys of those names is among them.
+func (k keyring) hasOneOf(names []string) bool { return slices.ContainsFunc(names, k.has) }
+
+// ofOrigin says whether all of them are of that log.
+func (k keyring) ofOrigin(origin string) bool {
+	return !slices.ContainsFunc(k, func(v note.Verifier) bool { return v.Name() != origin })
 }

@@ -2,13 +2,12 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 
 	"jobwatch/internal/relay"
 )
@@ -44,14 +43,14 @@ func lines(events []*relay.Event) (fit []entry, unfit error) {
 }
 
 // identity is the id that will be read back from the line.
-func identity(e *relay.Event) string {
-	var event struct {
+func identity(e *relay.Event) string { return cmp.Or(idOf(e.Data), e.ID) }
+
+func idOf(event []byte) string {
+	var has struct {
 		ID string `json:"id"`
 	}
-	if json.Unmarshal(e.Data, &event) == nil && event.ID != "" {
-		return event.ID
-	}
-	return e.ID
+	_ = json.Unmarshal(event, &has)
+	return has.ID
 }
 
 const (
@@ -88,47 +87,4 @@ func parseLine(raw []byte) (Line, error) {
 }
 
 // id is the fingerprint of the event's id.
-func (l Line) id() fingerprint {
-	var event struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(l.Event, &event)
-	return fingerprintOf(event.ID)
-}
-
-// peaks are the roots of the whole subtrees that make up a tree, the largest first: all that it takes to go on with it.
-type peaks struct {
-	size  int64
-	roots []tlog.Hash
-}
-
-// add gives what a leaf adds to the hashes: itself, and each subtree that it completes.
-func (p *peaks) add(leaf tlog.Hash) []tlog.Hash {
-	added := []tlog.Hash{leaf}
-	for n := p.size; n&1 == 1 && len(p.roots) > 0; n >>= 1 { // of a tree with a hole there are fewer
-		leaf = tlog.NodeHash(p.roots[len(p.roots)-1], leaf)
-		p.roots = p.roots[:len(p.roots)-1]
-		added = append(added, leaf)
-	}
-	p.roots = append(p.roots, leaf)
-	p.size++
-	return added
-}
-
-// root is that of the whole tree.
-func (p *peaks) root() tlog.Hash {
-	if len(p.roots) == 0 {
-		return emptyRoot
-	}
-	root := p.roots[len(p.roots)-1]
-	for i := len(p.roots) - 2; i >= 0; i-- {
-		root = tlog.NodeHash(p.roots[i], root)
-	}
-	return root
-}
-
-func (p *peaks) clone() *peaks {
-	return &peaks{p.size, append([]tlog.Hash(nil), p.roots...)}
-}
-
-var emptyRoot = tlog.Hash(sha256.Sum256(nil)) // RFC 6962, 2.1
+func (l Line) id() fingerprint { return fingerprintOf(idOf(l.Event)) }

@@ -123,11 +123,7 @@ func CheckProof(proof []byte, keys string, line []byte) (Proven, error) {
 	if line == nil {
 		return Proven{}, errors.New("the proof does not hold its line; give it with --line")
 	}
-	s, err := openNote(checkpoint, ring)
-	if err != nil {
-		return Proven{}, err
-	}
-	c, err := parseCheckpoint(s.text)
+	s, c, err := openCheckpoint(checkpoint, ring)
 	if err != nil {
 		return Proven{}, err
 	}

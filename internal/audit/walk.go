@@ -3,12 +3,10 @@ package audit
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -27,13 +25,6 @@ type walker struct {
 
 	lines, tails, hashes, roots []string // findings; tails: behind the last line that is signed
 	lastRaw                     []byte
-}
-
-// say keeps a finding, unless there are plenty.
-func say(findings *[]string, format string, values ...any) {
-	if len(*findings) < mostFindings {
-		*findings = append(*findings, fmt.Sprintf(format, values...))
-	}
 }
 
 // walk reads all lines. Whether lines or hashes are wrong where they differ is told by the root that was signed.
@@ -105,7 +96,7 @@ const unsigned = "a crash leaves such, and the relay cuts it off when it goes on
 func (w *walker) choose(files []part) (chosen []part) {
 	for i, p := range files {
 		switch {
-		case i > 0 && files[i-1].first == p.first:
+		case hasTwin(files, i):
 			if !w.active {
 				w.find("%s: there besides %s; a crash during the rotation leaves both, and the relay mends it when it goes on", p.name(), files[i-1].name())
 			}
@@ -252,59 +243,4 @@ func (w *walker) add(leaf tlog.Hash) {
 		}
 	}
 	w.check()
-}
-
-// check holds the tree of the lines so far against what was signed of it.
-func (w *walker) check() {
-	if w.rewrote {
-		return
-	}
-	for _, c := range w.claims[w.ofLines.size] {
-		if c.Root != w.ofLines.root() {
-			say(&w.roots, "line %d or one before it: not that of which %s of %d lines was signed", w.ofLines.size, c.what, c.Size)
-		}
-	}
-}
-
-// judge says what is wrong: lines, hashes or both.
-func (w *walker) judge() {
-	linesRight := w.signed && !w.rewrote && w.ofLines.root() == w.checkpoint.Root
-	hashesRight := w.signed && len(w.ofHashes.roots) > 0 && w.ofHashes.root() == w.checkpoint.Root
-	var found []string
-	if !linesRight {
-		found = append(found, w.lines...)
-	}
-	if len(found) == 0 {
-		found = append(found, w.roots...)
-	}
-	found = append(found, w.tails...)
-	if linesRight || !hashesRight {
-		found = append(found, w.hashes...)
-	} else {
-		found = append(found, w.ofNodes()...)
-	}
-	if !linesRight && w.signed && len(found) == 0 && len(w.report.Findings) == 0 {
-		found = append(found, "the lines do not give the root of the checkpoint")
-	}
-	before := w.report.Findings
-	w.report.Findings = nil
-	for _, f := range append(found, before...) {
-		w.find("%s", f)
-	}
-	if l, err := parseLine(w.lastRaw); err == nil && !l.At.IsZero() {
-		w.report.Time = &l.At
-	}
-	if w.report.Findings == nil {
-		w.report.Findings = []string{}
-	}
-}
-
-// ofNodes are the findings about hashes that no line explains.
-func (w *walker) ofNodes() (found []string) {
-	for _, f := range w.hashes {
-		if !strings.Contains(f, "is not the line's") {
-			found = append(found, f)
-		}
-	}
-	return found
 }

@@ -188,26 +188,3 @@ func same(f file, path string, size int64) error {
 	}
 	return nil
 }
-
-// hashesSize is how many bytes the hashes of a tree take.
-func hashesSize(lines int64) int64 {
-	if lines == 0 {
-		return 0
-	}
-	return tlog.HashSize * tlog.StoredHashCount(lines)
-}
-
-// hashReader reads stored hashes.
-func hashReader(f interface {
-	ReadAt(p []byte, off int64) (int, error)
-}) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		all := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			if _, err := f.ReadAt(all[i][:], index*tlog.HashSize); err != nil {
-				return nil, err
-			}
-		}
-		return all, nil
-	})
-}

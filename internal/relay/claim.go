@@ -154,6 +154,9 @@ func (s *session) noteFloor() error {
 		return err
 	}
 	s.notePause(info)
+	if info.Pending == 0 && info.Delivered+1 == s.next { // what was to come has been purged
+		s.behind = 0
+	}
 	s.countForgotten(is)
 	s.mu.Lock()
 	floor := s.record.Floor

@@ -75,52 +75,72 @@ func (s *session) groupOf(e *Event) string {
 	}
 }
 
-// closeWindows closes those that are over, and says when the next one is.
+// closeWindows closes those that are over, once all that was told meanwhile is here, and says when the next one is.
 func (s *session) closeWindows(now time.Time) time.Duration {
 	wake := time.Second
 	full := len(s.held) >= s.window*3/4
+	more := s.behind > 0 && s.paused == ""
 	for _, g := range s.groups {
-		if left := g.ends.Sub(now); left > 0 && !full {
+		left := g.ends.Sub(now)
+		switch {
+		case full, left <= 0 && !more:
+			s.close(g)
+		case left > 0:
 			wake = min(wake, left)
-			continue
 		}
-		s.close(g)
 	}
 	return wake
 }
 
-// close tells the jobs of a window: few singly, many as one.
+// close tells the jobs of a window: few singly, many as one. Those of which something waits already are told behind that.
 func (s *session) close(g *group) {
 	delete(s.groups, g.name)
-	singly := len(g.jobs) <= s.Group.Over
-	var together []*item
-	in := map[string]bool{}
+	free := map[string]bool{}
+	for key := range g.jobs {
+		q := s.queue(key)
+		q.open = nil
+		if len(q.items) == 0 && q.blocked == 0 && !q.busy {
+			free[key] = true
+		}
+	}
+	if len(free) <= s.Group.Over {
+		clear(free)
+	}
+	var parts []*part
+	of := map[string]*part{} // by job: its events are not told beside each other
 	for _, i := range g.items {
 		q := s.queue(s.key(i.event))
-		q.open = nil
-		if singly || len(q.items) > 0 || q.blocked > 0 || q.busy { // behind what waits of the job already
+		if !free[q.key] {
 			s.append(q, i)
 			continue
 		}
-		if !in[q.key] && len(in) == mostJobs {
-			s.asOne(g.name, together, in)
-			together, in = nil, map[string]bool{}
+		p := of[q.key]
+		if p == nil {
+			if len(parts) == 0 || len(parts[len(parts)-1].jobs) == mostJobs {
+				parts = append(parts, &part{})
+			}
+			p = parts[len(parts)-1]
+			p.jobs, of[q.key] = append(p.jobs, q), p
 		}
-		together, in[q.key] = append(together, i), true
+		p.items = append(p.items, i)
 	}
-	s.asOne(g.name, together, in)
+	for _, p := range parts {
+		s.asOne(g.name, p)
+	}
+}
+
+// part is what is told as one.
+type part struct {
+	items []*item
+	jobs  []*queue
 }
 
 // asOne queues events of several jobs as one delivery. What comes later of those jobs waits for it.
-func (s *session) asOne(name string, items []*item, jobs map[string]bool) {
-	if len(items) == 0 {
-		return
-	}
-	one := &queue{key: fmt.Sprintf("%s from %s", name, items[0].event.ID), group: name, items: items}
-	for key := range jobs {
-		q := s.queue(key)
+func (s *session) asOne(name string, p *part) {
+	one := &queue{key: fmt.Sprintf("%s from %s", name, p.items[0].event.ID), group: name, items: p.items}
+	for _, q := range p.jobs {
 		q.blocked++
-		one.members = append(one.members, key)
+		one.members = append(one.members, q.key)
 	}
 	s.queues[one.key] = one
 	s.offer(one)

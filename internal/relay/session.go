@@ -29,6 +29,7 @@ type session struct {
 
 	next    uint64           // number of the next delivery
 	seen    uint64           // the highest sequence delivered
+	behind  uint64           // what is still to come of what the stream had then
 	held    map[uint64]*item // not settled, by sequence
 	queues  map[string]*queue
 	ready   []*queue          // with something to try, and no trouble, in the order in which they became so
@@ -190,6 +191,7 @@ func (s *session) take(all []stream.Delivery) error {
 			return fmt.Errorf("%w: %d instead of %d", errGap, d.Number, s.next)
 		}
 		s.next++
+		s.behind = d.Behind
 		if d.Sequence > s.furthest.Sequence {
 			s.furthest = position{d.Sequence, d.ID}
 		}

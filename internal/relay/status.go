@@ -64,7 +64,7 @@ func (r *Relay) setState(s State, reason string) {
 		r.mu.Unlock()
 		return
 	}
-	changed := r.record.State != s
+	changed, news := r.record.State != s, r.status.State != s // for all who listen; for this process
 	if changed || r.record.Since.IsZero() {
 		r.record.Since = time.Now().UTC()
 	}
@@ -73,9 +73,20 @@ func (r *Relay) setState(s State, reason string) {
 	r.status.State, r.status.Since, r.status.Reason, r.status.Holder = s, r.record.Since, reason, r.Host
 	told := map[string]any{"relay": r.Name, "state": s, "since": r.record.Since, "reason": reason}
 	r.mu.Unlock()
+	if news {
+		r.logState(s, reason)
+	}
 	if !changed {
 		return
 	}
+	if data, err := json.Marshal(told); err == nil {
+		r.mu.Lock()
+		r.untold = append(r.untold, data)
+		r.mu.Unlock()
+	}
+}
+
+func (r *Relay) logState(s State, reason string) {
 	switch s {
 	case Delivering:
 		r.log.Info("relay delivers")
@@ -83,11 +94,6 @@ func (r *Relay) setState(s State, reason string) {
 		r.log.Warn("relay is off; turn it on with: watcher relay on "+r.Name, "err", reason)
 	default:
 		r.log.Warn("relay does not deliver: "+string(s), "err", reason)
-	}
-	if data, err := json.Marshal(told); err == nil {
-		r.mu.Lock()
-		r.untold = append(r.untold, data)
-		r.mu.Unlock()
 	}
 }
 

@@ -138,9 +138,14 @@ func (s *Slack) postRoot(ctx context.Context, e *entry, m sent, last told) error
 // send posts, and notes where it is sure that nothing has been posted.
 func (s *Slack) send(ctx context.Context, key string, m sent) (ts string, err error) {
 	s.unsent.Delete(key)
+	s.doubtful.Delete(key)
 	ts, err = s.api.post(ctx, m)
-	if err != nil && isSure(err) {
+	switch {
+	case err == nil:
+	case isSure(err):
 		s.unsent.Store(key, true)
+	default:
+		s.doubtful.Store(key, time.Now())
 	}
 	return ts, err
 }
@@ -160,7 +165,7 @@ func (s *Slack) findRoot(ctx context.Context, e *entry, kind string) error {
 		return err
 	}
 	if ts == "" {
-		return s.inDoubt(e.Posted)
+		return s.inDoubt(e.key, e.Posted)
 	}
 	e.TS, e.Intent, e.Posted, e.Shown = ts, nil, nil, point{found.Upto, found.At}
 	return s.remember(ctx, e)
@@ -168,15 +173,18 @@ func (s *Slack) findRoot(ctx context.Context, e *entry, kind string) error {
 
 // inDoubt refuses to post again what Slack does not show, as long as it may yet do what was asked: a request lives on when
 // nobody waits for its answer any more.
-func (s *Slack) inDoubt(posted *time.Time) error {
+func (s *Slack) inDoubt(key string, posted *time.Time) error {
 	if posted == nil {
 		return nil
 	}
-	left := s.doubt - time.Since(*posted)
+	left := min(s.doubt, s.doubt-time.Since(*posted)) // another watcher's clock may be ahead
+	if gaveUp, here := s.doubtful.Load(key); here {
+		left = max(left, s.doubt/2-time.Since(gaveUp.(time.Time)))
+	}
 	if left <= 0 {
 		return nil
 	}
-	return &relay.Refusal{Kind: relay.Uncertain, Reason: "Slack does not show yet what was posted", After: min(left, s.doubt)}
+	return &relay.Refusal{Kind: relay.Uncertain, Reason: "Slack does not show yet what was posted", After: left}
 }
 
 // bringThread adds what the thread has not told.
@@ -245,7 +253,7 @@ func (s *Slack) settleReply(ctx context.Context, e *entry) error {
 		return err
 	}
 	if last.Kind == "" {
-		return s.inDoubt(e.Reply)
+		return s.inDoubt(e.key+".reply", e.Reply)
 	}
 	e.replied(point{last.Upto, last.At}, e.Cast)
 	return nil

@@ -57,7 +57,8 @@ type Slack struct {
 	hook  *webhook      // nil with a token
 	doubt time.Duration // how long what was posted may not show yet
 
-	unsent sync.Map // keys of messages whose last sending was surely refused: no need to look for them
+	doubtful sync.Map // keys of messages whose last sending has no answer: when it was given up
+	unsent   sync.Map // keys of messages whose last sending was surely refused: no need to look for them
 }
 
 var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]+$`)
@@ -250,7 +251,8 @@ func (s *Slack) Look(ctx context.Context) (found string, err error) {
 	return s.api.look(ctx)
 }
 
-// longestDoubt is how long a message may take to show after it was posted and no answer came.
+// longestDoubt is how long a message may take to show after it was posted and no answer came. After the answer was given up
+// it is half of that, if that is later.
 const longestDoubt = 10 * time.Second
 
 const searchBack = 10 * time.Minute // how far our clock may be from Slack's

@@ -42,6 +42,7 @@ type Delivery struct {
 	Message
 	Header map[string][]string // of the message
 	Stored time.Time           // when the stream stored it
+	Behind uint64              // messages that had not been delivered yet when it was
 	Number uint64              // of the delivery, from 1 on: a missing one was made to somebody else, or lost on the way
 	Times  uint64              // that this message was delivered so far, this time included
 	Token  string              // what settles it

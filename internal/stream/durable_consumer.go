@@ -254,7 +254,7 @@ func deliveryOf(m jetstream.Msg) (Delivery, error) {
 		Message: Message{
 			Subject: m.Subject(), ID: m.Headers().Get(jetstream.MsgIDHeader), Sequence: meta.Sequence.Stream, Data: m.Data(),
 		},
-		Header: m.Headers(), Stored: meta.Timestamp, Number: meta.Sequence.Consumer, Times: meta.NumDelivered, Token: m.Reply(),
+		Header: m.Headers(), Stored: meta.Timestamp, Behind: meta.NumPending, Number: meta.Sequence.Consumer, Times: meta.NumDelivered, Token: m.Reply(),
 	}, nil
 }
 

@@ -40,6 +40,7 @@ func TestPage(t *testing.T) {
 		"counts all jobs":      pageCountsAllJobs,
 		"grows old":            pageGrowsOld,
 		"keeps lines straight": pageKeepsLinesStraight,
+		"shows relays":         pageShowsRelays,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}

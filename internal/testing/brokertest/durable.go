@@ -196,6 +196,18 @@ func numbered(first uint64, ids ...string) step {
 	}
 }
 
+// behind: when these were delivered for the first time, so many messages had not been yet.
+func behind(count uint64, ids ...string) step {
+	return func(s *stage) {
+		s.Helper()
+		for i, id := range ids {
+			if n := s.reader(false).held[id].Behind; n != count-uint64(i) {
+				s.Fatalf("behind %q lie %d, want %d", id, n, count-uint64(i))
+			}
+		}
+	}
+}
+
 // nothingComes, for a while.
 func nothingComes() step {
 	return func(s *stage) {

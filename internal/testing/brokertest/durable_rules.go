@@ -15,6 +15,7 @@ var durableRules = []rule{
 		claims().makes(),
 		takes("a", "x", "b").inOrder(),
 		numbered(1, "a", "x", "b"),
+		behind(2, "a", "x", "b"),
 		publish("c").after("b").isStored(),
 		takes("c").inOrder(),
 		numbered(4, "c"),

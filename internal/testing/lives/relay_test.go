@@ -22,6 +22,7 @@ import (
 type relayWorld struct {
 	stream *modelbroker.Stream
 	jobs   int
+	kind   relayKind
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -30,10 +31,21 @@ type relayWorld struct {
 	stuck   int         // a job of which it takes nothing; 0: none
 	told    map[int]int // job => events
 	arrived map[int][]int
+	reached uint64 // the furthest sequence of the stream that arrived
 	wrong   []string
 	began   time.Time
 	story   strings.Builder
 }
+
+// relayKind is what kind of relay a life is about.
+type relayKind int
+
+const (
+	ofJobs   relayKind = iota // the order is each job's
+	whole                     // the order is the stream's
+	grouping                  // jobs of a client are told as one
+	kinds
+)
 
 // relayProcess is a watcher from its start to its end.
 type relayProcess struct {
@@ -47,7 +59,8 @@ type relayProcess struct {
 
 func TestLivesOfARelay(t *testing.T) {
 	slow.Test(t, "8 s", "what a relay promises holds whatever is killed, cut off and lost")
-	for n := range 100 {
+	first, count := setting("JOBWATCH_RELAY_FIRST", 0), setting("JOBWATCH_RELAY_LIVES", 100)
+	for n := first; n < first+count; n++ {
 		seed := uint64(n)
 		synctest.Test(t, func(t *testing.T) { liveRelay(t, seed) })
 		if t.Failed() {
@@ -59,7 +72,7 @@ func TestLivesOfARelay(t *testing.T) {
 func liveRelay(t *testing.T, seed uint64) {
 	w := &relayWorld{
 		random: rand.New(rand.NewPCG(seed, 14)), told: map[int]int{}, arrived: map[int][]int{}, began: time.Now(),
-		stream: modelbroker.New(modelbroker.Config{Replicated: seed%2 == 1}),
+		stream: modelbroker.New(modelbroker.Config{Replicated: seed%2 == 1}), kind: relayKind(seed / 2 % uint64(kinds)),
 	}
 	w.jobs = 1 + w.below(8)
 	two := []*relayProcess{w.start("a"), w.start("b")}
@@ -157,10 +170,15 @@ func (w *relayWorld) startBehind(name string, gate func(context.Context, modelbr
 	if gate == nil {
 		p.conn.Gate = p.gate
 	}
-	r := relay.New(relay.Config{
+	c := relay.Config{
 		Name: "ops", Subjects: []string{"jobs.>"}, Start: relay.Start{All: true}, Concurrency: 4, Timeout: 15 * time.Second,
 		Together: 1 + w.below(3), Destination: p, Broker: p.conn, Stream: "JOBS", Host: name, Log: slog.New(slog.DiscardHandler),
-	})
+		Whole: w.kind == whole,
+	}
+	if w.kind == grouping {
+		c.Group = &relay.Grouping{By: "client", Within: windowOf, Over: toldSingly}
+	}
+	r := relay.New(c)
 	go func() {
 		defer close(p.ended)
 		_ = r.Run(ctx)
@@ -183,56 +201,6 @@ func (p *relayProcess) kill() {
 	p.end()
 }
 
-// strike lets something happen.
-func (w *relayWorld) strike(two []*relayProcess) {
-	i := w.below(2)
-	p := two[i]
-	switch w.below(14) {
-	case 0, 12:
-		w.say("%s is killed", p.name)
-		p.kill()
-		two[i] = w.start(p.name)
-	case 1:
-		w.say("%s stops", p.name)
-		p.end()
-		two[i] = w.start(p.name)
-	case 2:
-		w.say("%s is cut off", p.name)
-		p.conn.Cut()
-		time.Sleep(time.Duration(w.below(20)) * time.Second)
-		p.conn.Restore()
-	case 3:
-		w.say("the server restarts")
-		w.stream.Restart()
-		for _, p := range two {
-			p.conn.Cut()
-			p.conn.Restore()
-		}
-	case 4:
-		w.say("the consumer is deleted")
-		w.stream.DeleteConsumer("relay-ops")
-	case 5:
-		w.say("the destination goes, or comes back")
-		w.mu.Lock()
-		w.away = !w.away
-		w.mu.Unlock()
-	case 6:
-		w.say("the consumer is paused")
-		w.stream.PauseConsumer("relay-ops", time.Now().Add(time.Duration(w.below(30))*time.Second))
-	case 7:
-		stuck := w.below(w.jobs + 1)
-		w.say("job %d is refused from now on", stuck)
-		w.mu.Lock()
-		w.stuck = stuck
-		w.mu.Unlock()
-		time.Sleep(time.Duration(w.below(60)) * time.Second)
-	default:
-		for range w.below(40) {
-			w.tell(1 + w.below(w.jobs))
-		}
-	}
-}
-
 func (w *relayWorld) tell(job int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -240,6 +208,11 @@ func (w *relayWorld) tell(job int) {
 		Subject: fmt.Sprintf("jobs.prod.%d.fall.state.running", job), Filter: fmt.Sprintf("jobs.prod.%d.>", job),
 		ID: fmt.Sprintf("%s-%d-%d", "q7m2xk3vb9t4hs6c", job, w.told[job]+1),
 	}
+	m.Data = fmt.Appendf(nil, `{"specversion":"1.0","id":%q,"source":"/commcells/prod","type":"jobwatch.job.state.v1","subject":"jobs/%d",`+
+		`"time":%q,"datacontenttype":"application/json","sequence":"%020d","partitionkey":"prod/%d",`+
+		`"data":{"change":{"kind":"state","detail":"running","from":null,"to":"Running"},`+
+		`"severity":"info","job":{"commcell":"prod","id":%d,"client":"client-%d","state":"Running","stateClass":"active"}}}`,
+		m.ID, job, time.Now().UTC().Format(time.RFC3339Nano), w.told[job]+1, job, job, job%2)
 	for {
 		_, _, err := w.stream.Store(m)
 		var last *stream.SequenceError
@@ -263,95 +236,7 @@ func (w *relayWorld) heal(two []*relayProcess) {
 	for _, p := range two {
 		p.conn.Restore()
 	}
-}
-
-func (w *relayWorld) complete() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for job, n := range w.told {
-		if a := w.arrived[job]; len(a) == 0 || highest(a) < n {
-			return false
-		}
-	}
-	return true
-}
-
-func highest(all []int) (most int) {
-	for _, n := range all {
-		most = max(most, n)
-	}
-	return most
+	w.turn(true)
 }
 
 var errLost = errors.New("no answer in time")
-
-// gate loses a request in fifty, before or after it happens.
-func (p *relayProcess) gate(ctx context.Context, c modelbroker.Call) error {
-	p.world.mu.Lock()
-	often := 50
-	if strings.Contains(c.Subject, ".parked.") && c.End {
-		often = 3
-	}
-	lost := !p.world.healed && p.world.random.IntN(often) == 0
-	p.world.mu.Unlock()
-	if !lost {
-		return nil
-	}
-	p.world.say("%s: %s of %s is lost (end: %v)", p.name, c.Operation, c.Subject, c.End)
-	return errLost
-}
-
-// Deliver takes time, and now and then is refused, or is done and not answered.
-func (p *relayProcess) Deliver(ctx context.Context, b relay.Batch) (done int, err error) {
-	for _, e := range b.Events {
-		if err := p.deliver(ctx, e); err != nil {
-			return done, err
-		}
-		done++
-	}
-	return done, nil
-}
-
-func (p *relayProcess) deliver(ctx context.Context, e *relay.Event) error {
-	w := p.world
-	w.mu.Lock()
-	fate, takes := w.random.IntN(20), time.Duration(w.random.IntN(800))*time.Millisecond
-	killed, away, healed, stuck := p.killed, w.away, w.healed, w.stuck == int(e.Job.Number) && w.stuck > 0
-	w.mu.Unlock()
-	switch {
-	case killed:
-		<-ctx.Done()
-		return ctx.Err()
-	case away:
-		return &relay.Refusal{Kind: relay.Away, Reason: "no connection"}
-	case stuck || fate == 0 && !healed:
-		return &relay.Refusal{Kind: relay.Uncertain, Reason: "HTTP 500", Status: 500}
-	}
-	w.arrives(p, e)
-	select {
-	case <-time.After(takes):
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if fate == 1 && !healed {
-		return &relay.Refusal{Kind: relay.Uncertain, Reason: "cut off"}
-	}
-	return nil
-}
-
-// arrives holds an event against what has arrived of its job: one that is new comes right behind the last new one.
-func (w *relayWorld) arrives(p *relayProcess, e *relay.Event) {
-	var job, n int
-	if _, err := fmt.Sscanf(strings.ReplaceAll(e.ID, "-", " "), "q7m2xk3vb9t4hs6c %d %d", &job, &n); err != nil {
-		w.blame("%s: %v", e.ID, err)
-		return
-	}
-	w.say("%s delivers %d/%d", p.name, job, n)
-	w.mu.Lock()
-	before := highest(w.arrived[job])
-	w.arrived[job] = append(w.arrived[job], n)
-	w.mu.Unlock()
-	if n > before+1 {
-		w.blame("%d/%d arrives after %d/%d", job, n, job, before)
-	}
-}

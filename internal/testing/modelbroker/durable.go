@@ -134,7 +134,7 @@ func (s *Stream) deliver(c *durable) {
 		c.delivered++
 		c.furthest = max(c.furthest, m.Sequence)
 		r.arrived = append(r.arrived, stream.Delivery{
-			Message: m.Message, Header: m.header, Stored: m.stored, Number: c.delivered, Times: u.times,
+			Message: m.Message, Header: m.header, Stored: m.stored, Behind: s.pending(c), Number: c.delivered, Times: u.times,
 		})
 	}
 }
@@ -219,6 +219,17 @@ func (c *durable) wakes() time.Time {
 	return first
 }
 
+// pending counts what was never delivered.
+func (s *Stream) pending(c *durable) (count uint64) {
+	i, _ := s.find(c.next)
+	for _, m := range s.held[i:] {
+		if c.takes(m.Subject) {
+			count++
+		}
+	}
+	return count
+}
+
 func (s *Stream) infoOf(c *durable) stream.DurableInfo {
 	s.forgetRemoved(c)
 	info := stream.DurableInfo{
@@ -227,12 +238,7 @@ func (s *Stream) infoOf(c *durable) stream.DurableInfo {
 	for sequence := range c.unsettled {
 		info.Floor = min(info.Floor, sequence-1)
 	}
-	i, _ := s.find(c.next)
-	for _, m := range s.held[i:] {
-		if c.takes(m.Subject) {
-			info.Pending++
-		}
-	}
+	info.Pending = s.pending(c)
 	if time.Now().Before(c.pausedUntil) {
 		info.PausedUntil = c.pausedUntil
 	}

@@ -285,6 +285,8 @@ const ago = (time) => {
   return s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
 };
 
+const counted = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+
 const failures = {
   no_answer: "does not answer",
   refused: "answers, and refuses this watcher",
@@ -307,28 +309,40 @@ function fillCell(item, cell, silent) {
   put(reason, cell.reason ?? "");
   reason.hidden = !cell.reason;
   const jobCount = Object.values(cell.tracked).reduce((a, b) => a + b, 0);
-  put(last, `${cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet"}, ${jobCount} ${jobCount === 1 ? "job" : "jobs"} followed`);
+  put(last, `${cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet"}, ${counted(jobCount, "job", "jobs")} followed`);
 }
 
 const relayStates = {
-  starting: "starts; to",
-  standby: "is another's just now; to",
-  delivering: "delivers to",
-  away: "waits: away is",
-  off: "is off; to",
-  stopped: "cannot start; to",
+  starting: (to) => `starts to deliver to ${to}`,
+  standby: (to) => `stands by: another watcher delivers to ${to}`,
+  delivering: (to) => `delivers to ${to}`,
+  away: (to) => `${to} is away`,
+  off: (to) => `is off; to ${to}`,
+  stopped: (to) => `cannot start; to ${to}`,
 };
+
+function relayLight(relay) {
+  if (relay.alarm || relay.state === "away" || relay.state === "stopped") return "down";
+  if (relay.state !== "delivering") return "";
+  const check = status.checks.find((check) => check.name === `relay ${relay.name}`);
+  return check?.state === "note" ? "note" : "up";
+}
 
 function fillRelay(item, relay, silent) {
   const [, name, what, reason, last] = item.children;
-  const lights = { delivering: "up", away: "down", stopped: "down" };
-  item.className = silent ? "" : lights[relay.state] ?? "";
+  item.className = silent ? "" : relayLight(relay);
   put(name, relay.name);
-  put(what, silent ? "nothing heard of it" : `${relay.alarm ? "stands still; to" : relayStates[relay.state] ?? relay.state} ${relay.to}${relay.state !== "starting" ? `, for ${ago(relay.since)}` : ""}`);
+  const does = relay.alarm ? `stands still; to ${relay.to}` : relayStates[relay.state]?.(relay.to) ?? relay.state;
+  put(what, silent ? "nothing heard of it" : relay.state === "starting" ? does : `${does}, for ${ago(relay.since)}`);
   put(reason, relay.reason ?? "");
   reason.hidden = !relay.reason;
-  const waiting = relay.pending ? `${relay.pending} waiting${relay.oldest ? `, the oldest for ${ago(relay.oldest)}` : ""}` : "nothing waits";
-  put(last, [waiting, relay.parked && `${relay.parked} jobs set aside`, relay.dead && `${relay.dead} dead`, relay.missed && `${relay.missed} missed`, relay.holder && `by ${relay.holder}`].filter(Boolean).join("; "));
+  const oldest = relay.oldest ? `, the oldest for ${ago(relay.oldest)}` : "";
+  const facts = [relay.pending ? `${counted(relay.pending, "event waits", "events wait")}${oldest}` : "nothing waits"];
+  if (relay.parked) facts.push(`${counted(relay.parked, "job", "jobs")} set aside`);
+  if (relay.dead) facts.push(counted(relay.dead, "dead letter", "dead letters"));
+  if (relay.missed) facts.push(`${relay.missed} missed`);
+  if (relay.holder) facts.push(`by ${relay.holder}`);
+  put(last, facts.join("; "));
 }
 
 function drawCards(list, all, fill, silent) {
