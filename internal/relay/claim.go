@@ -249,9 +249,9 @@ func (s *session) notePause(info stream.DurableInfo) {
 	if time.Until(info.PausedUntil) > 0 {
 		s.paused = "paused by hand until " + info.PausedUntil.UTC().Format(time.RFC3339)
 	}
-	switch {
-	case s.paused == was:
-	case s.paused == "":
+	switch s.paused {
+	case was:
+	case "":
 		s.log.Info("relay is paused by hand no more")
 	default:
 		s.log.Warn("relay is " + s.paused)
