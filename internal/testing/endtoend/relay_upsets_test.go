@@ -125,15 +125,49 @@ func (r *relayed) status() (s struct {
 func (r *relayed) noted() {
 	r.t.Helper()
 	last := r.held().LastSeq
-	r.until("all is delivered, and noted", func() bool {
-		bucket, err := r.js.Stream(r.t.Context(), "KV_JOBS_RELAY_STATE")
-		if err != nil {
-			return false // the first write makes it
+	r.until("all is delivered, and noted", func() bool { return r.note().Floor == last }, r.log.String)
+}
+
+type relayNote struct {
+	Floor     uint64
+	Positions []struct {
+		Sequence uint64
+		ID       string
+	}
+}
+
+// note is what the relay remembers of where it got; nothing before its first write.
+func (r *relayed) note() (note relayNote) {
+	r.t.Helper()
+	bucket, err := r.js.Stream(r.t.Context(), relayBucket)
+	if err != nil {
+		return note
+	}
+	e, err := bucket.GetLastMsgForSubject(r.t.Context(), "$KV.JOBS_RELAY_STATE.hook")
+	if err == nil {
+		err = json.Unmarshal(e.Data, &note)
+	}
+	if err != nil {
+		r.t.Log(err)
+	}
+	return note
+}
+
+// showsNothing says whether the stream has at each position that was noted what it had: what was lost may be sent again in
+// the same order, and then nobody can tell.
+func (r *relayed) showsNothing(was relayNote) bool {
+	r.t.Helper()
+	s, err := r.js.Stream(r.t.Context(), mainStream)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, p := range was.Positions {
+		m, err := s.GetMsg(r.t.Context(), p.Sequence)
+		if err != nil || m.Header.Get("Nats-Msg-Id") != p.ID {
+			return false
 		}
-		e, err := bucket.GetLastMsgForSubject(r.t.Context(), "$KV.JOBS_RELAY_STATE.hook")
-		var record struct{ Floor uint64 }
-		return err == nil && json.Unmarshal(e.Data, &record) == nil && record.Floor == last
-	}, r.log.String)
+	}
+	return true
 }
 
 func (r *relayed) held() jetstream.StreamState {
