@@ -29,7 +29,7 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	was := r.record
 	r.mu.Unlock()
 	d := stream.Durable{
-		Name: "relay-" + r.Name, Subjects: r.Subjects, AckWait: ackWait, Window: r.windowWanted(),
+		Name: consumerName(r.Name), Subjects: r.Subjects, AckWait: ackWait, Window: r.windowWanted(),
 		Metadata: map[string]string{"jobwatch-relay": r.Name},
 	}
 	floor := was.Floor
@@ -233,16 +233,6 @@ func (s *session) countLetters() error {
 	return err
 }
 
-func (s *session) note(floor uint64, positions []position, info stream.DurableInfo) {
-	oldest := s.oldestWaiting()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.record.Floor, s.record.Positions = floor, positions
-	s.record.Pending = info.Pending + uint64(len(s.held))
-	s.record.Oldest, s.record.Parked = oldest, len(s.parked)
-	s.status.Pending, s.status.Oldest, s.status.Parked, s.status.Missed = s.record.Pending, oldest, s.record.Parked, s.record.Missed
-}
-
 func (s *session) notePause(info stream.DurableInfo) {
 	was := s.paused
 	s.paused = ""
@@ -266,25 +256,7 @@ func (s *session) oldestHeld() uint64 {
 	return oldest
 }
 
-// oldestWaiting is when the stream stored the oldest event that waits.
-func (s *session) oldestWaiting() *time.Time {
-	var oldest time.Time
-	older := func(t time.Time) {
-		if oldest.IsZero() || !t.IsZero() && t.Before(oldest) {
-			oldest = t
-		}
-	}
-	for _, i := range s.held {
-		older(i.delivery.Stored)
-	}
-	for _, p := range s.parked {
-		older(p.oldest)
-	}
-	if oldest.IsZero() {
-		return nil
-	}
-	return new(oldest.UTC())
-}
+func consumerName(relay string) string { return "relay-" + relay }
 
 // thin keeps the newest position, the oldest, and of those between as many as are needed for each to be at most twice as
 // far from the newest as the one before it.

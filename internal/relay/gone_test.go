@@ -35,6 +35,9 @@ func TestADestinationThatWantsNothingMore(t *testing.T) {
 		m.tell(2)
 		time.Sleep(time.Hour)
 		isOff("an hour later")
+		if s := m.status(); s.Pending != 5 || s.Oldest == nil {
+			t.Errorf("of 5 events that wait: %+v", s)
+		}
 		conn.Cut()
 		stop()
 		_, _, stop = m.relays("a", to)

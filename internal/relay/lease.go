@@ -232,6 +232,7 @@ func (r *Relay) untilOn(ctx context.Context, now *orders, changes <-chan orders)
 		r.status.Alarm = r.broken != ""
 		r.record.Alarm = r.status.Alarm
 		r.mu.Unlock()
+		r.noteWaiting(ctx)
 		select {
 		case *now = <-changes:
 		case <-ctx.Done():

@@ -19,6 +19,7 @@ type Broker interface {
 	At(ctx context.Context, sequence uint64) (stream.Message, error)
 	Each(ctx context.Context, filter string, from uint64, yield func(stream.Message) error) error
 	Claim(ctx context.Context, d stream.Durable) (stream.Consumer, stream.DurableInfo, error)
+	Standing(ctx context.Context, name string) (stream.DurableInfo, error)
 	Bucket(name string) stream.Bucket
 	Log(name string, subjects []string) stream.Log
 }

@@ -40,6 +40,22 @@ func (b *Broker) Claim(ctx context.Context, d Durable) (Consumer, DurableInfo, e
 	return c, info, nil
 }
 
+// Standing says how a durable consumer stands, to somebody who does not read through it. The errors are those of a
+// Consumer's Info.
+func (b *Broker) Standing(ctx context.Context, name string) (DurableInfo, error) {
+	s, err := b.usable()
+	if err != nil {
+		return DurableInfo{}, err
+	}
+	ctx, done := s.track(ctx, s.api("CONSUMER.>"))
+	defer done()
+	is, err := s.js.Consumer(ctx, b.cfg.Stream, name)
+	if err != nil {
+		return DurableInfo{}, explainDurable(b.cfg.Stream, name, cause(ctx, err))
+	}
+	return infoOf(is.CachedInfo()), nil
+}
+
 func explainDurable(stream, name string, err error) error {
 	err = cause(context.Background(), err)
 	switch {

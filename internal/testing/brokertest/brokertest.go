@@ -27,6 +27,7 @@ type Broker interface {
 	Scan(ctx context.Context, from uint64, yield func(stream.Message) error) (last uint64, err error)
 	FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error
 	Claim(ctx context.Context, d stream.Durable) (stream.Consumer, stream.DurableInfo, error)
+	Standing(ctx context.Context, name string) (stream.DurableInfo, error)
 	Bucket(name string) stream.Bucket
 	Log(name string, subjects []string) stream.Log
 }

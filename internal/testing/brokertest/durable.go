@@ -270,14 +270,15 @@ func extends(id, other string) step {
 
 func closes() step { return func(s *stage) { s.reader(false).Close() } }
 
-// durableHas waits for what was sent to arrive.
+// durableHas waits for what was sent to arrive. Whoever does not read through the consumer sees the same.
 func durableHas(unsettled int, floor string) step {
 	return func(s *stage) {
 		s.Helper()
 		ctx := s.soon()
 		for {
 			info, err := s.reader(false).Info(ctx)
-			if err == nil && info.Unsettled == unsettled && info.Floor == s.sequences[floor] {
+			seen, asked := s.other.Standing(ctx, durableName)
+			if err == nil && asked == nil && info.Unsettled == unsettled && info.Floor == s.sequences[floor] && seen == info {
 				return
 			}
 			if ctx.Err() != nil {

@@ -154,6 +154,19 @@ func (r *reader) say(operation string, d stream.Delivery, act func(*unsettled)) 
 	})
 }
 
+// Standing does what stream.Broker's does.
+func (c *Conn) Standing(ctx context.Context, name string) (info stream.DurableInfo, err error) {
+	err = c.read(ctx, Call{Operation: "ConsumerInfo", Subject: name}, func() error {
+		d := c.stream.durables[name]
+		if d == nil {
+			return stream.ErrConsumerGone
+		}
+		info = c.stream.infoOf(d)
+		return nil
+	})
+	return info, err
+}
+
 func (r *reader) Info(ctx context.Context) (info stream.DurableInfo, err error) {
 	s := r.conn.stream
 	err = r.conn.request(ctx, r.session, Call{Operation: "ConsumerInfo", Subject: r.durable.Name}, func() error {
