@@ -40,6 +40,7 @@ func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []
 		if e.Value != nil {
 			s.Seen = new(e.Stored.UTC())
 		}
+		s.countWaiting(ctx, b)
 		if s.Dead, err = countDead(ctx, log, prefix, name); err != nil {
 			return nil, err
 		}
@@ -55,6 +56,18 @@ func Statuses(ctx context.Context, b Broker, mainStream, prefix string, names []
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// countWaiting counts what waits now, also where nobody relays. Where that cannot be asked, what was noted stands.
+func (s *Status) countWaiting(ctx context.Context, b Broker) {
+	pending, oldest, err := waiting(ctx, b, s.Name)
+	if err != nil {
+		return
+	}
+	if s.Parked > 0 {
+		oldest = older(oldest, s.Oldest)
+	}
+	s.Pending, s.Oldest = pending, oldest
 }
 
 func countDead(ctx context.Context, log stream.Log, prefix, name string) (uint64, error) {

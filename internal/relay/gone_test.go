@@ -40,8 +40,11 @@ func TestADestinationThatWantsNothingMore(t *testing.T) {
 		}
 		conn.Cut()
 		stop()
-		_, _, stop = m.relays("a", to)
 		m.tell(3)
+		if s := m.status(); s.Pending != 6 || s.Oldest == nil {
+			t.Errorf("of 6 events that wait while nobody relays: %+v", s)
+		}
+		_, _, stop = m.relays("a", to)
 		time.Sleep(time.Hour)
 		isOff("after a kill")
 		stop()

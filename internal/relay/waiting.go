@@ -21,20 +21,14 @@ func (s *session) note(floor uint64, positions []position, info stream.DurableIn
 }
 
 // oldestWaiting is when the stream stored the oldest event that waits.
-func (s *session) oldestWaiting() *time.Time {
-	var oldest time.Time
-	older := func(t time.Time) {
-		if oldest.IsZero() || !t.IsZero() && t.Before(oldest) {
-			oldest = t
-		}
-	}
+func (s *session) oldestWaiting() (oldest *time.Time) {
 	for _, i := range s.held {
-		older(i.delivery.Stored)
+		oldest = older(oldest, &i.delivery.Stored)
 	}
 	for _, p := range s.parked {
-		older(p.oldest)
+		oldest = older(oldest, &p.oldest)
 	}
-	if oldest.IsZero() {
+	if oldest == nil {
 		return nil
 	}
 	return new(oldest.UTC())
@@ -44,21 +38,12 @@ func (s *session) oldestWaiting() *time.Time {
 func (r *Relay) noteWaiting(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, beat)
 	defer cancel()
-	info, err := r.Broker.Standing(ctx, consumerName(r.Name))
+	pending, oldest, err := waiting(ctx, r.Broker, r.Name)
 	if err != nil {
 		return
 	}
-	pending := info.Pending + uint64(info.Unsettled)
-	var oldest *time.Time
-	if pending > 0 {
-		if oldest, err = r.oldestBehind(ctx, info.Floor); err != nil {
-			return
-		}
-	}
 	for _, p := range r.parked {
-		if oldest == nil || p.oldest.Before(*oldest) {
-			oldest = new(p.oldest.UTC())
-		}
+		oldest = older(oldest, &p.oldest)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,19 +51,34 @@ func (r *Relay) noteWaiting(ctx context.Context) {
 	r.status.Pending, r.status.Oldest = pending, oldest
 }
 
-// oldestBehind is the time of the first event behind a sequence that the relay takes.
-func (r *Relay) oldestBehind(ctx context.Context, floor uint64) (oldest *time.Time, err error) {
-	first := uint64(0)
-	for _, filter := range r.Subjects {
-		err := r.Broker.Each(ctx, filter, floor+1, func(m stream.Message) error {
-			if at, known := r.eventOf(m).time(); known && (first == 0 || m.Sequence < first) {
-				first, oldest = m.Sequence, new(at.UTC())
+// waiting asks how many events wait for a relay, and for the time of the oldest; nil: none waits.
+func waiting(ctx context.Context, b Broker, name string) (pending uint64, oldest *time.Time, err error) {
+	info, err := b.Standing(ctx, consumerName(name))
+	pending = info.Pending + uint64(info.Unsettled)
+	if err != nil || pending == 0 {
+		return 0, nil, err
+	}
+	for _, filter := range info.Filters {
+		err := b.Each(ctx, filter, info.Floor+1, func(m stream.Message) error {
+			if at, known := (&Event{Data: m.Data}).time(); known {
+				oldest = older(oldest, new(at.UTC()))
 			}
 			return errEnough
 		})
 		if err != nil && !errors.Is(err, errEnough) {
-			return nil, err
+			return 0, nil, err
 		}
 	}
-	return oldest, nil
+	return pending, oldest, nil
+}
+
+// older is the earlier of two times, of which either may be none.
+func older(a, b *time.Time) *time.Time {
+	switch {
+	case b == nil || b.IsZero():
+		return a
+	case a == nil || b.Before(*a):
+		return b
+	}
+	return a
 }

@@ -27,6 +27,7 @@ type Durable struct {
 
 // DurableInfo is the state of a durable consumer.
 type DurableInfo struct {
+	Filters     []string  // subjects
 	Made        bool      // by this Claim: there was none
 	Delivered   uint64    // deliveries so far; the next one has this number + 1
 	Stream      uint64    // stream sequence of the furthest message delivered

@@ -133,21 +133,25 @@ func (s *session) durableConfig(d Durable) jetstream.ConsumerConfig {
 }
 
 func sameDurable(is, wanted jetstream.ConsumerConfig) bool {
-	filters := is.FilterSubjects
-	if is.FilterSubject != "" {
-		filters = []string{is.FilterSubject}
-	}
 	for key, value := range wanted.Metadata {
 		if is.Metadata[key] != value {
 			return false
 		}
 	}
-	return slices.Equal(slices.Sorted(slices.Values(filters)), slices.Sorted(slices.Values(wanted.FilterSubjects))) &&
+	return slices.Equal(slices.Sorted(slices.Values(filtersOf(is))), slices.Sorted(slices.Values(wanted.FilterSubjects))) &&
 		is.AckWait == wanted.AckWait && is.MaxAckPending == wanted.MaxAckPending && is.MaxDeliver == wanted.MaxDeliver && len(is.BackOff) == 0
+}
+
+func filtersOf(c jetstream.ConsumerConfig) []string {
+	if c.FilterSubject != "" {
+		return []string{c.FilterSubject}
+	}
+	return c.FilterSubjects
 }
 
 func infoOf(is *jetstream.ConsumerInfo) DurableInfo {
 	info := DurableInfo{
+		Filters:   filtersOf(is.Config),
 		Delivered: is.Delivered.Consumer, Stream: is.Delivered.Stream, Floor: is.AckFloor.Stream,
 		Unsettled: is.NumAckPending, Pending: is.NumPending, Window: is.Config.MaxAckPending,
 	}

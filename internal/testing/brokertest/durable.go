@@ -3,6 +3,7 @@ package brokertest
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -278,7 +279,7 @@ func durableHas(unsettled int, floor string) step {
 		for {
 			info, err := s.reader(false).Info(ctx)
 			seen, asked := s.other.Standing(ctx, durableName)
-			if err == nil && asked == nil && info.Unsettled == unsettled && info.Floor == s.sequences[floor] && seen == info {
+			if err == nil && asked == nil && info.Unsettled == unsettled && info.Floor == s.sequences[floor] && reflect.DeepEqual(seen, info) {
 				return
 			}
 			if ctx.Err() != nil {

@@ -233,6 +233,7 @@ func (s *Stream) pending(c *durable) (count uint64) {
 func (s *Stream) infoOf(c *durable) stream.DurableInfo {
 	s.forgetRemoved(c)
 	info := stream.DurableInfo{
+		Filters:   c.Subjects,
 		Delivered: c.delivered, Stream: c.furthest, Floor: c.furthest, Unsettled: len(c.unsettled), Window: c.Window,
 	}
 	for sequence := range c.unsettled {
