@@ -25,6 +25,9 @@ func (s *session) loop(now *orders, changes <-chan orders) error {
 			}
 		case apply := <-s.results:
 			apply()
+			for range len(s.results) { // what is settled together is written together
+				(<-s.results)()
+			}
 		case <-timer.C:
 		case <-extending.C:
 			s.extendAll()
@@ -140,13 +143,25 @@ func (s *session) earliest(now time.Time) time.Duration {
 // aside does something outside of the loop; what it returns is applied within.
 func (s *session) aside(do func(ctx context.Context) (apply func())) {
 	s.awaited++
-	go func() {
+	task := func() {
 		apply := do(s.outside)
 		s.results <- func() {
 			s.awaited--
 			apply()
 		}
-	}()
+	}
+	select {
+	case s.tasks <- task: // to one that is idle, and whose stack has grown
+	default:
+		go s.toil(task)
+	}
+}
+
+func (s *session) toil(task func()) {
+	for task != nil {
+		task()
+		task = <-s.tasks // nil: the session has ended
+	}
 }
 
 // work is aside for a queue, of which nothing else is under way meanwhile.

@@ -44,6 +44,7 @@ type session struct {
 	redriving bool  // dead letters are
 
 	arrivals chan arrival
+	tasks    chan func() // for goroutines that are idle
 	results  chan func()
 	awaited  int // results that are still to come
 }
@@ -81,7 +82,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	s := &session{
 		Relay: r, lease: l, consumer: consumer, ctx: ctx, outside: work, next: info.Delivered + 1, window: info.Window,
 		held: map[uint64]*item{}, queues: map[string]*queue{}, uneasy: map[*queue]bool{}, groups: map[string]*group{},
-		arrivals: make(chan arrival), results: make(chan func(), r.Concurrency+8),
+		arrivals: make(chan arrival), results: make(chan func(), r.Concurrency+8), tasks: make(chan func()),
 	}
 	if r.Rate > 0 {
 		s.limit = rate.NewLimiter(rate.Limit(r.Rate), max(1, int(r.Rate)))
@@ -97,6 +98,7 @@ func (r *Relay) session(ctx context.Context, l *lease, now *orders, changes <-ch
 	}
 	stop()
 	s.end()
+	close(s.tasks)
 	s.health.rest(time.Now())
 	reader.Wait()
 	s.consumer.Close()
