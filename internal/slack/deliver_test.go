@@ -492,32 +492,41 @@ func TestVeryMuchThatPiledUp(t *testing.T) {
 
 // Slack is slow: it posts when nobody waits for its answer any more, and after it was asked whether it has.
 func TestAPostThatShowsLate(t *testing.T) {
-	for which := 1; which <= 2; which++ { // the root, the reply
-		w := newWorld(t, func(c *Config) { c.Timeout = 500 * time.Millisecond })
-		w.slack.doubt = 30 * time.Second
-		posts := 0
-		w.fake.Faults(func(method string, n int) (f fakeslack.Fault) {
-			if method == "chat.postMessage" {
-				if posts++; posts == which {
-					f.Wait = time.Second
+	for name, row := range map[string]struct{ before, late, replies int }{
+		"the root":       {0, 1, 1},
+		"its reply":      {0, 2, 1},
+		"another reply":  {2, 1, 2},
+		"one after that": {3, 1, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *Config) { c.Timeout = 500 * time.Millisecond })
+			w.slack.doubt = 30 * time.Second
+			for n := range row.before {
+				w.deliver(life()[n])
+			}
+			posts := 0
+			w.fake.Faults(func(method string, n int) (f fakeslack.Fault) {
+				if method == "chat.postMessage" {
+					if posts++; posts == row.late {
+						f.Wait = time.Second
+					}
+				}
+				return f
+			})
+			refused := 0
+			until := time.Now().Add(20 * time.Second)
+			for {
+				_, err := w.slack.Deliver(t.Context(), relay.Batch{Events: life()[row.before : row.before+1]})
+				if err == nil {
+					break
+				}
+				if refused++; time.Now().After(until) {
+					t.Fatal(err)
 				}
 			}
-			return f
+			if replies := w.fake.Thread(w.root().TS); len(replies) != row.replies || refused < 2 {
+				t.Errorf("refused %d times, %d replies", refused, len(replies))
+			}
 		})
-		refused := 0
-		until := time.Now().Add(20 * time.Second)
-		for {
-			_, err := w.slack.Deliver(t.Context(), relay.Batch{Events: life()[:1]})
-			if err == nil {
-				break
-			}
-			if refused++; time.Now().After(until) {
-				t.Fatal(err)
-			}
-		}
-		w.root()
-		if replies := w.fake.Thread(w.root().TS); len(replies) != 1 || refused < 2 {
-			t.Errorf("refused %d times, %d replies", refused, len(replies))
-		}
 	}
 }

@@ -205,7 +205,7 @@ func (s *Slack) bringThread(ctx context.Context, e *entry, all []told, quiet boo
 
 func (s *Slack) postReply(ctx context.Context, e *entry, r threadReply, quiet bool) error {
 	now := time.Now()
-	e.Reply = &now
+	e.Reply, e.Telling = &now, r.upto
 	if err := s.remember(ctx, e); err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (s *Slack) postReply(ctx context.Context, e *entry, r threadReply, quiet bo
 }
 
 func (e *entry) replied(upto point, cast string) {
-	e.Reply, e.Cast = nil, cast
+	e.Reply, e.Telling, e.Cast = nil, point{}, cast
 	if !e.Told.covers(upto) {
 		e.Told = upto
 	}
@@ -252,10 +252,15 @@ func (s *Slack) settleReply(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if last.Kind == "" {
-		return s.inDoubt(e.key+".reply", e.Reply)
+	shown := point{last.Upto, last.At}
+	if !shown.covers(e.Telling) { // the one before
+		if err := s.inDoubt(e.key+".reply", e.Reply); err != nil {
+			return err
+		}
 	}
-	e.replied(point{last.Upto, last.At}, e.Cast)
+	if last.Kind != "" {
+		e.replied(shown, e.Cast)
+	}
 	return nil
 }
 

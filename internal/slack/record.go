@@ -21,6 +21,7 @@ type record struct {
 	Shown   point      `json:"shown"`            // the last event that the root shows
 	Told    point      `json:"told"`             // the last event that the thread, or a group, has told of
 	Reply   *time.Time `json:"reply,omitempty"`  // when a reply was about to be posted; kept until it is known to be there
+	Telling point      `json:"telling,omitzero"` // the last event of that reply
 	Cast    string     `json:"cast,omitempty"`   // the state that the channel has been told of
 	Over    bool       `json:"over,omitempty"`   // of a CommCell: it answers again, and what comes next is another outage
 }
