@@ -3,6 +3,7 @@ package endtoend
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -280,7 +281,7 @@ func (x *torture) finale() {
 			x.recover(v)
 		}
 		return x.clock.now() > over && lastEnded(x.sim.Served(), tortureJobs)
-	}, nil)
+	}, func() string { return fmt.Sprintf("%v of %v; %s", x.clock.now(), over, unended(x.sim.Served())) })
 	var found verdict
 	x.until("the stream is complete", func() bool {
 		found = x.judge()
@@ -358,6 +359,16 @@ func lastEnded(record []sim.Served, jobs int) bool {
 		}
 	}
 	return len(last) >= jobs
+}
+
+// unended are the last answers about jobs whose end was not seen.
+func unended(record []sim.Served) string {
+	last := map[int64]sim.Served{}
+	for _, a := range record {
+		last[a.JobID] = a
+	}
+	maps.DeleteFunc(last, func(_ int64, a sim.Served) bool { return a.Whole && a.Finished })
+	return fmt.Sprintf("%d answers; without an end: %+v", len(record), last)
 }
 
 // makeStream makes the stream with a duplicate window that is over before anything is sent again, or gives one that
