@@ -24,7 +24,7 @@ type clusterKnobs struct {
 // clusterise has the watchers of a life share its CommCells.
 func (k *knobs) clusterise(r *rand.Rand) {
 	some := func(most int) int { return max(0, r.IntN(2*most)-most) }
-	k.watchers, k.cells, k.polls = 2+r.IntN(2), 1+r.IntN(2), 60
+	k.watchers, k.cells, k.polls = 2+r.IntN(2), 1+r.IntN(2), 40
 	k.jobs = k.cells + r.IntN(2)
 	k.loseStore = some(60)
 	k.forget, k.age, k.recreate = 0, 0, 0
@@ -42,10 +42,12 @@ func (w *world) memberStep() bool {
 			return true
 		}
 	}
-	w.noteClaims()
+	if w.board.changed {
+		w.noteClaims()
+	}
 	var all []*call
 	for _, c := range w.calls() {
-		if c.what == "Since" || c.what == "Put" && !strings.HasPrefix(c.filter, "owner.") {
+		if c.what == "Since" || c.what == "Put" && !c.writesClaim() {
 			all = append(all, c)
 		}
 	}
@@ -55,6 +57,8 @@ func (w *world) memberStep() bool {
 	w.release(all[w.random.IntN(len(all))], goes)
 	return true
 }
+
+func (c *call) writesClaim() bool { return strings.HasPrefix(c.filter, "owner.") }
 
 func (p *process) hasEnded() bool {
 	select {
@@ -114,7 +118,7 @@ func (w *world) befalls(o option) {
 	case deleteBucket:
 		w.say("   the bucket is deleted")
 		w.stream.DeleteBucket(bucketName)
-		w.board.bucketGone = time.Now()
+		w.board.bucketGone, w.board.changed = time.Now(), true
 	}
 }
 
@@ -187,6 +191,7 @@ type board struct {
 	claims     map[string]claimed
 	bucketGone time.Time
 	healed     time.Time
+	changed    bool // a claim may have
 	wrong      []finding
 
 	mu     sync.Mutex
@@ -245,7 +250,7 @@ func (w *world) noteClaims() {
 			}
 		}
 	}
-	w.board.claims = now
+	w.board.claims, w.board.changed = now, false
 }
 
 func (w *world) wasAway(x *watcher) bool {

@@ -182,6 +182,7 @@ func (w *world) release(c *call, how verdict) {
 	if how == stale {
 		w.back = 1 + w.random.IntN(3)
 	}
+	w.board.changed = w.board.changed || c.what == "Put" && c.writesClaim()
 	if how != goes && w.shared() {
 		c.process.watcher.away = time.Now()
 	}
