@@ -34,15 +34,17 @@ func Service(a *Admin, prefix, version string) stream.Service {
 			var all []stream.Endpoint
 			for _, name := range slices.Sorted(maps.Keys(a.CommCells())) {
 				cell := served{a, name}
-				for verb, answer := range map[string]func(context.Context, request) (any, error){
-					"job": cell.job, "jobs": cell.jobs, "stats": cell.stats, "track": cell.track, "untrack": cell.untrack,
-				} {
+				endpoint := func(verb string, answer func(context.Context, request) (any, error)) {
 					all = append(all, stream.Endpoint{
 						Name: name + "-" + verb, Subject: prefix + "jobwatch." + name + "." + verb, Answer: answering(answer),
 					})
 				}
+				endpoint("job", cell.job)
+				endpoint("jobs", cell.jobs)
+				endpoint("stats", cell.stats)
+				endpoint("track", cell.track)
+				endpoint("untrack", cell.untrack)
 			}
-			slices.SortFunc(all, func(a, b stream.Endpoint) int { return strings.Compare(a.Subject, b.Subject) })
 			return all
 		},
 	}

@@ -199,6 +199,18 @@ func (s *session) noteFloor() error {
 	return s.countLetters()
 }
 
+// noteReached notes how far the session got, without asking anybody: where the consumer is gone too, the next one begins
+// there.
+func (s *session) noteReached() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record.Floor = max(s.record.Floor, s.oldestHeld()-1)
+	positions := s.record.Positions
+	if s.furthest.Sequence > 0 && (len(positions) == 0 || positions[len(positions)-1].Sequence < s.furthest.Sequence) {
+		s.record.Positions = thin(append(slices.Clone(positions), s.furthest))
+	}
+}
+
 // countForgotten says what the stream has forgotten, since it was last looked at, of what had not been delivered here.
 func (s *session) countForgotten(is stream.Info) {
 	s.mu.Lock()

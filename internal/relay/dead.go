@@ -169,12 +169,12 @@ func (s *session) inOrder(all []*redrive, reading *bool) {
 		err   error
 	}
 	s.aside(func(ctx context.Context) func() {
-		read := make([]found, len(all))
+		read := make([]*found, len(all))
 		for i, d := range all {
-			read[i] = found{redrive: d}
+			read[i] = &found{redrive: d}
 			read[i].event, read[i].err = s.readOrdered(ctx, d.order)
 		}
-		slices.SortFunc(read, func(a, b found) int { return cmp.Compare(place(a.event), place(b.event)) })
+		slices.SortFunc(read, func(a, b *found) int { return cmp.Compare(place(a.event), place(b.event)) })
 		return func() {
 			*reading = false
 			for _, f := range read {

@@ -123,7 +123,7 @@ func (s *session) read(ctx context.Context) {
 	}
 }
 
-// end waits for what is under way, and returns what is not, the oldest first.
+// end waits for what is under way, returns what is not, the oldest first, and notes how far that got.
 func (s *session) end() {
 	for s.awaited > 0 {
 		(<-s.results)()
@@ -133,5 +133,8 @@ func (s *session) end() {
 	}
 	if len(s.held) > 0 { // what of it the stream has forgotten does not come again, and has to be said
 		s.forgotten = min(s.forgotten, s.oldestHeld()-1)
+	}
+	if s.opened {
+		s.noteReached()
 	}
 }

@@ -55,6 +55,32 @@ func TestAConsumerThatIsDeletedIsMadeAgainWhereItWas(t *testing.T) {
 	}
 }
 
+// TestAConsumerIsDeletedJustBeforeAStop: what was delivered since the last beat is noted by the stop alone.
+func TestAConsumerIsDeletedJustBeforeAStop(t *testing.T) {
+	w := newWorld(t)
+	to := &receiver{}
+	r, stop := w.relays(to)
+	until(t, "it delivers", func() bool { return r.Status().State == Delivering })
+	for range 10 {
+		before := to.count()
+		w.tell(1, 2)
+		until(t, "all is delivered", func() bool { return to.count() == before+2 })
+	}
+	if err := w.admin().DeleteConsumer(soon(t), "JOBS", "relay-ops"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if got := w.floor(); got != 20 {
+		t.Errorf("noted up to %d, want 20", got)
+	}
+	w.tell(1, 2)
+	w.relays(to)
+	until(t, "it goes on", func() bool { return to.count() >= 22 })
+	if n := inOrder(t, to.ids(0), w.number); n > 0 {
+		t.Errorf("%d repeats", n)
+	}
+}
+
 // floor is what the relay's record in the bucket says.
 func (w *world) floor() uint64 {
 	w.t.Helper()
