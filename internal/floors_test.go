@@ -29,6 +29,7 @@ var floors = map[string]int{
 	"internal/commvault": 1,
 	"internal/stream":    1,
 	"internal/store":     2,
+	"internal/cluster":   2,
 	"internal/publish":   3,
 	"internal/poller":    3,
 	"internal/control":   3,

@@ -36,6 +36,9 @@ func UndocumentedStates(severity map[string]string) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(severity)), job.KnowsSlug)
 }
 
+// Epoch is what the ids of this start's events begin with.
+func (m *Minter) Epoch() string { return m.epoch }
+
 // Minted says whether an event's id is one of this epoch.
 func (m *Minter) Minted(id string) bool { return m.epoch == Epoch(id) }
 

@@ -65,3 +65,24 @@ func TestAForgottenNumberThatComesAgainIsNobodyElses(t *testing.T) {
 		t.Errorf("another watcher is said to tell of %v", others)
 	}
 }
+
+// TestAMemberIsNoOtherWatcher shares the CommCell with one watcher, and not with another.
+func TestAMemberIsNoOtherWatcher(t *testing.T) {
+	w := newWorld(t)
+	x, y := w.watcher("a.db"), w.second("b.db")
+	var log logbook
+	p := x.followsTail(w.broker(), func(c *Config) {
+		c.Log, c.Sibling = log.logger(), func(epoch string) bool { return epoch == y.store.Epoch() }
+	})
+	y.sees(71, "Running", "")
+	x.knows(71, "Running")
+	if others := p.ForeignWrites(); len(others) > 0 || log.count("another watcher tells") > 0 {
+		t.Errorf("another watcher is said to tell of %v:\n%s", others, log.String())
+	}
+	z := w.second("c.db")
+	z.sees(72, "Running", "")
+	x.knows(72, "Running")
+	if others := p.ForeignWrites()["prod"]; others != 1 || log.count("another watcher tells") != 1 {
+		t.Errorf("a stray is said to have told %d times:\n%s", others, log.String())
+	}
+}

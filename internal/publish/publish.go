@@ -50,6 +50,7 @@ type Config struct {
 	Log      *slog.Logger  // default slog.Default()
 
 	Follows func(commCell string) bool // foreign events of these are noticed at once; default: all
+	Sibling func(epoch string) bool    // events of this epoch are of a watcher that shares the CommCells with this one; default: none
 }
 
 // Publisher is loop 2.
@@ -105,6 +106,9 @@ func New(c Config) *Publisher {
 	}
 	if c.Follows == nil {
 		c.Follows = func(string) bool { return true }
+	}
+	if c.Sibling == nil {
+		c.Sibling = func(string) bool { return false }
 	}
 	p := &Publisher{
 		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight),

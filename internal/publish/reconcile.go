@@ -130,7 +130,7 @@ func (p *Publisher) adopt(ctx context.Context, id job.ID, fold event.Fold, whole
 	if earlier, err := p.Store.Renumber(id, fold); earlier || err != nil {
 		return err
 	}
-	if fold.Stream > p.startedAt && !p.Store.Minted(fold.Last.ID) && p.Follows(id.CommCell) {
+	if fold.Stream > p.startedAt && !p.Store.Minted(fold.Last.ID) && p.Follows(id.CommCell) && !p.Sibling(event.Epoch(fold.Last.ID)) {
 		p.foreignWriters.note(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)

@@ -35,6 +35,9 @@ func (s *Store) Acknowledged(id job.ID) (Acknowledged, error) {
 // Minted says whether an event was made by this process.
 func (s *Store) Minted(eventID string) bool { return s.mint.Minted(eventID) }
 
+// Epoch is what the ids of this process's events begin with.
+func (s *Store) Epoch() string { return s.mint.Epoch() }
+
 // Holds says whether an event of a job waits in the outbox under its sequence and id.
 func (s *Store) Holds(id job.ID, e event.Event) (bool, error) {
 	holds := false

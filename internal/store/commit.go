@@ -155,16 +155,6 @@ func (s *Store) Miss(id job.ID, known Known, misses Misses) error {
 
 func (r *record) setMisses(m Misses) { r.Misses, r.Missed = m.Count, nanos(m.Since) }
 
-// clearMisses forgets the misses of a job that is polled no more: they do not count once it is polled again.
-func clearMisses(tx *bbolt.Tx, id job.ID) error {
-	r, snapshot, err := readRecord(tx, id)
-	if err != nil || r.Misses == 0 {
-		return err
-	}
-	r.setMisses(Misses{})
-	return writeRecord(tx, id, r, snapshot)
-}
-
 // Digest sums up what is worth storing of a snapshot. An active job's progress is not, nor are its
 // machines' sizes: they are different in every answer.
 func Digest(s *job.Snapshot) uint64 {

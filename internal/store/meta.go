@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"math"
 	"time"
@@ -13,6 +14,8 @@ var (
 	cursorKey = []byte("cursor")
 	streamKey = []byte("stream")
 	readKey   = []byte("read") // the cursor once more, and the id of the message there
+
+	idKey = []byte("id")
 
 	retainedSinceKey = []byte("kept since")
 )
@@ -64,6 +67,25 @@ func (s *Store) SetCursor(c Cursor) error {
 		}
 		return meta.Put(readKey, read)
 	})
+}
+
+// ID is that of the file: random, and made when it is first asked for. A copy of the file has the same.
+func (s *Store) ID() (id string, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		id = string(tx.Bucket(metaBucket).Get(idKey))
+		return nil
+	})
+	if err != nil || id != "" {
+		return id, err
+	}
+	err = s.update(func(tx *bbolt.Tx) error {
+		if id = string(tx.Bucket(metaBucket).Get(idKey)); id != "" {
+			return nil
+		}
+		id = rand.Text()
+		return tx.Bucket(metaBucket).Put(idKey, []byte(id))
+	})
+	return id, err
 }
 
 // GUID is that of the CommServe from which a CommCell's jobs are known; "": not known yet.

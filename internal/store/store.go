@@ -10,7 +10,7 @@
 //	tracked  <commcell>/<job id, 8 bytes>                       => why it is polled: configured, by hand, discovered,
 //	                                                               closing (final poll), owed (refresh); or not: untracked
 //	meta     format => the number of this layout; stream => name and birth of the stream last read;
-//	         cursor => the last sequence read of it, 8 bytes; guid/<commcell> => the CommServe's;
+//	         cursor => the last sequence read of it, 8 bytes; id => the file's own; guid/<commcell> => the CommServe's;
 //	         kept since => the order in sent behind which the stream is known to have lost nothing, 8 bytes;
 //	         listed/<commcell> => when the Job list was last read to its end, Unix nanoseconds, 8 bytes
 //

@@ -104,12 +104,24 @@ var ErrNotTracked = errors.New("not tracked")
 // sent.
 func (s *Store) Untrack(id job.ID) error {
 	return s.update(func(tx *bbolt.Tx) error {
-		tracked := tx.Bucket(trackedBucket)
-		if why := Why(tracked.Get(jobKey(id))); why == "" || why == Untracked {
+		if why := Why(tx.Bucket(trackedBucket).Get(jobKey(id))); why == "" || why == Untracked {
 			return ErrNotTracked
 		}
-		return errors.Join(clearMisses(tx, id), tracked.Put(jobKey(id), []byte(Untracked)))
+		return untrack(tx, id)
 	})
+}
+
+// untrack notes when that was where the job was never seen: it is not to be forgotten before it may have been named.
+func untrack(tx *bbolt.Tx, id job.ID) error {
+	r, snapshot, err := readRecord(tx, id)
+	if err != nil {
+		return err
+	}
+	r.setMisses(Misses{}) // they do not count once it is polled again
+	if r.Revision == 0 {
+		r.Marked = time.Now().UnixNano()
+	}
+	return errors.Join(writeRecord(tx, id, r, snapshot), tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Untracked)))
 }
 
 // Tracked is a job that is polled, and why. There may be 100,000 of them: small.
@@ -245,7 +257,7 @@ func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err er
 }
 
 func (s *Store) forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
-	if r.RefreshPending || r.Sequence != r.Acked || s.retains(r) || !fromNanos(r.Asked).Before(before) || id.IsCommCell() {
+	if r.RefreshPending || r.Sequence != r.Acked || s.retains(r) || !fromNanos(max(r.Asked, r.Marked)).Before(before) || id.IsCommCell() {
 		return false
 	}
 	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))
