@@ -218,11 +218,7 @@ func (m *Member) meet(ctx context.Context) error {
 		}
 	}
 	if m.due {
-		err := m.beat(ctx)
-		if errors.Is(err, errWritten) {
-			err = m.beat(ctx)
-		}
-		if err != nil {
+		if err := m.beat(ctx); err != nil {
 			return err
 		}
 		m.due = false
@@ -313,9 +309,6 @@ func (m *Member) kept() rest {
 	return nil
 }
 
-// errWritten says that this member's key was written meanwhile, and not by another watcher.
-var errWritten = errors.New("the member's key was written meanwhile")
-
 // changed finds out who has written this member's key: itself, the answer to which was lost; somebody who tells it to
 // leave; or another watcher.
 func (m *Member) changed(ctx context.Context) error {
@@ -329,7 +322,7 @@ func (m *Member) changed(ctx context.Context) error {
 			m.anew()
 		}
 		m.own = e.Revision
-		return errWritten
+		return stream.ErrChanged
 	}
 	if is.Store != m.Store || is.Epoch != m.Epoch && is.Started.After(m.started) {
 		return &InUseError{m.Instance, is.Host}
@@ -339,7 +332,7 @@ func (m *Member) changed(ctx context.Context) error {
 		m.Log.Info("told to leave the cluster: gives away all that it polls, and takes nothing more until its next start")
 	}
 	m.own = e.Revision
-	return errWritten
+	return stream.ErrChanged // the next pass beats
 }
 
 // anew forgets what was read of a bucket that is no more.
