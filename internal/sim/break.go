@@ -95,7 +95,9 @@ func (s *Sim) asked(req *request, broken *strike) (moment, bool) {
 		return s.jobs.stale(req.id, at, time.Duration(float64(broken.Delay)*s.config.Speed))
 	}
 	m, known := s.jobs.find(req.id, at)
-	if known && (broken.is(BrokenReason) || broken.is(BrokenState)) {
+	switch {
+	case !known, m.Mute && req.op == OpJobDetails && broken.is(BrokenState): // there is no state to break
+	case broken.is(BrokenReason), broken.is(BrokenState):
 		m.breakText(broken.Kind)
 	}
 	return m, known

@@ -49,8 +49,11 @@ type strike struct {
 
 func (s *strike) is(kind FaultKind) bool { return s != nil && s.Kind == kind }
 
-// harmless says whether an answer is still one to a client, and all of it true when it was asked for.
-func (s *strike) harmless() bool { return s == nil || s.Kind == Slow || s.Kind == BrokenReason }
+// leavesAnswer says whether what goes out is still an answer about the job. Whether it is an observation is for what it
+// tells to say: a state may be broken, where one is named, and the whole be old.
+func (s *strike) leavesAnswer() bool {
+	return s == nil || s.Kind == Slow || s.Kind == BrokenReason || s.Kind == BrokenState || s.Kind == Stale
+}
 
 // Fault adds a fault. Of several that could befall a request, the one added first does.
 func (s *Sim) Fault(f Fault) {

@@ -64,8 +64,8 @@ func (m *moment) failing() []VM {
 
 func served(id int64, asked time.Time, reply answer, broken *strike, err error) Served {
 	kept := Served{}
-	if reply.told != nil && err == nil && (broken.harmless() || broken.is(Stale)) {
-		kept = *reply.told
+	if told := reply.told; told != nil && err == nil && broken.leavesAnswer() && (told.Whole || told.Old) {
+		kept = *told
 	}
 	kept.JobID, kept.Asked, kept.Served = id, asked, time.Now()
 	if broken != nil {

@@ -51,14 +51,16 @@ func TestServedTellsWhatIsOldAndWhatOnlyTheSummaryTells(t *testing.T) {
 	s := New(Config{Clock: func() time.Duration { return time.Minute }})
 	s.Add(Job{ID: 7, Steps: []Step{{State: "Running", Phase: "Scan"}, {At: time.Minute, State: "Completed", Mute: true}}})
 	c := call(t, s)
-	c.details(7)
-	s.Fault(Fault{Kind: Stale, Next: 1})
-	c.details(7)
-	end, old := s.Served()[0], s.Served()[1]
-	if !end.Whole || end.Old || end.State != "" || end.Summary != "Completed" {
-		t.Errorf("a mute end: %+v", end)
+	for _, kind := range []FaultKind{BrokenState, Slow, Stale} {
+		s.Fault(Fault{Kind: kind, Next: 1, Delay: delayOf(kind)})
+		c.details(7)
 	}
-	if old.Whole || !old.Old || old.State != "Running" || old.Phase != "Scan" {
+	for _, end := range s.Served()[:2] {
+		if !end.Whole || end.Old || end.State != "" || end.Summary != "Completed" || !end.Finished {
+			t.Errorf("a mute end: %+v", end)
+		}
+	}
+	if old := s.Served()[2]; old.Whole || !old.Old || old.State != "Running" || old.Phase != "Scan" {
 		t.Errorf("a stale answer: %+v", old)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,19 +57,56 @@ func (k *bucket) entry(r Record) Entry {
 const operation = "KV-Operation"
 
 func (k *bucket) Entries(ctx context.Context, filter string) ([]Entry, error) {
-	var all []Entry
-	for from := uint64(1); ; {
+	all, err := k.read(ctx, filter, 1)
+	if errors.Is(err, ErrNoStream) {
+		return nil, nil
+	}
+	return slices.DeleteFunc(all, func(e Entry) bool { return e.Value == nil }), err
+}
+
+func (k *bucket) Since(ctx context.Context, revision uint64) ([]Entry, error) {
+	return k.read(ctx, ">", revision+1)
+}
+
+func (k *bucket) read(ctx context.Context, filter string, from uint64) (all []Entry, err error) {
+	for {
 		r, err := k.broker.getFrom(ctx, k.stream(), query{Sequence: from, NextBySubject: k.subject(filter)})
-		if errors.Is(err, ErrNone) || errors.Is(err, ErrNoStream) {
+		if errors.Is(err, ErrNone) {
 			return all, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		if e := k.entry(r); e.Value != nil {
-			all = append(all, e)
-		}
+		all = append(all, k.entry(r))
 		from = r.Sequence + 1
+	}
+}
+
+func (k *bucket) Hear(ctx context.Context, filters []string, heard func()) {
+	for {
+		s, err := k.broker.current(ctx)
+		if err != nil {
+			return // ctx has ended
+		}
+		s.hear(ctx, k, filters, heard)
+		if pause(ctx) != nil {
+			return
+		}
+	}
+}
+
+// hear subscribes until the connection is lost or ctx ends.
+func (s *session) hear(ctx context.Context, k *bucket, filters []string, heard func()) {
+	for _, filter := range filters {
+		sub, err := s.nc.Subscribe(k.subject(filter), func(*nats.Msg) { heard() })
+		if err != nil {
+			return
+		}
+		defer func() { _ = sub.Unsubscribe() }() // on a lost connection there is nothing to end
+	}
+	select {
+	case <-s.lost:
+	case <-ctx.Done():
 	}
 }
 

@@ -86,6 +86,13 @@ type Bucket interface {
 
 	Delete(ctx context.Context, key string, revision uint64) error // as Put
 	Entries(ctx context.Context, filter string) ([]Entry, error)   // those whose keys match: ops.redrive.>
+
+	// Since reads on from a revision: what was written since, deletions too, the oldest first. ErrNoStream: there is no
+	// bucket, or no more.
+	Since(ctx context.Context, revision uint64) ([]Entry, error)
+
+	// Hear calls heard soon after keys that match were written, as far as that is heard, until ctx ends.
+	Hear(ctx context.Context, filters []string, heard func())
 }
 
 // Record is a message of a Log.

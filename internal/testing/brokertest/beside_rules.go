@@ -3,6 +3,7 @@ package brokertest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -47,6 +48,18 @@ var besideRules = []rule{
 		entries("ops.>", "ops.off", "ops.redrive.a"),
 		entries("ops.redrive.>", "ops.redrive.a"),
 		entries("ops", []string{}...),
+	),
+	holds("a bucket is read on from a revision, in the order of what was written last",
+		noBucket,
+		key("a").isWritten("1"),
+		key("b").isWritten("2"),
+		key("c").isWritten("3"),
+		readOn(0, "1 a", "2 b", "3 c"),
+		key("a").byOther().isWritten("4"),
+		key("b").isDeleted(),
+		readOn(0, "3 c", "4 a", "5 -b"),
+		readOn(3, "4 a", "5 -b"),
+		readOn(5),
 	),
 	holds("a key is forgotten when its time has come",
 		key("a").keptFor(time.Second).isWritten("1"),
@@ -215,6 +228,31 @@ func entries(filter string, want ...string) step {
 		if err != nil || !slices.Equal(slices.Sorted(slices.Values(got)), want) && len(got)+len(want) > 0 {
 			s.Fatalf("keys %s: got %q, %v; want %q", filter, got, err, want)
 		}
+	}
+}
+
+// readOn reads the bucket on; a key that was deleted has a minus before it.
+func readOn(revision uint64, want ...string) step {
+	return func(s *stage) {
+		s.Helper()
+		all, err := s.bucket(false).Since(s.soon(), revision)
+		var got []string
+		for _, e := range all {
+			if e.Value == nil {
+				e.Key = "-" + e.Key
+			}
+			got = append(got, fmt.Sprintf("%d %s", e.Revision, e.Key))
+		}
+		if err != nil || !slices.Equal(got, want) {
+			s.Fatalf("since %d: got %q, %v; want %q", revision, got, err, want)
+		}
+	}
+}
+
+func noBucket(s *stage) {
+	s.Helper()
+	if _, err := s.bucket(false).Since(s.soon(), 0); !errors.Is(err, stream.ErrNoStream) {
+		s.Fatalf("since: got %v, want %v", err, stream.ErrNoStream)
 	}
 }
 

@@ -101,6 +101,32 @@ func (k *bucket) Entries(ctx context.Context, filter string) (all []stream.Entry
 	return all, err
 }
 
+func (k *bucket) Since(ctx context.Context, revision uint64) (all []stream.Entry, err error) {
+	err = k.conn.read(ctx, Call{Operation: "Since", Sequence: revision}, func() error {
+		b := k.conn.stream.others[k.name]
+		if b == nil {
+			return stream.ErrNoStream
+		}
+		for _, r := range b.live(">") {
+			if r.Sequence > revision {
+				all = append(all, r.entry())
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Hear hears nothing, as one may whose server is far from the one that writes.
+func (k *bucket) Hear(ctx context.Context, _ []string, _ func()) { <-ctx.Done() }
+
+// DeleteBucket does what an administrator may.
+func (s *Stream) DeleteBucket(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.others, "KV_"+name)
+}
+
 func (k *bucket) Put(ctx context.Context, e stream.Entry) (uint64, error) {
 	r := besideRecord{Record: stream.Record{Subject: e.Key, Data: e.Value}}
 	if e.Keep > 0 {
