@@ -2,37 +2,15 @@ package config
 
 import (
 	"reflect"
-	"slices"
 	"testing"
 )
-
-func TestNotYetInForce(t *testing.T) {
-	for _, row := range []struct {
-		text string
-		want []string
-	}{
-		{minimal, nil},
-		{commcell("sweep: auto\nformat: json\nfull_refresh: 600s\nfeed_every: 5s\nguid: \"\"\ndiscover: {include: {}, exclude: {client: []}}"), nil},
-		{section("http: {listen: 127.0.0.1:9480}\nrelays: []\ncluster: {enabled: false}\nstore: {keep_sent: 24h}"), nil},
-		{commcell("concurrency: 9\nschedule: \"@hourly\"\njobs: [1]\ntls: {ca_file: a}"), nil},
-		{commcell("sweep: details\nfull_refresh: 1m"), nil},
-		{section("nats: {on_new_stream: continue}"), nil},
-		{auth("access_token_file: a, refresh_token_file: b"), nil},
-		{full, []string{
-			"cluster.enabled", "cluster.instance",
-		}},
-	} {
-		if got := parse(t, row.text).NotYetInForce(); !slices.Equal(got, row.want) {
-			t.Errorf("%s\n got %q\nwant %q", row.text, got, row.want)
-		}
-	}
-}
 
 func TestWarnings(t *testing.T) {
 	open := []string{"watcher.yaml:5: nats.embedded.listen: whoever reaches 0.0.0.0:4222 may read and write the stream; " +
 		"set nats.user and nats.password_file, or listen on 127.0.0.1"}
 	openHTTP := []string{"watcher.yaml:5: http.listen: whoever reaches 0.0.0.0:9480 may read all jobs and events; " +
 		"set http.token_file or http.tls.client_ca_file, or listen on 127.0.0.1"}
+	pair, inCluster := auth("access_token_file: a, refresh_token_file: b"), "nats: {url: nats://a}\ncluster: {enabled: true}\n"
 	for _, row := range []struct {
 		text string
 		want []string
@@ -51,6 +29,10 @@ func TestWarnings(t *testing.T) {
 		{section("http: {listen: '0.0.0.0:9480', token_file: a}"), nil},
 		{section("http: {listen: '127.0.0.1:1'}"), nil},
 		{section("http: {listen: ''}"), nil},
+		{pair + inCluster, []string{"watcher.yaml:4: commcells[0].auth.refresh_token_file: a pair of tokens serves one machine; " +
+			"make one for each, or use token_file or username"}},
+		{pair, nil},
+		{minimal + inCluster, nil},
 	} {
 		if got := parse(t, row.text).Warnings(); !reflect.DeepEqual(got, row.want) {
 			t.Errorf("%s\n got %q\nwant %q", row.text, got, row.want)

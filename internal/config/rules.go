@@ -87,6 +87,8 @@ func glob(s string) error {
 func (c *Config) rules(r *reader, n node) {
 	missing := node{key: "commcells", line: n.line}
 	r.failIf(r.lines[missing.key] == 0, missing, "missing; name at least one CommServe, as configs/minimal.yaml does")
+	r.failIf(c.Cluster.Enabled && c.NATS.UsesEmbedded(), node{key: "cluster.enabled", line: r.lines["cluster.enabled"]},
+		"true: the others cannot meet in the embedded server; name servers in nats.url, or leave this watcher alone with false")
 }
 
 func (c *CommCell) rules(r *reader, n node) {
@@ -169,10 +171,6 @@ func (c *NATS) rules(r *reader, n node) {
 	r.failIf(inside && c.Replicas > 1, r.member(n, "replicas"), "%d: the embedded server is one server; make it 1, or name a cluster in nats.url", c.Replicas)
 }
 
-// NotYetInForce gives the keys that the file sets, to something else than the default, and that this
-// version does not act on: "cluster.enabled", in the order of the file.
-func (c *Config) NotYetInForce() []string { return c.later }
-
 // Warnings gives what is allowed and hardly meant, one sentence each, with file, line and what to do.
 func (c *Config) Warnings() []string {
 	warnings := slices.Clone(c.warnings)
@@ -185,6 +183,17 @@ func (c *Config) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf(
 			"%s:%d: http.listen: whoever reaches %s may read all jobs and events; set http.token_file or http.tls.client_ca_file, or listen on 127.0.0.1",
 			c.file, c.lines["http.listen"], h.Listen))
+	}
+	return append(warnings, c.sharedPairs()...)
+}
+
+// sharedPairs warns of what one file on several machines invites: a pair that both renew, each time the end of the other's.
+func (c *Config) sharedPairs() (warnings []string) {
+	for i, cell := range c.CommCells {
+		if key := fmt.Sprintf("commcells[%d].auth.refresh_token_file", i); c.Cluster.Enabled && cell.Auth.RefreshTokenFile != "" {
+			warnings = append(warnings, fmt.Sprintf("%s:%d: %s: a pair of tokens serves one machine; make one for each, or use token_file or username",
+				c.file, c.lines[key], key))
+		}
 	}
 	return warnings
 }
