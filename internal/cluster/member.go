@@ -185,8 +185,11 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 		m.show(err)
 		return nil
 	}
-	if m.outage > longOutage { // others need a moment, too, until they are there again
-		m.board.hearAll()
+	switch {
+	case m.outage > longOutage:
+		m.board.hearAll(deathTicks)
+	case m.outage > 1:
+		m.board.hearAll(deathTicks / 2)
 	}
 	m.outage = 0
 	p := m.board.decide(m.situation())
@@ -364,7 +367,7 @@ func (m *Member) remembered() {
 }
 
 func (m *Member) situation() situation {
-	s := situation{ticks: m.ticks, caughtUp: m.Work.CaughtUp(), leaving: m.leaving, cells: map[string]bool{}, polls: map[string]bool{}}
+	s := situation{caughtUp: m.Work.CaughtUp(), leaving: m.leaving, cells: map[string]bool{}, polls: map[string]bool{}}
 	for cell := range m.Work.Settings() {
 		s.cells[cell] = true
 		if m.tenures[cell] != nil {

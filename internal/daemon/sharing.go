@@ -21,28 +21,20 @@ func (p *parts) makeMember(context.Context) error {
 	if !p.Config.Cluster.Enabled {
 		return nil
 	}
+	instance, err := p.Config.Instance()
+	if err != nil {
+		return err
+	}
 	id, err := p.store.ID()
 	if err != nil {
 		return err
 	}
 	host, _ := os.Hostname()
 	p.member = cluster.New(cluster.Config{
-		Instance: Instance(p.Config.Cluster), Store: id, Epoch: p.store.Epoch(), Version: p.Version, Host: host,
+		Instance: instance, Store: id, Epoch: p.store.Epoch(), Version: p.Version, Host: host,
 		Bucket: p.broker.Bucket(cluster.BucketName(p.Config.NATS.Stream)), Work: work{p}, Log: p.Log,
 	})
 	return nil
-}
-
-// Instance is a watcher's name among others.
-func Instance(c config.Cluster) string {
-	if c.Instance != "" {
-		return c.Instance
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return "watcher"
-	}
-	return host
 }
 
 // runMember takes part in the cluster until ctx ends, and then closes ended: publisher and broker are needed until all is
