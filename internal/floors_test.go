@@ -24,12 +24,14 @@ var floors = map[string]int{
 	"internal/failpoint": 0,
 	"internal/printable": 0,
 	"internal/limiter":   0,
+	"internal/tlsfile":   0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,
 	"internal/stream":    1,
 	"internal/store":     2,
-	"internal/cluster":   2,
+	"internal/cluster":   3,
+	"internal/sharing":   4,
 	"internal/publish":   3,
 	"internal/poller":    3,
 	"internal/control":   3,
@@ -51,6 +53,7 @@ var floors = map[string]int{
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
 	"internal/testing/nameserver":    -1,
+	"internal/testing/certs":         -1,
 	"internal/store/internal/seam":   1, // for storetest
 	"internal/publish/internal/seam": 0, // for publishtest
 	"internal/publish/publishtest":   3, // helps tests

@@ -218,7 +218,11 @@ func (m *Member) meet(ctx context.Context) error {
 		}
 	}
 	if m.due {
-		if err := m.beat(ctx); err != nil {
+		err := m.beat(ctx)
+		if errors.Is(err, errWritten) {
+			err = m.beat(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		m.due = false
@@ -309,6 +313,9 @@ func (m *Member) kept() rest {
 	return nil
 }
 
+// errWritten says that this member's key was written meanwhile, and not by another watcher.
+var errWritten = errors.New("the member's key was written meanwhile")
+
 // changed finds out who has written this member's key: itself, the answer to which was lost; somebody who tells it to
 // leave; or another watcher.
 func (m *Member) changed(ctx context.Context) error {
@@ -322,7 +329,7 @@ func (m *Member) changed(ctx context.Context) error {
 			m.anew()
 		}
 		m.own = e.Revision
-		return stream.ErrChanged
+		return errWritten
 	}
 	if is.Store != m.Store || is.Epoch != m.Epoch && is.Started.After(m.started) {
 		return &InUseError{m.Instance, is.Host}
@@ -332,7 +339,7 @@ func (m *Member) changed(ctx context.Context) error {
 		m.Log.Info("told to leave the cluster: gives away all that it polls, and takes nothing more until its next start")
 	}
 	m.own = e.Revision
-	return stream.ErrChanged // the next pass beats
+	return errWritten
 }
 
 // anew forgets what was read of a bucket that is no more.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,14 @@ func TestWarnings(t *testing.T) {
 		{pair + inCluster, []string{"watcher.yaml:4: commcells[0].auth.refresh_token_file: a pair of tokens serves one machine; " +
 			"make one for each, or use token_file or username"}},
 		{pair, nil},
+		{strings.Replace(minimal, "https://cs", "http://cs", 1), []string{"watcher.yaml:3: commcells[0].url: tokens, passwords and answers cross the network " +
+			"to cs.example.com unencrypted; write https://"}},
+		{strings.Replace(minimal, "https://cs.example.com", "http://127.0.0.1:81", 1), nil},
+		{strings.Replace(minimal, "https://cs.example.com", "http://localhost:81", 1), nil},
+		{commcell("tls: {insecure_skip_verify: true}"), []string{"watcher.yaml:5: commcells[0].tls.insecure_skip_verify: whoever stands between gets " +
+			"the login, and answers in the CommServe's place; set tls.ca_file to the certificate of who signed its own"}},
+		{section("nats: {url: tls://a, tls: {insecure_skip_verify: true}}"), []string{"watcher.yaml:5: nats.tls.insecure_skip_verify: whoever stands " +
+			"between gets the login, and reads and writes the stream; set tls.ca_file to the certificate of who signed its own"}},
 		{minimal + inCluster, nil},
 	} {
 		if got := parse(t, row.text).Warnings(); !reflect.DeepEqual(got, row.want) {

@@ -138,7 +138,7 @@ func (c Config) options(s *session) ([]nats.Option, error) {
 		opts = append(opts, nats.InProcessServer(c.InProcess))
 	}
 	if c.TLS != nil {
-		opts = append(opts, nats.Secure(c.TLS.Clone()))
+		opts = append(opts, nats.Secure(c.TLS().Clone()))
 	}
 	if c.HandshakeFirst {
 		opts = append(opts, nats.TLSHandshakeFirst())

@@ -23,13 +23,14 @@ import (
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/tlsfile"
 )
 
 // Config says what is shown, and to whom.
 type Config struct {
-	Listen string // host:port
-	TLS    TLS
-	Token  string // that a reader must show; "": none
+	Listen string         // host:port
+	TLS    tlsfile.Source // nil: plain HTTP
+	Token  string         // that a reader must show; "": none
 
 	Store     *store.Store // nil, and Publisher and Pollers with it: relays alone run here
 	Broker    *stream.Broker
