@@ -63,7 +63,7 @@ func TestAnUntrackedJobThatWasNeverSeenIsForgottenInItsTime(t *testing.T) {
 	}
 }
 
-// Nor is one that only the stream has told of, once.
+// Nor is one sooner that only the stream has told of, however long ago.
 func TestAnUntrackedJobOfAnotherWatcherIsForgottenInItsTime(t *testing.T) {
 	f := newStore(t)
 	must(t, f.StandBy(of(71), toldByAnother(t, of(71), "Running")))

@@ -111,17 +111,15 @@ func (s *Store) Untrack(id job.ID) error {
 	})
 }
 
-// untrack notes when that was, where it is not known when the job was last seen: only the stream may have told of it. It is not
-// to be forgotten before it may have been named.
+// untrack notes when that was: it may be long ago that the job was seen here, if ever, and it is not to be forgotten before
+// the Job list may have named it.
 func untrack(tx *bbolt.Tx, id job.ID) error {
 	r, snapshot, err := readRecord(tx, id)
 	if err != nil {
 		return err
 	}
 	r.setMisses(Misses{}) // they do not count once it is polled again
-	if r.Asked == 0 {
-		r.Marked = time.Now().UnixNano()
-	}
+	r.Marked = time.Now().UnixNano()
 	return errors.Join(writeRecord(tx, id, r, snapshot), tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Untracked)))
 }
 
