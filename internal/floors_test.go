@@ -30,7 +30,8 @@ var floors = map[string]int{
 	"internal/commvault": 1,
 	"internal/stream":    1,
 	"internal/store":     2,
-	"internal/cluster":   2,
+	"internal/cluster":   3,
+	"internal/sharing":   4,
 	"internal/publish":   3,
 	"internal/poller":    3,
 	"internal/control":   3,
@@ -41,7 +42,6 @@ var floors = map[string]int{
 	"internal/email":     4,
 	"internal/audit":     4,
 	"internal/metrics":   4,
-	"internal/sharing":   4,
 	"internal/web":       5,
 	"internal/daemon":    6,
 	"internal/doctor":    7,
@@ -61,7 +61,7 @@ var floors = map[string]int{
 	"internal/testing/eventtest":     1,
 	"internal/testing/brokertest":    2,
 	"internal/testing/modelbroker":   2,
-	"internal/testing/lives":         5, // tests alone
+	"internal/testing/lives":         4, // tests alone
 	"internal/testing/endtoend":      9, // tests alone
 	"contract":                       2, // tests alone
 	"examples/subscribe":             0, // another program's

@@ -97,7 +97,8 @@ type Member struct {
 	ticks    int
 	entered  bool // nobody else has the name
 	leaving  bool
-	outage   int // passes in a row in which the bucket could not be read
+	outage   int  // passes in a row in which the bucket could not be read
+	cut      bool // in one of them there was no connection
 	tenures  map[string]*tenure
 	giving   map[string]bool
 	applied  map[JobKey]uint64 // revisions of what was said of jobs that the store knows
@@ -129,9 +130,6 @@ func New(c Config) *Member {
 
 // alonePatience is how many ticks the bucket is waited for at the start. Then what was polled here before is polled on.
 const alonePatience = 5
-
-// longOutage is longer than the servers of a cluster take to elect a leader.
-const longOutage = 12
 
 // Run takes part until ctx ends, and then gives away all that it owns. Its error is an InUseError.
 func (m *Member) Run(ctx context.Context) error {
@@ -182,16 +180,17 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 			m.alone()
 		}
 		m.outage++
+		m.cut = m.cut || errors.Is(err, stream.ErrDisconnected)
 		m.show(err)
 		return nil
 	}
 	switch {
-	case m.outage > longOutage:
+	case m.cut: // others may connect later than this one
 		m.board.hearAll(deathTicks)
-	case m.outage > 1:
+	case m.outage > 1: // the bucket's servers had to elect a leader: all were there meanwhile
 		m.board.hearAll(deathTicks / 2)
 	}
-	m.outage = 0
+	m.outage, m.cut = 0, false
 	p := m.board.decide(m.situation())
 	for cell, why := range p.claims {
 		m.claim(short, cell, why)
