@@ -92,6 +92,7 @@ var mayImport = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},
 	"github.com/cloudevents/sdk-go/v2":         {"internal/testing/eventtest"},
 	"github.com/prometheus/client_golang":      {"internal/metrics"},
+	"github.com/prometheus/client_model":       {"internal/metrics"},
 
 	"code.dny.dev/ssrf":         {"internal/guard"},
 	"github.com/slack-go/slack": {"internal/slack"},
