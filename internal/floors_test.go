@@ -24,12 +24,14 @@ var floors = map[string]int{
 	"internal/failpoint": 0,
 	"internal/printable": 0,
 	"internal/limiter":   0,
+	"internal/tlsfile":   0,
 	"internal/event":     1,
 	"internal/diff":      1,
 	"internal/commvault": 1,
 	"internal/stream":    1,
 	"internal/store":     2,
-	"internal/cluster":   2,
+	"internal/cluster":   3,
+	"internal/sharing":   4,
 	"internal/publish":   3,
 	"internal/poller":    3,
 	"internal/control":   3,
@@ -51,6 +53,7 @@ var floors = map[string]int{
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
 	"internal/testing/nameserver":    -1,
+	"internal/testing/certs":         -1,
 	"internal/store/internal/seam":   1, // for storetest
 	"internal/publish/internal/seam": 0, // for publishtest
 	"internal/publish/publishtest":   3, // helps tests
@@ -58,7 +61,7 @@ var floors = map[string]int{
 	"internal/testing/eventtest":     1,
 	"internal/testing/brokertest":    2,
 	"internal/testing/modelbroker":   2,
-	"internal/testing/lives":         4, // tests alone
+	"internal/testing/lives":         5, // tests alone
 	"internal/testing/endtoend":      9, // tests alone
 	"contract":                       2, // tests alone
 	"examples/subscribe":             0, // another program's
@@ -89,6 +92,7 @@ var mayImport = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},
 	"github.com/cloudevents/sdk-go/v2":         {"internal/testing/eventtest"},
 	"github.com/prometheus/client_golang":      {"internal/metrics"},
+	"github.com/prometheus/client_model":       {"internal/metrics"},
 
 	"code.dny.dev/ssrf":         {"internal/guard"},
 	"github.com/slack-go/slack": {"internal/slack"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -82,7 +83,7 @@ func readEvent(in io.Reader, file, prefix string) (relay.Batch, error) {
 }
 
 func tryRelay(ctx context.Context, out io.Writer, c config.Relay, b relay.Batch, dry bool) error {
-	to, err := daemon.OpenDestination(c, version(), daemon.NoMemory(), nil)
+	to, err := daemon.OpenDestination(c, version(), daemon.NoMemory(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return fmt.Errorf("relay %s: %w", c.Name, err)
 	}

@@ -3,7 +3,6 @@
 package commvault
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"jobwatch/internal/tlsfile"
 )
 
 // Config says which CommServe to ask, and how.
@@ -32,7 +33,7 @@ type Config struct {
 
 	Scheme string // authtoken (also ""): "Authtoken: <token>"; bearer: "Authorization: Bearer <token>"
 
-	TLS         *tls.Config
+	TLS         tlsfile.Source    // nil: the system's defaults
 	Timeout     time.Duration     // one request; 0 is 30 s
 	Concurrency int               // requests under way at once, as many connections are kept; 0 is 8
 	Transport   http.RoundTripper // nil: its own; tests play the CommServe here

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"jobwatch/internal/tlsfile"
 )
 
 // query is one request, and how its answer is read.
@@ -41,7 +43,7 @@ func httpClient(config Config) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: stay}
 }
 
-func ownTransport(config Config) *http.Transport {
+func ownTransport(config Config) http.RoundTripper {
 	concurrency := config.Concurrency
 	if concurrency <= 0 {
 		concurrency = defaultConcurrency
@@ -50,7 +52,7 @@ func ownTransport(config Config) *http.Transport {
 	transport.MaxIdleConnsPerHost = concurrency + 1
 	transport.MaxConnsPerHost = concurrency + 1 // one for a login
 	if config.TLS != nil {
-		transport.TLSClientConfig = config.TLS.Clone()
+		return tlsfile.Transport(transport, config.TLS)
 	}
 	return transport
 }

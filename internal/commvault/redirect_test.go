@@ -39,8 +39,9 @@ func TestNothingIsSentAfterARedirect(t *testing.T) {
 				}))
 				defer server.Close()
 				config := config
-				config.URL, config.TLS = server.URL, &tls.Config{RootCAs: x509.NewCertPool()}
-				config.TLS.RootCAs.AddCert(server.Certificate())
+				pool := x509.NewCertPool()
+				pool.AddCert(server.Certificate())
+				config.URL, config.TLS = server.URL, func() *tls.Config { return &tls.Config{RootCAs: pool} }
 				c := newClient(t, config)
 				_, details := c.JobDetails(t.Context(), 71)
 				_, list := c.Jobs(t.Context(), time.Hour)

@@ -48,7 +48,7 @@ func (c *CommCell) keys() []key {
 		{"format", one(&c.Format, "json", word("json", "xml")), "the form of requests and answers"},
 		{"auth", sectionOf(c.Auth.keys(), c.Auth.rules), "One way to log in: a token that does not expire, a user, or a pair of tokens that " +
 			"renew each other. A file holds the secret alone, as UTF-8 without a byte order mark."},
-		{"tls", sectionOf(c.TLS.keys()).then(c.TLS.rules), "How the connection to the CommServe is secured."},
+		{"tls", sectionOf(c.TLS.keys()).then(c.TLS.rules), "How the connection to the CommServe is secured. Files that change are taken without a restart."},
 		{"schedule", one(&c.Schedule, "@every 30s", text(schedule)), "When to ask. Five cron fields, six with the seconds in front, or @every; " +
 			`the time zone before them if it matters: "CRON_TZ=Europe/Berlin */30 * 6-22 * * *". The first time is at the start.`},
 		{"jobs", jobs(c), "job ids to follow in any case: [71, 1248]"},
@@ -121,7 +121,7 @@ func (c *NATS) keys() []key {
 		{"password_file", file(&c.PasswordFile, ""), "of the user"},
 		{"token_file", file(&c.TokenFile, ""), "a token"},
 		{"tls", sectionOf(append(c.TLS.keys(), key{"handshake_first", one(&c.TLSFirst, false, boolean()),
-			"true where the server says so too (its tls: handshake_first)"})).then(c.TLS.rules), "How the connection to the servers is secured."},
+			"true where the server says so too (its tls: handshake_first)"})).then(c.TLS.rules), "How the connection to the servers is secured. Files that change are taken at the next connection."},
 		{"domain", one(&c.Domain, "", like(`^[^.*>\p{Z}\p{Cc}]*$`,
 			"wants a name without . * > and spaces, as jetstream { domain: … } of the server's configuration says it")),
 			"the JetStream domain, where it is reached through a leaf node (docs/nats.md)"},
@@ -147,7 +147,7 @@ func (h *HTTP) keys() []key {
 			{"cert_file", file(&h.TLS.CertFile, ""), "the server's certificate, with key_file"},
 			{"key_file", file(&h.TLS.KeyFile, ""), "of the certificate"},
 			{"client_ca_file", file(&h.TLS.ClientCAFile, ""), "only readers with a certificate of this authority"},
-		}).then(h.TLS.rules), "HTTPS instead of HTTP."},
+		}).then(h.TLS.rules), "HTTPS instead of HTTP. Files that change are taken without a restart."},
 	}
 }
 

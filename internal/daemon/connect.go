@@ -2,14 +2,11 @@ package daemon
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -17,11 +14,12 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/tlsfile"
 )
 
 // NewClient asks the CommServe of a CommCell. Nobody counts its requests where observe is nil.
 func NewClient(cell config.CommCell, observe observer, log *slog.Logger) (*commvault.Client, error) {
-	secure, err := NewTLS(cell.TLS)
+	secure, err := NewTLS("tls", cell.TLS, log)
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +59,9 @@ func StreamConfig(cfg *config.Config, log *slog.Logger) (stream.Config, error) {
 	if err != nil {
 		return stream.Config{}, err
 	}
-	secure, err := NewTLS(c.TLS)
+	secure, err := NewTLS("nats.tls", c.TLS, log)
 	if err != nil {
-		return stream.Config{}, fmt.Errorf("nats: %w", err)
+		return stream.Config{}, err
 	}
 	var samples []string
 	for _, cell := range cfg.CommCells {
@@ -142,27 +140,8 @@ func secret(key, value, file string) (string, error) {
 }
 
 // NewTLS gives nil where nothing differs from the system's defaults.
-func NewTLS(c config.TLS) (*tls.Config, error) {
-	if c == (config.TLS{}) {
-		return nil, nil
-	}
-	secure := &tls.Config{InsecureSkipVerify: c.InsecureSkipVerify, MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		secure.RootCAs = x509.NewCertPool()
-		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: %s holds no certificate in PEM form", c.CAFile)
-		}
-	}
-	if c.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file: %w", err)
-		}
-		secure.Certificates = []tls.Certificate{pair}
-	}
-	return secure, nil
+func NewTLS(key string, c config.TLS, log *slog.Logger) (tlsfile.Source, error) {
+	return tlsfile.Client(tlsfile.Files{
+		Key: key, CA: c.CAFile, Cert: c.CertFile, PrivateKey: c.KeyFile, InsecureSkipVerify: c.InsecureSkipVerify,
+	}, log)
 }

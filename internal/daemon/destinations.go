@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"jobwatch/internal/audit"
@@ -29,12 +30,12 @@ type Destination interface {
 
 // OpenDestination opens the one destination that the relay has. It sends nothing. The error names the key under the
 // relay's, and holds no secret.
-func OpenDestination(c config.Relay, version string, memory relay.Memory, publish PublishCheckpoint) (Destination, error) {
+func OpenDestination(c config.Relay, version string, memory relay.Memory, publish PublishCheckpoint, log *slog.Logger) (Destination, error) {
 	switch {
 	case c.Slack != nil:
 		return openSlack(c, memory)
 	case c.Webhook != nil:
-		return openWebhook(c, version)
+		return openWebhook(c, version, log)
 	case c.Email != nil:
 		return openEmail(c, version)
 	default:
@@ -84,13 +85,13 @@ func opened[D Destination](to D, err error) (Destination, error) {
 	return to, nil
 }
 
-func openWebhook(c config.Relay, version string) (Destination, error) {
+func openWebhook(c config.Relay, version string, log *slog.Logger) (Destination, error) {
 	settings, err := webhookConfig(c)
 	if err != nil {
 		return nil, err
 	}
-	if settings.TLS, err = NewTLS(c.Webhook.TLS); err != nil {
-		return nil, fmt.Errorf("webhook.%w", err)
+	if settings.TLS, err = NewTLS("webhook.tls", c.Webhook.TLS, log); err != nil {
+		return nil, err
 	}
 	settings.Version = version
 	return opened(webhook.New(settings))

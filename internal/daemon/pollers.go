@@ -89,8 +89,8 @@ func (p *pollers) Apply(cells []config.CommCell) (words string, err error) {
 	return words, err
 }
 
-// poll has a CommCell polled here from now on, or no more. What ran before may not have ended yet: wait does so.
-func (p *pollers) poll(commCell string, here bool) (wait func(), err error) {
+// Poll has a CommCell polled here from now on, or no more. What ran before may not have ended yet: wait does so.
+func (p *pollers) Poll(commCell string, here bool) (wait func(), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wait = p.ending(commCell)
@@ -128,8 +128,8 @@ func (p *pollers) Pollers() []*poller.Poller {
 	return all
 }
 
-// poller is that of a CommCell that is polled here; else nil.
-func (p *pollers) poller(commCell string) *poller.Poller {
+// Poller is that of a CommCell that is polled here; else nil.
+func (p *pollers) Poller(commCell string) *poller.Poller {
 	for _, own := range p.Pollers() {
 		if own.CommCell == commCell {
 			return own

@@ -27,7 +27,7 @@ func (r relaying) newRelay(c config.Relay) *relayRunner {
 	return &relayRunner{
 		Relay: c, log: r.log,
 		open: func(c config.Relay) (relay.Destination, error) {
-			to, err := OpenDestination(c, r.version, relay.NewMemory(r.broker, r.nats.Stream, c.Name, r.rememberFor()), r.publishCheckpoint)
+			to, err := OpenDestination(c, r.version, relay.NewMemory(r.broker, r.nats.Stream, c.Name, r.rememberFor()), r.publishCheckpoint, r.log)
 			if log, is := to.(*audit.Log); is && err == nil {
 				err = log.Open(context.Background()) // what is wrong with it shows before the first event comes
 			}

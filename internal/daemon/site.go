@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/tlsfile"
 	"jobwatch/internal/web"
 )
 
@@ -24,7 +25,9 @@ func newSite(c config.HTTP, version string, log *slog.Logger) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	secure, err := web.LoadTLS(c.TLS.CertFile, c.TLS.KeyFile, c.TLS.ClientCAFile)
+	secure, err := tlsfile.Server(tlsfile.Files{
+		Key: "http.tls", CA: c.TLS.ClientCAFile, Cert: c.TLS.CertFile, PrivateKey: c.TLS.KeyFile,
+	}, log)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
+	"jobwatch/internal/tlsfile"
 )
 
 // checkCommCell goes as far as the CommServe lets it.
@@ -35,7 +36,7 @@ func checkCommCell(ctx context.Context, cell config.CommCell) []Finding {
 type commCellProbe struct {
 	cell   config.CommCell
 	client *commvault.Client
-	tls    *tls.Config
+	tls    tlsfile.Source
 	host   string // and port
 	found  []Finding
 
@@ -63,10 +64,11 @@ func (p *commCellProbe) warn(step, format string, values ...any) {
 
 func (p *commCellProbe) settings(context.Context) bool {
 	var err error
-	if p.client, err = daemon.NewClient(p.cell, nil, slog.New(slog.DiscardHandler)); err != nil {
+	log := slog.New(slog.DiscardHandler)
+	if p.client, err = daemon.NewClient(p.cell, nil, log); err != nil {
 		return p.failed("settings", err)
 	}
-	if p.tls, err = daemon.NewTLS(p.cell.TLS); err != nil {
+	if p.tls, err = daemon.NewTLS("tls", p.cell.TLS, log); err != nil {
 		return p.failed("settings", err)
 	}
 	return true
@@ -121,7 +123,7 @@ const soonExpired = 30 * 24 * time.Hour
 func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	secure := &tls.Config{}
 	if p.tls != nil {
-		secure = p.tls.Clone()
+		secure = p.tls().Clone()
 	}
 	secure.ServerName, _, _ = net.SplitHostPort(p.host)
 	session := tls.Client(conn, secure)

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"io"
+	"log/slog"
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
@@ -24,7 +25,7 @@ func checkRelays(ctx context.Context, cfg *config.Config, version string) []Find
 
 func checkRelay(ctx context.Context, r config.Relay, version string) Finding {
 	what := "relay " + r.Name
-	to, err := daemon.OpenDestination(r, version, daemon.NoMemory(), nil)
+	to, err := daemon.OpenDestination(r, version, daemon.NoMemory(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return broken(what, err)
 	}

@@ -2,11 +2,12 @@ package stream
 
 import (
 	"cmp"
-	"crypto/tls"
 	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/tlsfile"
 )
 
 // Config says where NATS is and what the stream looks like. The zero value asks nats://127.0.0.1:4222 for JOBS.
@@ -14,12 +15,12 @@ type Config struct {
 	URL       string    // nats://, tls://, ws:// or wss:// URLs, separated by commas; default nats://127.0.0.1:4222
 	InProcess *Embedded // connect to this server instead of URL, without a socket
 
-	CredsFile string      // read again at each connection, as is NKeyFile
-	NKeyFile  string      // the file of an nkey seed
-	User      string      // with Password
-	Password  string      // with User
-	Token     string      // instead of User and Password
-	TLS       *tls.Config // nil: as the URL says
+	CredsFile string         // read again at each connection, as is NKeyFile
+	NKeyFile  string         // the file of an nkey seed
+	User      string         // with Password
+	Password  string         // with User
+	Token     string         // instead of User and Password
+	TLS       tlsfile.Source // nil: as the URL says
 
 	HandshakeFirst bool   // TLS before NATS says a word, as such a server wants it
 	Domain         string // the JetStream domain, where it is reached through a leaf node; "": the server's own

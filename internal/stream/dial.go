@@ -25,7 +25,7 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	}
 	s := newSession()
 	s.refute = func(why error) { b.refute(s, why) }
-	s.unserved = b.warnUnserved
+	s.lacks = b.warnLack
 	opts, err := b.cfg.options(s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), err)
@@ -138,7 +138,7 @@ func (c Config) options(s *session) ([]nats.Option, error) {
 		opts = append(opts, nats.InProcessServer(c.InProcess))
 	}
 	if c.TLS != nil {
-		opts = append(opts, nats.Secure(c.TLS.Clone()))
+		opts = append(opts, nats.Secure(c.TLS().Clone()))
 	}
 	if c.HandshakeFirst {
 		opts = append(opts, nats.TLSHandshakeFirst())

@@ -3,10 +3,9 @@ package stream
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http/httptest"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,17 +13,27 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"jobwatch/internal/testing/certs"
 	"jobwatch/internal/testing/slow"
+	"jobwatch/internal/tlsfile"
 )
 
 // certified is a certificate for 127.0.0.1, and who trusts it.
-func certified(t *testing.T) (serving, trusting *tls.Config) {
+func certified(t *testing.T) (serving *tls.Config, trusting tlsfile.Source) {
 	t.Helper()
-	web := httptest.NewTLSServer(nil)
-	defer web.Close()
-	roots := x509.NewCertPool()
-	roots.AddCert(web.Certificate())
-	return &tls.Config{Certificates: web.TLS.Certificates}, &tls.Config{RootCAs: roots}
+	a := certs.New(t)
+	a.Sign("server")
+	return &tls.Config{Certificates: []tls.Certificate{a.Pair("server")}}, trusts(t, tlsfile.Files{CA: a.File("ca.pem")})
+}
+
+func trusts(t *testing.T, f tlsfile.Files) tlsfile.Source {
+	t.Helper()
+	f.Key = "nats.tls"
+	source, err := tlsfile.Client(f, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
 }
 
 // Each row is a way to connect. The error of another one names the key that fixes it, in the same words at each try.

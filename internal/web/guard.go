@@ -79,7 +79,7 @@ func open(path string) bool { return path == "/healthz" || path == "/readyz" }
 
 // knowsHost says whether a request may have been meant for us.
 func (s *Server) knowsHost(hostport string) bool {
-	if s.Token != "" || s.TLS.ClientCAs != nil {
+	if s.Token != "" || s.TLS != nil && s.TLS().ClientCAs != nil {
 		return true
 	}
 	host := hostOf(hostport)

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,37 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// TLS secures the listener; the zero value is plain HTTP.
-type TLS struct {
-	Certificate *tls.Certificate
-	ClientCAs   *x509.CertPool // every reader needs a certificate of these; only with Certificate
-}
-
-// LoadTLS reads PEM files; empty names give the zero TLS.
-func LoadTLS(certFile, keyFile, clientCAFile string) (TLS, error) {
-	var t TLS
-	if certFile == "" {
-		return t, nil
-	}
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		return t, fmt.Errorf("http.tls.cert_file %s, key_file %s: %w", certFile, keyFile, err)
-	}
-	t.Certificate = &pair
-	if clientCAFile == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(clientCAFile)
-	if err != nil {
-		return t, fmt.Errorf("http.tls.client_ca_file: %w", err)
-	}
-	t.ClientCAs = x509.NewCertPool()
-	if !t.ClientCAs.AppendCertsFromPEM(pem) {
-		return t, fmt.Errorf("http.tls.client_ca_file: %s holds no certificate in PEM form", clientCAFile)
-	}
-	return t, nil
-}
-
 // Bind takes the address, so that a start fails at once where it cannot be had.
 func (c Config) Bind() (net.Listener, error) {
 	listener, err := net.Listen("tcp", c.Listen)
@@ -55,16 +23,11 @@ func (c Config) Bind() (net.Listener, error) {
 		return nil, fmt.Errorf(`http.listen %s: %w; stop what uses it, or set another ("": no HTTP)`, c.Listen, syscall.EADDRINUSE)
 	case err != nil:
 		return nil, fmt.Errorf(`http.listen %s: %w; set another address ("": no HTTP)`, c.Listen, innermost(err))
-	case c.TLS.Certificate == nil:
+	case c.TLS == nil:
 		return listener, nil
 	}
-	secure := &tls.Config{
-		Certificates: []tls.Certificate{*c.TLS.Certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-	}
-	if c.TLS.ClientCAs != nil {
-		secure.ClientCAs, secure.ClientAuth = c.TLS.ClientCAs, tls.RequireAndVerifyClientCert
-	}
-	return tls.NewListener(listener, secure), nil
+	now := func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.TLS(), nil }
+	return tls.NewListener(listener, &tls.Config{GetConfigForClient: now, MinVersion: tls.VersionTLS12}), nil
 }
 
 // innermost drops what our own words say already.

@@ -153,7 +153,7 @@ func (w *world) serve(c Config) {
 	w.must(err)
 	c.Listen = listener.Addr().String()
 	w.url = "http://" + c.Listen
-	if c.TLS.Certificate != nil {
+	if c.TLS != nil {
 		w.url = "https://" + c.Listen
 	}
 	w.server = New(c)

@@ -19,17 +19,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"jobwatch/internal/cluster"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/tlsfile"
 )
 
 // Config says what is shown, and to whom.
 type Config struct {
-	Listen string // host:port
-	TLS    TLS
-	Token  string // that a reader must show; "": none
+	Listen string         // host:port
+	TLS    tlsfile.Source // nil: plain HTTP
+	Token  string         // that a reader must show; "": none
 
 	Store     *store.Store // nil, and Publisher and Pollers with it: relays alone run here
 	Broker    *stream.Broker
@@ -37,6 +39,10 @@ type Config struct {
 	Pollers   func() []*poller.Poller // they change with the configuration
 	Relays    func() []Relay          // nil: none run here; they change, too
 	Metrics   http.Handler
+
+	Cluster   func() cluster.Status // as this member sees it; nil, and CommCells with it: this watcher is alone
+	Instance  string                // its name there
+	CommCells func() []string       // of the configuration
 
 	Version   string
 	Heartbeat time.Duration // between two signs of life to a follower of events; default 15 s

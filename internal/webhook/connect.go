@@ -54,9 +54,9 @@ func (w *Webhook) dialTLS(ctx context.Context, network, address string) (net.Con
 }
 
 func (w *Webhook) tlsFor(address string) *tls.Config {
-	config := w.config.TLS.Clone() // nil of nil
-	if config == nil {
-		config = new(tls.Config)
+	config := new(tls.Config)
+	if w.config.TLS != nil {
+		config = w.config.TLS().Clone()
 	}
 	if config.ServerName == "" {
 		config.ServerName, _, _ = net.SplitHostPort(address)

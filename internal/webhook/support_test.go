@@ -14,6 +14,7 @@ import (
 	"jobwatch/internal/config"
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
+	"jobwatch/internal/tlsfile"
 )
 
 // loopback is what a receiver of a test lies on.
@@ -38,8 +39,9 @@ func prepared(c Config) Config {
 }
 
 // trusting is for the server's certificate.
-func trusting(s *httptest.Server) *tls.Config {
-	return &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+func trusting(s *httptest.Server) tlsfile.Source {
+	trusts := &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+	return func() *tls.Config { return trusts }
 }
 
 func receiver(t *testing.T, handle http.HandlerFunc) *httptest.Server {

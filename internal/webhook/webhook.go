@@ -6,7 +6,6 @@ package webhook
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -20,6 +19,7 @@ import (
 	"jobwatch/internal/guard"
 	"jobwatch/internal/printable"
 	"jobwatch/internal/relay"
+	"jobwatch/internal/tlsfile"
 )
 
 // Config says where events go, and how.
@@ -31,7 +31,7 @@ type Config struct {
 
 	Allow     []netip.Prefix // addresses that are dialled though they are not public
 	AllowHTTP bool           // without TLS
-	TLS       *tls.Config
+	TLS       tlsfile.Source // nil: the system's defaults
 
 	Timeout    time.Duration                          // one delivery; 0 is 15 s
 	ReadSecret func(key, file string) (string, error) // reads what stands in a file; key is the configuration's
