@@ -1,6 +1,7 @@
 package lives
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,10 @@ import (
 type clusterKnobs struct {
 	on                                       bool
 	pause, goOn, stop, leave, bucket, byHand int
+
+	rest           time.Duration // until all has to be as it should be; 0: calmDown
+	finishedWithin time.Duration // that a Job list goes back; 0: a day
+	unnamed        int64         // a job that no configuration names; 0: none
 }
 
 // clusterise has the watchers of a life share its CommCells.
@@ -155,10 +160,11 @@ func (w *world) healCluster() error {
 		if err := w.step(); err != nil {
 			return err
 		}
+		calm := cmp.Or(w.knobs.cluster.rest, calmDown)
 		switch passed := time.Since(began); {
 		case passed > 2*calmDown:
 			return fmt.Errorf("no rest: %s", w.unrest())
-		case passed >= calmDown && w.rests():
+		case passed >= calm && w.rests():
 			return nil
 		}
 	}
@@ -195,7 +201,33 @@ type board struct {
 	wrong      []finding
 
 	mu     sync.Mutex
+	asked  []question                      // guarded by mu
 	cycles map[string]map[string]time.Time // by CommCell and watcher, the last; guarded by mu
+}
+
+// question is one that a watcher has asked a CommServe.
+type question struct {
+	watcher, commCell string
+	job               int64 // 0: for the list
+	at                time.Time
+}
+
+func (b *board) asks(q question) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = append(b.asked, q)
+}
+
+// questions are those that were asked since a time.
+func (b *board) questions(since time.Time) (all []question) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, q := range b.asked {
+		if q.at.After(since) {
+			all = append(all, q)
+		}
+	}
+	return all
 }
 
 // claimed is a claim as the judge reads it.
