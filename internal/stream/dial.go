@@ -25,7 +25,7 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	}
 	s := newSession()
 	s.refute = func(why error) { b.refute(s, why) }
-	s.unserved = b.warnUnserved
+	s.lacks = b.warnLack
 	opts, err := b.cfg.options(s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), err)
