@@ -3,7 +3,7 @@ tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
 BENCHFLAGS ?=
 
-.PHONY: help build quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint vuln tidy race
+.PHONY: help build quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint unit vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -19,7 +19,7 @@ P ?= ...
 test-pkg: ## test one package under the race detector: make test-pkg P=internal/store TESTFLAGS='-run Commit -v'
 	go test -race -timeout 25m $(TESTFLAGS) ./$(P)
 
-test: setup fmt tidy lint vuln race ## do all of the checks below, up to the first that fails
+test: setup fmt tidy lint unit vuln race ## do all of the checks below, up to the first that fails
 
 setup: chromium ## fetch the modules of the program and of the tools, and a browser for the tests
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
@@ -50,6 +50,12 @@ lint: ## run the linters of .golangci.yml, and look for functions that nothing c
 	@dead=$$($(tool) deadcode ./cmd/watcher ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
 		echo "make: called by nothing that ships, or by no test either:" >&2; echo "$$dead" >&2; \
 		exit 1; }
+
+# Of 10, in tenths; systemd-analyze is there where systemd is.
+unit: ## have systemd-analyze judge configs/watcher.service, where it is installed
+	@command -v systemd-analyze >/dev/null || { echo "unit left out: no systemd-analyze here"; exit 0; }; \
+	said=$$(systemd-analyze security --offline=true --threshold=15 --no-pager configs/watcher.service 2>&1); good=$$?; \
+	echo "$$said" | tail -n 1; exit $$good
 
 # govulncheck knows when its database was updated only if that answers.
 vuln: ## run govulncheck where its database can be reached

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -25,7 +27,14 @@ type file interface {
 
 type realDisk struct{}
 
+// open never empties a file, but begins another: what has its name may be a link, or a file that somebody else has open.
 func (realDisk) open(name string, flag int, mode os.FileMode) (file, error) {
+	if flag&os.O_TRUNC != 0 {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		flag |= os.O_EXCL
+	}
 	return os.OpenFile(name, flag, mode)
 }
 func (realDisk) rename(from, to string) error { return os.Rename(from, to) }

@@ -26,6 +26,7 @@ type board struct {
 	owners   map[string]*owned // by CommCell
 	hands    map[JobKey]handed
 	newer    map[string]bool // keys whose values are of a layout that this version does not know
+	age      int             // own ticks since it was read first
 	calm     int             // own ticks since a member came or went, or a CommCell changed hands
 	moving   bool            // what changed last was a CommCell that somebody gave away for balance
 }
@@ -62,6 +63,7 @@ func newBoard(me string) *board {
 
 // tick lets a second of this member's own time pass.
 func (b *board) tick() {
+	b.age++
 	b.calm++
 	for name, s := range b.members {
 		was := s.alive()
@@ -157,10 +159,10 @@ func (b *board) note(layoutOf int, key string) {
 
 func (b *board) changed(moved bool) { b.calm, b.moving = 0, moved }
 
-// hearAll begins to wait anew for a sign of life of all.
-func (b *board) hearAll() {
+// hearAll gives all a moment to be heard of after an outage of the broker: some connect anew sooner than others.
+func (b *board) hearAll(ticks int) {
 	for _, s := range b.members {
-		s.ticks = 0
+		s.ticks = min(s.ticks, deathTicks-ticks)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	startTicks = 2  // a member's own, before it claims what nobody ever had: others start at the same moment
+	startTicks = 2  // of a board before a member claims what nobody ever had: others start at the same moment
 	leaveTicks = 5  // before what a member that was told to leave has not given away is taken
 	calmTicks  = 60 // without a change before a CommCell is moved
 	moveTicks  = 30 // the same, after a move
@@ -16,7 +16,6 @@ const (
 
 // situation is what a member knows of itself.
 type situation struct {
-	ticks    int             // since it started
 	cells    map[string]bool // CommCell of its configuration => its CommServe answers
 	polls    map[string]bool // that it polls now
 	caughtUp bool
@@ -72,7 +71,7 @@ func (b *board) claims(s situation, into map[string]Reason) {
 	for _, cell := range slices.Sorted(maps.Keys(s.cells)) {
 		o := b.owners[cell]
 		if o == nil {
-			o = &owned{vacant: s.ticks - startTicks}
+			o = &owned{vacant: b.age - startTicks}
 		}
 		if o.Instance == b.me || b.living(o.Instance) != nil {
 			continue

@@ -67,34 +67,42 @@ func (m *Member) show(trouble error) {
 		m.view.Trouble = trouble.Error()
 		return
 	}
-	m.view = m.board.status(func(s *seen) bool { return s.alive() })
+	m.view = m.board.status((*seen).alive)
 }
 
-// silence is how long nobody has written, by the broker's clock, while a member that lives writes each second.
-const silence = deathTicks * tick
+const (
+	silence   = deathTicks * tick // since a member's last sign of life, by the broker's clock: it is dead
+	listening = 3 * tick          // somebody who lives says so meanwhile
+)
 
-// Read reads who is there. Who lives is judged by the bucket's newest message: no clock but the broker's counts.
+// Read reads who is there. Who lives is judged by a message that comes now: no clock but the broker's counts.
 func Read(ctx context.Context, bucket stream.Bucket) (Status, error) {
-	b, err := readBoard(ctx, bucket)
-	if err != nil {
-		return Status{}, err
-	}
-	return b.status(func(s *seen) bool { return b.newest.Sub(s.stored) <= silence }), nil
-}
-
-func readBoard(ctx context.Context, bucket stream.Bucket) (*board, error) {
 	b := newBoard("")
-	all, err := bucket.Since(ctx, 0)
-	if err != nil && !errors.Is(err, stream.ErrNoStream) {
-		return nil, err
+	var first uint64
+	for end := time.Now().Add(listening); ; {
+		all, err := bucket.Since(ctx, b.revision)
+		if err != nil && !errors.Is(err, stream.ErrNoStream) {
+			return Status{}, err
+		}
+		b.take(all)
+		if first == 0 {
+			first = b.revision
+		}
+		if b.revision > first || first == 0 || time.Now().After(end) {
+			break
+		}
+		select {
+		case <-time.After(tick / 10):
+		case <-ctx.Done():
+			return Status{}, ctx.Err()
+		}
 	}
-	b.take(all)
-	return b, nil
+	return b.status(func(s *seen) bool { return b.revision > first && b.newest.Sub(s.stored) <= silence }), nil
 }
 
 func (b *board) status(alive func(*seen) bool) Status {
 	s := Status{Members: []MemberStatus{}, CommCells: []CommCellStatus{}}
-	differs := b.differences()
+	differs := b.differences(alive)
 	for _, name := range slices.Sorted(maps.Keys(b.members)) {
 		is := b.members[name]
 		row := MemberStatus{
@@ -119,11 +127,11 @@ func (b *board) status(alive func(*seen) bool) Status {
 }
 
 // differences are, by member, the CommCells whose settings are others than most living members have, or that it lacks.
-func (b *board) differences() map[string][]string {
+func (b *board) differences(alive func(*seen) bool) map[string][]string {
 	votes := map[string]map[string]int{} // CommCell => digest => members
 	living := map[string]*seen{}
-	for name := range b.members {
-		if s := b.living(name); s != nil {
+	for name, s := range b.members {
+		if alive(s) {
 			living[name] = s
 			for cell, digest := range s.Settings {
 				if votes[cell] == nil {
@@ -163,7 +171,7 @@ func (m *Member) warnOfDifferences() {
 			strings.Join(slices.Sorted(maps.Keys(m.board.newer)), ", "))
 	}
 	m.saidNews = len(m.board.newer) > 0
-	differs := m.board.differences()
+	differs := m.board.differences((*seen).alive)
 	for name := range m.said {
 		if len(differs[name]) == 0 {
 			delete(m.said, name)

@@ -110,7 +110,7 @@ func (m *Member) give(cell string, g gift) {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*tick)
 			defer cancel()
 			if is := m.board.owners[cell]; is != nil && is.Instance == m.Instance && m.write(ctx, cell, c, is.revision) {
-				m.Log.Info("gives a CommCell away", "commcell", cell, "reason", string(g.why), "to", g.to)
+				m.sayGiven(cell, c)
 			}
 			delete(m.giving, cell)
 			delete(m.tenures, cell)
@@ -121,6 +121,10 @@ func (m *Member) give(cell string, g gift) {
 		case <-m.gone:
 		}
 	}()
+}
+
+func (m *Member) sayGiven(cell string, c claim) {
+	m.Log.Info("gives a CommCell away", "commcell", cell, "reason", string(c.Why), "to", c.Next)
 }
 
 // handOver ends a tenure, and gives the claim that names the next one.
@@ -169,7 +173,9 @@ func (m *Member) end(farewell bool) {
 	last, stop := context.WithTimeout(context.Background(), tick)
 	defer stop()
 	for _, cell := range slices.Sorted(maps.Keys(claims)) {
-		m.write(last, cell, claims[cell], m.board.owners[cell].revision)
+		if m.write(last, cell, claims[cell], m.board.owners[cell].revision) {
+			m.sayGiven(cell, claims[cell])
+		}
 	}
 	if err := m.Bucket.Delete(last, memberPrefix+m.Instance, m.own); err != nil && !errors.Is(err, stream.ErrDisconnected) {
 		m.Log.Debug("the cluster was not told that this member has stopped; it will notice", "err", err)

@@ -159,13 +159,17 @@ func (f *pairFiles) replace(name string, text []byte) error {
 	return syncFolder(filepath.Dir(name))
 }
 
-// write writes <name>.new, for those alone who may read the file that it is to replace.
+// write writes <name>.new, for those alone who may read the file that it is to replace. What has that name already is not
+// written to: a link, or somebody's file that he has open, would hand him the token.
 func write(name string, text []byte) (err error) {
 	mode := fs.FileMode(0o600)
 	if old, err := os.Stat(name); err == nil {
 		mode = old.Mode().Perm()
 	}
-	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := syscall.Unlink(name + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) { // a folder stays
+		return &fs.PathError{Op: "remove", Path: name + ".new", Err: err}
+	}
+	file, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (q *quota) grow(now time.Time) time.Duration {
 	}
 	wait := min(max(2*time.Duration(q.wait.Load()), firstThrottle), lastThrottle)
 	if !q.until.CompareAndSwap(until, now.Add(wait).UnixNano()) {
-		return wait // another answer made it so at this moment
+		return q.grow(now) // another answer made it so at this moment: what was reckoned may be twice that
 	}
 	q.wait.Store(int64(wait))
 	return wait

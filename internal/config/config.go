@@ -7,7 +7,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +36,6 @@ type Config struct {
 
 	file     string
 	lines    map[string]int // key path => line, of each key that the file holds
-	later    []string       // keys that do nothing yet, set to something else than the default
 	warnings []string
 }
 
@@ -140,7 +138,7 @@ type Log struct {
 // Cluster is for several watchers that share the CommCells.
 type Cluster struct {
 	Enabled  bool
-	Instance string
+	Instance string // letters, digits, ., _, -; empty: the host's name
 }
 
 // embedded is what nats.url says for the server inside this program.
@@ -184,10 +182,6 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	sectionOf(c.keys(), c.rules, c.findLeftBehind).read(r, root)
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
-	}
-	slices.SortFunc(r.later, func(a, b node) int { return cmp.Or(a.line-b.line, strings.Compare(a.key, b.key)) })
-	for _, n := range r.later {
-		c.later = append(c.later, n.key)
 	}
 	c.Text, c.file, c.lines, c.warnings = data, name, r.lines, r.warnings
 	return c, nil

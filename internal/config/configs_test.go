@@ -2,7 +2,6 @@ package config
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -28,9 +27,6 @@ func TestConfigsSayTheDefaults(t *testing.T) {
 		want.Auth.TokenFile = "/run/secrets/cv-token"
 		if got := c.CommCells; !reflect.DeepEqual(got, []CommCell{want}) {
 			t.Errorf("%s:\n got %+v\nwant %+v", path, got, want)
-		}
-		if got := c.NotYetInForce(); len(got) > 0 {
-			t.Errorf("%s sets %q", path, got)
 		}
 	}
 }
@@ -83,25 +79,6 @@ func TestDefaultsAreThosePromised(t *testing.T) {
 	same(t, got, want)
 	if !reflect.DeepEqual(got.CommCells, want.CommCells) {
 		t.Errorf("got %+v\nwant %+v", got.CommCells, want.CommCells)
-	}
-}
-
-// TestCompleteFileMarksWhatDoesNothing holds each line's (later) against what keys.go says.
-func TestCompleteFileMarksWhatDoesNothing(t *testing.T) {
-	c, err := Load(completeFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(completeFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(string(text), "\n")
-	for key, number := range c.lines {
-		line := lines[number-1]
-		if marked := strings.Contains(line, "(later)"); marked != isLater(key) {
-			t.Errorf("%s: marked %v: %s", key, marked, line)
-		}
 	}
 }
 

@@ -131,6 +131,12 @@ func TestImpossibleValues(t *testing.T) {
 		{section("http: {tls: {cert_file: a}}"), "5: http.tls: cert_file and key_file go together; set both or neither"},
 		{section("http: {tls: {client_ca_file: a}}"), "5: http.tls: client_ca_file without cert_file: clients are checked over TLS alone; set cert_file and key_file"},
 		{section("log: {level: verbose}"), `5: log.level: "verbose": wants debug, info, warn or error`},
+		{section("cluster: {instance: w 1}"), `5: cluster.instance: "w 1": wants letters, digits, _ and -, and single dots between them`},
+		{section("cluster: {instance: .w1}"), `5: cluster.instance: ".w1": wants letters, digits, _ and -, and single dots between them`},
+		{section("cluster: {instance: w*}"), `5: cluster.instance: "w*": wants letters, digits, _ and -, and single dots between them`},
+		{section("cluster: {instance: 1}"), "5: cluster.instance: 1: wants text; put it in quotes"},
+		{section("cluster:\n  enabled: true"), "6: cluster.enabled: true: the others cannot meet in the embedded server; name servers in nats.url, or leave this watcher alone with false"},
+		{section("nats: {url: embedded}\ncluster: {enabled: true}"), "6: cluster.enabled: true: the others cannot meet in the embedded server; name servers in nats.url, or leave this watcher alone with false"},
 		{section("severity: {Committed: info}"), "5: severity.Committed: no slug of a state; write it like completed_with_errors"},
 		{section("severity: {committed: warn}"), `5: severity.committed: "warn": wants info, warning or error`},
 	})

@@ -61,9 +61,8 @@ func completeText() string {
 #
 # ${NAME} in a value is the environment variable NAME, and must be set; $${ is a plain ${.
 # Durations are written 5s, 10m, 168h. ` + "`watcher check -c FILE`" + ` tells what is wrong, and tries it out.
-# A running watcher takes an edited file by itself, but for nats, store, http, log.format and severity.
+# A running watcher takes an edited file by itself, but for nats, store, http, log.format, cluster and severity.
 # Names of files that do not begin with / are looked for from the folder of this file.
-# A key marked (later) is read and checked, and does nothing in this version.
 # A relay stands here as a comment, with each key that it may have.
 #
 # Generated from internal/config/keys.go.
@@ -190,9 +189,8 @@ default. ` + "`watcher check`" + ` tells all that is wrong with a file, with lin
   is taken as it is, and is never part of an error.
 - Names of files that do not begin with / are looked for from the folder of the configuration file.
 - Anchors (` + "`&a`" + `), aliases (` + "`*a`" + `) and merge keys (` + "`<<: *a`" + `) are YAML's. A key that stands twice is an error.
-- A running watcher takes an edited file by itself, but for nats, store, http, log.format and severity. A file with a mistake is
+- A running watcher takes an edited file by itself, but for nats, store, http, log.format, cluster and severity. A file with a mistake is
   refused, and the one before goes on.
-- A key marked (later) is read and checked, and does nothing in this version.
 
 ## In an editor
 

@@ -110,22 +110,3 @@ func defaultCommCell() CommCell {
 	c.keys()
 	return c
 }
-
-// isLater tells whether a key of the file does nothing yet, or stands under one that does.
-func isLater(path string) bool {
-	keys := new(Config).keys()
-	for name := range strings.SplitSeq(path, ".") {
-		name, _, _ = strings.Cut(name, "[")
-		for _, k := range keys {
-			if k.name != name {
-				continue
-			}
-			if strings.HasPrefix(k.doc, later) {
-				return true
-			}
-			keys = k.value.keys
-			break
-		}
-	}
-	return false
-}

@@ -12,9 +12,6 @@ type key struct {
 	doc   string // documents it: for editors, configs/watcher.yaml and docs/configuration.md
 }
 
-// later begins the doc of a key that is read and checked but does nothing yet; nor does what stands under it.
-const later = "(later) "
-
 // keys are those at the top of the file. It fills in the defaults, as each function of this name does.
 func (c *Config) keys() []key {
 	return []key{
@@ -31,9 +28,10 @@ func (c *Config) keys() []key {
 			{"format", one(&c.Log.Format, "auto", word("auto", "text", "json")), "auto: coloured text on a terminal, JSON elsewhere"},
 		}), "What is logged, and how."},
 		{"cluster", sectionOf([]key{
-			{"enabled", one(&c.Cluster.Enabled, false, boolean()), later + "whether this watcher is one of several"},
-			{"instance", one(&c.Cluster.Instance, "", text()), later + "this one's name"},
-		}), later + "Several watchers that share the CommCells among them."},
+			{"enabled", one(&c.Cluster.Enabled, false, boolean()), "true: this watcher is one of several, with the same file on each machine"},
+			{"instance", one(&c.Cluster.Instance, "", like(instancePattern,
+				"wants letters, digits, _ and -, and single dots between them")), "this one's name among them; empty: the host's name"},
+		}), "Several watchers that share the CommCells among them (docs/cluster.md)."},
 		{"severity", severities(&c.Severity), "what a state means to you: {committed: info, killed: error}"},
 		{"relays", relays(&c.Relays), "Where else events go: each relay takes them to one destination (docs/relays.md)."},
 	}

@@ -22,7 +22,6 @@ type reader struct {
 	errs    []*Error
 	lines   map[string]int
 
-	later    []node // keys that do nothing yet, and are not left at their default
 	relative []relative
 	warnings []string
 }
@@ -34,7 +33,6 @@ type node struct {
 	key    string   // "commcells[0].auth.token"
 	line   int
 	secret bool // no error may show it
-	later  bool // it does nothing yet
 }
 
 func (r *reader) fail(n node, format string, args ...any) {
@@ -55,7 +53,6 @@ func (r *reader) mapping(n node, known []key) {
 			r.fail(n, "%s", unknown(n.name, known))
 			continue
 		}
-		n.later = n.later || strings.HasPrefix(known[i].doc, later)
 		known[i].value.read(r, n)
 	}
 }
@@ -96,7 +93,7 @@ func (r *reader) own(n node) (pairs []node, merge *node) {
 			r.fail(child, "set twice, first on line %d; keep one", line)
 			continue
 		case at.Key().IsMergeKey():
-			merge = &node{ast: child.ast, key: n.key, line: child.line, later: n.later}
+			merge = &node{ast: child.ast, key: n.key, line: child.line}
 		default:
 			pairs = append(pairs, child)
 		}
@@ -117,7 +114,7 @@ func (n node) child(p *ast.MappingValueNode) node {
 	if n.key != "" {
 		key = n.key + "." + key
 	}
-	return node{ast: p.Value, name: name, key: key, line: at.Position.Line, later: n.later}
+	return node{ast: p.Value, name: name, key: key, line: at.Position.Line}
 }
 
 // member is a key of n, on n's line if the file leaves it out.
@@ -137,7 +134,7 @@ func (r *reader) items(n node) []node {
 	}
 	items := make([]node, len(list.Values))
 	for i, v := range list.Values {
-		items[i] = node{ast: v, key: fmt.Sprintf("%s[%d]", n.key, i), line: n.line, later: n.later}
+		items[i] = node{ast: v, key: fmt.Sprintf("%s[%d]", n.key, i), line: n.line}
 		if v != nil && v.GetToken() != nil {
 			items[i].line = v.GetToken().Position.Line
 		}

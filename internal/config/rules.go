@@ -2,9 +2,7 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -87,6 +85,8 @@ func glob(s string) error {
 func (c *Config) rules(r *reader, n node) {
 	missing := node{key: "commcells", line: n.line}
 	r.failIf(r.lines[missing.key] == 0, missing, "missing; name at least one CommServe, as configs/minimal.yaml does")
+	r.failIf(c.Cluster.Enabled && c.NATS.UsesEmbedded(), node{key: "cluster.enabled", line: r.lines["cluster.enabled"]},
+		"true: the others cannot meet in the embedded server; name servers in nats.url, or leave this watcher alone with false")
 }
 
 func (c *CommCell) rules(r *reader, n node) {
@@ -167,31 +167,4 @@ func (c *NATS) rules(r *reader, n node) {
 	r.failIf(web && !other && c.TLSFirst, r.member(n, "tls"), "handshake_first goes with no WebSocket: wss:// always begins with TLS; leave it out")
 	r.failIf(inside && c.TLSFirst, r.member(n, "tls"), "the embedded server has no TLS; leave handshake_first out, or name the server in nats.url")
 	r.failIf(inside && c.Replicas > 1, r.member(n, "replicas"), "%d: the embedded server is one server; make it 1, or name a cluster in nats.url", c.Replicas)
-}
-
-// NotYetInForce gives the keys that the file sets, to something else than the default, and that this
-// version does not act on: "cluster.enabled", in the order of the file.
-func (c *Config) NotYetInForce() []string { return c.later }
-
-// Warnings gives what is allowed and hardly meant, one sentence each, with file, line and what to do.
-func (c *Config) Warnings() []string {
-	warnings := slices.Clone(c.warnings)
-	if n := c.NATS; n.UsesEmbedded() && n.User == "" && n.TokenFile == "" && !loopback(n.Embedded.Listen) {
-		warnings = append(warnings, fmt.Sprintf(
-			"%s:%d: nats.embedded.listen: whoever reaches %s may read and write the stream; set nats.user and nats.password_file, or listen on 127.0.0.1",
-			c.file, c.lines["nats.embedded.listen"], n.Embedded.Listen))
-	}
-	if h := c.HTTP; h.Listen != "" && !loopback(h.Listen) && h.TokenFile == "" && h.TLS.ClientCAFile == "" {
-		warnings = append(warnings, fmt.Sprintf(
-			"%s:%d: http.listen: whoever reaches %s may read all jobs and events; set http.token_file or http.tls.client_ca_file, or listen on 127.0.0.1",
-			c.file, c.lines["http.listen"], h.Listen))
-	}
-	return warnings
-}
-
-// loopback takes a name other than localhost for one that others may reach.
-func loopback(listen string) bool {
-	host, _, _ := net.SplitHostPort(listen)
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -55,7 +55,7 @@ func TestSchemaTakesWhatTheProgramTakes(t *testing.T) {
 		minimal, full, strings.ReplaceAll(minimal, "prod", "${WORD}"),
 		commcell("timeout: ${HOURS}\nconcurrency: ${N}\nformat: ${WORD}\nguid: ${EMPTY}\nfeed_every: 0\nfull_refresh: 1h30m\njobs: [1, \"${N}\"]"),
 		commcell("feed_every: 1.5s\nstall_after: .5h\nlost_after: +1h1m1s1ms1us1µs1ns\nrate_limit: 0.5\ntls:\njobs:\ndiscover: {include: , exclude: {client: []}}"),
-		section("nats:\nstore:\nhttp: {listen: ''}\nlog: {level: '${WORD}'}\ncluster: {enabled: true}\nrelays:\nseverity: {a_1: info}"),
+		section("nats:\nstore:\nhttp: {listen: ''}\nlog: {level: '${WORD}'}\ncluster: {enabled: false, instance: a.b-C_1}\nrelays:\nseverity: {a_1: info}"),
 		section("nats: {url: 'wss://a, ws://b:80', stream: Ä, subject_prefix: a.b, domain: '', max_bytes: 9000000000000000000, max_age: 0}"),
 		"commcells:\n  - &a {name: a, url: HTTPS://a, auth: {token: t}}\n  - {<<: *a, name: b}\n",
 	} {
@@ -79,7 +79,7 @@ func TestSchemaRefuses(t *testing.T) {
 		section("http: {listen: localhost}"), section("log: {level: loud}"), section("severity: {Committed: info}"),
 		section("severity: {committed: warn}"), section("relays: {}"), section("relays: [{audit: {}}]"), relay("audit: {rotate: {size: 1 kg}}"),
 		relay(hook + "\nstart: never"), relay("slack: {token_file: t, channel: ops}"), relay(hook + "\nmatch: {severity: [warn]}"), relay("webhok: {}"),
-		relay("webhook: {url: https://a, headers: {a: {}}}"), section("cluster: {enabled: 1}"),
+		relay("webhook: {url: https://a, headers: {a: {}}}"), section("cluster: {enabled: 1}"), section("cluster: {instance: a b}"), section("cluster: {instance: a..b}"),
 	} {
 		if schemaSays(t, text) == nil {
 			t.Errorf("takes\n%s", text)

@@ -31,14 +31,9 @@ func one[T comparable](dst *T, def T, k kind[T]) value {
 	*dst = def
 	k.schema.Default = marshal(def)
 	return value{schema: k.schema, read: func(r *reader, n node) {
-		v, ok := k.read(r, n)
-		if !ok {
-			return
+		if v, ok := k.read(r, n); ok {
+			*dst = v
 		}
-		if n.later && v != *dst {
-			r.later = append(r.later, n)
-		}
-		*dst = v
 	}}
 }
 

@@ -20,6 +20,10 @@ import (
 type Admin struct {
 	Store     *store.Store
 	CommCells func() map[string]CommCell // by name; they change with the configuration
+
+	// TellOwner tells whoever polls a job's CommCell that the job is to be tracked (ByHand) or not (Untracked), and says
+	// whether that is another watcher. nil: there are no others.
+	TellOwner func(context.Context, job.ID, store.Why) (elsewhere bool, err error)
 }
 
 // CommCell is what an Admin knows of a CommCell of the configuration.
@@ -55,9 +59,12 @@ func (a *Admin) Job(_ context.Context, id job.ID) (store.Listed, error) {
 }
 
 // Track has a job polled from now on, until its end is told; at once where a poller runs.
-func (a *Admin) Track(_ context.Context, id job.ID) error {
+func (a *Admin) Track(ctx context.Context, id job.ID) error {
 	cell, err := a.commCell(id)
 	if err != nil {
+		return err
+	}
+	if elsewhere, err := a.tellOwner(ctx, id, store.ByHand); elsewhere || err != nil {
 		return err
 	}
 	if err := a.Store.Track(store.ByHand, id); err != nil {
@@ -70,7 +77,7 @@ func (a *Admin) Track(_ context.Context, id job.ID) error {
 }
 
 // Untrack has a job polled no more until it is forgotten. One of the configuration is refused.
-func (a *Admin) Untrack(_ context.Context, id job.ID) error {
+func (a *Admin) Untrack(ctx context.Context, id job.ID) error {
 	cell, err := a.commCell(id)
 	if err != nil {
 		return err
@@ -78,11 +85,21 @@ func (a *Admin) Untrack(_ context.Context, id job.ID) error {
 	if place, configured := cell.Jobs[id.Number]; configured {
 		return refused(http.StatusConflict, "%s: tracked by the configuration, %s; take it out there", id, place)
 	}
+	if elsewhere, err := a.tellOwner(ctx, id, store.Untracked); elsewhere || err != nil {
+		return err
+	}
 	err = a.Store.Untrack(id)
 	if errors.Is(err, store.ErrNotTracked) {
 		return refused(http.StatusConflict, "%s: not tracked; list what is with: watcher jobs list", id)
 	}
 	return err
+}
+
+func (a *Admin) tellOwner(ctx context.Context, id job.ID, why store.Why) (elsewhere bool, err error) {
+	if a.TellOwner == nil {
+		return false, nil
+	}
+	return a.TellOwner(ctx, id, why)
 }
 
 // Stat counts what the store holds.

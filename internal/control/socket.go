@@ -1,12 +1,14 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -76,12 +78,20 @@ func listen(storePath string) (l net.Listener, leave func(), err error) {
 	return l, leave, nil
 }
 
-// writeWhole leaves nobody a file to read that is not written to its end.
+// writeWhole leaves nobody a file to read that is not written to its end, and writes to none that is there already.
 func writeWhole(path, text string) error {
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new")
+	if err != nil {
 		return err
 	}
-	return os.Rename(path+".new", path)
+	_, err = part.WriteString(text)
+	if err = errors.Join(err, part.Close()); err == nil {
+		err = os.Rename(part.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(part.Name())
+	}
+	return err
 }
 
 const (
@@ -118,12 +128,23 @@ func inTheWay(path string) error {
 	return fmt.Errorf("%s: in the place of the watcher's socket; move it away", path)
 }
 
-// listenUnix gives the socket its mode as it is made: nobody else gets to it in between.
+// listenUnix gives the socket its mode as it is made: nobody else gets to it in between. On Linux it takes its own along;
+// elsewhere the umask gives it, which is that of all that the process makes at the moment.
 func listenUnix(path string) (net.Listener, error) {
-	defer syscall.Umask(syscall.Umask(0o177))
-	l, err := net.Listen("unix", path)
+	config := net.ListenConfig{Control: private}
+	if runtime.GOOS != "linux" {
+		config.Control = nil
+		defer syscall.Umask(syscall.Umask(0o177))
+	}
+	l, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return l, nil
+}
+
+func private(_, _ string, socket syscall.RawConn) error {
+	var refused error
+	err := socket.Control(func(fd uintptr) { refused = syscall.Fchmod(int(fd), 0o600) })
+	return errors.Join(err, refused)
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"jobwatch/internal/cluster"
 	"jobwatch/internal/config"
 	"jobwatch/internal/event"
 	"jobwatch/internal/metrics"
@@ -41,11 +42,12 @@ type parts struct {
 	*Daemon
 	store     *store.Store
 	metrics   *metrics.Metrics
-	pollers   pollers
+	pollers   *pollers
 	site      *site // the HTTP side
 	embedded  *stream.Embedded
 	broker    *stream.Broker
 	publisher *publish.Publisher
+	member    *cluster.Member // nil: it is alone
 	relays    relays
 }
 
@@ -62,6 +64,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		p.makePollers,
 		p.openSite,
 		p.openNATS,
+		p.makeMember,
 		p.makeRelays,
 	} {
 		if err := open(ctx); err != nil {
@@ -82,9 +85,10 @@ func (p *parts) start(ctx context.Context) error {
 	if p.embedded != nil {
 		start(p.embedded.Run)
 	}
-	relayed := make(chan struct{})
+	relayed, parted := make(chan struct{}), make(chan struct{})
 	start(func(ctx context.Context) error { return p.relays.runUntilGoodbye(ctx, relayed, p.Log) })
-	start(func(ctx context.Context) error { return runBehind(ctx, relayed, p.broker) })
+	start(func(ctx context.Context) error { return p.runMember(ctx, parted) })
+	start(func(ctx context.Context) error { return runBehind(ctx, p.broker, relayed, parted) })
 	start(p.serveRequests)
 	start(func(ctx context.Context) error {
 		unread := AwaitStream(ctx, p.broker)
@@ -92,7 +96,10 @@ func (p *parts) start(ctx context.Context) error {
 		if errors.As(unread, &misfit) {
 			return misfit
 		}
-		start(p.publisher.Run) // which reads the stream before it sends
+		start(func(ctx context.Context) error { return runBehind(ctx, p.publisher, parted) }) // it reads the stream before it sends
+		if p.member != nil {                                                                  // which decides when polling starts
+			return p.pollers.Run(ctx)
+		}
 		if unread == nil {
 			unread = awaitReading(ctx, p.publisher.CaughtUp())
 		}
@@ -127,7 +134,7 @@ func (p *parts) openStore(ctx context.Context) (err error) {
 }
 
 func (p *parts) makePollers(context.Context) (err error) {
-	p.pollers, err = newPollers(p.Config.CommCells, p.newPoller)
+	p.pollers, err = newPollers(p.Config.CommCells, p.Config.Cluster.Enabled, p.newPoller)
 	return err
 }
 
@@ -147,7 +154,7 @@ func (p *parts) openNATS(context.Context) (err error) {
 		return err
 	}
 	p.publisher = publish.New(publish.Config{
-		Store: p.store, Broker: p.broker, Prefix: c.SubjectPrefix, Log: p.Log, Follows: p.pollers.Follows,
+		Store: p.store, Broker: p.broker, Prefix: c.SubjectPrefix, Log: p.Log, Follows: p.pollers.Follows, Sibling: p.sibling,
 	})
 	return nil
 }

@@ -90,15 +90,17 @@ func (r relays) runUntilGoodbye(ctx context.Context, ended chan<- struct{}, log 
 	}
 }
 
-// runBehind keeps the broker connected until the relays have ended: what they deliver last is settled through it.
-func runBehind(ctx context.Context, ended <-chan struct{}, broker runner) error {
+// runBehind runs something until others have ended that need it to the last: the broker takes what relays deliver last.
+func runBehind(ctx context.Context, r runner, others ...<-chan struct{}) error {
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	context.AfterFunc(ctx, func() {
-		<-ended
+		for _, ended := range others {
+			<-ended
+		}
 		stop()
 	})
-	return broker.Run(own)
+	return r.Run(own)
 }
 
 // relayRunner opens a relay's destination and has the relay run, again and again until that has worked.

@@ -64,7 +64,7 @@ func (d *Relays) start(ctx context.Context, broker *stream.Broker, all relays, s
 	ended := make(chan struct{})
 	for _, run := range []func(context.Context) error{
 		func(ctx context.Context) error { return all.runUntilGoodbye(ctx, ended, d.Log) },
-		func(ctx context.Context) error { return runBehind(ctx, ended, broker) },
+		func(ctx context.Context) error { return runBehind(ctx, broker, ended) },
 		func(ctx context.Context) error { return keepReady(ctx, broker, d.Log) },
 		func(ctx context.Context) error { return site.serve(ctx) },
 		func(ctx context.Context) error {

@@ -110,7 +110,7 @@ func TestTheConnectionOutlivesTheRelays(t *testing.T) {
 					done <- time.Now()
 				}()
 				go func() {
-					_ = runBehind(ctx, ended, running(func(ctx context.Context) error { <-ctx.Done(); return nil }))
+					_ = runBehind(ctx, running(func(ctx context.Context) error { <-ctx.Done(); return nil }), ended)
 					done <- time.Now()
 				}()
 				synctest.Wait()

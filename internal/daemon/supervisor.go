@@ -125,15 +125,15 @@ func (s *supervisor[S, R]) next(all []S) ([]*worker[S, R], error) {
 	return next, nil
 }
 
-// InForce are the settings of the configuration in force.
-func (s *supervisor[S, R]) InForce() []S {
+// ending waits for what runs under a name now, once it was replaced.
+func (s *supervisor[S, R]) ending(name string) (wait func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]S, len(s.workers))
-	for i, w := range s.workers {
-		all[i] = w.settings
+	w := find(s.workers, name)
+	if w == nil || w.stop == nil {
+		return func() {}
 	}
-	return all
+	return func() { <-w.ended }
 }
 
 // Runners are what runs for the configuration in force.

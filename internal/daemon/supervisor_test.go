@@ -34,7 +34,7 @@ func TestSupervisorChangedBeforeItRuns(t *testing.T) {
 	}
 	t.Cleanup(func() { st.Close() })
 	p := &parts{Daemon: &Daemon{Log: slog.New(slog.DiscardHandler)}, store: st, metrics: metrics.New("test")}
-	cells, err := newPollers(cfg.CommCells, p.newPoller)
+	cells, err := newPollers(cfg.CommCells, false, p.newPoller)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,8 +96,6 @@ func TestCheck(t *testing.T) {
 			"failed   store: ", "not a directory; the watcher must be able to"}},
 		{"a taken HTTP address", func(p *place) { p.http = strings.TrimPrefix(p.commServe.URL, "http://") }, true, []string{
 			"failed   HTTP: http.listen 127.0.0.1:", "address already in use; stop what uses it, or choose another"}},
-		{"a key of a later version", func(p *place) { p.more = "relays: []\ncluster: {enabled: true, instance: a}" }, false, []string{
-			"warning  configuration: cluster.enabled is accepted but not yet in force"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

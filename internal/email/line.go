@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 
 	"github.com/wneessen/go-mail"
@@ -77,17 +78,35 @@ func (l *line) options() ([]mail.Option, error) {
 // connect makes the connection end with the line's time, whatever is under way on it.
 func (l *line) connect(config *tls.Config) mail.DialContextFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		dialled, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		context.AfterFunc(l.ctx, func() { conn.Close() })
+		context.AfterFunc(l.ctx, func() { dialled.Close() })
+		conn := &bounded{dialled, mostSaid}
 		if l.Security != Implicit {
 			return conn, nil
 		}
 		encrypted := tls.Client(conn, config)
 		return encrypted, encrypted.HandshakeContext(ctx)
 	}
+}
+
+const mostSaid = 1 << 20 // bytes that a server says of one mail, many times what it takes
+
+// bounded is a connection on which no more is read: the library reads lines of any length, and any number of them.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, fmt.Errorf("it says more than %d MiB; is it a mail server?", mostSaid>>20)
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // quit says goodbye, which needs no answer: all that counts was acknowledged before.

@@ -160,9 +160,11 @@ func (c *jobCache) settle(j trackedJob, seen *job.Snapshot, again bool) {
 	defer c.mu.Unlock()
 	s := j.cached
 	s.failure = ""
-	if again {
+	switch {
+	case again:
 		s.line.change()
-	} else {
+	case c.ended[j.id.Number] != "" && !seen.Terminal: // an end is no other word for that: the details lag
+	default:
 		s.line.settle(j.changed, seen)
 	}
 }

@@ -244,6 +244,21 @@ func TestDetailsThatLagBehindTheListAreAskedForAgain(t *testing.T) {
 	})
 }
 
+// An end that the list names has no other words in the details: they lag, for however long.
+func TestAnEndThatTheDetailsDoNotShowYetIsAskedForUntilTheyDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := sweepBench(t, 9, nil)
+		b.script.listed[5] = "Completed"
+		for range 2 * pollsToAgree {
+			b.asksFor(0, 5)
+		}
+		b.script.is(5, state("Abgeschlossen"), ended(time.Now()))
+		b.asksFor(0, 5)
+		b.hasTold("prod/5 state: Running → Abgeschlossen")
+		b.asksFor(0)
+	})
+}
+
 // What no list names is asked for as if there were none, until its end.
 func TestUnlistedJobsAreAskedForEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -42,7 +42,7 @@ func (p *Publisher) catchUp(ctx context.Context) error {
 		p.stopTail()
 	}
 	r := newReading(read.Sequence+1, lost)
-	last, err := p.Broker.Scan(ctx, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
+	last, err := p.scan(ctx, info, r.from, func(m stream.Message) error { return p.foldInto(r, m) })
 	if err != nil {
 		return err
 	}

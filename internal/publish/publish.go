@@ -63,6 +63,8 @@ type Publisher struct {
 	claims   claims
 	slots    chan struct{} // one for each event in flight
 
+	wanted wantedReadings
+
 	tail           *tail     // follows what the stream stores; nil: not now
 	named          namedJobs // by the tail
 	foreignWriters foreignWriters
@@ -111,7 +113,7 @@ func New(c Config) *Publisher {
 		c.Sibling = func(string) bool { return false }
 	}
 	p := &Publisher{
-		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight),
+		Config: c, caughtUp: make(chan struct{}), slots: make(chan struct{}, c.InFlight), wanted: newWantedReadings(),
 		refused: newRefusals(c.Log), foreignWriters: newForeignWriters(c.Log), causes: causes{log: c.Log}, startedAt: math.MaxUint64,
 	}
 	p.stop(errNotYet)
@@ -172,7 +174,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		}
 		if fails > 0 || !errors.Is(err, stream.ErrNoStream) { // else the next try makes the stream, or says what is wrong
 			p.logHalted(err)
-			pause(ctx, p.backoff(fails))
+			p.pauseOrRead(ctx, p.backoff(fails))
 		}
 		fails++
 	}
@@ -225,6 +227,7 @@ func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) erro
 	defer p.stopTail()
 	for fails := 0; ctx.Err() == nil; {
 		p.unblock(true)
+		p.wanted.begin()
 		err := p.catchUp(ctx)
 		var misfit *stream.MisfitError
 		switch {
@@ -232,6 +235,7 @@ func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) erro
 		case err == nil:
 			fails = 0
 			p.once.Do(func() { close(p.caughtUp) })
+			p.wanted.end()
 			p.stopped.Store(nil)
 			p.causes.recovered()
 			if p.Store.Unsent() == 0 {
@@ -245,7 +249,7 @@ func (p *Publisher) serve(ctx context.Context, end context.CancelCauseFunc) erro
 			if !errors.Is(err, stream.ErrDisconnected) {
 				p.causes.report(slog.LevelWarn, "the stream could not be read back; trying again", err)
 			}
-			pause(ctx, p.backoff(fails))
+			p.pauseOrRead(ctx, p.backoff(fails))
 			fails++
 		}
 	}

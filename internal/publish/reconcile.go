@@ -134,7 +134,11 @@ func (p *Publisher) adopt(ctx context.Context, id job.ID, fold event.Fold, whole
 		p.foreignWriters.note(id, fold.Last)
 	}
 	p.Log.Debug("going on from what the stream tells of this job", "job", id.String(), "event", fold.Last.ID)
-	err = p.Store.Adopt(id, fold)
+	if p.Follows(id.CommCell) {
+		err = p.Store.Adopt(id, fold)
+	} else {
+		err = p.Store.StandBy(id, fold)
+	}
 	failpoint.Pass(failpoint.Adoption)
 	return err
 }

@@ -32,12 +32,16 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 
 	named := p.startTail(ctx, end)
 	ids, err := p.Store.Waiting()
+	ids = append(ids, p.named.all()...) // those that the last round left
 	for {
 		if err != nil {
 			end(err)
 			return
 		}
 		for _, id := range ids {
+			if p.wanted.any() {
+				return
+			}
 			group.Go(func() error {
 				p.drain(ctx, round, id, end)
 				return nil
@@ -48,6 +52,8 @@ func (p *Publisher) sendRound(ctx context.Context, end context.CancelCauseFunc) 
 			ids = p.Store.TakeFresh()
 		case id := <-named:
 			ids = []job.ID{id}
+		case <-p.wanted.wake:
+			return
 		case <-round.Done():
 			return
 		}
@@ -64,6 +70,10 @@ func (p *Publisher) drain(ctx, round context.Context, id job.ID, end context.Can
 		p.reconcileNamed(ctx, id, end)
 		switch p.sendNext(ctx, round, id, &before, end) {
 		case acknowledged:
+			if p.wanted.any() { // the next round finds what is left
+				p.claims.drop(id)
+				return
+			}
 			before = tries{}
 		case again:
 			if round.Err() != nil {

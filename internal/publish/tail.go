@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 
 	"jobwatch/internal/event"
@@ -160,6 +162,12 @@ func (h *namedJobs) take(id job.ID) (sequence uint64, there bool) {
 	sequence, there = h.last[id]
 	delete(h.last, id)
 	return sequence, there
+}
+
+func (h *namedJobs) all() []job.ID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(h.last), job.Compare)
 }
 
 func (h *namedJobs) clear() {

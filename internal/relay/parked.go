@@ -272,7 +272,7 @@ func (r *Relay) loadParked(ctx context.Context) error {
 	for _, e := range entries {
 		var rec parkedRecord
 		if err := json.Unmarshal(e.Value, &rec); err != nil {
-			return fmt.Errorf("key %s of bucket %s: %w", e.Key, BucketName(r.Stream), err)
+			return r.unreadable(e.Key, err)
 		}
 		key := strings.Replace(strings.TrimPrefix(e.Key, r.Name+".parked."), ".", "/", 1)
 		r.parked[key] = &parked{next: rec.Next, revision: e.Revision, oldest: rec.Oldest}
@@ -294,7 +294,7 @@ func (r *Relay) turnBackParked(ctx context.Context, key string, p *parked, next 
 	}
 	var rec parkedRecord
 	if err := json.Unmarshal(e.Value, &rec); err != nil {
-		return err
+		return r.unreadable(e.Key, err)
 	}
 	rec.Next = next
 	if e.Value, err = json.Marshal(rec); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -43,7 +44,8 @@ func (a *api) use(token string) {
 	a.client = slack.New(token, slack.OptionAPIURL(a.config.APIURL), slack.OptionHTTPClient(watching{&once, a}))
 }
 
-// watching notes for how long Slack wants no further call: it says so by 429 and, some say, in a body with 200.
+// watching notes for how long Slack wants no further call: it says so by 429 and, some say, in a body with 200. It hands on no
+// more of an answer than Slack has ever to say: the library reads all that comes.
 type watching struct {
 	client *http.Client
 	api    *api
@@ -51,13 +53,34 @@ type watching struct {
 
 func (w watching) Do(r *http.Request) (*http.Response, error) {
 	response, err := w.client.Do(r)
-	if err == nil && response.Header.Get("Retry-After") != "" {
+	if err != nil {
+		return nil, err
+	}
+	response.Body = &bounded{response.Body, mostOfAnswer}
+	if response.Header.Get("Retry-After") != "" {
 		w.api.hold(retryAfter(response.Header.Get("Retry-After")))
 		if response.StatusCode == http.StatusTooManyRequests {
 			response.Header.Del("Retry-After") // the library reads whole seconds alone
 		}
 	}
-	return response, err
+	return response, nil
+}
+
+const mostOfAnswer = 16 << 20 // bytes, unpacked; a page of a channel has a few hundred messages
+
+// bounded is an answer that ends with an error where it is longer than it may be.
+type bounded struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, fmt.Errorf("the answer is over %d MiB", mostOfAnswer>>20)
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func retryAfter(text string) time.Duration {

@@ -15,7 +15,8 @@ type Start struct {
 	Since    time.Time // instead of Sequence: what was stored at this time or later
 	Subjects []string  // filters, none within another; empty: all
 
-	headersOnly bool // the server sends no bodies
+	headersOnly  bool          // the server sends no bodies
+	openPatience time.Duration // with the making of the consumer; 0: as long as with any request
 }
 
 // Follow gives yield every message of the stream from a sequence on (0 or 1: all), those to come included. It ends
@@ -69,8 +70,16 @@ const (
 	// what it waits for may have been deleted, or its consumer may sit on a replica that lags.
 	scanIdle = 250 * time.Millisecond
 
-	scanPatience = 40 // such waits in a row, then the scan gives up
+	scanPatience = 8 // such waits in a row, then the consumer is taken for one that a dead server holds
+
+	openPatience = scanPatience * scanIdle // with the making of a scan's consumer, for the same reason
+
+	mostByGets = 2000 // sequences that are read from the leader, before another consumer is tried
 )
+
+// errSilent says that a consumer gives nothing, though messages are due. It lives on one server, in memory, and that may
+// be the one that has just died.
+var errSilent = errors.New("the consumer gives nothing of what is due")
 
 // Scan gives yield every message of the stream from a sequence on (0 or 1: all), in order and in one pass, until what
 // was there when it began has been read. It returns the stream's last sequence at that time, even if the last messages
@@ -99,6 +108,8 @@ func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) erro
 
 // readThrough yields the messages from one sequence to another, both included, and returns the last one read. It goes
 // on with the reader that has read up to there, where the server still knows it.
+//
+// Where a consumer is silent though messages are due, the leader is asked for each.
 func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Message) error) (read uint64, err error) {
 	if from > to {
 		return from - 1, nil
@@ -118,11 +129,53 @@ func (b *Broker) readThrough(ctx context.Context, from, to uint64, yield func(Me
 		}
 		from = read + 1
 	}
-	r, err := b.openReader(ctx, Start{Sequence: from})
+	for {
+		read, err = b.readAnew(ctx, from, to, yield)
+		if !errors.Is(err, errSilent) {
+			return read, err
+		}
+		last := min(to, read+mostByGets)
+		read, err = b.readByGets(ctx, read+1, last, yield)
+		if err != nil || last == to {
+			return read, err
+		}
+		from = last + 1
+	}
+}
+
+// readAnew reads with a consumer of its own.
+func (b *Broker) readAnew(ctx context.Context, from, to uint64, yield func(Message) error) (read uint64, err error) {
+	r, err := b.openReader(ctx, Start{Sequence: from, openPatience: openPatience})
+	if err != nil && ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)) {
+		err = errSilent
+	}
 	if err != nil {
 		return from - 1, err
 	}
 	return b.readWith(ctx, r, from, to, scanPatience, yield)
+}
+
+var errReadEnough = errors.New("read up to where it was to be")
+
+// readByGets asks the leader for one message after the other.
+func (b *Broker) readByGets(ctx context.Context, from, to uint64, yield func(Message) error) (read uint64, err error) {
+	read = from - 1
+	err = b.Each(ctx, ">", from, func(m Message) error {
+		if m.Sequence > to {
+			return errReadEnough
+		}
+		if err := yield(m); err != nil {
+			return err
+		}
+		if read = m.Sequence; read == to {
+			return errReadEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errReadEnough) {
+		err = nil
+	}
+	return read, err
 }
 
 // readWith reads with a reader, which is kept idle when all is read, and closed otherwise.
@@ -138,10 +191,12 @@ func (b *Broker) readWith(ctx context.Context, r *reader, from, to uint64, patie
 	for idle := 0; read < to; {
 		m, err := r.next(jetstream.NextMaxWait(scanIdle))
 		switch {
-		case errors.Is(err, nats.ErrTimeout) && idle < patience:
-			idle++
+		case errors.Is(err, nats.ErrTimeout) && ctx.Err() == nil:
 			if left, err := b.anyLeft(ctx, read+1, to); err != nil || !left {
 				return read, err
+			}
+			if idle++; idle > patience {
+				return read, errSilent
 			}
 			continue
 		case err != nil:

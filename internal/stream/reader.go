@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -66,7 +67,7 @@ func (r *reader) bind(ctx context.Context) {
 }
 
 func (r *reader) open(start Start) error {
-	ctx, cancel := context.WithTimeout(r.ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(r.ctx, cmp.Or(start.openPatience, requestTimeout))
 	defer cancel()
 	config := jetstream.ConsumerConfig{
 		Name:              r.consumer,

@@ -166,6 +166,7 @@ var rules = []rule{
 		at("b").isNone(),
 		at("c").is("c"),
 		each(job1).yields("a", "c"),
+		each(all).yields("a", "c"),
 		scan().yields("a", "c").upTo("c"),
 		scan().from("b").yields("c").upTo("c"),
 		publish("d").after("b").isRefused("c"),

@@ -75,7 +75,7 @@ func TestReload(t *testing.T) {
 	w.says("the configuration is the one in force")
 
 	w.edit("[71, 72]", "[71, 72, 73]", "\nhttp:", "\ncluster: {instance: a}\nhttp:")
-	w.says("cluster.instance is accepted but not yet in force")
+	w.says("taken at the next start: cluster")
 	w.until("73, added without a signal, is asked for", func() bool { return asked(play, 73) > 0 })
 
 	w.edit("[71, 72, 73]", "[71, seventy-two]")

@@ -3,7 +3,6 @@ package endtoend
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -280,8 +280,10 @@ func (x *torture) finale() {
 		for _, v := range x.victims {
 			x.recover(v)
 		}
-		return x.clock.now() > over && lastEnded(x.sim.Served(), tortureJobs)
-	}, func() string { return fmt.Sprintf("%v of %v; %s", x.clock.now(), over, unended(x.sim.Served())) })
+		return x.clock.now() > over && len(unended(x.listed(), x.sim.Served())) == 0
+	}, func() string {
+		return fmt.Sprintf("%v of %v; without an end: %s", x.clock.now(), over, strings.Join(unended(x.listed(), x.sim.Served()), "\n"))
+	})
 	var found verdict
 	x.until("the stream is complete", func() bool {
 		found = x.judge()
@@ -342,33 +344,6 @@ func (m *moments) all() []time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.times)
-}
-
-// lastEnded says whether of each number the last job that was seen has ended, and so many were seen.
-func lastEnded(record []sim.Served, jobs int) bool {
-	last := map[int64]sim.Served{}
-	for _, a := range record {
-		if a.Whole && !a.Began.Before(last[a.JobID].Began) {
-			a.Finished = a.Finished || a.Began.Equal(last[a.JobID].Began) && last[a.JobID].Finished
-			last[a.JobID] = a
-		}
-	}
-	for _, a := range last {
-		if !a.Finished {
-			return false
-		}
-	}
-	return len(last) >= jobs
-}
-
-// unended are the last answers about jobs whose end was not seen.
-func unended(record []sim.Served) string {
-	last := map[int64]sim.Served{}
-	for _, a := range record {
-		last[a.JobID] = a
-	}
-	maps.DeleteFunc(last, func(_ int64, a sim.Served) bool { return a.Whole && a.Finished })
-	return fmt.Sprintf("%d answers; without an end: %+v", len(record), last)
 }
 
 // makeStream makes the stream with a duplicate window that is over before anything is sent again, or gives one that

@@ -24,7 +24,10 @@ type answer struct {
 }
 
 // source is the CommServe as a process asks it.
-type source struct{ p *process }
+type source struct {
+	p        *process
+	commCell string
+}
 
 // grid is the time to which questions keep: the waits between the poller's tries are random, and the time at which
 // their next question is asked must not be.
@@ -104,7 +107,7 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 	}
 	a := &answer{job: number, facts: now, asked: asked, answered: w.moment()}
 	s.p.given(a)
-	return job.Observation{Snapshot: now.snapshot(number), Asked: asked, Answered: a.answered}, nil
+	return job.Observation{Snapshot: now.snapshot(s.commCell, number), Asked: asked, Answered: a.answered}, nil
 }
 
 // asks gives the time of a question about a job: no two of a watcher's have the same, by which a commit is known again.
@@ -117,10 +120,10 @@ func (p *process) asks(number int64) time.Time {
 
 // List reads the Job list, in one page.
 func (s source) List(ctx context.Context, _ time.Duration, yield func([]commvault.Line) error) error {
-	if _, err := s.ask(ctx, &call{process: s.p, what: "list"}); err != nil {
+	if _, err := s.ask(ctx, &call{process: s.p, what: "list", filter: s.commCell}); err != nil {
 		return err
 	}
-	return yield(s.p.world.serve.list())
+	return yield(s.p.world.serve.list(s.commCell))
 }
 
 // given notes an answer.
@@ -155,6 +158,8 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	}
 	what := at.Operation
 	switch {
+	case at.End && p.part != nil && p.part.forgetsAnswer(at):
+		return errBroker
 	case at.End && what != "Publish":
 		return nil
 	case p.world.small != nil && what != "Publish":
@@ -173,6 +178,8 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	case how == late:
 		p.world.late = append(p.world.late, at.Message)
 		return errBroker
+	case how == lost && p.part != nil && what != "published":
+		p.part.losesAnswer(at)
 	case how == fails, how == lost:
 		return errBroker
 	case how == busy:

@@ -24,8 +24,27 @@ type facts struct {
 // machine is called by its name or, with a GUID, name/GUID. Without a reason it failed all the same.
 type machine struct{ called, reason string }
 
-// commServe is the model: its jobs, each with all that was ever true of it.
-type commServe struct{ jobs [][]facts }
+// commServe is the model of one, or of two: their jobs, each with all that was ever true of it.
+type commServe struct {
+	jobs  [][]facts
+	cells int // that they are of; 0: one
+}
+
+// cellOf names the CommCell that a job is of.
+func (s *commServe) cellOf(number int64) string {
+	if s.cells == 2 && number%2 == 0 {
+		return "dr"
+	}
+	return "prod"
+}
+
+// names are those of all CommCells.
+func (s *commServe) names() []string {
+	if s.cells == 2 {
+		return []string{"prod", "dr"}
+	}
+	return []string{"prod"}
+}
 
 // of gives what is true of a job, or what once was; false if it has not begun.
 func (s *commServe) of(number int64, back int) (facts, bool) {
@@ -94,9 +113,9 @@ func (f *facts) move(r *rand.Rand) {
 }
 
 // snapshot is what an answer shows, as commvault would have read it.
-func (f *facts) snapshot(number int64) job.Snapshot {
+func (f *facts) snapshot(commCell string, number int64) job.Snapshot {
 	s := job.Snapshot{
-		CommCell: "prod", Number: number, Client: "fall", State: job.Text(f.state), Phase: job.Text(f.phase),
+		CommCell: commCell, Number: number, Client: "fall", State: job.Text(f.state), Phase: job.Text(f.phase),
 		Failures: job.Text(f.failures), Reason: job.Text(f.reason), ReasonCode: job.Text(f.code),
 		StartTime: new(f.began), LastUpdateTime: new(f.at),
 	}
@@ -114,10 +133,10 @@ func (f *facts) snapshot(number int64) job.Snapshot {
 	return s
 }
 
-// list gives the lines of the Job list: those of all jobs that have begun.
-func (s *commServe) list() (lines []commvault.Line) {
+// list gives the lines of a Job list: those of all jobs that have begun.
+func (s *commServe) list(commCell string) (lines []commvault.Line) {
 	for i, past := range s.jobs {
-		if len(past) == 0 {
+		if len(past) == 0 || s.cellOf(int64(i+1)) != commCell {
 			continue
 		}
 		f := past[len(past)-1]
