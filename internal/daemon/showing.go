@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"maps"
+
 	"jobwatch/internal/cluster"
+	"jobwatch/internal/control"
 	"jobwatch/internal/metrics"
 )
 
@@ -12,6 +15,18 @@ func (p *parts) commCellNames() []string {
 		names = append(names, cell.Name)
 	}
 	return names
+}
+
+// adminOfOwn is for those who ask over NATS: only who polls a CommCell answers for it.
+func (p *parts) adminOfOwn() *control.Admin {
+	a := p.admin()
+	all := a.CommCells
+	a.CommCells = func() map[string]control.CommCell {
+		cells := all()
+		maps.DeleteFunc(cells, func(name string, _ control.CommCell) bool { return !p.pollers.Follows(name) })
+		return cells
+	}
+	return a
 }
 
 // clusterShown is what the HTTP side shows of the cluster; nil: this watcher is alone.
