@@ -33,16 +33,25 @@ type source struct {
 // their next question is asked must not be.
 const grid = 2 * time.Second
 
-func onGrid(ctx context.Context) {
+func (s source) onGrid(ctx context.Context) {
+	if s.p.world.script {
+		return // nothing is drawn, and times are measured
+	}
 	if now := time.Now(); !now.Equal(now.Truncate(grid)) {
 		sleep(ctx, now.Truncate(grid).Add(grid).Sub(now))
 	}
 }
 
 func (s source) ask(ctx context.Context, c *call) (verdict, error) {
-	onGrid(ctx)
+	s.onGrid(ctx)
 	if s.p.dead.Load() {
 		return fails, errCrashed
+	}
+	if s.p.part != nil {
+		s.p.world.board.asks(question{s.p.watcher.name, s.commCell, c.job, time.Now()})
+	}
+	if s.p.world.serve.away.Load() {
+		return fails, outcome(fails, c)
 	}
 	how, err := s.p.world.gate.wait(ctx, c)
 	if err != nil {
@@ -53,7 +62,7 @@ func (s source) ask(ctx context.Context, c *call) (verdict, error) {
 		s.p.world.polls.Add(1)
 	}
 	if err := outcome(how, c); err != nil {
-		onGrid(ctx)
+		s.onGrid(ctx)
 		return how, err
 	}
 	return how, nil
@@ -82,7 +91,7 @@ func outcome(how verdict, c *call) error {
 func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
 	w := s.p.world
 	c := &call{process: s.p, what: "details", job: number}
-	onGrid(ctx)
+	s.onGrid(ctx)
 	asked := s.p.asks(number)
 	how, err := s.ask(ctx, c)
 	if err != nil && how == unknown {
@@ -119,11 +128,11 @@ func (p *process) asks(number int64) time.Time {
 }
 
 // List reads the Job list, in one page.
-func (s source) List(ctx context.Context, _ time.Duration, yield func([]commvault.Line) error) error {
+func (s source) List(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
 	if _, err := s.ask(ctx, &call{process: s.p, what: "list", filter: s.commCell}); err != nil {
 		return err
 	}
-	return yield(s.p.world.serve.list(s.commCell))
+	return yield(s.p.world.serve.list(s.commCell, finishedWithin))
 }
 
 // given notes an answer.
@@ -148,6 +157,9 @@ func (p *process) given(a *answer) {
 	x.newest[a.job], x.oldRow[a.job] = a.facts.at, 0
 	p.polls = append(p.polls, a)
 }
+
+// identify says which CommServe it is.
+func (s source) identify(context.Context) (string, error) { return s.p.world.serve.guid, nil }
 
 var errBroker = errors.New("no answer")
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -27,7 +28,9 @@ type machine struct{ called, reason string }
 // commServe is the model of one, or of two: their jobs, each with all that was ever true of it.
 type commServe struct {
 	jobs  [][]facts
-	cells int // that they are of; 0: one
+	cells int         // that they are of; 0: one
+	guid  string      // of the CommServe; "": it does not say
+	away  atomic.Bool // it answers nothing
 }
 
 // cellOf names the CommCell that a job is of.
@@ -133,13 +136,16 @@ func (f *facts) snapshot(commCell string, number int64) job.Snapshot {
 	return s
 }
 
-// list gives the lines of a Job list: those of all jobs that have begun.
-func (s *commServe) list(commCell string) (lines []commvault.Line) {
+// list gives the lines of a Job list: those of jobs that have begun, and have not ended too long ago.
+func (s *commServe) list(commCell string, finishedWithin time.Duration) (lines []commvault.Line) {
 	for i, past := range s.jobs {
 		if len(past) == 0 || s.cellOf(int64(i+1)) != commCell {
 			continue
 		}
 		f := past[len(past)-1]
+		if f.ended && time.Since(f.at) > finishedWithin {
+			continue
+		}
 		line := commvault.Line{Number: int64(i + 1), Status: job.Text(f.state), Phase: job.Text(f.phase), StartTime: &f.began, Client: "fall"}
 		if f.ended {
 			line.EndTime = &f.at

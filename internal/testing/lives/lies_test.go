@@ -17,6 +17,7 @@ type lies struct {
 	bucket     func(*process, stream.Bucket) stream.Bucket
 	owed       func(*process, func(context.Context) error) func(context.Context) error // RunOwed of a CommCell that is another's
 	toldSource func(poller.Source) poller.Source
+	ownSource  func(*process, poller.Source) poller.Source
 	onCommit   func(*process)
 	onCrash    func(*world, *watcher)
 }
@@ -31,7 +32,10 @@ func (l *lies) broker(p *process, b publish.Broker) publish.Broker {
 	return l.toldBroker(b)
 }
 
-func (l *lies) source(s poller.Source) poller.Source {
+func (l *lies) source(p *process, s poller.Source) poller.Source {
+	if l.ownSource != nil {
+		return l.ownSource(p, s)
+	}
 	if l.toldSource == nil {
 		return s
 	}

@@ -57,7 +57,7 @@ func (w *world) options() []option {
 		add(option{weight: calm, do: release, call: c})
 	}
 	for _, x := range w.watchers {
-		if x.process == nil {
+		if x.process == nil && !w.script {
 			add(option{weight: 300, do: start, watcher: x})
 		}
 	}
@@ -211,8 +211,16 @@ func (w *world) passes() {
 	}
 	select {
 	case <-w.gate.comes:
-	case <-time.After(time.Minute):
+	case <-time.After(w.atMost()):
 	}
+}
+
+// atMost is how long a call is waited for.
+func (w *world) atMost() time.Duration {
+	if w.script {
+		return 100 * time.Millisecond
+	}
+	return time.Minute
 }
 
 // crash ends a process, if that has not happened yet, and may do away with its file.

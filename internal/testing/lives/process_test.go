@@ -209,12 +209,20 @@ func (p *process) run(ctx context.Context) {
 func (p *process) polling(commCell string) poller.Config {
 	k := &p.world.knobs
 	c := poller.Config{
-		CommCell: commCell, Source: p.world.lies.source(source{p, commCell}), Store: p.store, Log: slog.New(slog.DiscardHandler),
+		CommCell: commCell, Source: p.world.lies.source(p, source{p, commCell}), Store: p.store, Log: slog.New(slog.DiscardHandler),
 		Meter: meter{p, commCell}, Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
 		KeepFinished: 7 * 24 * time.Hour, Concurrency: k.concurrency, LostAfter: 2 * time.Minute,
 	}
+	if p.world.serve.guid != "" {
+		c.Identify = source{p, commCell}.identify
+	}
+	if k.cluster.finishedWithin > 0 {
+		c.FinishedWithin = k.cluster.finishedWithin
+	}
 	for i := range p.world.serve.jobs {
-		if number := int64(i + 1); !k.discover && p.world.serve.cellOf(number) == commCell {
+		if number := int64(i + 1); number == k.cluster.unnamed {
+			continue
+		} else if !k.discover && p.world.serve.cellOf(number) == commCell {
 			c.Jobs = append(c.Jobs, number)
 		}
 	}

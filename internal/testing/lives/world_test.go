@@ -59,7 +59,8 @@ type world struct {
 	story   strings.Builder
 	names   map[string]string // epoch => process
 
-	board board // what is known of the cluster, if there is one
+	script bool  // only that happens which a test says
+	board  board // what is known of the cluster, if there is one
 }
 
 // moment gives a time that no other answer has, nor any that does not know its job: those are told as of now.
@@ -78,7 +79,7 @@ func (w *world) exact() bool { return w.knobs.watchers == 1 && w.knobs.loseStore
 func newWorld(k knobs, random *rand.Rand, f *files) *world {
 	w := &world{
 		knobs: k, random: random, files: f, began: time.Now(), names: map[string]string{}, unacknowledged: map[string]bool{},
-		gate: gate{comes: make(chan struct{}, 1)}, serve: commServe{make([][]facts, k.jobs), k.cells},
+		gate: gate{comes: make(chan struct{}, 1)}, serve: commServe{jobs: make([][]facts, k.jobs), cells: k.cells},
 	}
 	w.stream = modelbroker.New(modelbroker.Config{Replicated: k.replicated})
 	for i := range k.watchers {
