@@ -76,6 +76,8 @@ var mayImport = map[string][]string{
 	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
 	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/store"},
 	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
+	"github.com/nats-io/jwt/v2":          {"internal/stream"},
+	"github.com/nats-io/nkeys":           {"internal/stream"},
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},

@@ -111,16 +111,15 @@ func (s *Store) Untrack(id job.ID) error {
 	})
 }
 
-// untrack notes when that was where the job was never seen: it is not to be forgotten before it may have been named.
+// untrack notes when that was: it may be long ago that the job was seen here, if ever, and it is not to be forgotten before
+// the Job list may have named it.
 func untrack(tx *bbolt.Tx, id job.ID) error {
 	r, snapshot, err := readRecord(tx, id)
 	if err != nil {
 		return err
 	}
 	r.setMisses(Misses{}) // they do not count once it is polled again
-	if r.Revision == 0 {
-		r.Marked = time.Now().UnixNano()
-	}
+	r.Marked = time.Now().UnixNano()
 	return errors.Join(writeRecord(tx, id, r, snapshot), tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Untracked)))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -220,7 +221,7 @@ var carried = []struct {
 
 // said has a person say something of a job, at any member.
 func (s *script) said(number int64, h cluster.Hand) {
-	k := cluster.JobKey{CommCell: "prod", Number: strings.TrimSpace(string(rune('0' + number)))}
+	k := cluster.JobKey{CommCell: "prod", Number: strconv.FormatInt(number, 10)}
 	if err := cluster.Say(context.Background(), s.spy(), k, h); err != nil {
 		s.t.Error(err)
 	}

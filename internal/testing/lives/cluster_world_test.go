@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing/synctest"
@@ -35,6 +36,9 @@ func (k *knobs) clusterise(r *rand.Rand) {
 	k.forget, k.age, k.recreate = 0, 0, 0
 	k.cluster = clusterKnobs{
 		on: true, pause: some(12), goOn: 5 + r.IntN(60), stop: some(10), leave: some(6), bucket: some(4), byHand: some(20),
+	}
+	if k.cluster.byHand > 0 {
+		k.discover, k.cluster.bucket = true, 0 // what was said, and nobody has heard yet, may go with the bucket
 	}
 }
 
@@ -100,6 +104,7 @@ func (w *world) clusterAccidents(add func(option)) {
 		}
 	}
 	add(option{weight: k.bucket, do: deleteBucket})
+	add(option{weight: k.byHand, do: sayByHand, job: int64(len(w.serve.jobs))})
 }
 
 // befalls lets something happen that is the cluster's alone.
@@ -123,7 +128,25 @@ func (w *world) befalls(o option) {
 	case deleteBucket:
 		w.say("   the bucket is deleted")
 		w.stream.DeleteBucket(bucketName)
-		w.board.bucketGone, w.board.changed = time.Now(), true
+		w.board.changed = true
+	case sayByHand:
+		w.saysByHand(o.job)
+	}
+}
+
+// saysByHand has a person untrack a job, or track it again.
+func (w *world) saysByHand(number int64) {
+	h := cluster.Untracked
+	if w.board.untracked == number {
+		h = cluster.Tracked
+	}
+	k := cluster.JobKey{CommCell: w.serve.cellOf(number), Number: strconv.FormatInt(number, 10)}
+	if err := cluster.Say(context.Background(), w.spy(), k, h); err != nil {
+		panic(err)
+	}
+	w.say("   somebody says of %d: %s", number, h)
+	if w.board.untracked = 0; h == cluster.Untracked {
+		w.board.untracked = number
 	}
 }
 
@@ -155,7 +178,6 @@ func (w *world) healCluster() error {
 		}
 	}
 	began := time.Now()
-	w.board.healed = began
 	for {
 		if err := w.step(); err != nil {
 			return err
@@ -194,11 +216,10 @@ type board struct {
 		Ready(context.Context) (<-chan struct{}, error)
 		Bucket(string) stream.Bucket
 	}
-	claims     map[string]claimed
-	bucketGone time.Time
-	healed     time.Time
-	changed    bool // a claim may have
-	wrong      []finding
+	claims    map[string]claimed
+	untracked int64 // by hand; 0: none
+	changed   bool  // a claim may have
+	wrong     []finding
 
 	mu     sync.Mutex
 	asked  []question                      // guarded by mu
@@ -314,6 +335,12 @@ func (w *world) judgedCluster() (all []finding) {
 		owns[here[0]]++
 		if c := w.board.claims[cell]; c.Instance != here[0] {
 			find("%s is polled by %s, and claimed by %q", cell, here[0], c.Instance)
+		}
+	}
+	for _, q := range w.board.questions(time.Now().Add(-80 * time.Second)) {
+		if q.job > 0 && q.job == w.board.untracked {
+			find("job %d was untracked by hand, and %s asks about it", q.job, q.watcher)
+			break
 		}
 	}
 	for name, n := range owns {

@@ -309,7 +309,7 @@ func heldBy(answers []*answer, v view, c change) bool {
 // truth wants the stream to end where the CommServe is.
 func (j *judge) truth(number int64, v view) {
 	now, begun := j.world.serve.of(number, 0)
-	if !begun {
+	if !begun || number == j.world.board.untracked {
 		return
 	}
 	if owed := v.due(&now); len(owed) > 0 || v.state == "" {

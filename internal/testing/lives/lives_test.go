@@ -203,7 +203,7 @@ func livedAll(t *testing.T, how kind, oneSeed, lives string, usually int) {
 	}
 }
 
-const chunk = 2000 // lives, after which it is said how far we are
+const chunk = 500 // lives, after which it is said how far we are
 
 func TestASeedRepeatsItsStory(t *testing.T) {
 	f := folder(t)
