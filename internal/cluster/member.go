@@ -97,7 +97,8 @@ type Member struct {
 	ticks    int
 	entered  bool // nobody else has the name
 	leaving  bool
-	outage   int // passes in a row in which the bucket could not be read
+	outage   int  // passes in a row in which the bucket could not be read
+	cut      bool // in one of them there was no connection
 	tenures  map[string]*tenure
 	giving   map[string]bool
 	applied  map[JobKey]uint64 // revisions of what was said of jobs that the store knows
@@ -129,9 +130,6 @@ func New(c Config) *Member {
 
 // alonePatience is how many ticks the bucket is waited for at the start. Then what was polled here before is polled on.
 const alonePatience = 5
-
-// longOutage is longer than the servers of a cluster take to elect a leader.
-const longOutage = 12
 
 // Run takes part until ctx ends, and then gives away all that it owns. Its error is an InUseError.
 func (m *Member) Run(ctx context.Context) error {
@@ -182,16 +180,17 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 			m.alone()
 		}
 		m.outage++
+		m.cut = m.cut || errors.Is(err, stream.ErrDisconnected)
 		m.show(err)
 		return nil
 	}
 	switch {
-	case m.outage > longOutage:
+	case m.cut: // others may connect later than this one
 		m.board.hearAll(deathTicks)
-	case m.outage > 1:
+	case m.outage > 1: // the bucket's servers had to elect a leader: all were there meanwhile
 		m.board.hearAll(deathTicks / 2)
 	}
-	m.outage = 0
+	m.outage, m.cut = 0, false
 	p := m.board.decide(m.situation())
 	for cell, why := range p.claims {
 		m.claim(short, cell, why)
@@ -218,7 +217,11 @@ func (m *Member) meet(ctx context.Context) error {
 		}
 	}
 	if m.due {
-		if err := m.beat(ctx); err != nil {
+		err := m.beat(ctx)
+		if errors.Is(err, errWritten) {
+			err = m.beat(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		m.due = false
@@ -309,6 +312,9 @@ func (m *Member) kept() rest {
 	return nil
 }
 
+// errWritten says that this member's key was written meanwhile, and not by another watcher.
+var errWritten = errors.New("the member's key was written meanwhile")
+
 // changed finds out who has written this member's key: itself, the answer to which was lost; somebody who tells it to
 // leave; or another watcher.
 func (m *Member) changed(ctx context.Context) error {
@@ -322,7 +328,7 @@ func (m *Member) changed(ctx context.Context) error {
 			m.anew()
 		}
 		m.own = e.Revision
-		return stream.ErrChanged
+		return errWritten
 	}
 	if is.Store != m.Store || is.Epoch != m.Epoch && is.Started.After(m.started) {
 		return &InUseError{m.Instance, is.Host}
@@ -332,7 +338,7 @@ func (m *Member) changed(ctx context.Context) error {
 		m.Log.Info("told to leave the cluster: gives away all that it polls, and takes nothing more until its next start")
 	}
 	m.own = e.Revision
-	return stream.ErrChanged // the next pass beats
+	return errWritten
 }
 
 // anew forgets what was read of a bucket that is no more.

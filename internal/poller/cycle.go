@@ -94,7 +94,7 @@ func (p *Poller) probeWith(ctx context.Context, c *cycle, j store.Tracked) (up b
 
 // forget drops, once an hour or so, the snapshots of jobs that ended long ago.
 func (p *Poller) forget() error {
-	if p.KeepFinished <= 0 || time.Since(p.cycleState.forgot) < p.atMost(time.Hour, p.KeepFinished/2) {
+	if !p.forgetIsDue(time.Now()) {
 		return nil
 	}
 	p.cycleState.forgot = time.Now()
@@ -104,6 +104,10 @@ func (p *Poller) forget() error {
 	}
 	_, err = p.Store.Forget(p.CommCell, before)
 	return err
+}
+
+func (p *Poller) forgetIsDue(now time.Time) bool {
+	return p.KeepFinished > 0 && now.Sub(p.cycleState.forgot) >= p.atMost(time.Hour, p.KeepFinished/2)
 }
 
 // cycle is what has come of one cycle's requests so far.
@@ -229,6 +233,7 @@ type trackedJob struct {
 	cached  *cachedJob // claimed for the poll
 	changed uint16     // its line.changed when the poll began
 	once    bool       // a failure is not repeated
+	owed    bool       // for the events that wait for it alone: another watcher polls the CommCell
 
 	inFlight context.Context // of its request, which lives longer than the wait for a permit; nil: the poll's own
 }

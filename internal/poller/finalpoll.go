@@ -34,7 +34,7 @@ func (j trackedJob) ends(terminal, more bool) (finishes, leaves bool) {
 	case store.Configured:
 		return false, false
 	case store.Refresh:
-		return false, !more
+		return false, !more && (terminal || !j.owed) // whoever polls next polls it
 	case store.FinalPoll:
 		return false, toldToTheEnd
 	default:

@@ -110,7 +110,7 @@ func (p *Poller) countMiss(m miss, endsRun bool) error {
 		return nil
 	}
 	ended := m.why == store.FinalPoll && known.Terminal // its end is told: the CommServe has forgotten it, as it may
-	lost := p.LostAfter > 0 && m.at.Sub(run.Since) >= p.LostAfter && !ended
+	lost := p.LostAfter > 0 && !m.owed && m.at.Sub(run.Since) >= p.LostAfter && !ended
 	if !lost && !known.RefreshPending && !ended {
 		return nil
 	}

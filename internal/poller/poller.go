@@ -9,6 +9,7 @@
 //	older.go      an answer that is older than the last
 //	missing.go    a job that the CommServe does not know
 //	finalpoll.go  a job that has ended
+//	owed.go       what is asked for a CommCell that another watcher polls
 //	stall.go      a job that shows no progress
 //	feed.go       the CommServe's own events, which name jobs to poll; feedlog.go: what they said
 //	commcell.go   whether the CommCell answers, and is the one wanted

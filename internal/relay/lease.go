@@ -86,7 +86,7 @@ func (r *Relay) acquire(ctx context.Context) (*lease, error) {
 		}
 		was, err := readRecord(e)
 		if err != nil {
-			return nil, fmt.Errorf("key %s of bucket %s: %w", r.Name, BucketName(r.Stream), err)
+			return nil, r.unreadable(r.Name, err)
 		}
 		if e.Revision != seen {
 			seen, same = e.Revision, 0
@@ -120,6 +120,11 @@ func readRecord(e stream.Entry) (was record, err error) {
 		return was, nil
 	}
 	return was, json.Unmarshal(e.Value, &was)
+}
+
+// unreadable is of a key that somebody else has written, at any length.
+func (r *Relay) unreadable(key string, err error) error {
+	return fmt.Errorf("key %s of bucket %s holds what no relay has written: %.200v; restore or delete it", key, BucketName(r.Stream), err)
 }
 
 // write writes the record as it is now, as its holder.

@@ -63,6 +63,18 @@ func TestAnUntrackedJobThatWasNeverSeenIsForgottenInItsTime(t *testing.T) {
 	}
 }
 
+// Nor is one sooner that only the stream has told of, however long ago.
+func TestAnUntrackedJobOfAnotherWatcherIsForgottenInItsTime(t *testing.T) {
+	f := newStore(t)
+	must(t, f.StandBy(of(71), toldByAnother(t, of(71), "Running")))
+	must(t, f.Mark(of(71), Untracked))
+	if n, err := f.Forget("prod", time.Now().Add(-time.Hour)); n != 0 || err != nil {
+		t.Errorf("forgot %d (%v)", n, err)
+	}
+	must(t, f.Track(Discovered, of(71)))
+	f.tracks(t)
+}
+
 // A file is the same member after a restart, and another file is another.
 func TestID(t *testing.T) {
 	f, other := newStore(t), newStore(t)

@@ -64,7 +64,7 @@ func open(path string, mint *event.Minter, prepare func(*bbolt.DB) (*bbolt.DB, e
 }
 
 func newOn(db *bbolt.DB, mint *event.Minter) *Store {
-	return &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, refresh: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), maxRetained: maxRetainedBytes}
+	return &Store{db: db, mint: mint, fresh: map[job.ID]struct{}{}, refresh: map[job.ID]struct{}{}, wake: make(chan struct{}, 1), held: make(chan struct{}), maxRetained: maxRetainedBytes}
 }
 
 // ready brings the file to the newest format.

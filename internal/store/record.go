@@ -27,7 +27,7 @@ type record struct {
 	LastProgress   int64  `json:"still,omitempty"`   // since when an active job shows this progress; 0 is unknown
 	Misses         int    `json:"misses,omitempty"`  // answers without the job since then, in a row, as far as they are counted
 	Missed         int64  `json:"missed,omitempty"`  // when the first of them came, Unix nanoseconds
-	Marked         int64  `json:"marked,omitempty"`  // when a person had it polled no more, unseen, Unix nanoseconds
+	Marked         int64  `json:"marked,omitempty"`  // when a person had it polled no more, Unix nanoseconds
 	Digest         uint64 `json:"digest,omitempty"`  // of what is worth storing of the snapshot
 	Terminal       bool   `json:"terminal,omitempty"`
 	RefreshPending bool   `json:"owed,omitempty"` // what a foreign writer told was adopted: poll again before anything is sent

@@ -73,6 +73,7 @@ type Store struct {
 	fresh   map[job.ID]struct{} // that got events since TakeFresh; guarded by mu
 	refresh map[job.ID]struct{} // adopted since Open, and not polled since; guarded by mu
 	wake    chan struct{}       // holds one token while fresh is not empty
+	held    chan struct{}       // closed when unsent events have come to wait for a refresh, and replaced; guarded by mu
 }
 
 // Close closes the file. One that is broken is left to the end of the process.

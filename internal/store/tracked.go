@@ -111,16 +111,15 @@ func (s *Store) Untrack(id job.ID) error {
 	})
 }
 
-// untrack notes when that was where the job was never seen: it is not to be forgotten before it may have been named.
+// untrack notes when that was: it may be long ago that the job was seen here, if ever, and it is not to be forgotten before
+// the Job list may have named it.
 func untrack(tx *bbolt.Tx, id job.ID) error {
 	r, snapshot, err := readRecord(tx, id)
 	if err != nil {
 		return err
 	}
 	r.setMisses(Misses{}) // they do not count once it is polled again
-	if r.Revision == 0 {
-		r.Marked = time.Now().UnixNano()
-	}
+	r.Marked = time.Now().UnixNano()
 	return errors.Join(writeRecord(tx, id, r, snapshot), tx.Bucket(trackedBucket).Put(jobKey(id), []byte(Untracked)))
 }
 
@@ -214,52 +213,4 @@ func (s *Store) Configure(commCell string, numbers []int64) error {
 		}
 		return nil
 	})
-}
-
-// Forget drops the snapshots of a CommCell's jobs that ended before a time, or are untracked or lost and
-// were last seen before it, are not polled, and have no event unsent or retained.
-func (s *Store) Forget(commCell string, before time.Time) (forgotten int, err error) {
-	var old []job.ID
-	err = s.view(func(tx *bbolt.Tx) error {
-		prefix := []byte(commCell + "/")
-		c := tx.Bucket(jobsBucket).Cursor()
-		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
-			id := parseKey(key, 0)
-			r, _, err := readRecord(tx, id)
-			if err != nil {
-				return err
-			}
-			if s.forgettable(tx, id, r, before) {
-				old = append(old, id)
-			}
-		}
-		return nil
-	})
-	if err != nil || len(old) == 0 {
-		return 0, err
-	}
-	err = s.update(func(tx *bbolt.Tx) error {
-		forgotten = 0
-		for _, id := range old {
-			r, _, err := readRecord(tx, id)
-			if err != nil || !s.forgettable(tx, id, r, before) {
-				continue
-			}
-			err = errors.Join(tx.Bucket(jobsBucket).Delete(jobKey(id)), tx.Bucket(trackedBucket).Delete(jobKey(id)))
-			if err != nil {
-				return err
-			}
-			forgotten++
-		}
-		return nil
-	})
-	return forgotten, err
-}
-
-func (s *Store) forgettable(tx *bbolt.Tx, id job.ID, r record, before time.Time) bool {
-	if r.RefreshPending || r.Sequence != r.Acked || s.retains(r) || !fromNanos(max(r.Asked, r.Marked)).Before(before) || id.IsCommCell() {
-		return false
-	}
-	why := Why(tx.Bucket(trackedBucket).Get(jobKey(id)))
-	return why == Untracked || why == "" && (r.Terminal || r.Told.Lost)
 }

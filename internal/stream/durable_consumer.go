@@ -77,8 +77,10 @@ func explainDurable(stream, name string, err error) error {
 func (s *session) durable(ctx context.Context, stream string, d Durable) (c jetstream.Consumer, made bool, err error) {
 	wanted := s.durableConfig(d)
 	if d.Anew {
-		if err := s.js.DeleteConsumer(ctx, stream, d.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return nil, false, err
+		removing, done := s.track(ctx, s.api("CONSUMER.DELETE."+stream+"."+d.Name))
+		defer done()
+		if err := s.js.DeleteConsumer(removing, stream, d.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return nil, false, cause(removing, err)
 		}
 		c, err = s.js.CreateConsumer(ctx, stream, wanted) // a cluster may show the old one for a moment yet
 		return c, true, err

@@ -52,7 +52,7 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		found := append(b.probeAbsence(ctx, s), b.probeRoutes(ctx, false)...)
-		return append(found, b.probeRights(ctx, s, false)...)
+		return append(append(found, b.probeRights(ctx, s, false)...), b.probeWords(ctx, s)...)
 	}
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
@@ -69,7 +69,7 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	found = append(found, graded(Warning, differences(b.cfg, info.Config))...)
 	found = append(found, graded(Warning, s.payloadTooSmall())...)
 	found = append(found, b.probeRoutes(ctx, true)...)
-	return append(found, b.probeRights(ctx, s, true)...)
+	return append(append(found, b.probeRights(ctx, s, true)...), b.probeWords(ctx, s)...)
 }
 
 func graded(grade Grade, lines []string) []Finding {
@@ -111,6 +111,25 @@ func (b *Broker) probeRights(ctx context.Context, s *session, there bool) []Find
 		return append(found, Finding{Failed, "rights", err.Error()})
 	}
 	return append(found, Finding{OK, "rights", "may read " + b.cfg.Stream})
+}
+
+// probeWords looks for the rights without which all goes on, and less is said.
+func (b *Broker) probeWords(ctx context.Context, s *session) (found []Finding) {
+	for _, right := range []struct{ request, without string }{
+		{"INFO", "the account's limit of consumers is not looked at"},
+		{"STREAM.NAMES", "another stream that holds the same subjects is not named"},
+		{"CONSUMER.NAMES." + b.cfg.Stream, "consumers that a killed watcher has left count as somebody's"},
+	} {
+		subject := s.api(right.request)
+		tracked, done := s.track(ctx, subject)
+		_, err := s.nc.RequestWithContext(tracked, subject, nil)
+		var refused *RefusedError
+		if errors.As(cause(tracked, err), &refused) {
+			found = append(found, Finding{Warning, "rights", refused.Text + "; without it " + right.without})
+		}
+		done()
+	}
+	return found
 }
 
 // probeRoutes asks where the samples of our subjects lead: nothing is published for it. Of an account's mappings no

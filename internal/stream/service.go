@@ -57,14 +57,13 @@ func (b *Broker) Serve(ctx context.Context, service Service) error {
 	}
 }
 
-// warnUnserved says once that there is no right to answer requests: a user without it has it for none of them.
-func (b *Broker) warnUnserved(subject string) {
-	const said = "requests are not answered"
+// warnLack says once what goes on without a right, and how.
+func (b *Broker) warnLack(without string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.warned[said] {
-		b.warned[said] = true
-		b.log.Warn("requests over NATS are not answered; all else goes on", "err", permissionError("subscribe to", subject))
+	if !b.warned[without] {
+		b.warned[without] = true
+		b.log.Warn(without, "err", err)
 	}
 }
 

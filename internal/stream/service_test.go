@@ -87,7 +87,8 @@ func TestRequestsAreAnsweredOnTheNextConnection(t *testing.T) {
 
 // A user without the right to answer requests, as all were before there were any, has all else.
 func TestWithoutTheRightToAnswer(t *testing.T) {
-	srv, _ := configured(t, "accounts {A {jetstream: enabled, "+documented+"}}")
+	has := documented(t, "A watcher")
+	srv, _ := restricted(t, has.without("subscribe jobwatch.>").without("subscribe $SRV.>"))
 	var log logbook
 	b := use(t, srv, func(c *Config) { c.User, c.Password, c.Log = "jobwatch", "x", log.logger() })
 	runs(t, func(ctx context.Context) error { return b.Serve(ctx, echo("jobwatch.prod.job", "jobwatch.prod.jobs")) })
@@ -99,7 +100,7 @@ func TestWithoutTheRightToAnswer(t *testing.T) {
 }
 
 func TestSendSaysThatThereIsNoRight(t *testing.T) {
-	srv, _ := configured(t, "accounts {A {jetstream: enabled, "+documented+"}}")
+	srv, _ := restricted(t, documented(t, "A watcher"))
 	b := use(t, srv, func(c *Config) { c.User, c.Password = "jobwatch", "x" })
 	var refused *RefusedError
 	if err := b.Send(soon(t), "replay.it", nil, nil); !errors.As(err, &refused) {

@@ -17,14 +17,14 @@ import (
 // session is one connection, from its handshake to its loss. It never reconnects: the next connection is another
 // session, whose server version and stream are checked before anything is published through it.
 type session struct {
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	domain   string               // of JetStream; "": the server's own
-	host     string               // and port of the server, without what its URL may hold of a password
-	version  string               // of the server
-	lost     chan struct{}        // closed when the connection is gone
-	refute   func(error)          // says that server or stream fit no more
-	unserved func(subject string) // says that requests to it cannot be answered
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	domain  string                          // of JetStream; "": the server's own
+	host    string                          // and port of the server, without what its URL may hold of a password
+	version string                          // of the server
+	lost    chan struct{}                   // closed when the connection is gone
+	refute  func(error)                     // says that server or stream fit no more
+	lacks   func(without string, err error) // says what goes on without a right
 
 	untraceable atomic.Bool // its servers do not tell where a subject leads
 	readers     readers
@@ -47,7 +47,7 @@ type request struct {
 }
 
 func newSession() *session {
-	return &session{lost: make(chan struct{}), requests: map[*request]bool{}}
+	return &session{lost: make(chan struct{}), requests: map[*request]bool{}, lacks: func(string, error) {}}
 }
 
 // api is the subject of a request to JetStream.
@@ -144,32 +144,49 @@ func (s *session) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if !errors.Is(err, nats.ErrPermissionViolation) {
 		return
 	}
+	action, subject := refusedRight(err.Error())
+	if without, err := s.refused(action, subject); without != "" {
+		s.lacks(without, err)
+	}
+}
+
+const unanswered = "requests over NATS are not answered; all else goes on"
+
+// refused takes note of a right that was refused, and says what goes on without it, if something does.
+func (s *session) refused(action, subject string) (without string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	action, subject := refusedRight(err.Error())
-	if strings.HasPrefix(subject, s.api("CONSUMER.DELETE.")) { // a reader does without that right
-		return
-	}
-	switch {
-	case action == "Subscription" && !strings.HasPrefix(subject, nats.InboxPrefix): // one that a service answers
-		s.unserved(subject)
-		return
-	case action == "Subscription":
+	switch inbox := strings.HasPrefix(subject, nats.InboxPrefix); {
+	case action == "Subscription" && inbox:
 		s.noInbox = permissionError("subscribe to", "_INBOX.>")
-	}
-	known := false
-	for r := range s.requests {
-		switch {
-		case s.noInbox != nil:
+		for r := range s.requests {
 			r.cancel(s.noInbox)
-		case r.uses(subject):
-			r.cancel(permissionError("publish to", subject))
-			known = true
 		}
-	}
-	if action == "Publish" && !known && !strings.HasPrefix(subject, "$JS.") && !strings.HasPrefix(subject, nats.InboxPrefix) {
+	case action == "Subscription" && strings.HasPrefix(subject, "$KV."):
+		return "what other watchers say is heard a moment later", permissionError("subscribe to", subject)
+	case action == "Subscription":
+		return unanswered, permissionError("subscribe to", subject)
+	case strings.HasPrefix(subject, s.api("CONSUMER.DELETE.")):
+		s.end(subject, func(r *request) bool { return strings.HasPrefix(r.subject, s.api("CONSUMER.DELETE.")) })
+		return "consumers that are not needed stay until the server forgets them", permissionError("publish to", subject)
+	case s.end(subject, func(*request) bool { return true }):
+	case inbox: // of somebody who asked
+		return unanswered, permissionError("publish to", "_INBOX.>")
+	case !strings.HasPrefix(subject, "$JS."):
 		s.misrouted = subject
 	}
+	return "", nil
+}
+
+// end ends requests that need the right to publish to the subject, and says whether there were any. It needs s.mu.
+func (s *session) end(subject string, which func(*request) bool) (any bool) {
+	for r := range s.requests {
+		if r.uses(subject) && which(r) {
+			r.cancel(permissionError("publish to", subject))
+			any = true
+		}
+	}
+	return any
 }
 
 // explainNoAnswer says why a publish was not answered: its subject may have been mapped to one that we have no right

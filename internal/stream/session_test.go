@@ -161,6 +161,25 @@ func TestRefusedRight(t *testing.T) {
 	}
 }
 
+// Who is told that a right lacks takes the broker's lock, which others hold when they take the session's.
+func TestALackIsSaidWithoutTheLock(t *testing.T) {
+	s := newSession()
+	said := 0
+	s.lacks = func(string, error) {
+		if said++; s.mu.TryLock() {
+			s.mu.Unlock()
+		} else {
+			t.Error("the session is locked")
+		}
+	}
+	for _, right := range []string{`Subscription to "jobwatch.>"`, `Publish to "_INBOX.a.b"`, `Publish to "$JS.API.CONSUMER.DELETE.JOBS.a"`} {
+		s.onError(nil, nil, fmt.Errorf("%w: Permissions Violation for %s", nats.ErrPermissionViolation, right))
+	}
+	if said != 3 {
+		t.Errorf("said %d times, want 3", said)
+	}
+}
+
 // A right that is missing for a request which nobody waits for any more says nothing of where a publish led.
 func TestALateRefusalMisleadsNoPublish(t *testing.T) {
 	for subject, want := range map[string]string{

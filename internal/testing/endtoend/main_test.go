@@ -19,7 +19,8 @@ import (
 // that the kill test kills; and the bare client beside which the benchmarks measure it.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"broker": serveNATS,
+		"broker":        serveNATS,
+		"brokerofthree": serveOneOfThree,
 		"watcher": func() {
 			armed()
 			if address := os.Getenv(nameServerVariable); address != "" {

@@ -24,22 +24,34 @@ type answer struct {
 }
 
 // source is the CommServe as a process asks it.
-type source struct{ p *process }
+type source struct {
+	p        *process
+	commCell string
+}
 
 // grid is the time to which questions keep: the waits between the poller's tries are random, and the time at which
 // their next question is asked must not be.
 const grid = 2 * time.Second
 
-func onGrid(ctx context.Context) {
+func (s source) onGrid(ctx context.Context) {
+	if s.p.world.script {
+		return // nothing is drawn, and times are measured
+	}
 	if now := time.Now(); !now.Equal(now.Truncate(grid)) {
 		sleep(ctx, now.Truncate(grid).Add(grid).Sub(now))
 	}
 }
 
 func (s source) ask(ctx context.Context, c *call) (verdict, error) {
-	onGrid(ctx)
+	s.onGrid(ctx)
 	if s.p.dead.Load() {
 		return fails, errCrashed
+	}
+	if s.p.part != nil {
+		s.p.world.board.asks(question{s.p.watcher.name, s.commCell, c.job, time.Now()})
+	}
+	if s.p.world.serve.away.Load() {
+		return fails, outcome(fails, c)
 	}
 	how, err := s.p.world.gate.wait(ctx, c)
 	if err != nil {
@@ -50,7 +62,7 @@ func (s source) ask(ctx context.Context, c *call) (verdict, error) {
 		s.p.world.polls.Add(1)
 	}
 	if err := outcome(how, c); err != nil {
-		onGrid(ctx)
+		s.onGrid(ctx)
 		return how, err
 	}
 	return how, nil
@@ -79,7 +91,7 @@ func outcome(how verdict, c *call) error {
 func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, error) {
 	w := s.p.world
 	c := &call{process: s.p, what: "details", job: number}
-	onGrid(ctx)
+	s.onGrid(ctx)
 	asked := s.p.asks(number)
 	how, err := s.ask(ctx, c)
 	if err != nil && how == unknown {
@@ -104,7 +116,7 @@ func (s source) JobDetails(ctx context.Context, number int64) (job.Observation, 
 	}
 	a := &answer{job: number, facts: now, asked: asked, answered: w.moment()}
 	s.p.given(a)
-	return job.Observation{Snapshot: now.snapshot(number), Asked: asked, Answered: a.answered}, nil
+	return job.Observation{Snapshot: now.snapshot(s.commCell, number), Asked: asked, Answered: a.answered}, nil
 }
 
 // asks gives the time of a question about a job: no two of a watcher's have the same, by which a commit is known again.
@@ -116,11 +128,11 @@ func (p *process) asks(number int64) time.Time {
 }
 
 // List reads the Job list, in one page.
-func (s source) List(ctx context.Context, _ time.Duration, yield func([]commvault.Line) error) error {
-	if _, err := s.ask(ctx, &call{process: s.p, what: "list"}); err != nil {
+func (s source) List(ctx context.Context, finishedWithin time.Duration, yield func([]commvault.Line) error) error {
+	if _, err := s.ask(ctx, &call{process: s.p, what: "list", filter: s.commCell}); err != nil {
 		return err
 	}
-	return yield(s.p.world.serve.list())
+	return yield(s.p.world.serve.list(s.commCell, finishedWithin))
 }
 
 // given notes an answer.
@@ -146,6 +158,9 @@ func (p *process) given(a *answer) {
 	p.polls = append(p.polls, a)
 }
 
+// identify says which CommServe it is.
+func (s source) identify(context.Context) (string, error) { return s.p.world.serve.guid, nil }
+
 var errBroker = errors.New("no answer")
 
 // request is the gate of the broker.
@@ -155,6 +170,8 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	}
 	what := at.Operation
 	switch {
+	case at.End && p.part != nil && p.part.forgetsAnswer(at):
+		return errBroker
 	case at.End && what != "Publish":
 		return nil
 	case p.world.small != nil && what != "Publish":
@@ -173,6 +190,8 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	case how == late:
 		p.world.late = append(p.world.late, at.Message)
 		return errBroker
+	case how == lost && p.part != nil && what != "published":
+		p.part.losesAnswer(at)
 	case how == fails, how == lost:
 		return errBroker
 	case how == busy:

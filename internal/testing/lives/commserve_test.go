@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -24,8 +25,29 @@ type facts struct {
 // machine is called by its name or, with a GUID, name/GUID. Without a reason it failed all the same.
 type machine struct{ called, reason string }
 
-// commServe is the model: its jobs, each with all that was ever true of it.
-type commServe struct{ jobs [][]facts }
+// commServe is the model of one, or of two: their jobs, each with all that was ever true of it.
+type commServe struct {
+	jobs  [][]facts
+	cells int         // that they are of; 0: one
+	guid  string      // of the CommServe; "": it does not say
+	away  atomic.Bool // it answers nothing
+}
+
+// cellOf names the CommCell that a job is of.
+func (s *commServe) cellOf(number int64) string {
+	if s.cells == 2 && number%2 == 0 {
+		return "dr"
+	}
+	return "prod"
+}
+
+// names are those of all CommCells.
+func (s *commServe) names() []string {
+	if s.cells == 2 {
+		return []string{"prod", "dr"}
+	}
+	return []string{"prod"}
+}
 
 // of gives what is true of a job, or what once was; false if it has not begun.
 func (s *commServe) of(number int64, back int) (facts, bool) {
@@ -94,9 +116,9 @@ func (f *facts) move(r *rand.Rand) {
 }
 
 // snapshot is what an answer shows, as commvault would have read it.
-func (f *facts) snapshot(number int64) job.Snapshot {
+func (f *facts) snapshot(commCell string, number int64) job.Snapshot {
 	s := job.Snapshot{
-		CommCell: "prod", Number: number, Client: "fall", State: job.Text(f.state), Phase: job.Text(f.phase),
+		CommCell: commCell, Number: number, Client: "fall", State: job.Text(f.state), Phase: job.Text(f.phase),
 		Failures: job.Text(f.failures), Reason: job.Text(f.reason), ReasonCode: job.Text(f.code),
 		StartTime: new(f.began), LastUpdateTime: new(f.at),
 	}
@@ -114,13 +136,16 @@ func (f *facts) snapshot(number int64) job.Snapshot {
 	return s
 }
 
-// list gives the lines of the Job list: those of all jobs that have begun.
-func (s *commServe) list() (lines []commvault.Line) {
+// list gives the lines of a Job list: those of jobs that have begun, and have not ended too long ago.
+func (s *commServe) list(commCell string, finishedWithin time.Duration) (lines []commvault.Line) {
 	for i, past := range s.jobs {
-		if len(past) == 0 {
+		if len(past) == 0 || s.cellOf(int64(i+1)) != commCell {
 			continue
 		}
 		f := past[len(past)-1]
+		if f.ended && time.Since(f.at) > finishedWithin {
+			continue
+		}
 		line := commvault.Line{Number: int64(i + 1), Status: job.Text(f.state), Phase: job.Text(f.phase), StartTime: &f.began, Client: "fall"}
 		if f.ended {
 			line.EndTime = &f.at

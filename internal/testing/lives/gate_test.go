@@ -68,6 +68,7 @@ func (g *gate) wait(ctx context.Context, c *call) (verdict, error) {
 	case how := <-c.goesOn:
 		return how, nil
 	case <-ctx.Done():
+		c.process.stands()
 		g.remove(c)
 		return fails, context.Cause(ctx)
 	}

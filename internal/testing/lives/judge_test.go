@@ -36,6 +36,7 @@ func (j *judge) find(what, format string, values ...any) {
 // telling is one event, as the judge reads it.
 type telling struct {
 	job      int64 // 0: the CommCell
+	commCell string
 	id       string
 	sequence string
 	at       time.Time
@@ -45,7 +46,7 @@ type telling struct {
 
 func (w *world) judged() []finding {
 	j := &judge{world: w}
-	jobs := map[int64][]telling{}
+	jobs, cells := map[int64][]telling{}, map[string][]telling{}
 	ids := map[string]bool{}
 	for _, m := range w.record() {
 		e, err := read(m)
@@ -57,21 +58,32 @@ func (w *world) judged() []finding {
 			j.find(isDoubled, "%s is in the stream twice: %s", w.alias(e.id), e)
 		}
 		ids[e.id] = true
+		if e.job == 0 {
+			cells[e.commCell] = append(cells[e.commCell], e)
+			continue
+		}
 		jobs[e.job] = append(jobs[e.job], e)
 	}
-	for number := range int64(len(w.serve.jobs) + 1) {
-		for i, e := range jobs[number] {
-			if e.sequence != fmt.Sprintf("%020d", i+1) {
-				j.find(isLost, "job %d: its event %d has the sequence %s: %s", number, i+1, strings.TrimLeft(e.sequence, "0"), e)
-				break
-			}
-		}
+	for _, commCell := range w.serve.names() {
+		j.numbered("CommCell "+commCell, cells[commCell])
+		j.commCell(cells[commCell])
 	}
-	j.commCell(jobs[0])
 	for i := range w.serve.jobs {
-		j.job(int64(i+1), jobs[int64(i+1)])
+		number := int64(i + 1)
+		j.numbered(fmt.Sprintf("job %d", number), jobs[number])
+		j.job(number, jobs[number])
 	}
 	return j.findings
+}
+
+// numbered wants no gap in sequence.
+func (j *judge) numbered(of string, events []telling) {
+	for i, e := range events {
+		if e.sequence != fmt.Sprintf("%020d", i+1) {
+			j.find(isLost, "%s: its event %d has the sequence %s: %s", of, i+1, strings.TrimLeft(e.sequence, "0"), e)
+			return
+		}
+	}
 }
 
 // record is all that the stream has told, also what it has let go of since. Of an event that was told again since it
@@ -147,10 +159,10 @@ func read(m stream.Message) (telling, error) {
 		return *t
 	}
 	if tokens[0] == "commcells" {
-		return telling{id: e.ID, sequence: e.Sequence, at: e.Data.ObservedAt, change: change{kind: e.Data.Detail}}, nil
+		return telling{commCell: tokens[1], id: e.ID, sequence: e.Sequence, at: e.Data.ObservedAt, change: change{kind: e.Data.Detail}}, nil
 	}
 	if len(tokens) != 6 || tokens[2] != fmt.Sprint(e.Data.Job.ID) || tokens[4] != c.Kind || tokens[5] != c.Detail || m.ID != e.ID ||
-		e.PartitionKey != fmt.Sprintf("prod/%d", e.Data.Job.ID) {
+		e.PartitionKey != fmt.Sprintf("%s/%d", tokens[1], e.Data.Job.ID) {
 		return telling{}, fmt.Errorf("subject and id %s are not those of %s", m.ID, m.Data)
 	}
 	if c.NotBefore != nil && c.NotBefore.After(c.ObservedAt) {
@@ -161,7 +173,7 @@ func read(m stream.Message) (telling, error) {
 		kind += "." + c.Detail
 	}
 	return telling{
-		job: e.Data.Job.ID, id: e.ID, sequence: e.Sequence, at: c.ObservedAt,
+		job: e.Data.Job.ID, commCell: tokens[1], id: e.ID, sequence: e.Sequence, at: c.ObservedAt,
 		change: change{kind, strings.TrimRight(c.VM+"/"+c.VMGUID, "/"), text(c.From), text(c.To), c.Code},
 		reason: e.Data.Job.PendingReason != nil || e.Data.Job.PendingReasonCode != nil,
 	}, nil
@@ -297,7 +309,7 @@ func heldBy(answers []*answer, v view, c change) bool {
 // truth wants the stream to end where the CommServe is.
 func (j *judge) truth(number int64, v view) {
 	now, begun := j.world.serve.of(number, 0)
-	if !begun {
+	if !begun || number == j.world.board.untracked {
 		return
 	}
 	if owed := v.due(&now); len(owed) > 0 || v.state == "" {

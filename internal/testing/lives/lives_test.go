@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"jobwatch/internal/store"
+	"jobwatch/internal/testing/slow"
 )
 
 func TestMain(m *testing.M) {
@@ -85,20 +86,30 @@ type ending struct {
 
 func (e *ending) bad() bool { return e.err != nil || len(e.findings) > 0 }
 
+// kind is what kind of lives are lived.
+type kind struct {
+	cluster bool         // its watchers share CommCells
+	edit    func(*world) // makes a mistake; nil: none
+}
+
 // lived runs the life of a seed.
-func lived(t *testing.T, seed uint64, f *files, telling bool, edit func(*world)) (e ending) {
+func lived(t *testing.T, seed uint64, f *files, telling bool, how kind) (e ending) {
 	e.seed = seed
 	synctest.Test(t, func(*testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		w := newWorld(drawn(r), r, f)
+		k := drawn(r)
+		if how.cluster {
+			k.clusterise(rand.New(rand.NewPCG(seed, 15)))
+		}
+		w := newWorld(k, r, f)
 		w.telling = telling
-		if edit != nil {
-			edit(w)
+		if how.edit != nil {
+			how.edit(w)
 		}
 		w.say("seed %d: %+v", seed, w.knobs)
 		e.err = w.live()
 		if e.err == nil {
-			e.findings = w.judged()
+			e.findings = append(w.judged(), w.board.wrong...)
 		}
 		e.events, e.steps = len(w.aged)+len(w.stream.Messages()), w.steps
 		if telling {
@@ -131,7 +142,7 @@ func folder(t *testing.T) *files {
 }
 
 // many runs lives until one is bad, or all have been lived, and gives the bad ones.
-func many(t *testing.T, first, count int, edit func(*world), most int) (bad []ending, lives, events int64) {
+func many(t *testing.T, first, count int, how kind, most int) (bad []ending, lives, events int64) {
 	var mu sync.Mutex
 	var next, told atomic.Int64
 	t.Run("lives", func(t *testing.T) {
@@ -147,7 +158,7 @@ func many(t *testing.T, first, count int, edit func(*world), most int) (bad []en
 					if i >= int64(count) || enough {
 						return
 					}
-					e := lived(t, uint64(int64(first)+i), f, false, edit)
+					e := lived(t, uint64(int64(first)+i), f, false, how)
 					told.Add(int64(e.events))
 					if e.bad() {
 						mu.Lock()
@@ -161,9 +172,17 @@ func many(t *testing.T, first, count int, edit func(*world), most int) (bad []en
 	return bad, min(next.Load(), int64(count)), told.Load()
 }
 
-func TestLives(t *testing.T) {
-	if seed := setting("JOBWATCH_SEED", -1); seed >= 0 {
-		e := lived(t, uint64(seed), folder(t), true, nil)
+func TestLives(t *testing.T) { livedAll(t, kind{}, "JOBWATCH_SEED", "JOBWATCH_LIVES", 60) }
+
+func TestLivesOfACluster(t *testing.T) {
+	slow.Test(t, "3 s", "whole lives of watchers that share CommCells")
+	livedAll(t, kind{cluster: true}, "JOBWATCH_CLUSTER_SEED", "JOBWATCH_CLUSTER_LIVES", 40)
+}
+
+// livedAll lives the life of one seed, as a story, or many.
+func livedAll(t *testing.T, how kind, oneSeed, lives string, usually int) {
+	if seed := setting(oneSeed, -1); seed >= 0 {
+		e := lived(t, uint64(seed), folder(t), true, how)
 		t.Log("\n" + e.story)
 		if e.bad() {
 			t.Error(e.String())
@@ -171,27 +190,29 @@ func TestLives(t *testing.T) {
 		return
 	}
 	began := time.Now()
-	first, count := setting("JOBWATCH_FIRST", 1), setting("JOBWATCH_LIVES", 60)
-	var lives, events int64
+	first, count := setting("JOBWATCH_FIRST", 1), setting(lives, usually)
+	var done, events int64
 	for from := first; from < first+count && !t.Failed(); from += chunk {
-		bad, lived, told := many(t, from, min(chunk, first+count-from), nil, 5)
+		bad, lived, told := many(t, from, min(chunk, first+count-from), how, 5)
 		for _, e := range bad {
-			t.Errorf("%s\n  its story: JOBWATCH_SEED=%d go test ./internal/testing/lives -run 'TestLives$' -v", e.String(), e.seed)
+			t.Errorf("%s\n  its story: %s=%d go test ./internal/testing/lives -run '%s$' -v", e.String(), oneSeed, e.seed, t.Name())
 		}
-		lives, events = lives+lived, events+told
+		done, events = done+lived, events+told
 		t.Logf("seeds %d to %d: %d lives, %d events, %.0f lives a minute",
-			first, int64(first)+lives-1, lives, events, float64(lives)/time.Since(began).Minutes())
+			first, int64(first)+done-1, done, events, float64(done)/time.Since(began).Minutes())
 	}
 }
 
-const chunk = 2000 // lives, after which it is said how far we are
+const chunk = 500 // lives, after which it is said how far we are
 
 func TestASeedRepeatsItsStory(t *testing.T) {
 	f := folder(t)
-	for seed := range uint64(8) {
-		first, second := lived(t, seed, f, true, nil), lived(t, seed, f, true, nil)
-		if first.story != second.story {
-			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))
+	for _, how := range []kind{{}, {cluster: true}} {
+		for seed := range uint64(8) {
+			first, second := lived(t, seed, f, true, how), lived(t, seed, f, true, how)
+			if first.story != second.story {
+				t.Errorf("seed %d (in a cluster: %v) has two stories:\n%s", seed, how.cluster, firstDifference(first.story, second.story))
+			}
 		}
 	}
 }

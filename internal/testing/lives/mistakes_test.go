@@ -61,7 +61,7 @@ func TestMistakesAreFound(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.words, func(t *testing.T) {
 			began := time.Now()
-			bad, lives, _ := many(t, 1, within, m.make, 1)
+			bad, lives, _ := many(t, 1, within, kind{edit: m.make}, 1)
 			if len(bad) == 0 {
 				t.Fatalf("not found in %d lives", lives)
 			}
@@ -116,7 +116,7 @@ func (s careless) JobDetails(ctx context.Context, number int64) (job.Observation
 		return o, err
 	}
 	now := time.Now()
-	return job.Observation{Snapshot: other.snapshot(number), Asked: now, Answered: now}, nil
+	return job.Observation{Snapshot: other.snapshot(s.w.serve.cellOf(number), number), Asked: now, Answered: now}, nil
 }
 
 type hopeless struct{ poller.Source }

@@ -24,6 +24,13 @@ const (
 	age
 	recreate
 	pass // time
+
+	standStill // a process is stopped, as by SIGSTOP
+	goOn
+	stopCleanly
+	leaveCluster
+	deleteBucket
+	sayByHand
 )
 
 type option struct {
@@ -39,7 +46,7 @@ const calm = 1000 // the weight of a call that goes on as it should
 
 // options are all that may happen next.
 func (w *world) options() []option {
-	calls := w.gate.calls()
+	calls := w.calls()
 	var all []option
 	add := func(o option) {
 		if o.weight > 0 {
@@ -50,7 +57,7 @@ func (w *world) options() []option {
 		add(option{weight: calm, do: release, call: c})
 	}
 	for _, x := range w.watchers {
-		if x.process == nil {
+		if x.process == nil && !w.script {
 			add(option{weight: 300, do: start, watcher: x})
 		}
 	}
@@ -64,6 +71,9 @@ func (w *world) options() []option {
 		w.troubles(c, add)
 	}
 	w.accidents(len(calls) > 0, add)
+	if w.shared() {
+		w.clusterAccidents(add)
+	}
 	return all
 }
 
@@ -95,8 +105,11 @@ func (w *world) troubles(c *call, add func(option)) {
 		trouble(k.occupied, busy)
 	case "published":
 		trouble(k.lostAck, lost)
-	case "Info", "Last", "At", "Each", "Scan":
+	case "Info", "Last", "At", "Each", "Scan", "Since", "Get", "Entries":
 		trouble(k.request, fails)
+	case "Put", "Delete":
+		trouble(k.request, fails)
+		trouble(k.lostAck, lost)
 	}
 }
 
@@ -146,12 +159,13 @@ func (w *world) take(o option) {
 		w.say("%s  starts", x.name)
 		w.start(x)
 	case cut:
+		x.away = time.Now()
 		w.say("%s  is cut from the broker", x.name)
 		x.cut = true
 		x.process.conn.Cut()
 	case restore:
 		w.say("%s  can reach the broker", x.name)
-		x.cut = false
+		x.cut, x.away = false, time.Now()
 		x.process.conn.Restore()
 	case arrive:
 		w.arrives()
@@ -159,6 +173,8 @@ func (w *world) take(o option) {
 		w.loses(o.do)
 	case pass:
 		w.passes()
+	default:
+		w.befalls(o)
 	}
 }
 
@@ -166,8 +182,14 @@ func (w *world) release(c *call, how verdict) {
 	if how == stale {
 		w.back = 1 + w.random.IntN(3)
 	}
+	w.board.changed = w.board.changed || c.what == "Put" && c.writesClaim()
+	if how != goes && w.shared() {
+		c.process.watcher.away = time.Now()
+	}
 	if w.telling {
-		w.say("%s  %s%s", c.process.watcher.name, w.words(c), verdicts[how])
+		if !quiet(c, how) {
+			w.say("%s  %s%s", c.process.watcher.name, w.words(c), verdicts[how])
+		}
 	}
 	w.gate.release(c, how)
 }
@@ -178,21 +200,33 @@ func (w *world) passes() {
 	case <-w.gate.comes:
 	default:
 	}
-	if len(w.gate.calls()) > 0 {
+	if len(w.calls()) > 0 {
 		d := []time.Duration{2 * time.Second, 6 * time.Second, 40 * time.Second, 3 * time.Minute}[w.random.IntN(4)]
+		for _, x := range w.watchers {
+			x.away = time.Now().Add(d)
+		}
 		w.say("   %v pass", d)
 		time.Sleep(d)
 		return
 	}
 	select {
 	case <-w.gate.comes:
-	case <-time.After(time.Minute):
+	case <-time.After(w.atMost()):
 	}
+}
+
+// atMost is how long a call is waited for.
+func (w *world) atMost() time.Duration {
+	if w.script {
+		return 100 * time.Millisecond
+	}
+	return time.Minute
 }
 
 // crash ends a process, if that has not happened yet, and may do away with its file.
 func (w *world) crash(x *watcher) {
 	w.say("%s  CRASHES", x.name)
+	x.leaving = false
 	for _, c := range w.gate.calls() {
 		if c.process == x.process && c.what == "Publish" && w.knobs.lateMessage > 0 && w.random.IntN(2) == 0 {
 			w.late = append(w.late, c.message)

@@ -30,6 +30,8 @@ type watcher struct {
 	copied  *storetest.Content
 	before  storetest.Content // the last transaction, where a mistake wants it back
 	cut     bool              // from the broker
+	away    time.Time         // when it could last not do as it would, in a cluster
+	leaving bool              // it was told to leave the cluster
 
 	answers []*answer // in the order in which they were given to it
 	settled int       // so many of them were given before the last start
@@ -48,6 +50,8 @@ type process struct {
 	publisher *publish.Publisher
 	cancel    context.CancelFunc
 	ended     chan struct{}
+	part      *part         // in a cluster
+	still     chan struct{} // closed when it goes on; nil: it was not stopped; guarded by mu
 
 	dead  atomic.Bool // nothing that it does counts any more
 	next  verdict     // of the transaction that begins
@@ -72,16 +76,29 @@ func (w *world) start(x *watcher) {
 	st := x.opened()
 	st.KeepSent = keepSent
 	p := &process{world: w, watcher: x, store: st, conn: w.stream.Connect(), ended: make(chan struct{})}
+	if w.shared() {
+		p.part = newPart(p)
+	}
 	storetest.Hook(st, p.moment)
 	p.conn.Gate = p.request
 	if x.cut {
 		p.conn.Cut()
 	}
-	p.publisher = publish.New(publish.Config{Store: st, Broker: w.lies.broker(p.conn), Log: slog.New(slog.DiscardHandler), Round: w.round()})
+	c := publish.Config{Store: st, Broker: w.lies.broker(p, p.conn), Log: slog.New(slog.DiscardHandler), Round: w.round()}
+	if p.part != nil {
+		c.Follows, c.Sibling = p.part.polls, p.part.member.Sibling
+	}
+	p.publisher = publish.New(c)
 	x.process = p
 	p.settleCommitted()
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.Background())
+	if p.part != nil {
+		p.part.work.Publisher = p.publisher
+		x.away = time.Now()
+		go p.part.run(ctx)
+		return
+	}
 	go p.run(ctx)
 }
 
@@ -163,18 +180,7 @@ func (x *watcher) close() {
 // run does what the daemon does.
 func (p *process) run(ctx context.Context) {
 	defer close(p.ended)
-	silent := slog.New(slog.DiscardHandler)
-	k := &p.world.knobs
-	c := poller.Config{
-		CommCell: "prod", Source: p.world.lies.source(source{p}), Store: p.store, Log: silent, Meter: meter{p},
-		Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
-		KeepFinished: 7 * 24 * time.Hour, Concurrency: k.concurrency, LostAfter: 2 * time.Minute,
-	}
-	if !k.discover {
-		for i := range p.world.serve.jobs {
-			c.Jobs = append(c.Jobs, int64(i+1))
-		}
-	}
+	c := p.polling("prod")
 	var group sync.WaitGroup
 	group.Go(func() { _ = p.publisher.Run(ctx) })
 	for p.conn.Connected() && ctx.Err() == nil {
@@ -187,7 +193,7 @@ func (p *process) run(ctx context.Context) {
 		break
 	}
 	if p.world.small != nil {
-		c.Source, c.LostAfter = smallSource{source{p}}, 0
+		c.Source, c.LostAfter = smallSource{source{p, "prod"}}, 0
 		for !p.dead.Load() && p.store.Configure("prod", c.Jobs) != nil {
 		}
 		p.pollAgainAndAgain(ctx, poller.New(c).Cycle)
@@ -197,6 +203,30 @@ func (p *process) run(ctx context.Context) {
 		sleep(ctx, 10*time.Second)
 	}
 	group.Wait()
+}
+
+// polling says how a CommCell is polled.
+func (p *process) polling(commCell string) poller.Config {
+	k := &p.world.knobs
+	c := poller.Config{
+		CommCell: commCell, Source: p.world.lies.source(p, source{p, commCell}), Store: p.store, Log: slog.New(slog.DiscardHandler),
+		Meter: meter{p, commCell}, Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
+		KeepFinished: 7 * 24 * time.Hour, Concurrency: k.concurrency, LostAfter: 2 * time.Minute,
+	}
+	if p.world.serve.guid != "" {
+		c.Identify = source{p, commCell}.identify
+	}
+	if k.cluster.finishedWithin > 0 {
+		c.FinishedWithin = k.cluster.finishedWithin
+	}
+	for i := range p.world.serve.jobs {
+		if number := int64(i + 1); number == k.cluster.unnamed {
+			continue
+		} else if !k.discover && p.world.serve.cellOf(number) == commCell {
+			c.Jobs = append(c.Jobs, number)
+		}
+	}
+	return c
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -214,6 +244,7 @@ func (w *world) stop(p *process) {
 			w.gate.release(c, crashBefore)
 		}
 	}
+	p.goesOn()
 	p.cancel()
 	<-p.ended
 	p.watcher.process, p.watcher.left = nil, p.store
@@ -250,7 +281,10 @@ func (p *process) moment(at failpoint.Point) error {
 }
 
 // meter is told when a poll has ended.
-type meter struct{ p *process }
+type meter struct {
+	p        *process
+	commCell string
+}
 
 // Polled is called after what a poll has found is on the disk.
 func (m meter) Polled(result string) {
@@ -260,6 +294,9 @@ func (m meter) Polled(result string) {
 }
 
 func (m meter) CycleTook(time.Duration) {
+	if m.p.part != nil {
+		m.p.part.cycled(m.commCell)
+	}
 	m.p.settle(!m.p.broke.Swap(false) && !m.p.dead.Load())
 	m.p.world.cycles.Add(1)
 	if !m.p.asked.Swap(false) {

@@ -59,7 +59,7 @@ func (s smallSource) JobDetails(ctx context.Context, number int64) (job.Observat
 	s.p.looksAt(n)
 	a := &answer{job: number, facts: f, asked: at, answered: at.Add(500 * time.Millisecond)}
 	s.p.given(a)
-	return job.Observation{Snapshot: f.snapshot(number), Asked: a.asked, Answered: a.answered}, nil
+	return job.Observation{Snapshot: f.snapshot("prod", number), Asked: a.asked, Answered: a.answered}, nil
 }
 
 // steps are what may happen next in the small world.

@@ -16,6 +16,7 @@ import (
 // knobs say what a life is like, and how likely each trouble is: weights, beside 1,000 for each call that goes on.
 type knobs struct {
 	watchers, jobs, polls int
+	cells                 int // CommCells; 0: one
 	discover              bool
 	concurrency           int
 	replicated            bool
@@ -26,6 +27,8 @@ type knobs struct {
 	forget, age, recreate                   int
 	loseStore                               int // of the crashes, percent
 	wait                                    int // let time pass though calls wait
+
+	cluster clusterKnobs
 }
 
 // world is one life.
@@ -55,6 +58,9 @@ type world struct {
 	began   time.Time
 	story   strings.Builder
 	names   map[string]string // epoch => process
+
+	script bool  // only that happens which a test says
+	board  board // what is known of the cluster, if there is one
 }
 
 // moment gives a time that no other answer has, nor any that does not know its job: those are told as of now.
@@ -73,7 +79,7 @@ func (w *world) exact() bool { return w.knobs.watchers == 1 && w.knobs.loseStore
 func newWorld(k knobs, random *rand.Rand, f *files) *world {
 	w := &world{
 		knobs: k, random: random, files: f, began: time.Now(), names: map[string]string{}, unacknowledged: map[string]bool{},
-		gate: gate{comes: make(chan struct{}, 1)}, serve: commServe{make([][]facts, k.jobs)},
+		gate: gate{comes: make(chan struct{}, 1)}, serve: commServe{jobs: make([][]facts, k.jobs), cells: k.cells},
 	}
 	w.stream = modelbroker.New(modelbroker.Config{Replicated: k.replicated})
 	for i := range k.watchers {
@@ -98,6 +104,9 @@ func (w *world) live() error {
 		}
 	}
 	err := w.heal()
+	if err == nil && w.shared() {
+		w.board.wrong = w.judgedCluster()
+	}
 	for _, x := range w.watchers {
 		if x.process != nil {
 			w.stop(x.process)
@@ -110,7 +119,7 @@ func (w *world) live() error {
 // step lets one thing happen, once all is at rest.
 func (w *world) step() error {
 	synctest.Wait()
-	if w.steps++; w.steps > 400*w.knobs.polls {
+	if w.steps++; w.steps > w.enough() {
 		return fmt.Errorf("no end after %d steps", w.steps)
 	}
 	for _, x := range w.watchers {
@@ -118,6 +127,9 @@ func (w *world) step() error {
 			w.crash(x)
 			return nil
 		}
+	}
+	if w.shared() && w.memberStep() {
+		return nil
 	}
 	w.take(w.choose(w.options()))
 	return nil
@@ -152,6 +164,9 @@ func (w *world) heal() error {
 		_, _, _ = w.stream.Store(m)
 	}
 	w.late = nil
+	if w.shared() {
+		return w.healCluster()
+	}
 	for end := w.cycles.Load() + int64(8*len(w.watchers)); ; {
 		if err := w.step(); err != nil {
 			return err
@@ -173,6 +188,14 @@ func (w *world) rests() bool {
 		}
 	}
 	return len(w.gate.calls()) == 0
+}
+
+// enough is how many steps a life has at most.
+func (w *world) enough() int {
+	if w.shared() {
+		return 6000 * w.knobs.polls
+	}
+	return 400 * w.knobs.polls
 }
 
 func (w *world) say(format string, values ...any) {

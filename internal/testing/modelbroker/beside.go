@@ -56,6 +56,14 @@ func (s *Stream) beside(name string) *beside {
 	return s.others[name]
 }
 
+// there gives a stream beside the main one as a reader finds it: to read makes none.
+func (s *Stream) there(name string) *beside {
+	if b := s.others[name]; b != nil {
+		return b
+	}
+	return &beside{}
+}
+
 // Bucket does what stream.Broker's does.
 func (c *Conn) Bucket(name string) stream.Bucket { return &bucket{c, "KV_" + name} }
 
@@ -70,7 +78,7 @@ const keepMarker = time.Hour
 func (k *bucket) Get(ctx context.Context, key string) (stream.Entry, error) {
 	e := stream.Entry{Key: key}
 	err := k.conn.read(ctx, Call{Operation: "Get", Subject: key}, func() error {
-		for _, r := range k.conn.stream.beside(k.name).live(key) {
+		for _, r := range k.conn.stream.there(k.name).live(key) {
 			e = r.entry()
 		}
 		return nil
@@ -91,7 +99,7 @@ func (r besideRecord) entry() stream.Entry {
 
 func (k *bucket) Entries(ctx context.Context, filter string) (all []stream.Entry, err error) {
 	err = k.conn.read(ctx, Call{Operation: "Entries", Subject: filter}, func() error {
-		for _, r := range k.conn.stream.beside(k.name).live(filter) {
+		for _, r := range k.conn.stream.there(k.name).live(filter) {
 			if !r.deleted {
 				all = append(all, r.entry())
 			}
