@@ -177,7 +177,18 @@ func (m *Member) end(farewell bool) {
 			m.sayGiven(cell, claims[cell])
 		}
 	}
-	if err := m.Bucket.Delete(last, memberPrefix+m.Instance, m.own); err != nil && !errors.Is(err, stream.ErrDisconnected) {
+	if err := m.goodbye(last); err != nil {
 		m.Log.Debug("the cluster was not told that this member has stopped; it will notice", "err", err)
 	}
+}
+
+// goodbye deletes this member's key, written meanwhile by somebody who told it to leave, perhaps.
+func (m *Member) goodbye(ctx context.Context) error {
+	err := m.Bucket.Delete(ctx, memberPrefix+m.Instance, m.own)
+	if errors.Is(err, stream.ErrChanged) {
+		if err = m.changed(ctx); errors.Is(err, errWritten) {
+			err = m.Bucket.Delete(ctx, memberPrefix+m.Instance, m.own)
+		}
+	}
+	return err
 }
