@@ -54,6 +54,7 @@ var floors = map[string]int{
 	"internal/testing/terminal":      0,
 	"internal/testing/nameserver":    -1,
 	"internal/testing/certs":         -1,
+	"internal/testing/threeservers":  -1,
 	"internal/store/internal/seam":   1, // for storetest
 	"internal/publish/internal/seam": 0, // for publishtest
 	"internal/publish/publishtest":   3, // helps tests
@@ -75,7 +76,7 @@ var mayImport = map[string][]string{
 	"github.com/goccy/go-yaml":           {"internal/config"},
 	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
 	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/store"},
-	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
+	"github.com/nats-io/nats-server/v2":  {"internal/stream", "internal/testing/threeservers"},
 	"github.com/nats-io/jwt/v2":          {"internal/stream"},
 	"github.com/nats-io/nkeys":           {"internal/stream"},
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},

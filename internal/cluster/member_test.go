@@ -398,6 +398,20 @@ func TestAMemberIsToldToLeave(t *testing.T) {
 	})
 }
 
+func TestAStopRightAfterItWasToldToLeave(t *testing.T) {
+	in(t, func(h *house) {
+		a, b := two(h)
+		if err := Leave(h.t.Context(), b.Bucket, "w1"); err != nil {
+			t.Fatal(err)
+		}
+		a.stop()
+		<-a.ended
+		if s, err := Read(h.t.Context(), b.Bucket); err != nil || len(s.Members) != 1 {
+			t.Errorf("it is still shown: %+v, %v", s.Members, err)
+		}
+	})
+}
+
 func TestWhatPeopleSayReachesTheOwner(t *testing.T) {
 	in(t, func(h *house) {
 		a, b := two(h)

@@ -150,6 +150,9 @@ func (m *Member) end(farewell bool) {
 	claims := map[string]claim{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
+	if all, err := m.Bucket.Since(ctx, m.board.revision); err == nil && m.entered { // somebody may have come a moment ago
+		m.board.take(all)
+	}
 	gifts := m.board.giveAll(slices.Collect(maps.Keys(m.tenures)))
 	for cell, t := range m.tenures {
 		o := m.board.owners[cell]
@@ -177,7 +180,18 @@ func (m *Member) end(farewell bool) {
 			m.sayGiven(cell, claims[cell])
 		}
 	}
-	if err := m.Bucket.Delete(last, memberPrefix+m.Instance, m.own); err != nil && !errors.Is(err, stream.ErrDisconnected) {
+	if err := m.goodbye(last); err != nil {
 		m.Log.Debug("the cluster was not told that this member has stopped; it will notice", "err", err)
 	}
+}
+
+// goodbye deletes this member's key, written meanwhile by somebody who told it to leave, perhaps.
+func (m *Member) goodbye(ctx context.Context) error {
+	err := m.Bucket.Delete(ctx, memberPrefix+m.Instance, m.own)
+	if errors.Is(err, stream.ErrChanged) {
+		if err = m.changed(ctx); errors.Is(err, errWritten) {
+			err = m.Bucket.Delete(ctx, memberPrefix+m.Instance, m.own)
+		}
+	}
+	return err
 }

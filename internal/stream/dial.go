@@ -30,11 +30,12 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), err)
 	}
-	nc, err := connect(ctx, servers, opts)
+	nc, err := connect(ctx, b.inOrder(servers), opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), b.cfg.explainDial(err))
 	}
 	s.nc, s.host, s.version = nc, hosts(servers), nc.ConnectedServerVersion()
+	s.alone = len(servers)+len(nc.DiscoveredServers()) < 2
 	if s.version == "" { // NATS tells it as long as it is connected
 		return nil, s.whyLost()
 	}
@@ -128,6 +129,7 @@ func (c Config) options(s *session) ([]nats.Option, error) {
 	opts := []nats.Option{
 		nats.Name(c.Name),
 		nats.NoReconnect(), // Run connects again, through another session
+		nats.DontRandomize(),
 		nats.Timeout(dialTimeout),
 		nats.PingInterval(20 * time.Second), // a connection that died in silence is noticed within a minute
 		nats.MaxPingsOutstanding(2),
