@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -185,6 +186,8 @@ func (c Config) explainDial(err error) error {
 		return untrusted(err)
 	case errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Err.Error(), "certificate"):
 		return c.ownRefused(op.Err)
+	case c.TLS != nil && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)): // its reason came too late to be read
+		return c.ownRefused(errors.New("closed by the server after the TLS handshake"))
 	case errors.Is(err, nats.ErrAuthorization) && c.showsCertificate():
 		return fmt.Errorf("%w, or the certificate in nats.tls.cert_file, which may stand for a user", errRefused)
 	case dialed && !web && endedSilently(err) && c.HandshakeFirst:

@@ -13,21 +13,27 @@ const patience = 10 * time.Second
 // leave closes a connection whose server has not served for so long, where another one is known: it may be cut off from
 // them. Where that one does not serve either, it is the cluster, and there is no hurry.
 func (b *Broker) leave(s *session) {
+	if b.hadEnough(s) {
+		s.nc.Close()
+	}
+}
+
+func (b *Broker) hadEnough(s *session) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.session != s || s.alone {
-		return
+		return false
 	}
 	now := time.Now()
 	if s.unserved.IsZero() {
 		s.unserved = now
 	}
 	if now.Sub(s.unserved) < patience<<min(b.leaves, 5) {
-		return
+		return false
 	}
 	b.left, b.leaves = s.host, b.leaves+1
 	b.log.Warn("the JetStream of " + s.host + " does not serve; trying another server")
-	s.nc.Close()
+	return true
 }
 
 // inOrder gives servers in any order, the one that was left last.

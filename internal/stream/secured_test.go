@@ -198,6 +198,7 @@ type operator struct {
 	*secured
 	self, account, system identity
 	claims                *jwt.AccountClaims
+	head                  string // of the configuration: it has to stay as it is
 	dir                   string
 }
 
@@ -214,10 +215,12 @@ func newOperator(t *testing.T) *operator {
 
 // text is the server's configuration, with the account as it is now.
 func (o *operator) text(t *testing.T) string {
-	operator, system := jwt.NewOperatorClaims(o.self.public), jwt.NewAccountClaims(o.system.public)
-	operator.SystemAccount = o.system.public
-	return fmt.Sprintf("operator: %q\nresolver: MEMORY\nresolver_preload: {%s: %q, %s: %q}\n", o.signed(t, operator),
-		o.account.public, o.signed(t, o.claims), o.system.public, o.signed(t, system))
+	if o.head == "" {
+		operator, system := jwt.NewOperatorClaims(o.self.public), jwt.NewAccountClaims(o.system.public)
+		operator.SystemAccount = o.system.public
+		o.head = fmt.Sprintf("operator: %q\nresolver: MEMORY\nresolver_preload: {%s: %q, ", o.signed(t, operator), o.system.public, o.signed(t, system))
+	}
+	return o.head + fmt.Sprintf("%s: %q}\n", o.account.public, o.signed(t, o.claims))
 }
 
 func (o *operator) signed(t *testing.T, c interface {
