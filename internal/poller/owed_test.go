@@ -44,6 +44,12 @@ func (b *bench) standsBy() (stop func()) {
 	}
 }
 
+func (s *script) isDown(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = err
+}
+
 func passesBy(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -89,7 +95,7 @@ func TestWhoStandsByLeavesACommServeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, other := newBench(t, nil), event.NewMinter(nil)
 		b.holds(71, time.Now())
-		b.script.down = errAway
+		b.script.isDown(errAway)
 		b.isToldBy(other, 71, 2, "Running", "Suspended")
 		defer b.standsBy()()
 		passesBy(time.Hour)
@@ -97,7 +103,7 @@ func TestWhoStandsByLeavesACommServeAlone(t *testing.T) {
 			t.Errorf("asked %d times in an hour", n)
 		}
 		b.hasTold()
-		b.script.down = nil
+		b.script.isDown(nil)
 		passesBy(owedLate)
 		b.hasTold("prod/71 state: Suspended → Pending")
 	})
@@ -163,7 +169,7 @@ func TestWhoStandsBySaysNothingOfWhetherTheCommCellAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Running"))
-		b.script.down = errAway
+		b.script.isDown(errAway)
 		b.cycle() // "unreachable" is held
 		b.script.requests()
 		id := job.ID{CommCell: "prod"}
@@ -176,7 +182,7 @@ func TestWhoStandsBySaysNothingOfWhetherTheCommCellAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		b.script.down = nil
+		b.script.isDown(nil)
 		passesBy(time.Hour)
 		b.hasTold()
 		known, err := b.store.Recall(id)
