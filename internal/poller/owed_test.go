@@ -50,11 +50,6 @@ func (s *script) isDown(err error) {
 	s.down = err
 }
 
-func passesBy(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
 // holds has the job's second event wait in the outbox, and a third one behind it.
 func (b *bench) holds(number int64, at time.Time) {
 	b.t.Helper()
@@ -73,7 +68,7 @@ func TestWhoStandsByTakesTheOnePollThatItOwes(t *testing.T) {
 		b.script.is(72, state("Running"))
 		b.holds(71, time.Now())
 		defer b.standsBy()()
-		passesBy(time.Hour)
+		passes(time.Hour)
 		if asked := b.script.requests(); len(asked) > 0 {
 			t.Errorf("asked %v though nothing is owed", asked)
 		}
@@ -82,7 +77,7 @@ func TestWhoStandsByTakesTheOnePollThatItOwes(t *testing.T) {
 		b.isToldBy(other, 71, 2, "Running", "Suspended")
 		synctest.Wait()
 		b.hasTold("prod/71 state: Suspended → Killed", "prod/71 failure: Suspended → Killed")
-		passesBy(time.Hour)
+		passes(time.Hour)
 		if asked := b.script.requests(); !slices.Equal(asked, []int64{71}) {
 			t.Errorf("asked %v, want 71 once", asked)
 		}
@@ -98,13 +93,13 @@ func TestWhoStandsByLeavesACommServeAlone(t *testing.T) {
 		b.script.isDown(errAway)
 		b.isToldBy(other, 71, 2, "Running", "Suspended")
 		defer b.standsBy()()
-		passesBy(time.Hour)
+		passes(time.Hour)
 		if n := len(b.script.requests()); n < 50 || n > 3*70 {
 			t.Errorf("asked %d times in an hour", n)
 		}
 		b.hasTold()
 		b.script.isDown(nil)
-		passesBy(owedLate)
+		passes(owedLate)
 		b.hasTold("prod/71 state: Suspended → Pending")
 	})
 }
@@ -126,7 +121,7 @@ func TestWhoStandsByTellsWhatIsHeldOfAJobThatIsGone(t *testing.T) {
 			b.script.forgets(71)
 			b.isToldBy(other, 71, 2, "Running", "Suspended", updated(at.Add(row.theirs)))
 			defer b.standsBy()()
-			passesBy(10 * time.Minute)
+			passes(10 * time.Minute)
 			b.hasTold(row.want...)
 			if held, err := b.store.Held("prod"); len(held) > 0 || err != nil {
 				t.Errorf("%v is still held (%v)", held, err)
@@ -155,7 +150,7 @@ func TestWhatIsHeldOfAJobThatIsGoneMayBeOlderThanWhatWasTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 5 {
-			passesBy(30 * time.Second)
+			passes(30 * time.Second)
 			b.tells()
 		}
 		if why, err := b.store.WhyTracked(seen.ID()); why != "" || err != nil {
@@ -183,7 +178,7 @@ func TestWhoStandsBySaysNothingOfWhetherTheCommCellAnswers(t *testing.T) {
 		}
 		synctest.Wait()
 		b.script.isDown(nil)
-		passesBy(time.Hour)
+		passes(time.Hour)
 		b.hasTold()
 		known, err := b.store.Recall(id)
 		if err != nil || known.RefreshPending || !known.Told.Unreachable || b.store.Unsent() > 0 {
@@ -202,14 +197,14 @@ func TestWhoStandsByForgetsFinishedJobs(t *testing.T) {
 		defer b.standsBy()()
 		b.isToldBy(other, 71, 1, "", "Completed")
 		b.isToldBy(other, 72, 1, "", "Running")
-		passesBy(time.Minute)
+		passes(time.Minute)
 		b.isTracked(71, store.FinalPoll)
-		passesBy(20 * time.Minute)
+		passes(20 * time.Minute)
 		b.isTracked(71, "")
 		b.isToldBy(other, 73, 1, "", "Completed")
-		passesBy(23 * time.Hour)
+		passes(23 * time.Hour)
 		b.keeps(71, true)
-		passesBy(3 * time.Hour)
+		passes(3 * time.Hour)
 		b.keeps(71, false)
 		b.keeps(72, true)
 		b.keeps(73, false)
@@ -233,7 +228,7 @@ func TestWhoBeginsToPollAsksForNothingThatEndedLongAgo(t *testing.T) {
 		b.take()
 		b.script.requests()
 		b.isToldBy(other, 71, 1, "", "Completed")
-		passesBy(2 * time.Hour)
+		passes(2 * time.Hour)
 		b.isToldBy(other, 72, 1, "", "Completed")
 		for number := int64(71); number <= 73; number++ {
 			b.script.is(number, state("Completed"), ended(time.Now()))
@@ -241,7 +236,7 @@ func TestWhoBeginsToPollAsksForNothingThatEndedLongAgo(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error)
 		go func() { ran <- b.Run(ctx) }()
-		passesBy(time.Hour)
+		passes(time.Hour)
 		cancel()
 		<-ran
 		asked := b.script.requests()
