@@ -180,12 +180,12 @@ func TestAFailureThatIsOwedIsToldByWhoTakesOver(t *testing.T) {
 				b.script.is(71, state("Failed"), counted(0, 0))
 				b.isToldBy(other, 71, 3, "Running", "Failed")
 				then(b)
-				passesBy(3 * time.Hour)
+				passes(3 * time.Hour)
 				b.hasTold()
 				stop()
 				for range 4 {
 					b.cycle()
-					passesBy(30 * time.Second)
+					passes(30 * time.Second)
 				}
 				b.hasTold("prod/71 failure: Running → Failed")
 			})
