@@ -3,6 +3,7 @@ package lives
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"jobwatch/internal/commvault"
@@ -161,10 +162,15 @@ func (p *process) given(a *answer) {
 // identify says which CommServe it is.
 func (s source) identify(context.Context) (string, error) { return s.p.world.serve.guid, nil }
 
+var ofTheBucket = []string{"Put", "Delete", "Since", "Get", "Entries"}
+
 var errBroker = errors.New("no answer")
 
 // request is the gate of the broker.
 func (p *process) request(ctx context.Context, at modelbroker.Call) error {
+	if p.world.small != nil {
+		p.stands() // else it waits at the gate
+	}
 	if p.dead.Load() {
 		return errCrashed
 	}
@@ -173,6 +179,8 @@ func (p *process) request(ctx context.Context, at modelbroker.Call) error {
 	case at.End && p.part != nil && p.part.forgetsAnswer(at):
 		return errBroker
 	case at.End && what != "Publish":
+		return nil
+	case p.world.small != nil && slices.Contains(ofTheBucket, what):
 		return nil
 	case p.world.small != nil && what != "Publish":
 		p.reads(what)

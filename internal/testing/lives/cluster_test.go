@@ -107,6 +107,9 @@ func (t *part) Poll(commCell string, here bool) (wait func(), err error) {
 		before.stop()
 	}
 	run := r.Run
+	if t.p.world.small != nil {
+		run = func(ctx context.Context) error { return t.p.pollSmall(ctx, r.Poller) }
+	}
 	if !here {
 		run = t.p.world.lies.ofAnother(t.p, r.RunOwed)
 	}

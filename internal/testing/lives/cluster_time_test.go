@@ -255,7 +255,7 @@ func (s *script) nothingChanges(happens func()) time.Duration {
 	owner, _ := s.owner()
 	before, began := s.board.claims["prod"], time.Now()
 	happens()
-	s.runs(2 * time.Minute)
+	s.runs(time.Minute)
 	s.noteClaims()
 	if now := s.board.claims["prod"]; now != before {
 		s.wrong("%v was claimed, and is now: %v", before, now)
@@ -295,5 +295,5 @@ func TestAClusterGoesOnInTime(t *testing.T) {
 
 // plainCluster is one of a CommCell with two jobs.
 func plainCluster(watchers int) knobs {
-	return knobs{watchers: watchers, cells: 1, jobs: 2, cluster: clusterKnobs{rest: 100 * time.Second}}
+	return knobs{watchers: watchers, cells: 1, jobs: 2, cluster: clusterKnobs{rest: 90 * time.Second}}
 }

@@ -20,6 +20,8 @@ import (
 type explorer struct {
 	faults   int
 	edit     func(*world) // makes a mistake, if it is not nil
+	cluster  bool         // the watchers share the CommCell
+	begins   func(*world) // what has happened before, there; nil: nothing
 	anyOrder bool         // ways are gone as they come, and not the last first
 	limit    int
 	seed     maphash.Seed
@@ -100,27 +102,35 @@ func (e *explorer) arrived() {
 // walk goes a way to its end, or to where another has been, and leaves the forks to others.
 func (e *explorer) walk(t *testing.T, f *files, a way, telling bool) (findings []finding, story string) {
 	synctest.Test(t, func(*testing.T) {
-		w := newWorld(knobs{watchers: 2, jobs: 1, concurrency: 1, polls: 1}, rand.New(rand.NewPCG(1, 1)), f)
-		w.small, w.telling = &small{faults: e.faults}, telling
+		k := knobs{watchers: 2, jobs: 1, concurrency: 1, polls: 1}
+		k.cluster.on = e.cluster
+		w := newWorld(k, rand.New(rand.NewPCG(1, 1)), f)
+		w.small, w.telling = &small{faults: e.faults, observations: 3}, telling
 		w.stream = modelbroker.New(modelbroker.Config{Patience: 1000 * time.Hour, Window: time.Nanosecond})
 		if e.edit != nil {
 			e.edit(w)
 		}
+		if e.cluster {
+			w.small.observations, w.small.lapses = 2, 2
+		}
 		for _, x := range w.watchers {
 			f.fresh(x)
 			w.start(x)
+			w.comesIn(x)
 		}
 		w.settles()
 		for _, x := range w.watchers {
 			w.empties(x, 0)
+		}
+		if e.begins != nil {
+			e.begins(w)
 		}
 		ended := w.follow(e, a)
 		if ended {
 			e.mu.Lock()
 			e.ends++
 			e.mu.Unlock()
-			w.smallRest()
-			findings = w.judged()
+			findings = append(w.smallRest(), w.judged()...)
 			story = w.story.String() + w.tells()
 		}
 		for _, x := range w.watchers {
@@ -168,7 +178,10 @@ func (w *world) goOn(e *explorer, choices []uint8) bool {
 }
 
 // smallRest lets both watchers read the stream and poll again, until nothing changes any more.
-func (w *world) smallRest() {
+func (w *world) smallRest() []finding {
+	if w.shared() {
+		return w.smallClusterRest()
+	}
 	w.say("all is well from now on")
 	for range 4 {
 		for _, x := range w.watchers {
@@ -178,6 +191,7 @@ func (w *world) smallRest() {
 			w.empties(x, 1)
 		}
 	}
+	return nil
 }
 
 // empties lets a watcher go on, with so many observations.
@@ -217,9 +231,21 @@ func (e *explorer) explore(t *testing.T) {
 
 func TestSmallWorld(t *testing.T) {
 	slow.Test(t, "2 s", "every order of steps of a small world")
-	e := newExplorer(1, setting("JOBWATCH_STATES", 400), nil)
+	walked(t, newExplorer(1, setting("JOBWATCH_STATES", 400), nil), 2)
+}
+
+func TestSmallWorldOfACluster(t *testing.T) {
+	slow.Test(t, "2 s", "every order of steps of two members that share a job")
+	e := newExplorer(1, setting("JOBWATCH_STATES", 200), nil)
+	e.cluster = true
+	walked(t, e, 1)
+}
+
+// walked explores a part of a world, or all of it, with so many faults at most.
+func walked(t *testing.T, e *explorer, faults int) {
+	t.Helper()
 	if os.Getenv("JOBWATCH_EXPLORE") == "whole" {
-		e.faults, e.limit = setting("JOBWATCH_FAULTS", 2), 0
+		e.faults, e.limit = setting("JOBWATCH_FAULTS", faults), 0
 	}
 	began := time.Now()
 	e.explore(t)
@@ -273,7 +299,9 @@ func (e *explorer) run(t *testing.T, f *files) {
 		findings, _ := e.walk(t, f, *next, false)
 		e.arrived()
 		if len(findings) > 0 {
-			_, story := newExplorer(e.faults, 0, e.edit).walk(t, f, way{choices: next.choices}, true)
+			again := newExplorer(e.faults, 0, e.edit)
+			again.cluster, again.begins = e.cluster, e.begins
+			_, story := again.walk(t, f, way{choices: next.choices}, true)
 			e.mu.Lock()
 			e.found = append(e.found, fmt.Sprintf("%v\n%s", findings, story))
 			e.mu.Unlock()

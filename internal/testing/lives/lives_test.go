@@ -176,7 +176,7 @@ func TestLives(t *testing.T) { livedAll(t, kind{}, "JOBWATCH_SEED", "JOBWATCH_LI
 
 func TestLivesOfACluster(t *testing.T) {
 	slow.Test(t, "3 s", "whole lives of watchers that share CommCells")
-	livedAll(t, kind{cluster: true}, "JOBWATCH_CLUSTER_SEED", "JOBWATCH_CLUSTER_LIVES", 40)
+	livedAll(t, kind{cluster: true}, "JOBWATCH_CLUSTER_SEED", "JOBWATCH_CLUSTER_LIVES", 20)
 }
 
 // livedAll lives the life of one seed, as a story, or many.

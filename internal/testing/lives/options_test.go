@@ -31,6 +31,7 @@ const (
 	leaveCluster
 	deleteBucket
 	sayByHand
+	loseFile
 )
 
 type option struct {

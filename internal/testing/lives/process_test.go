@@ -104,7 +104,7 @@ func (w *world) start(x *watcher) {
 
 // round is how often a publisher reads the stream on: in a world where time stands still, never.
 func (w *world) round() time.Duration {
-	if w.small != nil {
+	if w.small != nil && !w.shared() {
 		return 1000 * time.Hour
 	}
 	return time.Minute
@@ -193,7 +193,6 @@ func (p *process) run(ctx context.Context) {
 		break
 	}
 	if p.world.small != nil {
-		c.Source, c.LostAfter = smallSource{source{p, "prod"}}, 0
 		for !p.dead.Load() && p.store.Configure("prod", c.Jobs) != nil {
 		}
 		p.pollAgainAndAgain(ctx, poller.New(c).Cycle)
@@ -212,6 +211,9 @@ func (p *process) polling(commCell string) poller.Config {
 		CommCell: commCell, Source: p.world.lies.source(p, source{p, commCell}), Store: p.store, Log: slog.New(slog.DiscardHandler),
 		Meter: meter{p, commCell}, Schedule: cron.Every(30 * time.Second), Discover: k.discover, FinishedWithin: 24 * time.Hour,
 		KeepFinished: 7 * 24 * time.Hour, Concurrency: k.concurrency, LostAfter: 2 * time.Minute,
+	}
+	if p.world.small != nil {
+		c.Source, c.LostAfter = smallSource{source{p, commCell}}, 0
 	}
 	if p.world.serve.guid != "" {
 		c.Identify = source{p, commCell}.identify

@@ -13,12 +13,13 @@ import (
 // an observation, a transaction, and the begin or the end of a publish; what a watcher reads of the stream it reads at
 // once. Time stands still, so that two ways to a state are one.
 
-const observations = 3
-
 // small is what the small world adds to a world.
 type small struct {
-	faults   int // left
-	observed int
+	faults       int // left
+	observations int // at most
+	observed     int
+	lapses       int      // of time, left; in a cluster
+	history      []string // there: what has befallen since when
 }
 
 // truth of the n-th observation.
@@ -64,10 +65,13 @@ func (s smallSource) JobDetails(ctx context.Context, number int64) (job.Observat
 
 // steps are what may happen next in the small world.
 func (w *world) smallOptions() (all []option) {
+	if w.shared() {
+		return w.smallClusterOptions()
+	}
 	s := w.small
 	calls := w.gate.calls()
 	for _, c := range calls {
-		if c.what != "details" || s.observed < observations {
+		if c.what != "details" || s.observed < s.observations {
 			all = append(all, option{do: release, call: c})
 		}
 	}
@@ -99,6 +103,10 @@ func (w *world) smallOptions() (all []option) {
 }
 
 func (w *world) smallStep(o option) {
+	if w.shared() {
+		w.smallClusterStep(o)
+		return
+	}
 	switch o.do {
 	case release:
 		if o.how != goes {
@@ -132,12 +140,21 @@ func (w *world) smallStep(o option) {
 // settles waits until nothing moves any more but what waits at the gate.
 func (w *world) settles() {
 	synctest.Wait()
-	time.Sleep(300 * time.Millisecond) // a try after an error waits for less
+	if w.shared() {
+		time.Sleep(time.Millisecond) // its seconds count
+	} else {
+		time.Sleep(300 * time.Millisecond) // a try after an error waits for less
+	}
 	synctest.Wait()
 	for _, x := range w.watchers {
 		if p := x.process; p != nil && p.dead.Load() {
 			w.say("%s  CRASHES", x.name)
 			w.stop(p)
+		}
+	}
+	for _, x := range w.watchers {
+		if p := x.process; p != nil && p.part != nil && p.hasEnded() {
+			w.departs(x)
 		}
 	}
 	for _, x := range w.watchers {

@@ -21,6 +21,9 @@ func (w *world) state() string {
 		fmt.Fprintf(&common, "forgotten %s\n", m.ID)
 	}
 	a, b := w.stateOf(w.watchers[0]), w.stateOf(w.watchers[1])
+	if w.shared() {
+		return renamed(common.String() + w.clusterText() + a + b)
+	}
 	return min(renamed(common.String()+a+b), renamed(common.String()+b+a))
 }
 
