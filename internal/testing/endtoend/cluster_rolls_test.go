@@ -30,7 +30,6 @@ func TestClusterRolls(t *testing.T) {
 			w.stop(m)
 			w.start(m)
 			w.until(m.name+" is ready", m.ready)
-			w.joined(m)
 		}
 		w.settled()
 		w.saysWhoPolls()

@@ -82,7 +82,7 @@ func TestClusterWithoutNATS(t *testing.T) {
 	slow.Test(t, "2 min", "a real server is away for longer than members wait for each other")
 	t.Parallel()
 	away := longOr(40*time.Second, 2*time.Minute)
-	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 4, servers: 1, jobs: 5, arrivals: 0.3, most: int(away.Seconds()) + 20})
+	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 4, servers: 1, jobs: 5, arrivals: 0.3, most: longOr(24, 72)})
 	w.start()
 	owners := w.settled()
 	at := time.Now()
