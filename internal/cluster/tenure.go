@@ -150,6 +150,9 @@ func (m *Member) end(farewell bool) {
 	claims := map[string]claim{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
+	if all, err := m.Bucket.Since(ctx, m.board.revision); err == nil && m.entered { // somebody may have come a moment ago
+		m.board.take(all)
+	}
 	gifts := m.board.giveAll(slices.Collect(maps.Keys(m.tenures)))
 	for cell, t := range m.tenures {
 		o := m.board.owners[cell]

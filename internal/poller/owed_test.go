@@ -214,3 +214,34 @@ func TestWhoStandsByForgetsFinishedJobs(t *testing.T) {
 		}
 	})
 }
+
+// Who begins to poll a CommCell that nobody here stood by for asks for what ended of late, and for what it has seen end
+// itself.
+func TestWhoBeginsToPollAsksForNothingThatEndedLongAgo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, other := newBench(t, nil), event.NewMinter(nil)
+		b.script.is(73, state("Running"))
+		b.cycle()
+		b.script.is(73, state("Completed"), ended(time.Now()))
+		b.cycle()
+		b.take()
+		b.script.requests()
+		b.isToldBy(other, 71, 1, "", "Completed")
+		passesBy(2 * time.Hour)
+		b.isToldBy(other, 72, 1, "", "Completed")
+		for number := int64(71); number <= 73; number++ {
+			b.script.is(number, state("Completed"), ended(time.Now()))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- b.Run(ctx) }()
+		passesBy(time.Hour)
+		cancel()
+		<-ran
+		asked := b.script.requests()
+		slices.Sort(asked)
+		if got := slices.Compact(asked); !slices.Equal(got, []int64{0, 72, 73}) {
+			t.Errorf("asked for %v", got)
+		}
+	})
+}

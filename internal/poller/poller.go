@@ -136,6 +136,7 @@ func New(c Config) *Poller {
 // and the feed name.
 func (p *Poller) Run(ctx context.Context) error {
 	p.configure(ctx)
+	p.endFinalPolls()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.cycleOnSchedule(ctx) })
 	group.Go(func() error { return p.pollOnRequest(ctx) })

@@ -28,7 +28,7 @@ func (p *Poller) resumeFrom(last, now time.Time) {
 // compareWithTold marks the jobs of a page of the first list whose line says what was told of them. Its error is one of
 // the store's.
 func (p *Poller) compareWithTold(lines []commvault.Line) error {
-	if r := p.cycleState.resumed; r.done || r.since.IsZero() {
+	if r := p.cycleState.resumed; r.done || r.since.IsZero() || !SweepsByList(p.Sweep, autoFrom) {
 		return nil
 	}
 	for i := range lines {

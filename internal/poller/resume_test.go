@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 )
 
@@ -134,11 +135,14 @@ func TestAStartAsksForWhatLinesShow(t *testing.T) {
 func TestAStartAsksForWhatIsLeftToTell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, listSweep)
-		again := func(s *job.Snapshot) { s.Attempt, s.Failures = new(int64(2)), "0 Folders, 3 Files" }
+		again := func(s *job.Snapshot) {
+			s.Attempt, s.Machines = new(int64(2)), []job.VM{{Name: "vm1", Reason: "no space"}}
+		}
 		b.script.is(71, state("Running"), phase("Scan"), counted(0, 0), again)
-		b.tells("prod/71 state:  → Running", "prod/71 phase:  → Scan", "prod/71 watch:  → 2") // the counts are told at the next poll
+		b.tells("prod/71 state:  → Running", "prod/71 phase:  → Scan", "prod/71 watch:  → 2") // the machines are told at the next poll
+		time.Sleep(time.Second)
 		b.restart()
-		b.tells("prod/71 failure:  → 0 Folders, 3 Files")
+		b.tells("prod/71 failure:  → no space")
 	})
 }
 
@@ -156,4 +160,35 @@ func TestAStartWhoseFirstListFails(t *testing.T) {
 		time.Sleep(time.Second)
 		b.tells("prod/5 state: Running → Pending")
 	})
+}
+
+// Another watcher has told that a job failed, and died before it told the failure: who takes over tells it, also where the
+// list says what was told, or the CommServe knows the job no more.
+func TestAFailureThatIsOwedIsToldByWhoTakesOver(t *testing.T) {
+	for name, then := range map[string]func(*bench){
+		"it is still there": func(*bench) {},
+		"it is gone":        func(b *bench) { b.script.forgets(71) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, other := newBench(t, listSweep), event.NewMinter(nil)
+				b.runs(1)
+				b.script.is(71, state("Running"), phase("Scan"), counted(0, 0))
+				b.cycle()
+				b.drain()
+				stop := b.standsBy()
+				b.script.is(71, state("Failed"), counted(0, 0))
+				b.isToldBy(other, 71, 3, "Running", "Failed")
+				then(b)
+				passesBy(3 * time.Hour)
+				b.hasTold()
+				stop()
+				for range 4 {
+					b.cycle()
+					passesBy(30 * time.Second)
+				}
+				b.hasTold("prod/71 failure: Running → Failed")
+			})
+		})
+	}
 }

@@ -30,6 +30,7 @@ type session struct {
 
 	untraceable atomic.Bool // its servers do not tell where a subject leads
 	readers     readers
+	beside      sync.Map // names of the buckets that are known to be there, in another domain
 
 	mu       sync.Mutex
 	requests map[*request]bool              // requests under way

@@ -68,6 +68,8 @@ func (s *Server) checkCluster(of cluster.Status) []check {
 		return []check{{"cluster", red, "has not joined yet"}}
 	case of.Members[i].Leaving && len(of.Members[i].CommCells) == 0:
 		return []check{{"cluster", red, "was told to leave: takes nothing more until its next start"}}
+	case !of.Members[i].CaughtUp: // as the others know it: who stops next gives this one nothing
+		return []check{{"cluster", red, "has not read the stream to its end yet"}}
 	}
 	checks := []check{{"cluster", ok, ""}}
 	for _, name := range s.CommCells() {

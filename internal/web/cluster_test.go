@@ -154,11 +154,15 @@ func (w *world) job(number int64) (is shownJob) {
 func TestReadyWhileAMemberCouldTakeOver(t *testing.T) {
 	var shown atomic.Pointer[cluster.Status]
 	shown.Store(new(cluster.Status))
-	member := cluster.MemberStatus{Instance: "w1", Alive: true}
+	member := cluster.MemberStatus{Instance: "w1", Alive: true, CaughtUp: true}
 	w := newWorld(t, inCluster(&shown, "prod", "test"), func(c *Config) { c.Pollers = func() []*poller.Poller { return nil } })
 	w.becomes(http.StatusServiceUnavailable, "ok    publish\nred   cluster: has not joined yet\n")
 	shown.Store(clusterOf(map[string]string{"prod": "w2"}, member))
 	w.becomes(http.StatusOK, "ok    cluster\nok    commcell prod: followed by w2\nnote  commcell test: nobody polls it\n")
+	behind := member
+	behind.CaughtUp = false
+	shown.Store(clusterOf(map[string]string{"prod": "w2"}, behind))
+	w.becomes(http.StatusServiceUnavailable, "red   cluster: has not read the stream to its end yet\n")
 	cut := clusterOf(map[string]string{"prod": "w2"}, member)
 	cut.Trouble = "no response from stream"
 	shown.Store(cut)
