@@ -79,7 +79,7 @@ func (m *Member) prepare(ctx context.Context, cell string, f Facts) error {
 // keepTenures polls no more what is another's, or of no configuration.
 func (m *Member) keepTenures() {
 	settings := m.Work.Settings()
-	for cell, t := range m.tenures {
+	for cell, t := range inOrder(m.tenures) {
 		_, follows := settings[cell]
 		o := m.board.owners[cell]
 		if m.giving[cell] || follows && (o == nil || o.Instance == "" || o.Instance == m.Instance) {
@@ -175,9 +175,9 @@ func (m *Member) end(farewell bool) {
 	}
 	last, stop := context.WithTimeout(context.Background(), tick)
 	defer stop()
-	for _, cell := range slices.Sorted(maps.Keys(claims)) {
-		if m.write(last, cell, claims[cell], m.board.owners[cell].revision) {
-			m.sayGiven(cell, claims[cell])
+	for cell, c := range inOrder(claims) {
+		if m.write(last, cell, c, m.board.owners[cell].revision) {
+			m.sayGiven(cell, c)
 		}
 	}
 	if err := m.goodbye(last); err != nil {
