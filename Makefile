@@ -3,7 +3,9 @@ tool := go tool -modfile=tools/go.mod
 TESTFLAGS ?=
 BENCHFLAGS ?=
 
-.PHONY: help build quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint unit vuln tidy race
+sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
+
+.PHONY: help build sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint unit vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -11,6 +13,9 @@ help: ## list the targets
 
 build: ## build bin/watcher
 	go build -o bin/watcher ./cmd/watcher
+
+sbom: build ## write bin/watcher.cdx.json: which modules bin/watcher is made of (CycloneDX)
+	$(sbomtool) bin -json -output bin/watcher.cdx.json bin/watcher
 
 quick: fmt lint ## lint, and run the tests that take under a second each, without the race detector
 	go test -short ./...
@@ -41,9 +46,11 @@ fmt: ## check that gofmt would change nothing
 		echo "make: not formatted; mend with: gofmt -w" $$files >&2; \
 		exit 1; }
 
-tidy: ## check that go mod tidy would change nothing
+tidy: ## check that go mod tidy would change nothing, and that the modules are those of go.sum
 	go mod tidy -diff
 	go -C tools mod tidy -diff
+	go -C tools/sbom mod tidy -diff
+	go mod verify
 
 lint: ## run the linters of .golangci.yml, and look for functions that nothing calls: in the program, and in the tests
 	$(tool) golangci-lint run

@@ -54,6 +54,7 @@ var floors = map[string]int{
 	"internal/testing/terminal":      0,
 	"internal/testing/nameserver":    -1,
 	"internal/testing/certs":         -1,
+	"internal/testing/threeservers":  -1,
 	"internal/store/internal/seam":   1, // for storetest
 	"internal/publish/internal/seam": 0, // for publishtest
 	"internal/publish/publishtest":   3, // helps tests
@@ -61,7 +62,7 @@ var floors = map[string]int{
 	"internal/testing/eventtest":     1,
 	"internal/testing/brokertest":    2,
 	"internal/testing/modelbroker":   2,
-	"internal/testing/lives":         4, // tests alone
+	"internal/testing/lives":         5, // tests alone
 	"internal/testing/endtoend":      9, // tests alone
 	"contract":                       2, // tests alone
 	"examples/subscribe":             0, // another program's
@@ -75,7 +76,9 @@ var mayImport = map[string][]string{
 	"github.com/goccy/go-yaml":           {"internal/config"},
 	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
 	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/store"},
-	"github.com/nats-io/nats-server/v2":  {"internal/stream"},
+	"github.com/nats-io/nats-server/v2":  {"internal/stream", "internal/testing/threeservers"},
+	"github.com/nats-io/jwt/v2":          {"internal/stream"},
+	"github.com/nats-io/nkeys":           {"internal/stream"},
 	"github.com/nats-io/nats.go":         {"internal/stream", "internal/publish", "examples/subscribe"},
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
@@ -92,6 +95,7 @@ var mayImport = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},
 	"github.com/cloudevents/sdk-go/v2":         {"internal/testing/eventtest"},
 	"github.com/prometheus/client_golang":      {"internal/metrics"},
+	"github.com/prometheus/client_model":       {"internal/metrics"},
 
 	"code.dny.dev/ssrf":         {"internal/guard"},
 	"github.com/slack-go/slack": {"internal/slack"},

@@ -52,7 +52,11 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 		return fail(err)
 	}
 	cells := func() map[string]control.CommCell { return daemon.CommCells(cfg.CommCells, file, nil) }
-	return fail(errors.Join(do(&control.Admin{Store: st, CommCells: cells}), st.Close()))
+	on := &control.Admin{Store: st, CommCells: cells}
+	if cfg.Cluster.Enabled {
+		on.TellOwner = daemon.TellOwner(cfg)
+	}
+	return fail(errors.Join(do(on), st.Close()))
 }
 
 func loadConfig(c *cobra.Command) (*config.Config, error) {

@@ -126,9 +126,11 @@ func (b *board) takeMember(name string, e stream.Entry) {
 	b.note(m.Layout, e.Key)
 }
 
+const mostOfClaim = 8 << 10 // bytes; more is none
+
 func (b *board) takeOwner(cell string, e stream.Entry) {
 	var c claim
-	if !decode(e, &c, &c.rest) {
+	if len(e.Value) > mostOfClaim || !decode(e, &c, &c.rest) {
 		c = claim{} // nobody's
 	}
 	if before := b.owners[cell]; before == nil || before.Instance != c.Instance {

@@ -29,7 +29,7 @@ func (m *Member) tidy(ctx context.Context) {
 	if m.ticks%refreshTicks != refreshTicks/2 {
 		return
 	}
-	for cell, t := range m.tenures {
+	for cell, t := range inOrder(m.tenures) {
 		if o := m.board.owners[cell]; o == nil || o.Instance != m.Instance || !t.polls.Load() {
 			continue
 		}
@@ -57,7 +57,7 @@ func (m *Member) tidy(ctx context.Context) {
 const forgetTicks = 24 * 60 * 60
 
 func (m *Member) forgetDead(ctx context.Context) {
-	for name, s := range m.board.members {
+	for name, s := range inOrder(m.board.members) {
 		if !s.alive() && s.ticks > forgetTicks && len(m.board.ownedBy(name)) == 0 {
 			_ = m.Bucket.Delete(ctx, memberPrefix+name, s.revision) // another member does it, too
 		}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -192,11 +193,11 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 	}
 	m.outage, m.cut = 0, false
 	p := m.board.decide(m.situation())
-	for cell, why := range p.claims {
+	for cell, why := range inOrder(p.claims) {
 		m.claim(short, cell, why)
 	}
 	m.keepTenures()
-	for cell, g := range p.gives {
+	for cell, g := range inOrder(p.gives) {
 		m.give(cell, g)
 	}
 	m.refreshClaims(short)
@@ -451,7 +452,7 @@ const refreshTicks = 60 // between two writings of an own claim
 
 // refreshClaims writes what has changed of the CommCells that are polled here: now and then, and soon after they began.
 func (m *Member) refreshClaims(ctx context.Context) {
-	for cell, t := range m.tenures {
+	for cell, t := range inOrder(m.tenures) {
 		o := m.board.owners[cell]
 		if o == nil || o.Instance != m.Instance || m.giving[cell] || m.ticks < t.refresh || !t.polls.Load() {
 			continue
@@ -462,6 +463,17 @@ func (m *Member) refreshClaims(ctx context.Context) {
 		c.note(standing.Facts)
 		if m.write(ctx, cell, c, o.revision) {
 			t.refresh = m.ticks + refreshTicks
+		}
+	}
+}
+
+// inOrder goes through a map in the order of its keys: what is asked of the broker has the same order in each simulation.
+func inOrder[T any](all map[string]T) iter.Seq2[string, T] {
+	return func(yield func(string, T) bool) {
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			if !yield(key, all[key]) {
+				return
+			}
 		}
 	}
 }

@@ -398,6 +398,20 @@ func TestAMemberIsToldToLeave(t *testing.T) {
 	})
 }
 
+func TestAStopRightAfterItWasToldToLeave(t *testing.T) {
+	in(t, func(h *house) {
+		a, b := two(h)
+		if err := Leave(h.t.Context(), b.Bucket, "w1"); err != nil {
+			t.Fatal(err)
+		}
+		a.stop()
+		<-a.ended
+		if s, err := Read(h.t.Context(), b.Bucket); err != nil || len(s.Members) != 1 {
+			t.Errorf("it is still shown: %+v, %v", s.Members, err)
+		}
+	})
+}
+
 func TestWhatPeopleSayReachesTheOwner(t *testing.T) {
 	in(t, func(h *house) {
 		a, b := two(h)
@@ -452,6 +466,41 @@ func TestANewerMember(t *testing.T) {
 		e, err := bucket.Get(h.t.Context(), "owner.c1")
 		if err != nil || !strings.Contains(string(e.Value), `"shade":{"of":"blue"}`) || !strings.Contains(string(e.Value), `"term":8`) {
 			t.Errorf("rewritten as %s, %v", e.Value, err)
+		}
+	})
+}
+
+// TestJunkInTheClustersBucket: somebody with the right to write the bucket fills it with what no member writes. What can be
+// no member's is passed over; a claim and a member's own key are written anew.
+func TestJunkInTheClustersBucket(t *testing.T) {
+	junk := []string{
+		"", "hello\nworld\x1b[2J", `["a"]`, "1e999", `{"v":"x"}`, `{"instance":"w`, strings.Repeat(`{"rest":[`, 20_000),
+		`{"v":1,"instance":"` + strings.Repeat("x", 300<<10) + `"}`, `{"term":-1}`, `{"listedAgo":9223372036854775807,"v":1}`, `null`,
+	}
+	in(t, func(h *house) {
+		a, b := two(h)
+		for _, value := range junk {
+			for _, key := range []string{
+				"owner.c1", "owner.", "owner.\x1b[2J", "member.w9", "member.", "member.w1", "hand.c1.71", "hand.c1.x", "hand.c1", "hand.", "x", "owner.c1.c2",
+			} {
+				e, err := b.Bucket.Get(h.t.Context(), key)
+				if err == nil {
+					_, err = b.Bucket.Put(h.t.Context(), stream.Entry{Key: key, Value: []byte(value), Revision: e.Revision})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(20 * time.Second)
+			if !h.eachPolledOnce() || len(a.marks)+len(b.marks) > 0 {
+				t.Fatalf("%.40q: w1 polls %v, w2 %v; marks %v, %v", value, a.polled(), b.polled(), a.marks, b.marks)
+			}
+			if v := b.View(); v.Trouble != "" || v.Owner("c1") == "" {
+				t.Fatalf("%.40q: shown as %.300s", value, fmt.Sprint(v))
+			}
+		}
+		if said := a.said() + b.said(); len(said) > 20_000 {
+			t.Errorf("%d bytes of log: %.2000s", len(said), said)
 		}
 	})
 }

@@ -79,7 +79,7 @@ func (m *Member) prepare(ctx context.Context, cell string, f Facts) error {
 // keepTenures polls no more what is another's, or of no configuration.
 func (m *Member) keepTenures() {
 	settings := m.Work.Settings()
-	for cell, t := range m.tenures {
+	for cell, t := range inOrder(m.tenures) {
 		_, follows := settings[cell]
 		o := m.board.owners[cell]
 		if m.giving[cell] || follows && (o == nil || o.Instance == "" || o.Instance == m.Instance) {
@@ -150,6 +150,9 @@ func (m *Member) end(farewell bool) {
 	claims := map[string]claim{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
+	if all, err := m.Bucket.Since(ctx, m.board.revision); err == nil && m.entered { // somebody may have come a moment ago
+		m.board.take(all)
+	}
 	gifts := m.board.giveAll(slices.Collect(maps.Keys(m.tenures)))
 	for cell, t := range m.tenures {
 		o := m.board.owners[cell]
@@ -172,12 +175,23 @@ func (m *Member) end(farewell bool) {
 	}
 	last, stop := context.WithTimeout(context.Background(), tick)
 	defer stop()
-	for _, cell := range slices.Sorted(maps.Keys(claims)) {
-		if m.write(last, cell, claims[cell], m.board.owners[cell].revision) {
-			m.sayGiven(cell, claims[cell])
+	for cell, c := range inOrder(claims) {
+		if m.write(last, cell, c, m.board.owners[cell].revision) {
+			m.sayGiven(cell, c)
 		}
 	}
-	if err := m.Bucket.Delete(last, memberPrefix+m.Instance, m.own); err != nil && !errors.Is(err, stream.ErrDisconnected) {
+	if err := m.goodbye(last); err != nil {
 		m.Log.Debug("the cluster was not told that this member has stopped; it will notice", "err", err)
 	}
+}
+
+// goodbye deletes this member's key, written meanwhile by somebody who told it to leave, perhaps.
+func (m *Member) goodbye(ctx context.Context) error {
+	err := m.Bucket.Delete(ctx, memberPrefix+m.Instance, m.own)
+	if errors.Is(err, stream.ErrChanged) {
+		if err = m.changed(ctx); errors.Is(err, errWritten) {
+			err = m.Bucket.Delete(ctx, memberPrefix+m.Instance, m.own)
+		}
+	}
+	return err
 }

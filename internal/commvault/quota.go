@@ -22,8 +22,13 @@ type quota struct {
 	limit, period atomic.Int64 // the latter in nanoseconds
 	began, spent  atomic.Int64 // the former in Unix nanoseconds
 
-	wait  atomic.Int64 // nanoseconds, after the last 429 that named none; 0: there was an answer since
-	until atomic.Int64 // that is over, Unix nanoseconds
+	bare atomic.Pointer[bareWait] // after the last 429 that named none; nil: there was an answer since
+}
+
+// bareWait is how long a server is left alone that does not say for how long.
+type bareWait struct {
+	length time.Duration
+	until  time.Time
 }
 
 const (
@@ -73,8 +78,8 @@ func (q *quota) observe(response *http.Response) {
 	if period := periodOf(response); period > 0 {
 		q.period.Store(int64(period))
 	}
-	if q.wait.Load() > 0 && response.StatusCode != http.StatusTooManyRequests && time.Now().UnixNano() >= q.until.Load() {
-		q.wait.Store(0)
+	if last := q.bare.Load(); last != nil && response.StatusCode != http.StatusTooManyRequests && !time.Now().Before(last.until) {
+		q.bare.CompareAndSwap(last, nil)
 	}
 }
 
@@ -116,14 +121,15 @@ func (q *quota) throttled(e *Error, response *http.Response) {
 
 // grow gives what is left of a wait that is under way: the answer to an earlier request does not extend it.
 func (q *quota) grow(now time.Time) time.Duration {
-	until := q.until.Load()
-	if left := until - now.UnixNano(); q.wait.Load() > 0 && left > 0 {
-		return time.Duration(left)
+	last, length := q.bare.Load(), firstThrottle
+	if last != nil {
+		if left := last.until.Sub(now); left > 0 {
+			return left
+		}
+		length = min(2*last.length, lastThrottle)
 	}
-	wait := min(max(2*time.Duration(q.wait.Load()), firstThrottle), lastThrottle)
-	if !q.until.CompareAndSwap(until, now.Add(wait).UnixNano()) {
-		return q.grow(now) // another answer made it so at this moment: what was reckoned may be twice that
+	if !q.bare.CompareAndSwap(last, &bareWait{length, now.Add(length)}) {
+		return q.grow(now) // another answer made one at this moment
 	}
-	q.wait.Store(int64(wait))
-	return wait
+	return length
 }

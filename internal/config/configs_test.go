@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -124,4 +125,19 @@ func knownKeys(t *testing.T, text string) []string {
 		t.Fatalf("%s: names no keys", text)
 	}
 	return regexp.MustCompile(", ").Split(found[1], -1)
+}
+
+// TestTheDocumentsClusterIsTaken holds the ten lines of docs/cluster.md to be a configuration, and ten at most.
+func TestTheDocumentsClusterIsTaken(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cluster.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
+	if found == nil {
+		t.Fatal("docs/cluster.md has no YAML")
+	}
+	if c := parse(t, string(found[1])); !c.Cluster.Enabled || len(c.CommCells) != 2 || strings.Count(string(found[1]), "\n") > 10 {
+		t.Errorf("got %+v of\n%s", c, found[1])
+	}
 }

@@ -52,8 +52,12 @@ func TestTheSocketIsPrivateFromTheFirstMoment(t *testing.T) {
 				made <- err
 				return
 			}
-			if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o700 {
-				made <- fmt.Errorf("a folder is made with the mode %v (%v)", info.Mode(), err)
+			info, err := os.Stat(folder)
+			if err == nil && info.Mode().Perm() != 0o700 {
+				err = fmt.Errorf("a folder is made with the mode %v", info.Mode())
+			}
+			if err != nil {
+				made <- err
 				return
 			}
 			_ = os.Remove(folder)

@@ -3,11 +3,14 @@ package daemon
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"jobwatch/internal/cluster"
 	"jobwatch/internal/config"
+	"jobwatch/internal/job"
+	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 )
 
@@ -91,4 +94,24 @@ func Shown(s cluster.Status, cells []config.CommCell) cluster.Status {
 	}
 	slices.SortFunc(s.CommCells, func(a, b cluster.CommCellStatus) int { return strings.Compare(a.Name, b.Name) })
 	return s
+}
+
+// TellOwner tells whoever polls a job's CommCell what somebody says of the job on a machine whose watcher does not run.
+func TellOwner(cfg *config.Config) func(context.Context, job.ID, store.Why) (elsewhere bool, err error) {
+	return func(ctx context.Context, id job.ID, why store.Why) (bool, error) {
+		return true, AtCluster(ctx, cfg, "jobs", func(ctx context.Context, b stream.Bucket) error {
+			return cluster.Say(ctx, b, jobKey(id), handOf(why))
+		})
+	}
+}
+
+func jobKey(id job.ID) cluster.JobKey {
+	return cluster.JobKey{CommCell: id.CommCell, Number: strconv.FormatInt(id.Number, 10)}
+}
+
+func handOf(why store.Why) cluster.Hand {
+	if why == store.Untracked {
+		return cluster.Untracked
+	}
+	return cluster.Tracked
 }

@@ -41,7 +41,9 @@ func newBroker(c *config.Config, embedded *stream.Embedded, st *store.Store, log
 	if err != nil {
 		return nil, err
 	}
-	s.InProcess = embedded
+	if s.InProcess = embedded; embedded != nil {
+		s.Secrets = nil // those that the server was started with
+	}
 	s.Waiting = func() time.Duration {
 		oldest, err := st.OldestUnsent()
 		if err != nil || oldest.IsZero() {
@@ -69,6 +71,7 @@ func StreamConfig(cfg *config.Config, log *slog.Logger) (stream.Config, error) {
 	}
 	return stream.Config{
 		URL: clientURL(c), CredsFile: c.CredsFile, NKeyFile: c.NKeyFile, User: c.User, Password: password, Token: token, TLS: secure,
+		Secrets:        func() (string, string, error) { return natsSecrets(c) },
 		HandshakeFirst: c.TLSFirst, Domain: c.Domain,
 		Stream: c.Stream, Subjects: event.Subjects(c.SubjectPrefix), Samples: samples, Replicas: c.Replicas, MaxAge: c.MaxAge, MaxBytes: c.MaxBytes,
 		Log: log,

@@ -204,7 +204,7 @@ func (p *parts) sayHowItStarts(ctx context.Context, unread error) {
 }
 
 func (p *parts) serveSite(ctx context.Context) error {
-	p.metrics.Read(metrics.Sources{Store: p.store, Publisher: p.publisher, Pollers: p.pollers.Pollers, Relays: p.relays.measured})
+	p.metrics.Read(metrics.Sources{Store: p.store, Publisher: p.publisher, Pollers: p.pollers.Pollers, Relays: p.relays.measured, Cluster: p.clusterMeasured()})
 	return p.site.run(ctx, p)
 }
 

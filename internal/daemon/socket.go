@@ -20,7 +20,7 @@ func (p *parts) serveSocket(ctx context.Context) error {
 
 // serveRequests lets those whom NATS lets list, track and untrack jobs.
 func (p *parts) serveRequests(ctx context.Context) error {
-	return p.broker.Serve(ctx, control.Service(p.admin(), p.Config.NATS.SubjectPrefix, p.Version))
+	return p.broker.Serve(ctx, control.Service(p.adminOfOwn(), p.Config.NATS.SubjectPrefix, p.Version))
 }
 
 func (p *parts) admin() *control.Admin {

@@ -46,7 +46,11 @@ func Check(ctx context.Context, cfg *config.Config, file, version string, tell f
 		}
 	}
 	running, _ := daemon.IsRunning(cfg.Store.Path)
-	for _, f := range checkNATS(ctx, cfg, running) {
+	nats := checkNATS(ctx, cfg, running)
+	if nats[0].Grade != stream.Failed {
+		nats = append(nats, checkCluster(ctx, cfg, running)...)
+	}
+	for _, f := range nats {
 		tell(f)
 	}
 	for _, f := range checkRelays(ctx, cfg, version) {

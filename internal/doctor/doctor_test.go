@@ -71,6 +71,8 @@ func TestCheck(t *testing.T) {
 			"warning  commcell prod: job list: holds 1 jobs, and none passes discover.include.client"}},
 		{"NATS is away", func(p *place) { p.nats = "nats://" + p.closedPort() }, true, []string{
 			"failed   NATS: nats://127.0.0.1:", "ok       commcell prod: login"}},
+		{"a first member of a cluster", func(p *place) { p.more = "cluster: {enabled: true, instance: w1}" }, false, []string{
+			"ok       cluster: instance: w1 is free for this watcher", "ok       cluster: members: nobody is there now; run is the first"}},
 		{"the embedded server's port is free", func(p *place) {
 			p.nats = fmt.Sprintf(`embedded", embedded: {listen: %q, dir: %q}, stream: "JOBS`, p.closedPort(), p.in("nats"))
 		}, false, []string{"ok       NATS: the embedded server can listen on 127.0.0.1:", "nats is not there yet; run makes it"}},

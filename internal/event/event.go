@@ -5,6 +5,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -108,16 +109,23 @@ var lenient = fastjson.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.
 
 func read(data []byte, into any) error { return fastjson.Unmarshal(data, into, lenient) }
 
+// largest is what an event of ours never exceeds, in bytes. What is told from a larger one would make ours too large, too.
+const largest = 64 << 10
+
 // Parse reads an event back. Its error says that the message is none of ours.
 func Parse(data []byte) (Event, error) {
 	var e Event
+	if len(data) > largest {
+		return Event{}, fmt.Errorf("not an event of jobwatch: %d bytes", len(data))
+	}
 	if err := read(data, &e); err != nil {
 		return Event{}, fmt.Errorf("not an event: %w", err)
 	}
 	if e.SpecVersion != "1.0" || !strings.HasPrefix(e.Type, jobType) && !strings.HasPrefix(e.Type, commCellType) {
 		return Event{}, fmt.Errorf("not an event of jobwatch: type %.40q", e.Type)
 	}
-	if _, err := strconv.ParseUint(e.Sequence, 10, 64); err != nil || e.ID == "" {
+	// Behind the last number there would be none for the next.
+	if n, err := strconv.ParseUint(e.Sequence, 10, 64); err != nil || n == 0 || n > math.MaxInt64 || e.ID == "" {
 		return Event{}, fmt.Errorf("not an event of jobwatch: id %.40q, sequence %.40q", e.ID, e.Sequence)
 	}
 	return e, nil

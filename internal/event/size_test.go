@@ -22,7 +22,7 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 			{Kind: job.KindFailure, Detail: job.DetailReason, From: reason, To: reason, Code: name},
 			{Kind: job.KindFailure, Detail: job.DetailVM, From: reason, To: reason, VM: string(name), VMGUID: string(name), VMJob: math.MaxInt64},
 		} {
-			e, err := NewMinter(nil).Job(math.MaxUint64, c, o, o.Asked, longestLog(character, o.Asked)...)
+			e, err := NewMinter(nil).Job(math.MaxInt64, c, o, o.Asked, longestLog(character, o.Asked)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +38,7 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 }
 
 func TestLongestCommCellEventKeepsTheLimit(t *testing.T) {
-	e := mintCommCell(t, math.MaxUint64, job.DetailUnreachable, strings.Repeat("\x00", sizeLimit))
+	e := mintCommCell(t, math.MaxInt64, job.DetailUnreachable, strings.Repeat("\x00", sizeLimit))
 	if size := len(message(t, e)); size >= sizeLimit {
 		t.Errorf("%d bytes, want less than %d", size, sizeLimit)
 	}

@@ -16,6 +16,7 @@ const prefix = "jobwatch"
 // Metrics are all metrics of one process, in a registry of their own.
 type Metrics struct {
 	registry *prometheus.Registry
+	shown    own // what of it is served
 
 	polls, requests, events, skipped *prometheus.CounterVec
 	polled, ticked                   *prometheus.HistogramVec
@@ -46,6 +47,7 @@ func New(version string) *Metrics {
 			Help: "How long ago at most a job's state had changed when the change was seen.",
 		}),
 	}
+	m.shown.Gatherer = m.registry
 	m.relays = newRelayCounts()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "build_info", Help: "1, for the version that its label names.",
@@ -60,7 +62,7 @@ func New(version string) *Metrics {
 
 // Handler serves the metrics. What cannot be read just now is left out.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
+	return promhttp.HandlerFor(&m.shown, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {

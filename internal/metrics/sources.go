@@ -19,11 +19,26 @@ type Sources struct {
 	Store     *store.Store
 	Publisher *publish.Publisher
 	Pollers   func() []*poller.Poller
+	Cluster   func() ClusterState // nil: this watcher is alone
 	Relays    func() []RelayState // nil: none run here
 }
 
 // Read has the metrics tell what the sources hold. It is called once.
-func (m *Metrics) Read(s Sources) { m.registry.MustRegister(collector{s, &m.quotas}) }
+func (m *Metrics) Read(s Sources) {
+	m.registry.MustRegister(collector{s, &m.quotas})
+	if s.Cluster != nil {
+		m.shown.polled = s.polled
+	}
+}
+
+// polled are the CommCells that are polled here.
+func (s Sources) polled() map[string]bool {
+	names := map[string]bool{}
+	for _, p := range s.Pollers() {
+		names[p.CommCell] = true
+	}
+	return names
+}
 
 type collector struct {
 	Sources
@@ -43,7 +58,6 @@ var (
 	quotaLimit    = describe("quota_limit", "Requests that the CommServe allows in a period; absent until it has named that.", "commcell")
 	quotaPeriod   = describe("quota_period_seconds", "How long such a period is.", "commcell")
 	unseen        = describe("unseen_ends_total", "Jobs whose end the Job list named while the CommServe did not know their details: that end is not told.", "commcell")
-	leases        = describe("leases_held", "CommCells that this watcher has a lease on; 0 while it is no part of a cluster.")
 )
 
 // publish.Reasons and classes of jobs start at 0: docs/http.md lists them, and a test holds them against it.
@@ -55,7 +69,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, unseen, quotaRequests, quotaLimit, quotaPeriod, leases, relayPending, relayOldest, relayUp} {
+	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, unseen, quotaRequests, quotaLimit, quotaPeriod, leases, members, unowned, takeovers, relayPending, relayOldest, relayUp} {
 		to <- d
 	}
 }
@@ -103,7 +117,11 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 			}
 		}
 	}
-	gauge(leases, 0)
+	if c.Cluster == nil {
+		gauge(leases, 0)
+		return
+	}
+	collectCluster(c.Cluster(), count, gauge)
 }
 
 func withZeros(counts map[string]int64) map[string]int64 {

@@ -49,6 +49,7 @@ type cachedJob struct {
 
 	olderThan uint32 // the store's last update as of that answer, in Unix seconds (low bits); another one ends the row
 
+	resumed   bool // not polled by this process, for its line said what was told of it
 	claimed   bool // a goroutine is polling the job
 	forgotten bool // with the release of the claim
 	line      cachedLine

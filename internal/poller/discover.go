@@ -24,15 +24,20 @@ func (p *Poller) discover(ctx context.Context) error {
 	if err != nil {
 		return &storeError{err}
 	}
+	p.resumeFrom(p.cycleState.highWater.at, asked)
 	var filtered filterResult
 	err = p.list(ctx, within, func(lines []commvault.Line) error {
 		err := p.track(filtered.pass(p.Filter, lines))
 		p.cache.readLines(lines)
+		if err == nil {
+			err = p.compareWithTold(lines)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	p.cycleState.resumed.done = true
 	failpoint.Pass(failpoint.Discovery)
 	p.warnIfNothingPasses(&filtered)
 	return wrapStore(p.raiseHighWaterMark(asked))

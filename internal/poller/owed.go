@@ -128,13 +128,23 @@ func (p *Poller) dropReachability() error {
 	}
 }
 
+// heardLongAgo is after what time the final poll of a job is given up whose end another watcher has told: where both were
+// down meanwhile it may not have been made; but who begins to poll a CommCell need not ask for all that has ever ended.
+const heardLongAgo = time.Hour
+
+func (p *Poller) endFinalPolls() {
+	if err := p.Store.EndFinalPolls(p.CommCell, time.Now().Add(-heardLongAgo), true); err != nil { // it is polled for nothing
+		p.logSparingly(slog.LevelWarn, "jobs that have ended long ago are asked for once more", causeOf(err), 1, "commcell", p.CommCell, "err", err)
+	}
+}
+
 // tidyStandingBy sees to the finished jobs of a CommCell that another watcher polls: it has made the final polls that were
 // due, and what is kept long enough is forgotten. How far back its Job list was read is not known here. A job that is
 // forgotten, and named again to whoever polls next, is looked at once; the stream still tells of it, and nothing is told
 // twice.
 func (p *Poller) tidyStandingBy() error {
 	now := time.Now()
-	if err := p.Store.EndFinalPolls(p.CommCell, now.Add(-store.ClosingIn)); err != nil {
+	if err := p.Store.EndFinalPolls(p.CommCell, now.Add(-store.ClosingIn), false); err != nil {
 		return err
 	}
 	if !p.forgetIsDue(now) {

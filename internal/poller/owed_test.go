@@ -44,9 +44,10 @@ func (b *bench) standsBy() (stop func()) {
 	}
 }
 
-func passesBy(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
+func (s *script) isDown(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = err
 }
 
 // holds has the job's second event wait in the outbox, and a third one behind it.
@@ -67,7 +68,7 @@ func TestWhoStandsByTakesTheOnePollThatItOwes(t *testing.T) {
 		b.script.is(72, state("Running"))
 		b.holds(71, time.Now())
 		defer b.standsBy()()
-		passesBy(time.Hour)
+		passes(time.Hour)
 		if asked := b.script.requests(); len(asked) > 0 {
 			t.Errorf("asked %v though nothing is owed", asked)
 		}
@@ -76,7 +77,7 @@ func TestWhoStandsByTakesTheOnePollThatItOwes(t *testing.T) {
 		b.isToldBy(other, 71, 2, "Running", "Suspended")
 		synctest.Wait()
 		b.hasTold("prod/71 state: Suspended → Killed", "prod/71 failure: Suspended → Killed")
-		passesBy(time.Hour)
+		passes(time.Hour)
 		if asked := b.script.requests(); !slices.Equal(asked, []int64{71}) {
 			t.Errorf("asked %v, want 71 once", asked)
 		}
@@ -89,16 +90,16 @@ func TestWhoStandsByLeavesACommServeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, other := newBench(t, nil), event.NewMinter(nil)
 		b.holds(71, time.Now())
-		b.script.down = errAway
+		b.script.isDown(errAway)
 		b.isToldBy(other, 71, 2, "Running", "Suspended")
 		defer b.standsBy()()
-		passesBy(time.Hour)
+		passes(time.Hour)
 		if n := len(b.script.requests()); n < 50 || n > 3*70 {
 			t.Errorf("asked %d times in an hour", n)
 		}
 		b.hasTold()
-		b.script.down = nil
-		passesBy(owedLate)
+		b.script.isDown(nil)
+		passes(owedLate)
 		b.hasTold("prod/71 state: Suspended → Pending")
 	})
 }
@@ -120,7 +121,7 @@ func TestWhoStandsByTellsWhatIsHeldOfAJobThatIsGone(t *testing.T) {
 			b.script.forgets(71)
 			b.isToldBy(other, 71, 2, "Running", "Suspended", updated(at.Add(row.theirs)))
 			defer b.standsBy()()
-			passesBy(10 * time.Minute)
+			passes(10 * time.Minute)
 			b.hasTold(row.want...)
 			if held, err := b.store.Held("prod"); len(held) > 0 || err != nil {
 				t.Errorf("%v is still held (%v)", held, err)
@@ -149,7 +150,7 @@ func TestWhatIsHeldOfAJobThatIsGoneMayBeOlderThanWhatWasTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 5 {
-			passesBy(30 * time.Second)
+			passes(30 * time.Second)
 			b.tells()
 		}
 		if why, err := b.store.WhyTracked(seen.ID()); why != "" || err != nil {
@@ -163,7 +164,7 @@ func TestWhoStandsBySaysNothingOfWhetherTheCommCellAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.script.is(71, state("Running"))
-		b.script.down = errAway
+		b.script.isDown(errAway)
 		b.cycle() // "unreachable" is held
 		b.script.requests()
 		id := job.ID{CommCell: "prod"}
@@ -176,8 +177,8 @@ func TestWhoStandsBySaysNothingOfWhetherTheCommCellAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		b.script.down = nil
-		passesBy(time.Hour)
+		b.script.isDown(nil)
+		passes(time.Hour)
 		b.hasTold()
 		known, err := b.store.Recall(id)
 		if err != nil || known.RefreshPending || !known.Told.Unreachable || b.store.Unsent() > 0 {
@@ -196,14 +197,14 @@ func TestWhoStandsByForgetsFinishedJobs(t *testing.T) {
 		defer b.standsBy()()
 		b.isToldBy(other, 71, 1, "", "Completed")
 		b.isToldBy(other, 72, 1, "", "Running")
-		passesBy(time.Minute)
+		passes(time.Minute)
 		b.isTracked(71, store.FinalPoll)
-		passesBy(20 * time.Minute)
+		passes(20 * time.Minute)
 		b.isTracked(71, "")
 		b.isToldBy(other, 73, 1, "", "Completed")
-		passesBy(23 * time.Hour)
+		passes(23 * time.Hour)
 		b.keeps(71, true)
-		passesBy(3 * time.Hour)
+		passes(3 * time.Hour)
 		b.keeps(71, false)
 		b.keeps(72, true)
 		b.keeps(73, false)
@@ -211,6 +212,37 @@ func TestWhoStandsByForgetsFinishedJobs(t *testing.T) {
 		b.isTracked(73, "")
 		if asked := b.script.requests(); len(asked) > 0 {
 			t.Errorf("asked %v", asked)
+		}
+	})
+}
+
+// Who begins to poll a CommCell that nobody here stood by for asks for what ended of late, and for what it has seen end
+// itself.
+func TestWhoBeginsToPollAsksForNothingThatEndedLongAgo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, other := newBench(t, nil), event.NewMinter(nil)
+		b.script.is(73, state("Running"))
+		b.cycle()
+		b.script.is(73, state("Completed"), ended(time.Now()))
+		b.cycle()
+		b.take()
+		b.script.requests()
+		b.isToldBy(other, 71, 1, "", "Completed")
+		passes(2 * time.Hour)
+		b.isToldBy(other, 72, 1, "", "Completed")
+		for number := int64(71); number <= 73; number++ {
+			b.script.is(number, state("Completed"), ended(time.Now()))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- b.Run(ctx) }()
+		passes(time.Hour)
+		cancel()
+		<-ran
+		asked := b.script.requests()
+		slices.Sort(asked)
+		if got := slices.Compact(asked); !slices.Equal(got, []int64{0, 72, 73}) {
+			t.Errorf("asked for %v", got)
 		}
 	})
 }

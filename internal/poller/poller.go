@@ -5,6 +5,7 @@
 //	cycle.go      one cycle: is the CommCell there, its list, its jobs, several at once
 //	discover.go   which jobs of the list are tracked, and how far back the list goes; filter.go: which are left out
 //	sweep.go      which tracked jobs a cycle polls, and which a list sweep skips
+//	resume.go     which of them the first cycle of a start, or of who takes over, skips
 //	poll.go       one poll: recall, ask, compare, commit; ask.go: the request, and when it may be sent
 //	older.go      an answer that is older than the last
 //	missing.go    a job that the CommServe does not know
@@ -96,6 +97,7 @@ type cycleState struct {
 	tracked      int           // jobs, in the last cycle
 	lines        int           // of the Job list, in this cycle
 	highWater    highWaterMark // of the list
+	resumed      resumption    // of a list sweep
 	failedLists  int           // in a row
 	filterJudged bool          // the filter has met a list that names jobs
 	allUnknown   bool          // the last cycle found that the CommServe has forgotten all jobs
@@ -134,6 +136,7 @@ func New(c Config) *Poller {
 // and the feed name.
 func (p *Poller) Run(ctx context.Context) error {
 	p.configure(ctx)
+	p.endFinalPolls()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.cycleOnSchedule(ctx) })
 	group.Go(func() error { return p.pollOnRequest(ctx) })

@@ -111,7 +111,7 @@ func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Trac
 	defer p.cache.mu.Unlock()
 	for _, j := range tracked {
 		s := p.cache.jobs[j.Number]
-		if s == nil || !s.claimed && (j.Why == store.FinalPoll || s.newsFor(p.cache.lists, listed) || refreshDue(j.Number, s.asked, now, every)) ||
+		if s == nil || !s.claimed && (j.Why == store.FinalPoll || s.newsFor(p.cache.lists, listed) || refreshDue(j.Number, p.lastAsked(s), now, every)) ||
 			p.Store.RefreshPending(job.ID{CommCell: p.CommCell, Number: j.Number}) {
 			polls = append(polls, j)
 		}
@@ -123,11 +123,19 @@ func (p *Poller) worthPolling(tracked []store.Tracked, listed bool) []store.Trac
 	return polls
 }
 
+// lastAsked is since when a job has not been asked for, by this process or the one whose work it has resumed.
+func (p *Poller) lastAsked(s *cachedJob) time.Time {
+	if s.asked.IsZero() {
+		return p.cycleState.resumed.since
+	}
+	return s.asked
+}
+
 // newsFor says whether there is something to ask of a job that nobody polls right now.
 func (s *cachedJob) newsFor(list uint32, listed bool) bool {
 	unlisted := listed && !s.line.namesState(list)
 	switch {
-	case s.asked.IsZero(), s.line.changed > 0, s.misses > 0, s.older > 0:
+	case s.asked.IsZero() && !s.resumed, s.line.changed > 0, s.misses > 0, s.older > 0:
 		return true
 	case unlisted: // lost, of a kind that no list names, or named without a status
 		return !finishedClasses[s.class.Load()]

@@ -159,10 +159,25 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 		return nil
 	}
 	if r.folds[id] == nil {
-		r.folds[id] = &folded{whole: r.from <= 1 && (sent.ID == "" || e.Number() == 1)}
+		f := &folded{whole: r.from <= 1 && (sent.ID == "" || e.Number() == 1)}
+		if !f.whole {
+			if f.Fold, f.whole, err = p.foldBefore(id, sent, e.Number()); err != nil {
+				return err
+			}
+		}
+		r.folds[id] = f
 	}
 	r.folds[id].Add(m.Sequence, m.Data)
 	return nil
+}
+
+// foldBefore gives what was told of a job before an event, to go on from, where the store knows that without asking: the
+// event is the next one of the job. So a watcher that stands by for others reads each event of theirs once.
+func (p *Publisher) foldBefore(id job.ID, sent store.Acknowledged, number uint64) (before event.Fold, known bool, err error) {
+	if sent.ID == "" || number != sent.Sequence+1 {
+		return event.Fold{}, false, nil
+	}
+	return p.Store.Fold(id)
 }
 
 // checkMisplaced asks, where acknowledged events were read under other subjects than their own, whether what we publish

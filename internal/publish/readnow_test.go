@@ -88,6 +88,11 @@ func (s *readSpy) Scan(ctx context.Context, from uint64, yield func(stream.Messa
 	return s.Broker.Scan(ctx, from, yield)
 }
 
+func (s *readSpy) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
+	s.passes("FollowHeaders")
+	return s.Broker.FollowHeaders(ctx, from, yield)
+}
+
 func (s *readSpy) scansNoMore() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

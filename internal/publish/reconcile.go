@@ -57,13 +57,33 @@ func (p *Publisher) reconcile(ctx context.Context, id job.ID) error {
 	var fold event.Fold
 	p.fold(&fold, last)
 	if !fold.Empty() {
-		return p.reconcileFold(ctx, id, fold, fold.Last.Number() == 1)
+		whole := fold.Last.Number() == 1
+		if !whole {
+			if fold, whole, err = p.goOn(id, fold, last); err != nil {
+				return err
+			}
+		}
+		return p.reconcileFold(ctx, id, fold, whole)
 	}
 	fold, err = p.foldAll(ctx, id) // the last message is none of ours: one before it may be
 	if err != nil {
 		return err
 	}
 	return p.reconcileFold(ctx, id, fold, true)
+}
+
+// goOn folds a job's last event behind what the store knows was told before it; else it gives the fold as it is.
+func (p *Publisher) goOn(id job.ID, fold event.Fold, last stream.Message) (all event.Fold, whole bool, err error) {
+	sent, err := p.Store.Acknowledged(id)
+	if err != nil {
+		return fold, false, err
+	}
+	before, known, err := p.foldBefore(id, sent, fold.Last.Number())
+	if !known || err != nil {
+		return fold, false, err
+	}
+	p.fold(&before, last)
+	return before, true, nil
 }
 
 // reconcileFold settles a job. What the stream has lost of it is sent again first, where it is retained: once the next

@@ -76,7 +76,7 @@ func (s *session) buryParked(q *queue, t trouble) {
 			q.trouble.tries, q.trouble.unfit = 0, 0
 			q.trouble.first, q.trouble.base = time.Now(), s.health.clock.at(time.Now())
 			q.trouble.next = time.Now()
-			s.advance(q, events[0].Sequence+1, func() { s.offer(q) })
+			s.advance(q, behind(events, 1), func() { s.offer(q) })
 		}
 	})
 }

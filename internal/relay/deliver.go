@@ -23,8 +23,8 @@ func (s *session) start(q *queue) {
 		}
 	}
 	if q.parked != nil && !q.parked.leaving {
-		next := q.parked.next
-		s.work(q, func(ctx context.Context) func() { return ended(s.deliverParked(ctx, q, next)) })
+		w := q.parked.waits()
+		s.work(q, func(ctx context.Context) func() { return ended(s.deliverParked(ctx, q, w)) })
 		return
 	}
 	batch := q.items
@@ -153,7 +153,7 @@ func (s *session) refuse(q *queue, why *Refusal, now time.Time) {
 	case t.unfit >= unfitTries, s.GiveUpAfter > 0 && s.health.clock.at(now)-t.base >= s.GiveUpAfter:
 		s.bury(q)
 	case q.parked != nil && !q.parked.leaving && now.Sub(q.parked.noted) > noteAfter:
-		s.advance(q, q.parked.next, func() { s.offer(q) })
+		s.advance(q, q.parked.waits(), func() { s.offer(q) })
 	case s.parkable(q) && t.tries > 1 && now.Sub(t.first) > parkAfter:
 		s.park(q)
 	default:

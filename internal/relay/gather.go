@@ -147,8 +147,7 @@ func (s *session) enqueue(i *item) {
 	}
 	q := s.queue(key)
 	if q.parked != nil && !q.parked.leaving {
-		q.parked.arrived = max(q.parked.arrived, i.event.Sequence)
-		s.settle(i)
+		s.settleUnread(q, i)
 		return
 	}
 	if s.Group != nil && s.intoWindow(q, i) {

@@ -56,12 +56,15 @@ func TestJunkInTheBucket(t *testing.T) {
 				r := New(w.config(to, func(c *Config) { c.Name, c.Log = relay, slog.New(slog.NewJSONHandler(log, nil)) }))
 				runs(t, r.Run)
 				warned := func() []string {
-					return slices.DeleteFunc(log.said(), func(line string) bool { return !strings.Contains(line, `"level":"WARN"`) })
+					return slices.DeleteFunc(log.said(), func(line string) bool {
+						return !strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, "the relay goes on behind")
+					})
 				}
-				until(t, "it delivers, or says why not", func() bool { return to.count() > 0 || len(warned()) > 0 })
+				stands := func(line string) bool { return key == ".off" || strings.Contains(line, "cannot go on") }
+				until(t, "it delivers, or says why not", func() bool { return to.count() > 0 || slices.ContainsFunc(warned(), stands) })
 				if to.count() == 0 {
-					if line := warned()[0]; !strings.Contains(line, "key "+relay+key+" of bucket JOBS_RELAY_STATE") && key != ".off" {
-						t.Errorf("the key is not named: %.2000s", line)
+					if line := warned()[0]; key != ".off" && !strings.Contains(line, "key "+relay+key+" of bucket JOBS_RELAY_STATE") {
+						t.Errorf("the key is not named: %.1000s", line)
 					}
 					if err := bucket.Delete(soon(t), relay+key, revision); err != nil {
 						t.Error(err)
@@ -69,7 +72,7 @@ func TestJunkInTheBucket(t *testing.T) {
 				}
 				until(t, "it delivers", func() bool { return to.count() == 1 })
 				if said := warned(); len(said) > 1 || len(strings.Join(said, "")) > 1000 {
-					t.Errorf("%d lines, the first of %d bytes: %.1000s", len(said), len(said[0]), said[0])
+					t.Errorf("%d lines: %.1000q", len(said), said)
 				}
 			})
 		}

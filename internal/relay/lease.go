@@ -124,7 +124,7 @@ func readRecord(e stream.Entry) (was record, err error) {
 
 // unreadable is of a key that somebody else has written, at any length.
 func (r *Relay) unreadable(key string, err error) error {
-	return fmt.Errorf("key %s of bucket %s holds what no relay has written: %.200v; restore or delete it", key, BucketName(r.Stream), err)
+	return fmt.Errorf("key %s of bucket %s holds what no relay has written: %.200s; restore or delete it", key, BucketName(r.Stream), err.Error())
 }
 
 // write writes the record as it is now, as its holder.

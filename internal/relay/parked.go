@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,16 +25,23 @@ const noteAfter = time.Minute
 // back from the stream when it is tried again. The key in the bucket is written before anything is settled.
 type parked struct {
 	next     uint64 // the sequence in the stream from which on its events wait
+	number   uint64 // that of the job's event which is the first to come; 0: unknown
+	certain  bool   // it has come already
 	revision uint64 // of its key
 	arrived  uint64 // the highest sequence that was settled unread
-	oldest   time.Time
-	noted    time.Time // when its key was written
-	leaving  bool      // its key is being deleted: what arrives meanwhile is held
+
+	lastNumber uint64 // that of the job's event there; 0: unknown
+
+	oldest  time.Time
+	noted   time.Time // when its key was written
+	leaving bool      // its key is being deleted: what arrives meanwhile is held
 }
 
 // parkedRecord is what the bucket holds.
 type parkedRecord struct {
 	Next   uint64        `json:"next"`
+	Number uint64        `json:"number,omitempty"`
+	Came   bool          `json:"came,omitempty"` // that one has come already
 	Oldest time.Time     `json:"oldest"`
 	First  time.Time     `json:"first"`
 	Last   time.Time     `json:"last"`
@@ -78,7 +86,7 @@ func (s *session) relieve() {
 
 func (s *session) parkedRecord(q *queue, p *parked) parkedRecord {
 	now := time.Now()
-	rec := parkedRecord{Next: p.next, Oldest: p.oldest}
+	rec := parkedRecord{Next: p.next, Number: p.number, Came: p.certain, Oldest: p.oldest}
 	if t := q.trouble; t != nil {
 		rec.First, rec.Last, rec.Tries, rec.Status, rec.Reason = t.first, t.last, t.tries, t.status, t.reason
 		rec.Own = t.own
@@ -112,7 +120,7 @@ func (s *session) writeParked(ctx context.Context, key string, rec parkedRecord,
 func (s *session) park(q *queue) {
 	delete(s.uneasy, q)
 	first := q.items[0]
-	p := &parked{next: first.event.Sequence, oldest: first.delivery.Stored, noted: time.Now()}
+	p := &parked{next: first.event.Sequence, number: numberOf(first.event), certain: true, oldest: first.delivery.Stored, noted: time.Now()}
 	rec := s.parkedRecord(q, p)
 	s.work(q, func(ctx context.Context) func() {
 		revision, err := s.writeParked(ctx, q.key, rec, 0)
@@ -136,8 +144,7 @@ func (s *session) settleParked(q *queue) {
 			rest = append(rest, i)
 			continue
 		}
-		q.parked.arrived = max(q.parked.arrived, i.event.Sequence)
-		s.settle(i)
+		s.settleUnread(q, i)
 	}
 	q.items, q.behind = append(rest, q.behind...), nil
 	if g := q.open; g != nil { // it waits for a window no more
@@ -147,11 +154,18 @@ func (s *session) settleParked(q *queue) {
 			if s.key(i.event) != q.key {
 				return false
 			}
-			q.parked.arrived = max(q.parked.arrived, i.event.Sequence)
-			s.settle(i)
+			s.settleUnread(q, i)
 			return true
 		})
 	}
+}
+
+// settleUnread settles an event of a parked job: it is read back when it is its turn.
+func (s *session) settleUnread(q *queue, i *item) {
+	if i.event.Sequence > q.parked.arrived {
+		q.parked.arrived, q.parked.lastNumber = i.event.Sequence, numberOf(i.event)
+	}
+	s.settle(i)
 }
 
 var errEnough = errors.New("enough")
@@ -175,11 +189,20 @@ func (r *Relay) readBack(ctx context.Context, id job.ID, from uint64) (events []
 }
 
 // deliverParked tries what waits of a parked job, outside of the loop.
-func (s *session) deliverParked(ctx context.Context, q *queue, from uint64) (apply func()) {
-	id := q.id
-	events, err := s.readBack(ctx, id, from)
+func (s *session) deliverParked(ctx context.Context, q *queue, w wait) (apply func()) {
+	events, err := s.readBack(ctx, q.id, w.from)
+	var aged uint64
+	if err == nil {
+		aged, w, err = s.agedOut(ctx, w, events)
+	}
 	if err != nil {
 		return func() { s.later(q, err) }
+	}
+	if aged > 0 {
+		return func() {
+			s.missed(aged)
+			s.advance(q, w, func() { s.offer(q) })
+		}
 	}
 	if len(events) == 0 {
 		return func() { s.leave(q) }
@@ -194,14 +217,14 @@ func (s *session) deliverParked(ctx context.Context, q *queue, from uint64) (app
 			return
 		}
 		s.calm(q) // the next one has not been refused
-		s.advance(q, events[done-1].Sequence+1, func() { s.judge(q, done, err) })
+		s.advance(q, behind(events, done), func() { s.judge(q, done, err) })
 	}
 }
 
 // advance notes how far a parked job has got.
-func (s *session) advance(q *queue, next uint64, then func()) {
+func (s *session) advance(q *queue, w wait, then func()) {
 	p := q.parked
-	p.next, p.noted = next, time.Now()
+	p.next, p.number, p.certain, p.noted = w.from, w.number, w.certain, time.Now()
 	rec, revision := s.parkedRecord(q, p), p.revision
 	s.work(q, func(ctx context.Context) func() {
 		written, err := s.writeParked(ctx, q.key, rec, revision)
@@ -268,6 +291,7 @@ func (r *Relay) loadParked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before := maps.Clone(r.parked)
 	clear(r.parked)
 	for _, e := range entries {
 		var rec parkedRecord
@@ -275,7 +299,10 @@ func (r *Relay) loadParked(ctx context.Context) error {
 			return r.unreadable(e.Key, err)
 		}
 		key := strings.Replace(strings.TrimPrefix(e.Key, r.Name+".parked."), ".", "/", 1)
-		r.parked[key] = &parked{next: rec.Next, revision: e.Revision, oldest: rec.Oldest}
+		r.parked[key] = &parked{next: rec.Next, number: rec.Number, certain: rec.Came, revision: e.Revision, oldest: rec.Oldest}
+		if was := before[key]; was != nil {
+			r.parked[key].arrived, r.parked[key].lastNumber = was.arrived, was.lastNumber
+		}
 		if r.refused[key] == nil && rec.Tries > 0 {
 			r.refused[key] = &trouble{
 				first: rec.First, last: rec.Last, tries: rec.Tries, step: firstPause, status: rec.Status, reason: rec.Reason, own: rec.Own,

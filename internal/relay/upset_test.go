@@ -115,6 +115,64 @@ func TestAPauseByHandIsKeptAndSaid(t *testing.T) {
 	until(t, "it goes on", func() bool { return to.count() == 2 })
 }
 
+// TestWhatIsSetAsideAges: nobody holds it in the consumer's window any more, where the stream's forgetting would show.
+func TestWhatIsSetAsideAges(t *testing.T) {
+	slow.Test(t, "15 s", "real pauses between tries")
+	for name, row := range map[string]struct {
+		upTo   uint64 // the stream forgets
+		missed uint64
+		again  bool // the relay is started again meanwhile
+	}{
+		"nothing of it":                  {0, 0, false},
+		"some of it":                     {100, 100, false},
+		"all of it":                      {300, 300, false},
+		"some, and the relay is another": {100, 100, true},
+		"all, and others, seen by one that never saw them": {301, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for range 300 {
+				w.tell(1)
+			}
+			w.tell(2, 2)
+			to := &receiver{}
+			to.set(func(e *Event) error {
+				if e.Job.Number == 1 {
+					return &Refusal{Kind: Uncertain, Reason: "HTTP 500", Status: 500}
+				}
+				return nil
+			})
+			var count tally
+			r, stop := w.relays(to, counts(&count))
+			until(t, "the job is parked", func() bool { return r.Status().Parked == 1 && r.Status().Pending == 0 && w.floor() == 302 })
+			if row.again {
+				stop()
+			}
+			if row.upTo > 0 {
+				w.purge(row.upTo)
+			}
+			to.set(nil)
+			if row.again {
+				r, _ = w.relays(to, counts(&count))
+			}
+			left := 302 - int(min(row.upTo, 300))
+			until(t, "the rest is delivered", func() bool { return to.count() == left && count.missed.Load() == row.missed })
+			until(t, "no job is parked", func() bool {
+				all, err := w.broker.Bucket(BucketName("JOBS")).Entries(soon(t), "ops.parked.>")
+				return err == nil && len(all) == 0
+			})
+			if left == 2 {
+				w.last["prod/1"] = 0
+			}
+			w.tell(1)
+			until(t, "it goes on as others do", func() bool { return to.count() == left+1 })
+			if got := count.missed.Load(); got != row.missed {
+				t.Errorf("%d missed, want %d", got, row.missed)
+			}
+		})
+	}
+}
+
 func TestWhatIsPurgedIsSaid(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(w *world, to *receiver, stop func(), again func()) // between 2 events that are delivered and the rest

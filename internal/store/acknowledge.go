@@ -35,6 +35,21 @@ func (s *Store) Acknowledged(id job.ID) (Acknowledged, error) {
 // Minted says whether an event was made by this process.
 func (s *Store) Minted(eventID string) bool { return s.mint.Minted(eventID) }
 
+// Fold gives what the events of a job have told, up to the last one acknowledged, to go on from; false where the store
+// cannot say: it knows none, or has counted events that are not in the stream yet.
+func (s *Store) Fold(id job.ID) (f event.Fold, known bool, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		r, _, err := readRecord(tx, id)
+		if err != nil || r.AckedID == "" || r.Acked != r.Sequence {
+			return err
+		}
+		known = true
+		f = event.Fold{Told: r.Told, Last: event.Event{ID: r.AckedID}.Numbered(r.Acked), Stream: r.Stream}
+		return nil
+	})
+	return f, known, err
+}
+
 // Epoch is what the ids of this process's events begin with.
 func (s *Store) Epoch() string { return s.mint.Epoch() }
 

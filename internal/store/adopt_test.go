@@ -118,11 +118,11 @@ func TestEndFinalPolls(t *testing.T) {
 	}
 	must(t, f.Track(Discovered, of(3)))
 	before := f.Version()
-	must(t, f.EndFinalPolls("pro", time.Now()))
-	must(t, f.EndFinalPolls("prod", time.Now().Add(-time.Hour)))
+	must(t, f.EndFinalPolls("pro", time.Now(), false))
+	must(t, f.EndFinalPolls("prod", time.Now().Add(-time.Hour), false))
 	if f.Version() != before {
 		t.Error("written for nothing")
 	}
-	must(t, f.EndFinalPolls("prod", time.Now().Add(-5*time.Minute)))
+	must(t, f.EndFinalPolls("prod", time.Now().Add(-5*time.Minute), false))
 	f.tracks(t, Tracked{1, FinalPoll}, Tracked{3, Discovered})
 }

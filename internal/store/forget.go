@@ -11,12 +11,14 @@ import (
 )
 
 // EndFinalPolls gives up the final poll of a CommCell's jobs of which nothing is owed and nothing was told since a time:
-// another watcher has made it.
-func (s *Store) EndFinalPolls(commCell string, before time.Time) error {
+// another watcher has made it. adopted: only of those whose end another has told.
+func (s *Store) EndFinalPolls(commCell string, before time.Time, adopted bool) error {
 	due := func(tx *bbolt.Tx, id job.ID) (bool, error) {
 		r, _, err := readRecord(tx, id)
-		last := fromNanos(max(r.Asked, r.LastProgress)) // of an adopted job that has ended: when its last event was made
-		return Why(tx.Bucket(trackedBucket).Get(jobKey(id))) == FinalPoll && r.Terminal && !r.RefreshPending && last.Before(before), err
+		if Why(tx.Bucket(trackedBucket).Get(jobKey(id))) != FinalPoll || !r.Terminal || r.RefreshPending || adopted && r.LastProgress == 0 {
+			return false, err
+		}
+		return fromNanos(max(r.Asked, r.LastProgress)).Before(before), err // the latter is when an adopted job's last event was made
 	}
 	var ended []job.ID
 	err := s.view(func(tx *bbolt.Tx) error {

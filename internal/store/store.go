@@ -23,7 +23,8 @@
 // What serves the care of the file lies in file_*.go: locking, inspecting, compacting, backing up, verifying, counting
 // and rebuilding it. All else serves the running program: recall.go and commit.go each poll, outbox.go and
 // acknowledge.go each publish, adopt.go, renumber.go, retained.go and requeue.go what the stream turns out to hold,
-// tracked.go and meta.go what a cycle goes by, list.go and outline.go what people and the page are shown.
+// tracked.go, forget.go and meta.go what a cycle goes by, marks.go what people have decided at other watchers, list.go and
+// outline.go what people and the page are shown.
 package store
 
 import (

@@ -35,6 +35,8 @@ type Broker struct {
 	session   *session        // nil while NATS is away
 	fitting   *session        // the session that Ready found to fit; nothing is published through another
 	maxAge    *time.Duration  // of the stream, when it was last found to fit; nil: not yet
+	left      string          // host and port of a server that was left, since its JetStream did not serve
+	leaves    int             // of such servers in a row
 	refuted   chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
 	connected chan struct{}   // closed when session is set, replaced when it is lost
 	lastErr   error           // why NATS or the stream cannot be used; nil when it can
@@ -162,7 +164,7 @@ func (b *Broker) admit(s *session) (refuted <-chan struct{}) {
 	if b.fitting != s {
 		b.fitting, b.refuted = s, make(chan struct{})
 	}
-	b.lastErr, b.maxAge = nil, s.longestAge()
+	b.lastErr, b.maxAge, b.left, b.leaves, s.unserved = nil, s.longestAge(), "", 0, time.Time{}
 	clear(b.logged)
 	return b.refuted
 }

@@ -137,7 +137,17 @@ func (b *Broker) putInto(ctx context.Context, into jetstream.StreamConfig, m *na
 		return 0, err
 	}
 	condition = append(condition, jetstream.WithExpectStream(into.Name), jetstream.WithRetryAttempts(0))
-	sequence, err := s.put(ctx, into.Name, m, condition)
+	if s.domain != "" && strings.HasPrefix(m.Subject, "$KV.") { // no leaf node lets it through as it is
+		m = &nats.Msg{Subject: s.api(m.Subject), Header: m.Header, Data: m.Data}
+		err = b.knowBeside(ctx, s, into.Name)
+	}
+	var sequence uint64
+	if err == nil {
+		sequence, err = s.put(ctx, into.Name, m, condition)
+	}
+	if err != nil { // it may have been removed
+		s.beside.Delete(into.Name)
+	}
 	if errors.Is(err, ErrNoStream) && !b.cfg.ReadOnly {
 		if err := s.makeBeside(ctx, into); err != nil {
 			return 0, err
@@ -149,6 +159,18 @@ func (b *Broker) putInto(ctx context.Context, into jetstream.StreamConfig, m *na
 		return 0, ErrChanged
 	}
 	return sequence, err
+}
+
+// knowBeside is ErrNoStream where a stream of another domain is not there: a write would not be answered.
+func (b *Broker) knowBeside(ctx context.Context, s *session, name string) error {
+	if _, known := s.beside.Load(name); known {
+		return nil
+	}
+	if _, err := b.getFrom(ctx, name, query{Sequence: 1}); err != nil && !errors.Is(err, ErrNone) {
+		return err
+	}
+	s.beside.Store(name, true)
+	return nil
 }
 
 // putIntoNew tries again for a moment: of a cluster's servers one may learn later than another that there is a stream.

@@ -22,6 +22,9 @@ type Config struct {
 	Token     string         // instead of User and Password
 	TLS       tlsfile.Source // nil: as the URL says
 
+	// Secrets is asked at each connection in the place of Password and Token; nil: they stay.
+	Secrets func() (password, token string, err error)
+
 	HandshakeFirst bool   // TLS before NATS says a word, as such a server wants it
 	Domain         string // the JetStream domain, where it is reached through a leaf node; "": the server's own
 

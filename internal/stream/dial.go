@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -30,11 +31,12 @@ func (b *Broker) dial(ctx context.Context, found []string) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), err)
 	}
-	nc, err := connect(ctx, servers, opts)
+	nc, err := connect(ctx, b.inOrder(servers), opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", hosts(servers), b.cfg.explainDial(err))
 	}
 	s.nc, s.host, s.version = nc, hosts(servers), nc.ConnectedServerVersion()
+	s.alone = len(servers)+len(nc.DiscoveredServers()) < 2
 	if s.version == "" { // NATS tells it as long as it is connected
 		return nil, s.whyLost()
 	}
@@ -128,6 +130,7 @@ func (c Config) options(s *session) ([]nats.Option, error) {
 	opts := []nats.Option{
 		nats.Name(c.Name),
 		nats.NoReconnect(), // Run connects again, through another session
+		nats.DontRandomize(),
 		nats.Timeout(dialTimeout),
 		nats.PingInterval(20 * time.Second), // a connection that died in silence is noticed within a minute
 		nats.MaxPingsOutstanding(2),
@@ -146,21 +149,6 @@ func (c Config) options(s *session) ([]nats.Option, error) {
 	return c.appendCredentials(opts)
 }
 
-func (c Config) appendCredentials(opts []nats.Option) ([]nats.Option, error) {
-	switch {
-	case c.CredsFile != "":
-		return append(opts, nats.UserCredentials(c.CredsFile)), nil
-	case c.NKeyFile != "":
-		key, err := nats.NkeyOptionFromSeed(c.NKeyFile)
-		return append(opts, key), err
-	case c.Token != "":
-		return append(opts, nats.Token(c.Token)), nil
-	case c.User != "":
-		return append(opts, nats.UserInfo(c.User, c.Password)), nil
-	}
-	return opts, nil
-}
-
 // plain words a connection's error so that it stays the same from try to try, and says what to check.
 func plain(err error) error {
 	var op *net.OpError
@@ -168,7 +156,9 @@ func plain(err error) error {
 	case errors.Is(err, nats.ErrNoServers):
 		return errors.New("no NATS server answers there; start it, or mend nats.url")
 	case errors.Is(err, nats.ErrAuthorization):
-		return errors.New("credentials refused; mend nats.user, password_file, token_file, creds_file or nkey_file")
+		return errRefused
+	case errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
+		return fmt.Errorf("%w; give jobwatch new ones in nats.creds_file", err)
 	case errors.As(err, &op):
 		return op.Err // without the port of our end, another one each time
 	}
@@ -193,7 +183,13 @@ func (c Config) explainDial(err error) error {
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return errors.New("the server has no TLS; leave nats.tls out, and write nats:// in nats.url")
 	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return errors.New(err.Error() + "; name its authority in nats.tls.ca_file, and the server in nats.url as its certificate does")
+		return untrusted(err)
+	case errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Err.Error(), "certificate"):
+		return c.ownRefused(op.Err)
+	case c.TLS != nil && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)): // its reason came too late to be read
+		return c.ownRefused(errors.New("closed by the server after the TLS handshake"))
+	case errors.Is(err, nats.ErrAuthorization) && c.showsCertificate():
+		return fmt.Errorf("%w, or the certificate in nats.tls.cert_file, which may stand for a user", errRefused)
 	case dialed && !web && endedSilently(err) && c.HandshakeFirst:
 		return errors.New("no answer after the TLS handshake; is it a WebSocket (wss:// in nats.url)?")
 	case dialed && !web && endedSilently(err):

@@ -157,6 +157,47 @@ func TestADomainThroughALeafNode(t *testing.T) {
 	}
 }
 
+// What relays and members of a cluster do beside the stream goes there, too, with the rights that are documented, under the
+// domain's prefix.
+func TestRelaysAndClustersInADomain(t *testing.T) {
+	slow.Test(t, "2 s", "a leaf node finds its hub, and all that relays and members do goes through it")
+	for name, change := range map[string]func(*server.Options){
+		"a leaf without JetStream":   bare,
+		"a leaf with one of its own": func(o *server.Options) { o.JetStreamDomain = "leaf" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var has rights
+			for _, role := range []string{"A watcher with relays", "A member of a cluster"} {
+				r := documented(t, role)
+				has.publish, has.subscribe = append(has.publish, r.publish...), append(has.subscribe, r.subscribe...)
+			}
+			for i, subject := range has.publish {
+				if has.publish[i] = strings.Replace(subject, "$JS.API.", "$JS.hub.API.", 1); strings.HasPrefix(subject, "$KV.") {
+					has.publish[i] = "$JS.hub.API." + subject
+				}
+			}
+			has.publish = append(has.publish, "$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.*") // whether the leaf has a store of its own
+			refused := new(violations)
+			srv := startLeaf(t, func(o *server.Options) {
+				change(o)
+				o.Users = []*server.User{{Username: "jobwatch", Password: "x", Permissions: &server.Permissions{
+					Publish: &server.SubjectPermission{Allow: has.publish}, Subscribe: &server.SubjectPermission{Allow: has.subscribe},
+				}}, {Username: "admin", Password: "x"}}
+			})
+			srv.SetLoggerV2(refused, false, false, false)
+			s := &said{t: t, srv: srv, domain: "hub"}
+			b := s.broker(func(*Config) {})
+			s.watches(b)
+			s.relays(b)
+			s.shares(b)
+			if all := append(s.lines(), refused.list()...); len(all) > 0 {
+				t.Errorf("said, and refused:\n%s", strings.Join(all, "\n"))
+			}
+		})
+	}
+}
+
 // A right that is missing is named as the server knows it.
 func TestRightsInADomain(t *testing.T) {
 	srv := startLeaf(t, func(o *server.Options) { bare(o); user("jobwatch", "$JS.hub.API.STREAM.INFO.>")(o) })

@@ -54,6 +54,7 @@ func (b *Broker) Ready(ctx context.Context) (refuted <-chan struct{}, err error)
 		}
 		if !s.isLost() {
 			b.logOnce(err)
+			b.leave(s)
 		}
 		if err := pause(ctx); err != nil {
 			return nil, err
@@ -184,11 +185,16 @@ func (s *session) streamInfo(ctx context.Context, name string) (*jetstream.Strea
 		return nil, cause(ctx, err)
 	}
 	info := st.CachedInfo()
+	if info.Cluster != nil && info.Cluster.Leader == "" { // as a server says that is cut off from the others
+		return nil, errNoLeader
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limits, s.maxAge = info.Config.ConsumerLimits, info.Config.MaxAge
 	return info, nil
 }
+
+var errNoLeader = errors.New("it has no leader; see whether most of its servers run, and reach each other")
 
 func isCode(err error, id server.ErrorIdentifier) bool {
 	var api *jetstream.APIError

@@ -127,10 +127,11 @@ func restricted(t *testing.T, r rights) (*server.Server, *violations) {
 
 // said collects what somebody would read who has to find out what is wrong.
 type said struct {
-	t    *testing.T
-	srv  *server.Server
-	mu   sync.Mutex
-	text []string
+	t      *testing.T
+	srv    *server.Server
+	domain string
+	mu     sync.Mutex
+	text   []string
 }
 
 // err notes an error, if it is one.
@@ -176,7 +177,7 @@ func (s *said) broker(change func(*Config)) *Broker {
 }
 
 func (s *said) config() Config {
-	return Config{URL: s.srv.ClientURL(), User: "jobwatch", Password: "x", Samples: []string{sample}}
+	return Config{URL: s.srv.ClientURL(), User: "jobwatch", Password: "x", Domain: s.domain, Samples: []string{sample}}
 }
 
 // client is the role's connection where it is no watcher.
@@ -298,6 +299,10 @@ func (s *said) shares(b *Broker) {
 	s.err(err)
 	_, err = k.Since(ctx, 0)
 	s.err(err)
+	if s.domain != "" { // no leaf node lets what is written come back
+		s.err(k.Delete(ctx, "member.w1", revision))
+		return
+	}
 	heard := make(chan struct{}, 100)
 	runs(s.t, func(ctx context.Context) error {
 		k.Hear(ctx, []string{"member.>"}, func() { heard <- struct{}{} })

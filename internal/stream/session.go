@@ -17,17 +17,20 @@ import (
 // session is one connection, from its handshake to its loss. It never reconnects: the next connection is another
 // session, whose server version and stream are checked before anything is published through it.
 type session struct {
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	domain  string                          // of JetStream; "": the server's own
-	host    string                          // and port of the server, without what its URL may hold of a password
-	version string                          // of the server
-	lost    chan struct{}                   // closed when the connection is gone
-	refute  func(error)                     // says that server or stream fit no more
-	lacks   func(without string, err error) // says what goes on without a right
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	domain   string                          // of JetStream; "": the server's own
+	host     string                          // and port of the server, without what its URL may hold of a password
+	version  string                          // of the server
+	unserved time.Time                       // since when its JetStream does not serve; guarded by the broker's mu
+	alone    bool                            // no other server is known
+	lost     chan struct{}                   // closed when the connection is gone
+	refute   func(error)                     // says that server or stream fit no more
+	lacks    func(without string, err error) // says what goes on without a right
 
 	untraceable atomic.Bool // its servers do not tell where a subject leads
 	readers     readers
+	beside      sync.Map // names of the buckets that are known to be there, in another domain
 
 	mu       sync.Mutex
 	requests map[*request]bool              // requests under way

@@ -41,6 +41,7 @@ func TestPage(t *testing.T) {
 		"grows old":            pageGrowsOld,
 		"keeps lines straight": pageKeepsLinesStraight,
 		"shows relays":         pageShowsRelays,
+		"shows members":        pageShowsMembers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}

@@ -24,6 +24,8 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { say(w, http.S
 // which is to say so (event, metric, the page's light), another replica or a restart would fix
 // nothing, and one dead CommServe must not take the watcher of ten others out of service.
 //
+// A member of a cluster is green, too, while it polls nothing and could take over: it takes part (checkCluster).
+//
 // Whoever has not shown the token learns the names and not the reasons.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	checks := s.checks(time.Now())
@@ -78,6 +80,9 @@ func (s *Server) checks(now time.Time) []check {
 	checks := append(s.checkOutbox(now), s.checkNATS(), s.checkPublish())
 	for _, p := range s.Pollers() {
 		checks = append(checks, checkPoller(p, now))
+	}
+	if of, isMember := s.view(); isMember {
+		checks = append(checks, s.checkCluster(of)...)
 	}
 	return append(checks, s.checkRelays(now)...)
 }

@@ -26,6 +26,7 @@ type shownJob struct {
 	Seen     *time.Time `json:"snapshotAt"` // when the snapshot was asked for
 	Progress *progress  `json:"progress"`   // of the last answer; null: none yet in this process
 	Tracked  *string    `json:"tracked"`    // why it is polled; null: not any more
+	Followed *string    `json:"followedBy"` // the member that polls its CommCell; null: this watcher does, or nobody
 	Sequence uint64     `json:"sequence"`   // of its last event; 0: none
 	Unsent   int        `json:"unsent"`     // events that wait for the broker
 }
@@ -142,6 +143,8 @@ func (s *Server) show(l store.Listed) shownJob {
 	if l.Why != "" {
 		shown.Tracked = new(string(l.Why))
 	}
+	of, _ := s.view()
+	shown.Followed = s.followedBy(of, l.Snapshot.CommCell)
 	if p := s.pollerOf(l.Snapshot.CommCell); p != nil && !l.Snapshot.Terminal {
 		if now, known := p.Progress(l.Snapshot.Number); known {
 			shown.Progress = &progress{now.Percent, now.Asked}

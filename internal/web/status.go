@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"jobwatch/internal/cluster"
 	"jobwatch/internal/poller"
 )
 
@@ -16,13 +17,18 @@ type status struct {
 	Jobs      *counts    `json:"jobs"` // null: the store cannot be read, as the checks say
 	CommCells []commCell `json:"commcells"`
 	Relays    []Relay    `json:"relays"`
+
+	Instance string                 `json:"instance,omitempty"` // this watcher's name in the cluster
+	Members  []cluster.MemberStatus `json:"members"`            // none: it is alone
 }
 
 type commCell struct {
 	Name     string         `json:"name"`
-	Up       *bool          `json:"up"`       // null: nothing was asked yet
-	Since    *time.Time     `json:"since"`    // that is so, as this process saw it
-	Answered *time.Time     `json:"answered"` // last
+	Owner    *string        `json:"owner"`      // the member that polls it; null: none, or there is no cluster
+	Owned    *time.Time     `json:"ownedSince"` // by that member's clock
+	Up       *bool          `json:"up"`         // null: nothing was asked yet
+	Since    *time.Time     `json:"since"`      // that is so, as this process saw it
+	Answered *time.Time     `json:"answered"`   // last
 	Failure  string         `json:"failure,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
 	Classes  map[string]int `json:"tracked"` // jobs by the class of their state
@@ -37,15 +43,16 @@ type commCell struct {
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	checks := s.checks(now)
-	cells := []commCell{}
-	is := status{Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, CommCells: cells, Relays: s.relays()}
+	of, isMember := s.view()
+	is := status{
+		Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, CommCells: []commCell{}, Relays: s.relays(),
+		Instance: s.Instance, Members: of.Members,
+	}
 	if s.Store == nil {
 		answer(w, http.StatusOK, is)
 		return
 	}
-	for _, p := range s.Pollers() {
-		is.CommCells = append(is.CommCells, light(p))
-	}
+	is.CommCells = s.commCells(of, isMember)
 	is.Unsent = s.Store.Unsent()
 	if jobs, _, err := s.outline.read(s.Store); err == nil {
 		is.Jobs = &jobs

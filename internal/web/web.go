@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"jobwatch/internal/cluster"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
@@ -38,6 +39,10 @@ type Config struct {
 	Pollers   func() []*poller.Poller // they change with the configuration
 	Relays    func() []Relay          // nil: none run here; they change, too
 	Metrics   http.Handler
+
+	Cluster   func() cluster.Status // as this member sees it; nil, and CommCells with it: this watcher is alone
+	Instance  string                // its name there
+	CommCells func() []string       // of the configuration
 
 	Version   string
 	Heartbeat time.Duration // between two signs of life to a follower of events; default 15 s

@@ -1,7 +1,10 @@
 package endtoend
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -31,7 +34,8 @@ type sharedCell struct {
 type ask struct {
 	at   time.Time
 	who  int
-	list bool // for the Job list: only who polls the CommCell asks for that
+	list bool  // for the Job list: only who polls the CommCell asks for that
+	job  int64 // for this one's details
 }
 
 // loopback is the address to which a watcher is led.
@@ -76,8 +80,12 @@ func listenToAll(t *testing.T, watchers int) (all []net.Listener) {
 
 func (c *sharedCell) noting(who int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var details struct{ JobID int64 }
+		_ = json.Unmarshal(body, &details)
 		c.mu.Lock()
-		c.asks = append(c.asks, ask{time.Now(), who, isList(r)})
+		c.asks = append(c.asks, ask{time.Now(), who, isList(r), details.JobID})
 		c.mu.Unlock()
 		c.sim.ServeHTTP(w, r)
 	})
@@ -217,7 +225,7 @@ func (w *clusterWorld) table(what string, all []takeover) (longest time.Duration
 }
 
 // still is how long one who polls may not ask for the list.
-const still = 5 * time.Second
+const still = quiet
 
 // span is a time in which a watcher polled a CommCell.
 type span struct{ from, to time.Time }
@@ -270,18 +278,34 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// moves is how often a CommCell went from one to another since a moment, as its list was asked for.
-func (c *sharedCell) moves(since time.Time) (n int) {
+// chain is who polled a CommCell from shortly before a moment on, and when others came.
+func (w *clusterWorld) chain(c *sharedCell, since time.Time) string {
+	var b strings.Builder
 	who := -1
-	for _, a := range c.since(since) {
-		if a.list && who != -1 && a.who != who {
-			n++
+	for _, a := range c.since(since.Add(-still)) {
+		if !a.list || a.who == who {
+			continue
 		}
-		if a.list {
-			who = a.who
+		if who != -1 {
+			fmt.Fprintf(&b, " → %.1fs ", a.at.Sub(since).Seconds())
 		}
+		who = a.who
+		b.WriteString(w.members[who].name)
 	}
-	return n
+	return b.String()
 }
 
 func seededBy(seed int64) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 0)) }
+
+// asksOf says who asked for a job's details, each time that it was another than before.
+func (c *sharedCell) asksOf(job int64) string {
+	var b strings.Builder
+	who := -1
+	for _, a := range c.since(time.Time{}) {
+		if a.job == job && a.who != who {
+			fmt.Fprintf(&b, "\n  from %s on w%d", a.at.UTC().Format("04:05.000"), a.who+1)
+			who = a.who
+		}
+	}
+	return b.String()
+}

@@ -3,6 +3,7 @@ package endtoend
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,34 +63,69 @@ func (w *clusterWorld) judge() (sum verdict) {
 		sum.madeUp += v.madeUp
 		sum.gaps += v.gaps
 		if sum.example == "" && v.example != "" {
-			sum.example = "\nof " + c.name + v.example
+			sum.example = "\nof " + c.name + v.example + c.blamed(v.example)
 		}
 	}
 	return sum
 }
 
-// judgeShared judges as the torture judges two watchers; and an answer to one that polled alone must have been told, whatever
-// was told before and after by others. alone says whether it was alone, until it asked of the job again.
+// blamed says who asked for the job of an example.
+func (c *sharedCell) blamed(example string) string {
+	_, after, _ := strings.Cut(example, "\njob ")
+	number, _, _ := strings.Cut(after, " ")
+	job, _ := strconv.ParseInt(number, 10, 64)
+	return "\nasked for" + c.asksOf(job)
+}
+
+// judgeShared judges what several watchers have told together: each event is owed by an answer that one of them got, in the
+// answers' order, after what was told before. An answer to one that polled alone must have been told, and so must the last
+// one. alone says whether a watcher was, until it asked of the job again.
 func judgeShared(record []sim.Served, told []received, alone func(a seen, again time.Time) bool) verdict {
-	v := judgeSome(record, told)
-	byJob := map[int64][]received{}
+	v := verdict{events: len(told)}
+	byJob, ids := map[int64][]received{}, map[string]bool{}
 	for _, e := range told {
+		if ids[e.id] {
+			v.doubled++
+		}
+		ids[e.id] = true
 		byJob[e.job] = append(byJob[e.job], e)
 	}
-	for id, answers := range observations(record, nil, nil) {
+	answers := observations(record, nil, nil)
+	for id := range byJob {
+		if answers[id] == nil {
+			v.madeUp++
+		}
+	}
+	for id, answers := range answers {
 		for i := range answers {
-			answers[i].certain = i+1 < len(answers) && alone(answers[i], answers[i+1].Asked)
+			answers[i].certain = i == len(answers)-1 || alone(answers[i], answers[i+1].Asked)
 			if answers[i].certain {
 				v.certain++
 			}
 		}
-		s := stepByStep{tracer{answers: answers, events: byJob[id], vain: map[string]bool{}}}
-		if v.lost+v.doubled+v.disordered+v.madeUp == 0 && !s.from(view{}, 0, 0) {
-			v.lost++
-			v.example = "\nstep by step" + s.String(id)
-		}
+		v.stepByStep(id, answers, byJob[id])
 	}
 	return v
+}
+
+func (v *verdict) stepByStep(id int64, answers []seen, events []received) {
+	for i, e := range events {
+		if e.sequence != fmt.Sprintf("%020d", i+1) {
+			v.gaps++
+		}
+	}
+	s := stepByStep{tracer{answers: answers, events: events, vain: map[string]bool{}}}
+	if s.from(view{}, 0, 0) {
+		return
+	}
+	if s.followed() {
+		v.lost++
+	} else {
+		v.blame(answers, events, s.furthest)
+	}
+	if v.example == "" {
+		v.example = s.String(id)
+	}
 }
 
 // undisturbed says whether an answer went to one who polled the CommCell alone and undisturbed, until it had asked of the job
@@ -102,36 +138,74 @@ func (c *sharedCell) undisturbed(a seen, again time.Time) bool {
 	return !slices.ContainsFunc(around, func(other ask) bool { return other.who != around[0].who })
 }
 
-// stepByStep follows as a tracer does, but passes no answer by that had to be told.
+// stepByStep follows the events as a tracer does. An answer that had to be told must have been told whole; of any other a
+// part may be.
 type stepByStep struct{ tracer }
 
 func (s *stepByStep) from(v view, i, j int) bool {
 	s.furthest = max(s.furthest, j)
+	if i == len(s.answers) {
+		return j == len(s.events)
+	}
 	v.last = sim.Served{}
 	key := fmt.Sprint(i, j, v)
 	if s.vain[key] {
 		return false
 	}
-	for k := i; k < len(s.answers); k++ {
-		if j < len(s.events) && s.tells(v, k, j) {
-			return true
-		}
-		if s.answers[k].certain && !v.owesNothing(s.answers[k].Served) {
-			break
-		}
-		if k == len(s.answers)-1 && j == len(s.events) {
-			return true
-		}
+	a := s.answers[i]
+	if s.whole(v, i, j) || !a.certain && (s.from(v, i+1, j) || s.part(v, i, j)) {
+		return true
 	}
 	s.vain[key] = true
 	return false
 }
 
-// tells says whether an answer owes an event next, and the others can be followed from there.
-func (s *stepByStep) tells(v view, k, j int) bool {
-	for _, reading := range readings(s.answers[k].Served) {
+// followed says whether the events are all owed, in their order, by answers of which some were left out.
+func (s *stepByStep) followed() bool {
+	some := tracer{answers: s.answers, events: s.events, vain: map[string]bool{}}
+	return some.from(view{}, 0, 0) || some.furthest == len(s.events)
+}
+
+// whole says whether the events from one on are all that an answer owes, and what follows is owed by the answers behind it.
+func (s *stepByStep) whole(v view, i, j int) bool {
+	for _, reading := range readings(s.answers[i].Served) {
+		owed, after := v.due(reading)
+		if len(owed) > len(s.events)-j {
+			continue
+		}
+		var told []string
+		for _, e := range s.events[j : j+len(owed)] {
+			told = append(told, e.what)
+		}
+		if slices.Equal(unordered(told), unordered(owed)) && s.from(after[len(owed)], i+1, j+len(owed)) {
+			return true
+		}
+	}
+	return false
+}
+
+// unordered has machines that stand beside each other sorted: they come in the answer's order, which the record does not know.
+func unordered(changes []string) []string {
+	first := slices.IndexFunc(changes, isMachine)
+	if first < 0 {
+		return changes
+	}
+	end := first
+	for end < len(changes) && isMachine(changes[end]) {
+		end++
+	}
+	slices.Sort(changes[first:end])
+	return changes
+}
+
+// part says whether an event is the next that an answer owes, and what follows is owed by that answer and those behind it.
+func (s *stepByStep) part(v view, i, j int) bool {
+	if j == len(s.events) {
+		return false
+	}
+	for _, reading := range readings(s.answers[i].Served) {
 		for what, after := range v.heads(reading) {
-			if what == s.events[j].what && s.from(after, k, j+1) {
+			if what == s.events[j].what && s.from(after, i, j+1) {
 				return true
 			}
 		}
@@ -183,7 +257,7 @@ func (w *clusterWorld) finale() verdict {
 	}, func() string {
 		var b strings.Builder
 		for _, c := range w.cells {
-			fmt.Fprintln(&b, c.name, unended(c.sim.Served())[:200])
+			fmt.Fprintf(&b, "%s: %d of %d\n", c.name, ends(c.sim.Served()), w.plan.jobs+w.plan.most)
 		}
 		return b.String()
 	})

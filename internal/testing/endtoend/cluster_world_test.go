@@ -205,24 +205,25 @@ func (w *clusterWorld) stop(m *member) time.Time {
 	return at
 }
 
-// joined waits until all that live know that a member lives.
+// joined waits until a member beats.
 func (w *clusterWorld) joined(m *member) {
 	w.t.Helper()
-	live := 0
-	for _, other := range w.members {
-		if other.child != nil {
-			live++
+	before := w.lastBeat(m)
+	w.until(m.name+" beats", func() bool { return w.lastBeat(m) > before })
+}
+
+// lastBeat is where in the bucket's stream a member has written last; 0: nowhere.
+func (w *clusterWorld) lastBeat(m *member) uint64 {
+	js, end := w.connect()
+	defer end()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
+	if bucket, err := js.Stream(ctx, bucketName); err == nil {
+		if last, err := bucket.GetLastMsgForSubject(ctx, "$KV.JOBS_cluster.member."+m.name); err == nil {
+			return last.Sequence
 		}
 	}
-	got := ""
-	w.until(m.name+" is a member", func() bool {
-		for _, other := range w.members {
-			if got = other.name + ": " + other.metric("cluster_members"); other.child != nil && got != fmt.Sprint(other.name, ": ", live) {
-				return false
-			}
-		}
-		return true
-	}, func() string { return fmt.Sprintf("of %d, %s", live, got) })
+	return 0
 }
 
 // pass waits for a moment.
@@ -274,42 +275,45 @@ type clusterStatus struct {
 	CommCells []struct {
 		Name  string
 		Owner *string
-		Since *time.Time
 	}
-}
-
-// status is what a member's machine says of the cluster.
-func (w *clusterWorld) status(m *member) (s clusterStatus) {
-	w.t.Helper()
-	said := typed(w.t, "cluster", "status", "-o", "json", "-c", m.config).Succeeds(w.t)
-	if err := json.Unmarshal([]byte(said.Out), &s); err != nil {
-		w.t.Fatalf("%v: %s", err, said.Out)
-	}
-	return s
 }
 
 // saysWhoPolls waits until the status of each member that lives, the command's and HTTP's, names those who poll.
 func (w *clusterWorld) saysWhoPolls() {
 	w.t.Helper()
-	var want, got []string
+	var got string
+	says := func(m *member) bool {
+		polls, is := w.whoPolls(), w.status(m)
+		served := m.served()
+		got = fmt.Sprintf("%s: who polls: %q\ncluster status: %q\n/api/v1/status: %q of %d members", m.name, polls, is.owners(), served.owners(), len(served.Members))
+		return slices.Equal(is.owners(), polls) && slices.Equal(served.owners(), polls) && len(served.Members) == len(w.members) && len(is.Members) == len(w.members)
+	}
 	w.until("the status names who polls", func() bool {
-		want, got = w.whoPolls(), nil
-		for _, m := range w.members {
-			if m.child == nil {
-				continue
-			}
-			for _, c := range w.status(m).CommCells {
-				if c.Owner != nil {
-					got = append(got, c.Name+" "+*c.Owner)
-				}
-			}
-			if slices.Sort(got); !slices.Equal(got, want) || !slices.Equal(w.servedOwners(m), want) {
-				return false
-			}
-			got = nil
+		return !slices.ContainsFunc(w.members, func(m *member) bool { return m.child != nil && !says(m) })
+	}, func() string { return got })
+}
+
+// status is what watcher cluster status says on a member's machine; nothing while NATS is too busy.
+func (w *clusterWorld) status(m *member) (s clusterStatus) {
+	_ = json.Unmarshal([]byte(typed(w.t, "cluster", "status", "-o", "json", "-c", m.config).Out), &s)
+	return s
+}
+
+// served is what a member says of the cluster at /api/v1/status.
+func (m *member) served() (s clusterStatus) {
+	_, body := fetch("http://" + m.http + "/api/v1/status")
+	_ = json.Unmarshal([]byte(body), &s)
+	return s
+}
+
+func (s clusterStatus) owners() (lines []string) {
+	for _, c := range s.CommCells {
+		if c.Owner != nil {
+			lines = append(lines, c.Name+" "+*c.Owner)
 		}
-		return true
-	}, func() string { return fmt.Sprintf("who polls: %q; status: %q", want, got) })
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 func (w *clusterWorld) whoPolls() (lines []string) {
@@ -319,24 +323,6 @@ func (w *clusterWorld) whoPolls() (lines []string) {
 		}
 	}
 	return lines
-}
-
-// servedOwners are those of /api/v1/status.
-func (w *clusterWorld) servedOwners(m *member) (lines []string) {
-	var s struct {
-		CommCells []struct {
-			Name  string
-			Owner *string
-		}
-	}
-	_, body := fetch("http://" + m.http + "/api/v1/status")
-	_ = json.Unmarshal([]byte(body), &s)
-	for _, c := range s.CommCells {
-		if c.Owner != nil {
-			lines = append(lines, c.Name+" "+*c.Owner)
-		}
-	}
-	return slices.Sorted(slices.Values(lines))
 }
 
 // metric is what a member serves of a metric, with its labels, at /metrics; "" if it serves none.

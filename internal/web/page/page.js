@@ -71,6 +71,7 @@ function fill(row, job) {
     bar.setAttribute("aria-label", `${keyOf(job)} done`);
     done.append(bar, `${Math.round(percent)} %`);
   }
+  if (!job.terminal && job.followedBy) done.replaceChildren(element("span", "faint", `followed by ${job.followedBy}`)); // how far it is, that one knows
   put(reason, job.pendingReason ?? (job.failedFiles || job.failedFolders ? job.failures : ""));
 }
 
@@ -302,6 +303,10 @@ function newCard() {
 
 function fillCell(item, cell, silent) {
   const [, name, what, reason, last] = item.children;
+  if (inCluster() && cell.owner !== status.instance) {
+    fillForeignCell(item, cell, silent);
+    return;
+  }
   item.className = silent || cell.up === null ? "" : cell.up ? "up" : "down";
   put(name, cell.name);
   put(what, silent ? "nothing heard of it"
@@ -309,7 +314,49 @@ function fillCell(item, cell, silent) {
   put(reason, cell.reason ?? "");
   reason.hidden = !cell.reason;
   const jobCount = Object.values(cell.tracked).reduce((a, b) => a + b, 0);
-  put(last, `${cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet"}, ${counted(jobCount, "job", "jobs")} followed`);
+  const here = inCluster() ? ` here, by ${status.instance}` : "";
+  put(last, `${cell.answered ? `last answer ${ago(cell.answered)} ago` : "no answer yet"}, ${counted(jobCount, "job", "jobs")} followed${here}`);
+}
+
+// ---- the members of a cluster
+
+const inCluster = () => Boolean(status?.instance);
+
+// fillForeignCell says of a CommCell that this watcher does not poll who does. Whether it answers, that one knows.
+function fillForeignCell(item, cell, silent) {
+  const [, name, what, reason, last] = item.children;
+  item.className = silent || cell.owner ? "" : "down";
+  put(name, cell.name);
+  put(what, silent ? "nothing heard of it" : cell.owner ? `followed by ${cell.owner}, for ${ago(cell.ownedSince)}` : "nobody polls it");
+  put(reason, "");
+  reason.hidden = true;
+  put(last, cell.owner ? "its light is on that member's page" : "");
+}
+
+// silentFor counts from the last sign of life of any member: all of them are by NATS's clock.
+function silentFor(member) {
+  const last = Math.max(...status.members.map((m) => Date.parse(m.lastSeen)));
+  return ago(new Date(Date.now() - skew - (last - Date.parse(member.lastSeen))).toISOString());
+}
+
+function fillMember(item, member, silent) {
+  const [, name, what, reason, last] = item.children;
+  const differs = member.differs ?? [];
+  item.className = silent ? "" : !member.alive ? "down" : member.leaving || differs.length ? "note" : member.caughtUp ? "up" : "";
+  put(name, member.instance === status.instance ? `${member.instance} (this one)` : member.instance);
+  put(what, silent ? "nothing heard of it" : !member.alive ? `gives no sign of life, for ${silentFor(member)}` : doesOf(member));
+  const notes = [];
+  if (member.alive && member.leaving) notes.push("told to leave: takes nothing more until its next start");
+  if (member.alive && differs.length) notes.push(`configured differently: ${differs.join(", ")}`);
+  put(reason, notes.join("; "));
+  reason.hidden = notes.length === 0;
+  put(last, `${counted(member.tracked, "job", "jobs")} followed; ${member.version} on ${member.host}`);
+}
+
+function doesOf(member) {
+  if (member.commcells.length) return `polls ${member.commcells.join(", ")}`;
+  if (member.leaving) return "polls nothing";
+  return member.caughtUp ? "polls nothing, and could take over" : "reads the stream before it takes anything over";
 }
 
 const relayStates = {
@@ -355,6 +402,9 @@ function drawCards(list, all, fill, silent) {
 function drawCells() {
   const silent = isSilent();
   drawCards(at("cells"), status?.commcells ?? [], fillCell, silent);
+  const members = status?.members ?? [];
+  drawCards(at("members"), members, fillMember, silent);
+  at("members-part").hidden = members.length === 0;
   const relays = status?.relays ?? [];
   drawCards(at("relays"), relays, fillRelay, silent);
   at("relays-part").hidden = relays.length === 0;
