@@ -93,6 +93,9 @@ func (p *pollers) Apply(cells []config.CommCell) (words string, err error) {
 func (p *pollers) Poll(commCell string, here bool) (wait func(), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.here[commCell] == here { // what runs goes on: it is not waited for
+		return func() {}, nil
+	}
 	wait = p.ending(commCell)
 	before := maps.Clone(p.here)
 	p.here[commCell] = here
