@@ -38,6 +38,7 @@ type seen struct {
 	stored   time.Time // by the broker's clock
 	ticks    int       // own ones since
 	beats    int       // own ones that were read back since
+	awaited  bool      // it was given a moment after an outage since
 }
 
 func (s *seen) alive() bool { return s.ticks < deathTicks || s.beats < deathBeats }
@@ -161,10 +162,13 @@ func (b *board) note(layoutOf int, key string) {
 
 func (b *board) changed(moved bool) { b.calm, b.moving = 0, moved }
 
-// hearAll gives all a moment to be heard of after an outage of the broker: some connect anew sooner than others.
+// hearAll gives all a moment to be heard of after an outage of the broker: some connect anew sooner than others. It does so
+// once in a silence, or a broker that is slow again and again would put off a death for ever.
 func (b *board) hearAll(ticks int) {
 	for _, s := range b.members {
-		s.ticks = min(s.ticks, deathTicks-ticks)
+		if !s.awaited {
+			s.ticks, s.awaited = min(s.ticks, deathTicks-ticks), true
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func (w *world) line(line string) {
 		n := 0
 		fmt.Sscan(words[1], &n)
 		for range n {
-			w.board.tick()
+			w.tick()
 			if words[0] == "tick" && w.members["w1"] != nil {
 				w.beats("w1")
 			}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,10 +183,6 @@ func (h *house) eachPolledOnce() bool {
 	return len(h.pollers("c1")) == 1 && len(h.pollers("c2")) == 1
 }
 
-func (h *house) onlyPolls(cell string, w *watcher) bool {
-	return slices.Equal(h.pollers(cell), []string{w.Instance})
-}
-
 // in plays a story in simulated time, and ends all who still run.
 func in(t *testing.T, story func(h *house)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -317,6 +314,28 @@ func TestWithoutNATSNobodyTakesAnything(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestASlowBrokerPutsOffNoDeath: of each three beats two have no answer.
+func TestASlowBrokerPutsOffNoDeath(t *testing.T) {
+	in(t, func(h *house) {
+		beats, slow := 0, atomic.Bool{}
+		a := h.starts("w1", "s1")
+		b := h.starts("w2", "s2", func(w *watcher) {
+			w.conn.Gate = func(_ context.Context, c modelbroker.Call) error {
+				if c.Operation == "Put" && strings.HasPrefix(c.Subject, memberPrefix) && !c.End && slow.Load() {
+					if beats++; beats%3 > 0 {
+						return errors.New("no answer")
+					}
+				}
+				return nil
+			}
+		})
+		h.within(10*time.Second, "each polls one", func() bool { return len(a.polled()) == 1 && len(b.polled()) == 1 })
+		slow.Store(true)
+		a.dies()
+		h.within(15*time.Second, "the other polls both", func() bool { return len(b.polled()) == 2 })
+	})
 }
 
 func TestAStartWithoutNATSPollsOn(t *testing.T) {

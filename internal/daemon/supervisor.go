@@ -147,13 +147,6 @@ func (s *supervisor[S, R]) Runners() []R {
 	return all
 }
 
-// has says whether a name is of the configuration in force.
-func (s *supervisor[S, R]) has(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return find(s.workers, name) != nil
-}
-
 func find[S any, R runner](workers []*worker[S, R], name string) *worker[S, R] {
 	i := slices.IndexFunc(workers, func(w *worker[S, R]) bool { return w.name == name })
 	if i < 0 {

@@ -369,11 +369,11 @@ func (s *said) consumes(ctx context.Context, nc *nats.Conn, c jetstream.Consumer
 	if err != nil {
 		return err
 	}
-	consumer, err := js.CreateOrUpdateConsumer(ctx, "JOBS", c)
-	if err != nil {
+	if _, err := js.CreateOrUpdateConsumer(ctx, "JOBS", c); err != nil {
 		return err
 	}
-	if consumer, err = js.Consumer(ctx, "JOBS", "siem"); err != nil {
+	consumer, err := js.Consumer(ctx, "JOBS", "siem")
+	if err != nil {
 		return err
 	}
 	m, err := consumer.Next(jetstream.FetchContext(ctx))

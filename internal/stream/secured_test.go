@@ -25,7 +25,6 @@ type secured struct {
 	other  *certs.Authority
 	srv    *server.Server
 	reload func(text string)
-	of     Config // who is let in
 }
 
 func newSecured(t *testing.T, text string) *secured {
@@ -259,8 +258,8 @@ func TestJWTAccounts(t *testing.T) {
 	o := newOperator(t)
 	has := documented(t, "A watcher")
 	limited := func(c *jwt.UserClaims) {
-		c.Permissions.Pub.Allow.Add(has.publish...)
-		c.Permissions.Sub.Allow.Add(has.subscribe...)
+		c.Pub.Allow.Add(has.publish...)
+		c.Sub.Allow.Add(has.subscribe...)
 	}
 	user := newUser(t)
 	file := o.creds("watcher.creds", user, limited)

@@ -261,15 +261,16 @@ func (w *clusterWorld) finale() verdict {
 		}
 		return b.String()
 	})
-	w.until("all is sent", func() bool {
-		return !slices.ContainsFunc(w.members, func(m *member) bool { return m.unsent() != 0 })
-	}, func() string {
-		var b strings.Builder
+	unsent := func() (counts []int) {
 		for _, m := range w.members {
-			fmt.Fprintln(&b, m.name, m.unsent(), "unsent")
+			counts = append(counts, m.unsent())
 		}
-		return b.String()
-	})
+		return counts
+	}
+	before := unsent()
+	w.until("all is sent", func() bool {
+		return !slices.ContainsFunc(unsent(), func(n int) bool { return n != 0 })
+	}, func() string { return fmt.Sprintf("unsent were %d, and are %d", before, unsent()) })
 	var found verdict
 	w.until("the stream is complete", func() bool {
 		if found = w.judge(); !found.clean() {

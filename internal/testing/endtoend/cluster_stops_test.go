@@ -46,7 +46,7 @@ func TestClusterWithItsServer(t *testing.T) {
 	slow.Test(t, "1 min", "three real NATS servers choose new leaders when one is killed")
 	t.Parallel()
 	rounds := longOr(2, 20)
-	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 3, servers: 3, jobs: 5, arrivals: 0.3, most: 10 * rounds})
+	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 3, servers: 3, jobs: 5, arrivals: 0.5, most: 10 * rounds})
 	w.start()
 	w.settled()
 	var all []takeover

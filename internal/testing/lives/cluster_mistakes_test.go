@@ -169,7 +169,7 @@ func (h *hurried) Since(ctx context.Context, revision uint64) ([]stream.Entry, e
 }
 
 func (h *hurried) takeAll(ctx context.Context) {
-	all, err := h.Bucket.Entries(ctx, "owner.>")
+	all, err := h.Entries(ctx, "owner.>")
 	if err != nil {
 		return
 	}
@@ -180,7 +180,7 @@ func (h *hurried) takeAll(ctx context.Context) {
 		}
 		c["instance"], c["why"], c["term"] = h.me, "death", c["term"].(float64)+1
 		if e.Value, err = json.Marshal(c); err == nil {
-			_, _ = h.Bucket.Put(ctx, e)
+			_, _ = h.Put(ctx, e)
 		}
 	}
 }

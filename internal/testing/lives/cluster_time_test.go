@@ -55,7 +55,7 @@ func scripted(t *testing.T, f *files, seed uint64, k knobs, lie func(*world), pl
 	return wrong
 }
 
-func (s *script) starts(x *watcher) { s.world.start(x) }
+func (s *script) starts(x *watcher) { s.start(x) }
 
 // runs lets time pass.
 func (s *script) runs(d time.Duration) {

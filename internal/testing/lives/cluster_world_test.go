@@ -131,6 +131,7 @@ func (w *world) befalls(o option) {
 		w.board.changed = true
 	case sayByHand:
 		w.saysByHand(o.job)
+	default: // take has done the others
 	}
 }
 
