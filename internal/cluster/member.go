@@ -129,8 +129,12 @@ func New(c Config) *Member {
 	}
 }
 
-// alonePatience is how many ticks the bucket is waited for at the start. Then what was polled here before is polled on.
-const alonePatience = 5
+// The bucket is waited for at the start, so many ticks. Then what was polled here before is polled on: soon where there is no
+// connection at all, later where NATS is there and slow, or elects a leader.
+const (
+	alonePatience = 5
+	slowPatience  = 15
+)
 
 // Run takes part until ctx ends, and then gives away all that it owns. Its error is an InUseError.
 func (m *Member) Run(ctx context.Context) error {
@@ -177,11 +181,11 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 		if used, is := errors.AsType[*InUseError](err); is {
 			return used
 		}
+		m.outage++
+		m.cut = m.cut || errors.Is(err, stream.ErrDisconnected)
 		if !errors.Is(err, errNameTaken) {
 			m.alone()
 		}
-		m.outage++
-		m.cut = m.cut || errors.Is(err, stream.ErrDisconnected)
 		m.show(err)
 		return nil
 	}
@@ -353,7 +357,11 @@ func (m *Member) anew() {
 
 // alone polls what was polled here before, where the bucket cannot be read from the start on.
 func (m *Member) alone() {
-	if m.entered || m.ticks < alonePatience || len(m.tenures) > 0 {
+	patience := slowPatience
+	if m.cut {
+		patience = alonePatience
+	}
+	if m.entered || m.ticks < patience || len(m.tenures) > 0 {
 		return
 	}
 	settings := m.Work.Settings()
