@@ -184,7 +184,7 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 		m.outage++
 		m.cut = m.cut || errors.Is(err, stream.ErrDisconnected)
 		if !errors.Is(err, errNameTaken) {
-			m.alone()
+			m.alone(err)
 		}
 		m.show(err)
 		return nil
@@ -356,9 +356,9 @@ func (m *Member) anew() {
 }
 
 // alone polls what was polled here before, where the bucket cannot be read from the start on.
-func (m *Member) alone() {
+func (m *Member) alone(why error) {
 	patience := slowPatience
-	if m.cut {
+	if errors.Is(why, stream.ErrDisconnected) {
 		patience = alonePatience
 	}
 	if m.entered || m.ticks < patience || len(m.tenures) > 0 {
