@@ -21,6 +21,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"jobwatch/internal/stream"
@@ -37,6 +38,9 @@ type Work interface {
 	// Prepare gets what a new owner has to know: facts into the store, and what the stream tells. It may fail for the
 	// latter: the first poll does not wait for NATS.
 	Prepare(ctx context.Context, commCell string, f Facts) error
+
+	// ReadOn has the stream read on to its end.
+	ReadOn(ctx context.Context) error
 
 	// Poll has a CommCell polled from now on, and Rest no more: no request is under way when it returns.
 	Poll(commCell string) error
@@ -106,6 +110,8 @@ type Member struct {
 	owned    []string          // as the store remembers it
 	said     map[string]int    // ticks that a member's configuration has differed for
 	saidNews bool
+
+	foreseeing atomic.Bool // the stream is read since a member is silent
 
 	mu     sync.Mutex
 	view   Status          // guarded by mu
@@ -207,6 +213,7 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 	m.refreshClaims(short)
 	m.applyHands()
 	if ticked {
+		m.foresee()
 		m.tidy(short)
 		m.warnOfDifferences()
 	}

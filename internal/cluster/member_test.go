@@ -43,6 +43,7 @@ type watcher struct {
 	facts    map[string]Facts
 	marks    map[JobKey]Hand
 	owned    []string
+	reads    []time.Time // of the stream, ahead of a claim
 	log      strings.Builder
 }
 
@@ -103,6 +104,13 @@ func (w *watcher) Prepare(_ context.Context, cell string, f Facts) error {
 	defer w.mu.Unlock()
 	w.facts[cell] = f
 	maps.Copy(w.marks, f.Hands)
+	return nil
+}
+
+func (w *watcher) ReadOn(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads = append(w.reads, time.Now())
 	return nil
 }
 
@@ -209,6 +217,9 @@ func TestADeadMemberIsReplaced(t *testing.T) {
 		a.dies()
 		took := h.within(15*time.Second, "the other polls both", func() bool { return len(b.polled()) == 2 })
 		t.Logf("after %v", took)
+		if len(b.reads) != 1 || time.Since(b.reads[0]) < 2*time.Second {
+			t.Errorf("read ahead at %v, claimed at %v", b.reads, time.Now())
+		}
 		if b.Counts()[Death] != 1 {
 			t.Errorf("counted %v", b.Counts())
 		}

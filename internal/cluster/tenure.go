@@ -76,6 +76,24 @@ func (m *Member) prepare(ctx context.Context, cell string, f Facts) error {
 	return err
 }
 
+const silentTicks = deathTicks / 2
+
+// foresee has the stream read when an owner has been silent for a while: if it is dead, little is left to be read when its
+// CommCells are claimed.
+func (m *Member) foresee() {
+	for name, s := range m.board.members {
+		if name == m.Instance || s.ticks != silentTicks || len(m.board.ownedBy(name)) == 0 || m.foreseeing.Swap(true) {
+			continue
+		}
+		go func() {
+			defer m.foreseeing.Store(false)
+			ctx, cancel := context.WithTimeout(context.Background(), readPatience)
+			defer cancel()
+			_ = m.Work.ReadOn(ctx) // else it is read when it is needed
+		}()
+	}
+}
+
 // keepTenures polls no more what is another's, or of no configuration.
 func (m *Member) keepTenures() {
 	settings := m.Work.Settings()

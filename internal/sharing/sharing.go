@@ -87,8 +87,11 @@ func (w Work) Prepare(ctx context.Context, commCell string, f cluster.Facts) err
 			return err
 		}
 	}
-	return w.Publisher.ReadNow(ctx)
+	return w.ReadOn(ctx)
 }
+
+// ReadOn has the stream read on to its end.
+func (w Work) ReadOn(ctx context.Context) error { return w.Publisher.ReadNow(ctx) }
 
 func (w Work) Poll(commCell string) error {
 	_, err := w.Pollers.Poll(commCell, true) // what ran before has ended before it begins
