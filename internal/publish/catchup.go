@@ -159,7 +159,9 @@ func (p *Publisher) foldInto(r *reading, m stream.Message) error {
 		return nil
 	}
 	if r.folds[id] == nil {
-		f := &folded{whole: r.from <= 1 && (sent.ID == "" || e.Number() == 1)}
+		first, unknown, fromStart := e.Number() == 1, sent.ID == "", r.from <= 1
+		// A job's first event is taken by the stream only where nothing of the job lies there.
+		f := &folded{whole: first && unknown || fromStart && (first || unknown)}
 		if !f.whole {
 			if f.Fold, f.whole, err = p.foldBefore(id, sent, e.Number()); err != nil {
 				return err

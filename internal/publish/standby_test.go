@@ -31,10 +31,12 @@ func TestAStandbyFoldsOn(t *testing.T) {
 	x, y := w.watcher("a.db"), w.second("b.db")
 	b := &eachSpy{Broker: w.broker()}
 	p := x.standby(b)
-	for _, state := range []job.Text{"Running", "Pending", "Running", "Failed"} {
+	for i, state := range []job.Text{"Running", "Pending", "Running", "Failed"} {
 		for number := range int64(10) {
 			y.sees(number+1, state, "Scan")
 		}
+		y.sees(100+int64(i), "Running", "Scan") // a job that is new
+		y.sees(100+int64(i), "Pending", "Scan")
 		w.until("it is told", func() bool { return y.store.Unsent() == 0 })
 		w.readsNow(p)
 	}
