@@ -5,8 +5,10 @@
 // that). A claim saves work only.
 //
 //	member.go    the loop: beat, read on, decide, act
+//	meet.go      beats, and what others have written
 //	board.go     the bucket as it was read, and who lives
 //	decide.go    what to do, a pure function
+//	claims.go    claims as they are written
 //	tenure.go    the time in which a CommCell is polled here
 //	hands.go     what people said of jobs, at any member
 //	values.go    what the keys of the bucket hold; status.go: the same for people
@@ -221,36 +223,6 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 	return nil
 }
 
-// meet beats, where a tick has passed, and reads on.
-func (m *Member) meet(ctx context.Context) error {
-	if !m.entered {
-		if err := m.enter(ctx); err != nil {
-			return err
-		}
-	}
-	if m.due {
-		err := m.beat(ctx)
-		if errors.Is(err, errWritten) {
-			err = m.beat(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		m.due = false
-	}
-	all, err := m.Bucket.Since(ctx, m.board.revision)
-	if errors.Is(err, stream.ErrNoStream) {
-		m.anew()
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	m.board.take(all)
-	m.noteEpochs()
-	return nil
-}
-
 // noteEpochs remembers whose events are no stray's.
 func (m *Member) noteEpochs() {
 	m.mu.Lock()
@@ -267,127 +239,6 @@ func (m *Member) Sibling(epoch string) bool {
 	return m.epochs[epoch]
 }
 
-var errNameTaken = errors.New("another watcher has this name; whether it lives has to be seen")
-
-// enter finds out whether the name is free: nobody has it, or this store's file had it, or who has it is dead.
-func (m *Member) enter(ctx context.Context) error {
-	all, err := m.Bucket.Since(ctx, m.board.revision)
-	if err != nil && !errors.Is(err, stream.ErrNoStream) {
-		return err
-	}
-	was := m.board.members[m.Instance]
-	m.board.take(all)
-	is := m.board.members[m.Instance]
-	switch {
-	case is == nil || is.Store == m.Store:
-	case was != nil && is.revision != was.revision:
-		return &InUseError{m.Instance, is.Host}
-	case m.ticks < deathTicks+deathBeats:
-		return errNameTaken
-	}
-	m.entered, m.ticks, m.due = true, 0, true
-	if is != nil {
-		m.own = is.revision
-	} else if e, err := m.Bucket.Get(ctx, memberPrefix+m.Instance); err == nil {
-		m.own = e.Revision // of what was deleted
-	}
-	return nil
-}
-
-// beat writes a sign of life.
-func (m *Member) beat(ctx context.Context) error {
-	value, err := encode(member{
-		Layout: layout, Store: m.Store, Epoch: m.Epoch, Version: m.Version, Host: m.Host, Started: m.started.UTC(),
-		Beat: uint64(m.ticks), CaughtUp: m.Work.CaughtUp(), Leaving: m.leaving, Settings: m.Work.Settings(),
-	}, m.kept())
-	if err != nil {
-		return err
-	}
-	revision, err := m.Bucket.Put(ctx, stream.Entry{Key: memberPrefix + m.Instance, Value: value, Revision: m.own})
-	if errors.Is(err, stream.ErrChanged) {
-		return m.changed(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if revision <= m.board.revision { // it begins at 1 again
-		m.anew()
-	}
-	m.own = revision
-	return nil
-}
-
-func (m *Member) kept() rest {
-	if s := m.board.members[m.Instance]; s != nil {
-		return s.rest
-	}
-	return nil
-}
-
-// errWritten says that this member's key was written meanwhile, and not by another watcher.
-var errWritten = errors.New("the member's key was written meanwhile")
-
-// changed finds out who has written this member's key: itself, the answer to which was lost; somebody who tells it to
-// leave; or another watcher.
-func (m *Member) changed(ctx context.Context) error {
-	e, err := m.Bucket.Get(ctx, memberPrefix+m.Instance)
-	if err != nil {
-		return err
-	}
-	var is member
-	if !decode(e, &is, &is.rest) {
-		if e.Revision < m.own {
-			m.anew()
-		}
-		m.own = e.Revision
-		return errWritten
-	}
-	if is.Store != m.Store || is.Epoch != m.Epoch && is.Started.After(m.started) {
-		return &InUseError{m.Instance, is.Host}
-	}
-	if is.Epoch == m.Epoch && is.Leaving && !m.leaving {
-		m.leaving = true
-		m.Log.Info("told to leave the cluster: gives away all that it polls, and takes nothing more until its next start")
-	}
-	m.own = e.Revision
-	return errWritten
-}
-
-// anew forgets what was read of a bucket that is no more.
-func (m *Member) anew() {
-	if len(m.board.owners) > 0 {
-		m.Log.Warn("the bucket in which the cluster meets was deleted; it is made anew")
-	}
-	m.board = newBoard(m.Instance)
-	clear(m.applied)
-}
-
-// alone polls what was polled here before, where the bucket cannot be read from the start on.
-func (m *Member) alone(why error) {
-	patience := slowPatience
-	if errors.Is(why, stream.ErrDisconnected) {
-		patience = alonePatience
-	}
-	if m.entered || m.ticks < patience || len(m.tenures) > 0 {
-		return
-	}
-	settings := m.Work.Settings()
-	for _, cell := range m.owned {
-		if _, follows := settings[cell]; follows {
-			m.Log.Warn("polls what it polled before: the cluster cannot be reached", "commcell", cell)
-			m.tenures[cell] = m.begin(cell, Facts{})
-		}
-	}
-}
-
-func (m *Member) remembered() {
-	owned, err := m.Work.Owned()
-	if err != nil {
-		m.Log.Error("which CommCells were polled here is not known", "err", err)
-	}
-	m.owned = owned
-}
-
 func (m *Member) situation() situation {
 	s := situation{caughtUp: m.Work.CaughtUp(), leaving: m.leaving, cells: map[string]bool{}, polls: map[string]bool{}}
 	for cell := range m.Work.Settings() {
@@ -398,88 +249,6 @@ func (m *Member) situation() situation {
 		}
 	}
 	return s
-}
-
-// claim takes a CommCell, if nobody was faster.
-func (m *Member) claim(ctx context.Context, cell string, why Reason) {
-	was := m.board.owners[cell]
-	if was == nil {
-		was = &owned{}
-	}
-	facts := m.factsOf(cell, was)
-	c := claim{
-		Layout: layout, Instance: m.Instance, Term: was.Term + 1, Since: time.Now().UTC(), Why: why, Tracked: was.Tracked, rest: was.rest,
-	}
-	c.note(facts)
-	if !m.write(ctx, cell, c, was.revision) {
-		return
-	}
-	m.mu.Lock()
-	m.counts[why]++
-	m.mu.Unlock()
-	m.Log.Info("claims a CommCell", "commcell", cell, "reason", string(why), "before", was.Instance)
-	if m.tenures[cell] == nil {
-		m.tenures[cell] = m.begin(cell, facts)
-	}
-}
-
-// write writes a claim, if it is what was read last. Who was faster is read in the next pass.
-func (m *Member) write(ctx context.Context, cell string, c claim, upon uint64) bool {
-	value, err := encode(c, c.rest)
-	if err != nil {
-		return false
-	}
-	revision, err := m.Bucket.Put(ctx, stream.Entry{Key: ownerPrefix + cell, Value: value, Revision: upon})
-	if err != nil {
-		return false
-	}
-	if o := m.board.owners[cell]; o == nil || o.Instance != c.Instance {
-		m.board.changed(c.Why == Balance)
-	}
-	m.board.owners[cell] = &owned{claim: c, revision: revision, stored: m.board.newest}
-	return true
-}
-
-// factsOf are what the last owner has written of a CommCell. The age of its Job list goes on by the broker's clock.
-func (m *Member) factsOf(cell string, was *owned) Facts {
-	f := Facts{GUID: was.GUID, Hands: map[JobKey]Hand{}}
-	if was.ListedAgo != nil {
-		f.Listed = new(time.Duration(*was.ListedAgo)*time.Second + max(0, m.board.newest.Sub(was.stored)))
-	}
-	for k, h := range m.board.hands {
-		if k.CommCell == cell {
-			f.Hands[k] = h.Hand
-			m.applied[k] = h.revision
-		}
-	}
-	return f
-}
-
-// note writes into a claim what the next owner has to know.
-func (c *claim) note(f Facts) {
-	c.GUID, c.ListedAgo = f.GUID, nil
-	if f.Listed != nil {
-		c.ListedAgo = new(int64(f.Listed.Seconds()))
-	}
-}
-
-const refreshTicks = 60 // between two writings of an own claim
-
-// refreshClaims writes what has changed of the CommCells that are polled here: now and then, and soon after they began.
-func (m *Member) refreshClaims(ctx context.Context) {
-	for cell, t := range inOrder(m.tenures) {
-		o := m.board.owners[cell]
-		if o == nil || o.Instance != m.Instance || m.giving[cell] || m.ticks < t.refresh || !t.polls.Load() {
-			continue
-		}
-		standing := m.Work.Standing(cell)
-		c := o.claim
-		c.Layout, c.Tracked = layout, standing.Tracked
-		c.note(standing.Facts)
-		if m.write(ctx, cell, c, o.revision) {
-			t.refresh = m.ticks + refreshTicks
-		}
-	}
 }
 
 // inOrder goes through a map in the order of its keys: what is asked of the broker has the same order in each simulation.
