@@ -229,7 +229,7 @@ func (w *clusterWorld) lastBeat(m *member) uint64 {
 // pass waits for a moment.
 func (w *clusterWorld) pass(until time.Time) {
 	w.t.Helper()
-	w.until("it is time", func() bool { return time.Now().After(until) })
+	w.within(time.Until(until)+time.Minute, "it is time", func() bool { return time.Now().After(until) })
 }
 
 // until waits for a condition, and fails after a time that no healthy machine needs, or when a member ends by itself.
