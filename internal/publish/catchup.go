@@ -3,7 +3,9 @@ package publish
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -219,7 +221,8 @@ func (p *Publisher) settleAll(ctx context.Context, folds map[job.ID]*folded, los
 	var count atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.InFlight)
-	for id, f := range folds {
+	for _, id := range slices.SortedFunc(maps.Keys(folds), job.Compare) { // a simulation is to replay
+		f := folds[id]
 		group.Go(func() error {
 			sent, found, err := p.meaningOf(id, f.Fold)
 			switch {

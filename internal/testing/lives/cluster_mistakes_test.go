@@ -66,7 +66,7 @@ func undoneMeanwhile(s *script) {
 	before, _ := s.serve.of(1, 0)
 	after := before
 	after.state, after.at = "Suspended", time.Now().Truncate(time.Second)
-	s.serve.jobs[0] = append(s.serve.jobs[0], after)
+	s.serve.becomes(1, after)
 	for !slices.ContainsFunc(s.calls(), func(c *call) bool { return c.process == owner.process && c.what == "Publish" }) {
 		if err := s.step(); err != nil {
 			s.t.Error(err)
@@ -76,7 +76,7 @@ func undoneMeanwhile(s *script) {
 	}
 	s.crash(owner)
 	before.at = time.Now().Truncate(time.Second)
-	s.serve.jobs[0] = append(s.serve.jobs[0], before)
+	s.serve.becomes(1, before)
 	s.runs(time.Minute)
 	s.starts(owner)
 	s.runs(time.Minute)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +28,8 @@ type machine struct{ called, reason string }
 
 // commServe is the model of one, or of two: their jobs, each with all that was ever true of it.
 type commServe struct {
-	jobs  [][]facts
+	mu    sync.Mutex  // in a script jobs move while they are asked for
+	jobs  [][]facts   // their contents are guarded by mu
 	cells int         // that they are of; 0: one
 	guid  string      // of the CommServe; "": it does not say
 	away  atomic.Bool // it answers nothing
@@ -51,6 +53,8 @@ func (s *commServe) names() []string {
 
 // of gives what is true of a job, or what once was; false if it has not begun.
 func (s *commServe) of(number int64, back int) (facts, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	past := s.jobs[number-1]
 	if len(past) == 0 {
 		return facts{}, false
@@ -58,8 +62,17 @@ func (s *commServe) of(number int64, back int) (facts, bool) {
 	return past[max(0, len(past)-1-back)], true
 }
 
+// becomes lets something be true of a job now.
+func (s *commServe) becomes(number int64, now facts) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[number-1] = append(s.jobs[number-1], now)
+}
+
 // moves lets a job begin, or go on.
 func (s *commServe) moves(number int64, r *rand.Rand) facts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	past := s.jobs[number-1]
 	now := time.Now().Truncate(time.Second)
 	next := facts{state: "Running", phase: "Scan", failures: "0 Folders, 0 Files", began: now}
@@ -138,6 +151,8 @@ func (f *facts) snapshot(commCell string, number int64) job.Snapshot {
 
 // list gives the lines of a Job list: those of jobs that have begun, and have not ended too long ago.
 func (s *commServe) list(commCell string, finishedWithin time.Duration) (lines []commvault.Line) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i, past := range s.jobs {
 		if len(past) == 0 || s.cellOf(int64(i+1)) != commCell {
 			continue
