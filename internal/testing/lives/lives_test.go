@@ -205,11 +205,10 @@ func livedAll(t *testing.T, how kind, oneSeed, lives string, usually int) {
 
 const chunk = 500 // lives, after which it is said how far we are
 
-// TestASeedRepeatsItsStory: where two things come at the very same moment, the end of the publisher's round and what the
-// tail names, say, a select takes either, and a seed has two stories. Seed 4 is such a life, and many in a cluster are.
+// TestASeedRepeatsItsStory is of lives without a cluster: of what is ready at one moment a member takes either first.
 func TestASeedRepeatsItsStory(t *testing.T) {
 	f := folder(t)
-	for _, seed := range []uint64{0, 1, 2, 3, 5, 6, 7, 8, 9} {
+	for seed := range uint64(8) {
 		first, second := lived(t, seed, f, true, kind{}), lived(t, seed, f, true, kind{})
 		if first.story != second.story {
 			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))
