@@ -26,7 +26,11 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			size := len(message(t, e))
+			text := message(t, e)
+			if _, err := Parse(text); err != nil {
+				t.Errorf("%s of %q: no relay would take it: %v", c.Detail, character, err)
+			}
+			size := len(text)
 			if size >= sizeLimit {
 				t.Errorf("%s of %q: %d bytes, want less than %d", c.Detail, character, size, sizeLimit)
 			}
@@ -39,7 +43,11 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 
 func TestLongestCommCellEventKeepsTheLimit(t *testing.T) {
 	e := mintCommCell(t, math.MaxInt64, job.DetailUnreachable, strings.Repeat("\x00", sizeLimit))
-	if size := len(message(t, e)); size >= sizeLimit {
+	text := message(t, e)
+	if _, err := Parse(text); err != nil {
+		t.Errorf("no relay would take it: %v", err)
+	}
+	if size := len(text); size >= sizeLimit {
 		t.Errorf("%d bytes, want less than %d", size, sizeLimit)
 	}
 	data, err := e.CommCell()
