@@ -53,8 +53,8 @@ func TestClusterAnEmptyStoreJoins(t *testing.T) {
 	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 3, servers: 1, jobs: 10, arrivals: 0.5, most: 20})
 	w.fill(longOr(1000, 100_000))
 	w.start(w.members[:2]...)
-	w.settled()
 	w.caughtUp(w.members[:2]...)
+	w.settled()
 	m := w.busiest(0)
 	cells := w.cellsOf(m)
 	w.start(w.members[2])
@@ -94,7 +94,9 @@ func (w *clusterWorld) fill(jobs int) {
 			w.publish(js, o.ID(), e)
 		}
 	}
-	<-js.PublishAsyncComplete()
+	w.until("the stream holds the past", func() bool { return w.lastEvent(js) == uint64(2*jobs) }, func() string {
+		return fmt.Sprintf("%d events of %d", w.lastEvent(js), 2*jobs)
+	})
 }
 
 func (w *clusterWorld) publish(js jetstream.JetStream, id job.ID, e event.Event) {
@@ -107,28 +109,42 @@ func (w *clusterWorld) publish(js jetstream.JetStream, id job.ID, e event.Event)
 		_, m.Subject, err = event.Address("", id, data)
 	}
 	if err == nil {
-		_, err = js.PublishMsgAsync(m)
+		_, err = js.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute)) // for one of those that are under way to be stored
 	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// caughtUp waits until members' stores have read the stream.
-func (w *clusterWorld) caughtUp(members ...*member) {
+// lastEvent is the sequence of the stream's last message.
+func (w *clusterWorld) lastEvent(js jetstream.JetStream) uint64 {
 	w.t.Helper()
-	js, end := w.connect()
-	defer end()
 	s, err := js.Stream(w.t.Context(), "JOBS")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	last := s.CachedInfo().State.LastSeq
+	return s.CachedInfo().State.LastSeq
+}
+
+// caughtUp waits until members' stores have read the stream, as long as they read on.
+func (w *clusterWorld) caughtUp(members ...*member) {
+	w.t.Helper()
+	js, end := w.connect()
+	defer end()
+	last := w.lastEvent(js)
 	for _, m := range members {
-		var stat store.Stat
-		w.until(m.name+" has read the stream", func() bool {
-			said := typed(w.t, "store", "stat", "-c", m.config, "-o", "json")
-			return json.Unmarshal([]byte(said.Out), &stat) == nil && stat.ReadTo >= last
-		}, func() string { return fmt.Sprintf("%d of %d", stat.ReadTo, last) })
+		began, read := time.Now(), uint64(0)
+		for read < last {
+			before := read
+			w.until(m.name+" reads on", func() bool {
+				var stat store.Stat
+				said := typed(w.t, "store", "stat", "-c", m.config, "-o", "json")
+				if json.Unmarshal([]byte(said.Out), &stat) == nil {
+					read = stat.ReadTo
+				}
+				return read > before
+			}, func() string { return fmt.Sprintf("%d of %d", read, last) })
+		}
+		w.t.Logf("%s has read %d events after %v", m.name, read, time.Since(began))
 	}
 }
