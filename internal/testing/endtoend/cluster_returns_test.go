@@ -133,18 +133,31 @@ func (w *clusterWorld) caughtUp(members ...*member) {
 	defer end()
 	last := w.lastEvent(js)
 	for _, m := range members {
-		began, read := time.Now(), uint64(0)
-		for read < last {
-			before := read
+		began, stat, reached := time.Now(), store.Stat{}, ""
+		for stat.ReadTo < last {
+			before := reached
 			w.until(m.name+" reads on", func() bool {
-				var stat store.Stat
 				said := typed(w.t, "store", "stat", "-c", m.config, "-o", "json")
-				if json.Unmarshal([]byte(said.Out), &stat) == nil {
-					read = stat.ReadTo
-				}
-				return read > before
-			}, func() string { return fmt.Sprintf("%d of %d", read, last) })
+				_ = json.Unmarshal([]byte(said.Out), &stat)
+				reached = fmt.Sprintf("%s, %d jobs in the store", w.delivered(js, last), stat.Jobs)
+				return stat.ReadTo >= last || reached != before
+			}, func() string { return reached })
 		}
-		w.t.Logf("%s has read %d events after %v", m.name, read, time.Since(began))
+		w.t.Logf("%s has read %d events after %v", m.name, stat.ReadTo, time.Since(began))
 	}
+}
+
+// delivered is how many events the stream's readers have got, up to a sequence. Where a store has read to is written once, at
+// the end.
+func (w *clusterWorld) delivered(js jetstream.JetStream, last uint64) string {
+	w.t.Helper()
+	s, err := js.Stream(w.t.Context(), "JOBS")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	total := uint64(0)
+	for reader := range s.ListConsumers(w.t.Context()).Info() {
+		total += min(reader.Delivered.Stream, last)
+	}
+	return fmt.Sprintf("%d events delivered", total)
 }
