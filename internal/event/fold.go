@@ -38,6 +38,8 @@ func (f *Fold) addJob(e Event) {
 	if err != nil {
 		return
 	}
+	data.Change.Cut() // what is told on of another writer's event makes none of ours too long
+	data.Job.Cut()
 	if f.Empty() && e.Number() > 1 {
 		f.Told = job.ToldBy(&data.Job) // the events before it are gone: aged or purged
 	}

@@ -26,7 +26,11 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			size := len(message(t, e))
+			text := message(t, e)
+			if _, err := Parse(text); err != nil {
+				t.Errorf("%s of %q: no relay would take it: %v", c.Detail, character, err)
+			}
+			size := len(text)
 			if size >= sizeLimit {
 				t.Errorf("%s of %q: %d bytes, want less than %d", c.Detail, character, size, sizeLimit)
 			}
@@ -39,7 +43,11 @@ func TestLongestEventKeepsTheLimit(t *testing.T) {
 
 func TestLongestCommCellEventKeepsTheLimit(t *testing.T) {
 	e := mintCommCell(t, math.MaxInt64, job.DetailUnreachable, strings.Repeat("\x00", sizeLimit))
-	if size := len(message(t, e)); size >= sizeLimit {
+	text := message(t, e)
+	if _, err := Parse(text); err != nil {
+		t.Errorf("no relay would take it: %v", err)
+	}
+	if size := len(text); size >= sizeLimit {
 		t.Errorf("%d bytes, want less than %d", size, sizeLimit)
 	}
 	data, err := e.CommCell()
@@ -84,4 +92,45 @@ func longestLog(character string, at time.Time) []job.FeedEntry {
 func clipped(character string, limit int) job.Text {
 	text, _ := job.Clip(strings.Repeat(character+".", limit), limit)
 	return text
+}
+
+// Another writer's texts may be of any length, and some are told on: what a change of ours came from, and the job.
+func TestWhatAnotherWriterTellsKeepsTheLimit(t *testing.T) {
+	o := longest("<")
+	own := o.Snapshot
+	for _, character := range []string{"a", "完", `"`} {
+		text := clipped(character, 26<<10)
+		for words, told := range map[string]Event{
+			"reason": mint(t, 2, job.Change{Kind: job.KindFailure, Detail: job.DetailReason, To: text}, job.Snapshot{}),
+			"code":   mint(t, 2, job.Change{Kind: job.KindFailure, Detail: job.DetailReason, To: "away", Code: text}, job.Snapshot{}),
+			"vm":     mint(t, 2, job.Change{Kind: job.KindFailure, Detail: job.DetailVM, To: text, VM: "web-1"}, job.Snapshot{}),
+			"state":  mint(t, 2, stateChange("", text), job.Snapshot{}),
+			"missed": mint(t, 2, phaseChange("", "Scan"), job.Snapshot{State: "Running", Reason: text}),
+			"names":  mint(t, 2, phaseChange("", "Scan"), job.Snapshot{State: "Running", Client: text, Agent: text}),
+		} {
+			f := fold(t, told)
+			if f.Empty() {
+				t.Fatalf("%s of %q was not read", words, character)
+			}
+			vm, _ := f.Told.VMReason(&job.VM{Name: "web-1"})
+			foreign := job.Observation{Snapshot: f.Snapshot, Asked: o.Asked, Answered: o.Answered}
+			for _, next := range []struct {
+				job.Change
+				of job.Observation
+			}{
+				{stateChange(f.Told.State, own.State), o},
+				{job.Change{Kind: job.KindFailure, Detail: job.DetailReason, From: f.Told.Reason, To: own.Reason, Code: own.ReasonCode}, o},
+				{job.Change{Kind: job.KindFailure, Detail: job.DetailVM, From: vm, To: own.Reason, VM: string(own.Client), VMGUID: string(own.Client)}, o},
+				{job.Change{Kind: job.KindWatch, Detail: job.DetailLost}, foreign},
+			} {
+				e, err := NewMinter(nil).Job(3, next.Change, next.of, o.Asked, longestLog(character, o.Asked)...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := Parse(message(t, e)); err != nil {
+					t.Errorf("%s.%s after %s of %q: no relay would take it: %v", next.Kind, next.Detail, words, character, err)
+				}
+			}
+		}
+	}
 }

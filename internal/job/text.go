@@ -96,3 +96,26 @@ func jsonSize(r rune) int {
 	}
 	return utf8.RuneLen(r)
 }
+
+// Cut cuts the texts of another writer's change to what those of ours may take.
+func (c *Change) Cut() {
+	cut(&c.From, ReasonLimit)
+	cut(&c.To, ReasonLimit)
+	cut(&c.Code, NameLimit)
+	cut((*Text)(&c.VM), NameLimit)
+	cut((*Text)(&c.VMGUID), NameLimit)
+}
+
+// Cut cuts the texts of another writer's snapshot to what those of ours may take.
+func (s *Snapshot) Cut() {
+	cut(&s.Reason, ReasonLimit)
+	for _, name := range []*Text{
+		&s.State, &s.StateClass, &s.Phase, &s.Client, &s.DestinationClient, &s.Agent, &s.Instance, &s.Backupset, &s.Subclient,
+		&s.StoragePolicy, &s.MediaAgent, &s.Operation, &s.BackupLevel, &s.StartedBy, &s.StartedFrom, &s.SystemState,
+		&s.SoftwareCompression, &s.Failures, &s.ReasonCode,
+	} {
+		cut(name, NameLimit)
+	}
+}
+
+func cut(text *Text, limit int) { *text, _ = Clip(string(*text), limit) }

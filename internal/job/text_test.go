@@ -2,6 +2,7 @@ package job
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -79,4 +80,32 @@ func TestClipKeepsTheLimit(t *testing.T) {
 			t.Fatalf("%q was changed to %q", text, got)
 		}
 	})
+}
+
+// Every text of a snapshot and of a change is cut, those too that are not thought of yet.
+func TestCut(t *testing.T) {
+	long := strings.Repeat("a", 2*ReasonLimit)
+	var s Snapshot
+	var c Change
+	for _, fields := range []reflect.Value{reflect.ValueOf(&s).Elem(), reflect.ValueOf(&c).Elem()} {
+		for i := range fields.NumField() {
+			if fields.Field(i).Kind() == reflect.String {
+				fields.Field(i).SetString(long)
+			}
+		}
+	}
+	s.CommCell, c.Kind, c.Detail = "prod", KindFailure, DetailVM // no texts of a CommServe's
+	s.Cut()
+	c.Cut()
+	for name, fields := range map[string]reflect.Value{"Snapshot": reflect.ValueOf(s), "Change": reflect.ValueOf(c)} {
+		for i := range fields.NumField() {
+			field, limit := fields.Type().Field(i).Name, NameLimit
+			if field == "Reason" || field == "From" || field == "To" {
+				limit = ReasonLimit
+			}
+			if size := fields.Field(i); size.Kind() == reflect.String && size.Len() > limit {
+				t.Errorf("%s.%s has %d bytes, want at most %d", name, field, size.Len(), limit)
+			}
+		}
+	}
 }

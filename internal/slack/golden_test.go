@@ -25,21 +25,30 @@ var update = flag.Bool("update", false, "write the golden files")
 const hostile job.Text = "<!channel> <@U012AB3CD> @here <https://evil.example|click> https://evil.example *b* _i_ ~s~ `c` ```\nrm\n``` " +
 	":fire: &lt;!here&gt; <!date^0^{date}^https://evil.example|x> > quote\r\n\x00\x1b[31m\u202egnp.exe\u202c\u2066x\u2069\u200b\u2028\U000e0041\xff \"}],\"text\":\"x ünï日本𝄞"
 
-// everywhere is a job whose every text is the one given.
+// cut is a text as an answer's texts are when it is read: no longer one is ever told.
+func cut(text job.Text, limit int) job.Text {
+	text, _ = job.Clip(string(text), limit)
+	return text
+}
+
+// everywhere is a job whose every text is the one given, as far as it goes there.
 func everywhere(text job.Text) job.Snapshot {
+	reason := cut(text, job.ReasonLimit)
+	text = cut(text, job.NameLimit)
 	started, ended := noon.Add(-time.Hour), noon
 	return job.Snapshot{
 		CommCell: "prod", Number: 1248, State: text, StateClass: text, Phase: text, Client: text, DestinationClient: text,
 		Agent: text, Instance: text, Backupset: text, Subclient: text, StoragePolicy: text, MediaAgent: text, Operation: text,
 		BackupLevel: text, StartedBy: text, StartedFrom: text, SystemState: text, SoftwareCompression: text,
-		Failures: text, Reason: text, ReasonCode: text, Attempt: new(int64(3)), StartTime: &started, EndTime: &ended,
+		Failures: text, Reason: reason, ReasonCode: text, Attempt: new(int64(3)), StartTime: &started, EndTime: &ended,
 		SizeOfApplication: new(int64(1 << 40)), DataWritten: new(int64(-1)), PercentComplete: new(120.5),
 		ElapsedSeconds: new(int64(-5)), VMs: &job.VMCount{Total: 9, Failed: 2},
 	}
 }
 
-// changes are one of each kind, with the text wherever one may stand.
+// changes are one of each kind, with the text wherever one may stand, as far as it goes there.
 func changes(text job.Text) []job.Change {
+	reason, name := cut(text, job.ReasonLimit), cut(text, job.NameLimit)
 	all := []job.Change{{Kind: job.KindState, Detail: "x"}, {Kind: job.KindPhase, Detail: "x"}}
 	for _, detail := range []string{job.DetailState, job.DetailItems, job.DetailVM, job.DetailReason} {
 		all = append(all, job.Change{Kind: job.KindFailure, Detail: detail})
@@ -48,9 +57,9 @@ func changes(text job.Text) []job.Change {
 		all = append(all, job.Change{Kind: job.KindWatch, Detail: detail})
 	}
 	for i := range all {
-		all[i].From, all[i].To, all[i].Code = text, text, text
+		all[i].From, all[i].To, all[i].Code = reason, reason, name
 		if all[i].Detail == job.DetailVM {
-			all[i].VM = string(text)
+			all[i].VM = string(name)
 		}
 	}
 	return all
@@ -111,7 +120,7 @@ func situations() map[string]relay.Batch {
 	all["bare-group"] = relay.Batch{Group: "-", Events: []*relay.Event{
 		becomes(1, job.Snapshot{CommCell: "prod", Number: 1248}, ""), becomes(1, job.Snapshot{CommCell: "prod", Number: 1249}, ""),
 	}}
-	group := relay.Batch{Group: string(hostile)}
+	group := relay.Batch{Group: string(cut(hostile, job.NameLimit))}
 	for n := range int64(4) {
 		s := everywhere(hostile)
 		s.Number = 2000 + n
@@ -196,7 +205,7 @@ func TestNoNameShapesAMessage(t *testing.T) {
 		text := job.Text(strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(pieces), rapid.String()), 0, 20).Draw(r, "text"), rapid.SampledFrom([]string{"", " "}).Draw(r, "between")))
 		text = job.Text(strings.Repeat(string(text), rapid.SampledFrom([]int{1, 1, 10}).Draw(r, "times")))
 		batches := []relay.Batch{{Events: eachKind(text)}, {Events: []*relay.Event{commCell(1, job.DetailUnreachable, text)}}}
-		group := relay.Batch{Group: string(text)}
+		group := relay.Batch{Group: string(cut(text, job.NameLimit))}
 		for n := range rapid.SampledFrom([]int64{1, 4, 40}).Draw(r, "jobs") {
 			snapshot := everywhere(text)
 			snapshot.Number = 1 + n
@@ -217,7 +226,7 @@ func TestNoNameShapesAMessage(t *testing.T) {
 // A group has a hundred jobs at most, and each may have long names.
 func TestAHundredJobsInAGroup(t *testing.T) {
 	for _, text := range []job.Text{hostile + hostile, job.Text(strings.Repeat("no 𝄞 ", 200))} {
-		group := relay.Batch{Group: string(text)}
+		group := relay.Batch{Group: string(cut(text, job.NameLimit))}
 		for n := range int64(100) {
 			s := everywhere(text)
 			s.Number = 1<<40 + n
@@ -229,6 +238,24 @@ func TestAHundredJobsInAGroup(t *testing.T) {
 		}
 		if wrong := misfits(preview); wrong != nil {
 			t.Errorf("%q", wrong)
+		}
+	}
+}
+
+// An event may be as long as its texts may, each up to where it is cut.
+func TestTheLongestTexts(t *testing.T) {
+	for _, character := range []string{"\x00", "<", "`", "a", "完", "𝄞"} {
+		text := job.Text(strings.Repeat(character, job.ReasonLimit))
+		for _, b := range []relay.Batch{
+			{Events: eachKind(text)}, {Events: []*relay.Event{commCell(1, job.DetailUnreachable, text)}},
+		} {
+			preview, err := previewer(t).Preview(b)
+			if err != nil {
+				t.Fatalf("%q: %v", character, err)
+			}
+			if wrong := misfits(preview); wrong != nil {
+				t.Errorf("%q: %q", character, wrong)
+			}
 		}
 	}
 }

@@ -164,7 +164,7 @@ func happens(n uint64, s job.Snapshot, c job.Change) *relay.Event {
 }
 
 func becomes(n uint64, s job.Snapshot, from job.Text) *relay.Event {
-	return happens(n, s, job.Change{Kind: job.KindState, Detail: job.Slug(s.State), From: from, To: s.State})
+	return happens(n, s, job.Change{Kind: job.KindState, Detail: job.Slug(s.State), From: cut(from, job.NameLimit), To: s.State})
 }
 
 func wrap(id job.ID, n uint64, kind string, seen time.Time, data any) *relay.Event {
@@ -186,5 +186,5 @@ func wrap(id job.ID, n uint64, kind string, seen time.Time, data any) *relay.Eve
 func commCell(n uint64, detail string, reason job.Text) *relay.Event {
 	seen := noon.Add(time.Duration(n) * time.Minute)
 	return wrap(job.ID{CommCell: "prod"}, n, "jobwatch.commcell."+detail+".v1", seen,
-		event.CommCellData{CommCell: "prod", Detail: detail, Reason: reason, Severity: job.Warning, ObservedAt: seen})
+		event.CommCellData{CommCell: "prod", Detail: detail, Reason: cut(reason, job.ReasonLimit), Severity: job.Warning, ObservedAt: seen})
 }
