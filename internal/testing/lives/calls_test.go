@@ -8,6 +8,7 @@ import (
 
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
+	"jobwatch/internal/publish"
 	"jobwatch/internal/stream"
 	"jobwatch/internal/testing/modelbroker"
 )
@@ -163,6 +164,24 @@ func (p *process) given(a *answer) {
 func (s source) identify(context.Context) (string, error) { return s.p.world.serve.guid, nil }
 
 var ofTheBucket = []string{"Put", "Delete", "Since", "Get", "Entries"}
+
+// hearing is the broker of a publisher that learns of what others tell when the world lets it: how long the stream takes
+// to bring that is not ours to choose, and what a publisher does meanwhile depends on it.
+type hearing struct {
+	publish.Broker
+	p *process
+}
+
+func (h hearing) FollowHeaders(ctx context.Context, from uint64, yield func(stream.Message) error) error {
+	return h.Broker.FollowHeaders(ctx, from, func(m stream.Message) error {
+		if h.p.world.small == nil && !h.p.store.Minted(m.ID) {
+			if _, err := h.p.world.gate.wait(ctx, &call{process: h.p, what: "hears of", filter: m.Subject}); err != nil {
+				return err
+			}
+		}
+		return yield(m)
+	})
+}
 
 var errBroker = errors.New("no answer")
 

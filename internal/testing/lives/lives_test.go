@@ -208,7 +208,7 @@ const chunk = 500 // lives, after which it is said how far we are
 // TestASeedRepeatsItsStory is of lives without a cluster: of what is ready at one moment a member takes either first.
 func TestASeedRepeatsItsStory(t *testing.T) {
 	f := folder(t)
-	for seed := range uint64(8) {
+	for _, seed := range []uint64{0, 1, 2, 3, 4, 5, 6, 7, 25, 26} {
 		first, second := lived(t, seed, f, true, kind{}), lived(t, seed, f, true, kind{})
 		if first.story != second.story {
 			t.Errorf("seed %d has two stories:\n%s", seed, firstDifference(first.story, second.story))

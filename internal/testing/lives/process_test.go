@@ -84,7 +84,7 @@ func (w *world) start(x *watcher) {
 	if x.cut {
 		p.conn.Cut()
 	}
-	c := publish.Config{Store: st, Broker: w.lies.broker(p, p.conn), Log: slog.New(slog.DiscardHandler), Round: w.round()}
+	c := publish.Config{Store: st, Broker: hearing{w.lies.broker(p, p.conn), p}, Log: slog.New(slog.DiscardHandler), Round: w.round()}
 	if p.part != nil {
 		c.Follows, c.Sibling = p.part.polls, p.part.member.Sibling
 	}
@@ -102,12 +102,13 @@ func (w *world) start(x *watcher) {
 	go p.run(ctx)
 }
 
-// round is how often a publisher reads the stream on: in a world where time stands still, never.
+// round is how often a publisher reads the stream on: in a world where time stands still, never. It ends at a moment at
+// which no wait before another try ends: of two things that are ready at once, either comes first.
 func (w *world) round() time.Duration {
 	if w.small != nil && !w.shared() {
 		return 1000 * time.Hour
 	}
-	return time.Minute
+	return time.Minute + 7*time.Millisecond
 }
 
 // opened gives the watcher's store, as it is after a crash.
