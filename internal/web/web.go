@@ -7,6 +7,7 @@
 //	/api/v1/jobs[/<commcell>/<id>]   jobs.go
 //	/api/v1/table                    table.go: the jobs in columns, for the page
 //	/api/v1/events                   events.go, from the ring of live.go
+//	/api/v1/live                     line.go: events, status and progress in one line, for the page
 //	/api/v1/status                   status.go: what the page's lights show
 //
 // A process that only runs relays has no store: it serves /healthz, /readyz, /metrics and its status.
@@ -15,6 +16,7 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -47,6 +49,7 @@ type Config struct {
 
 	Version   string
 	Heartbeat time.Duration // between two signs of life to a follower of events; default 15 s
+	LineEvery time.Duration // between two status of a line; default 3 s
 	Log       *slog.Logger  // default slog.Default()
 }
 
@@ -56,6 +59,8 @@ type Server struct {
 	live    *live
 	outline outline
 	tables  table
+	ahead   progressBoard
+	said    statusBoard
 
 	storeFault, ownFault lastSaid      // in the log
 	slots                chan struct{} // one for each follower of events
@@ -71,6 +76,7 @@ const defaultHeartbeat = 15 * time.Second
 
 // New returns a Server that does nothing until Run is called.
 func New(c Config) *Server {
+	c.LineEvery = cmp.Or(c.LineEvery, lineEvery)
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = defaultHeartbeat
 	}
@@ -98,6 +104,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/jobs", zipped(s.jobs))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", zipped(s.job))
 	mux.HandleFunc("GET /api/v1/events", s.events)
+	mux.HandleFunc("GET /api/v1/live", s.line)
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such address; docs/http.md lists them")
 	})
