@@ -27,7 +27,9 @@ type listener struct {
 }
 
 // follows begins to follow; it returns when the server has taken it.
-func (w *world) follows(query, lastID string) *listener { return w.followsAt("/api/v1/events"+query, lastID) }
+func (w *world) follows(query, lastID string) *listener {
+	return w.followsAt("/api/v1/events"+query, lastID)
+}
 
 func (w *world) followsAt(address, lastID string) *listener {
 	w.Helper()

@@ -5,6 +5,7 @@
 //	/healthz, /readyz                health.go
 //	/metrics                         as it is given
 //	/api/v1/jobs[/<commcell>/<id>]   jobs.go
+//	/api/v1/jobs/…/events            jobevents.go: of one job, from the stream
 //	/api/v1/table                    table.go: the jobs in columns, for the page
 //	/api/v1/events                   events.go, from the ring of live.go
 //	/api/v1/live                     line.go: events, status and progress in one line, for the page
@@ -64,6 +65,7 @@ type Server struct {
 
 	storeFault, ownFault lastSaid      // in the log
 	slots                chan struct{} // one for each follower of events
+	readers              chan struct{} // one for each who reads a job's events
 	handler              http.Handler
 }
 
@@ -83,7 +85,9 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	s := &Server{Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers)}
+	s := &Server{
+		Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers), readers: make(chan struct{}, jobEventsAtOnce),
+	}
 	s.handler = s.guard(s.routes())
 	return s
 }
@@ -103,6 +107,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/table", zipped(s.showTable))
 	mux.HandleFunc("GET /api/v1/jobs", zipped(s.jobs))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", zipped(s.job))
+	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", zipped(s.jobEvents))
 	mux.HandleFunc("GET /api/v1/events", s.events)
 	mux.HandleFunc("GET /api/v1/live", s.line)
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
