@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"hash/maphash"
 	"math"
@@ -34,10 +35,10 @@ var textColumns = [...]string{
 	"operation", "level", "startedBy", "reason", "code", "failures", "failedVms",
 }
 
-var numberColumns = [...]string{"start", "end", "size", "vmsFailed", "vmsTotal"}
+var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal"}
 
 func newTableRow(r store.Entry) (*tableRow, error) {
-	s, _, err := r.Snapshot()
+	s, told, err := r.Snapshot()
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +61,20 @@ func newTableRow(r store.Entry) (*tableRow, error) {
 	if s.SizeOfApplication != nil {
 		size = *s.SizeOfApplication
 	}
-	row.numbers = [...]int64{unixSeconds(s.StartTime), end, size, failed, total} // in the order of numberColumns
+	row.numbers = [...]int64{ // so, too
+		unixSeconds(s.StartTime), end, cmp.Or(told.StateSince, none), stalledSince(told), size, failed, total,
+	}
 	if s.PercentComplete != nil {
 		row.percent = *s.PercentComplete
 	}
 	return row, nil
+}
+
+func stalledSince(t job.Told) int64 {
+	if !t.Stalled {
+		return none
+	}
+	return cmp.Or(t.StalledSince, none)
 }
 
 func unixSeconds(t *time.Time) int64 {
