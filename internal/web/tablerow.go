@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,6 +171,6 @@ func (w *tableWriter) rows(rows []*tableRow, percent func(*tableRow) float64) {
 		}
 	})
 	w.buffer = append(w.buffer[:len(w.buffer)-1], `},"texts":`...) // without the last comma
-	texts, _ := json.Marshal(slices.Clip(w.order))                 // strings cannot fail
+	texts, _ := json.Marshal(w.order)                              // strings cannot fail
 	w.buffer = append(w.buffer, texts...)
 }
