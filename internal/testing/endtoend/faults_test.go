@@ -91,12 +91,12 @@ func seeds(t *testing.T) []int64 {
 	return []int64{seed, seed}
 }
 
-// timeout is short where requests hang. Elsewhere none is to run into it, however busy the machine: the simulator would
-// not know that its answer was not waited for.
+// timeout is short where questions about jobs hang. Elsewhere none is to run into it, however busy the machine: the
+// simulator would not know that its answer was not waited for.
 func (c trouble) timeout() string {
 	for _, f := range c.faults {
-		if f.Kind == sim.Hang {
-			return "4s"
+		if f.Kind == sim.Hang && f.Op != sim.OpList {
+			return "10s"
 		}
 	}
 	return "30s"
