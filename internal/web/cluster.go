@@ -31,7 +31,7 @@ func (s *Server) commCells(of cluster.Status, isMember bool) []commCell {
 		return cells
 	}
 	for _, name := range s.CommCells() {
-		cell := commCell{Name: name, Classes: map[string]int{}}
+		cell := commCell{Name: name, Classes: map[string]int{}, Ring: [][4]int64{}}
 		if i := slices.IndexFunc(pollers, func(p *poller.Poller) bool { return p.CommCell == name }); i >= 0 {
 			cell = light(pollers[i])
 		}
