@@ -177,7 +177,10 @@ func (p *Poller) giveUp(m miss, known store.Known, gone, lost bool) error {
 		NotBefore: m.cached.notBefore(known), LastProgress: known.LastProgress,
 	}
 	if known.RefreshPending {
-		result.Changes = diff.Since(known.Told, &stored)
+		if !known.Updated.IsZero() && idReused(known, &stored) {
+			result.Known.Told, result.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
+		}
+		result.Changes = diff.Since(result.Known.Told, &stored)
 	}
 	result.Changes = append(result.Changes, diff.Watched(result.ToldAfter(), &stored, diff.Watch{Lost: lost})...)
 	switch {

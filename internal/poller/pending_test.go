@@ -174,3 +174,33 @@ func TestAnEndToldFromWhatIsHeld(t *testing.T) {
 		})
 	}
 }
+
+// What is held may be of a job that has got the number of another, of which alone was told.
+func TestWhatIsHeldOfALaterJobWithTheSameNumber(t *testing.T) {
+	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // synctest's own
+	for _, row := range []struct {
+		what         string
+		ours, theirs []func(*job.Snapshot)
+		told         job.Text
+		want         string
+	}{
+		{"ours began later", []func(*job.Snapshot){started(now.Add(-time.Hour)), ended(now)}, []func(*job.Snapshot){started(now.Add(-3 * time.Hour)), ended(now.Add(-2 * time.Hour))}, "Completed", "prod/71 state:  → Completed"},
+		{"the same job", []func(*job.Snapshot){started(now.Add(-time.Hour)), ended(now)}, []func(*job.Snapshot){started(now.Add(-time.Hour)), ended(now)}, "Completed", "-"},
+		{"theirs alone, without a time of its own", nil, []func(*job.Snapshot){started(now.Add(-time.Second))}, "Pending", "-"},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, other := newBench(t, nil), event.NewMinter(nil)
+				b.script.is(1, state("Running"))
+				b.cycle()
+				if row.ours != nil {
+					b.script.is(71, append(row.ours, state("Completed"))...)
+					b.cycle()
+				}
+				b.adopts(other, 71, 2, "Running", row.told, row.theirs...)
+				b.script.forgets(71)
+				b.wants("gone", b.cycleEvery(30*time.Second, 4), "prod/1 state:  → Running - "+row.want+" -")
+			})
+		})
+	}
+}
