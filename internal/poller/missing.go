@@ -109,7 +109,7 @@ func (p *Poller) countMiss(m miss, endsRun bool) error {
 	gone := run.Count >= missesInARow
 	resolve := m.cached.missPending(known) >= missesInARow || gone && known.RefreshPending
 	ended := gone && m.why == store.FinalPoll && known.Terminal // its end is told: the CommServe has forgotten it, as it may
-	lost := gone && !ended && p.LostAfter > 0 && !m.owed && m.at.Sub(run.Since) >= p.LostAfter
+	lost := gone && !ended && p.LostAfter > 0 && m.at.Sub(run.Since) >= p.LostAfter
 	if !lost && !resolve && !ended {
 		return nil
 	}

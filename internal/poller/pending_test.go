@@ -175,6 +175,23 @@ func TestAnEndToldFromWhatIsHeld(t *testing.T) {
 	}
 }
 
+// Of the misses while another watcher polled the CommCell, nobody has asked whether other jobs were known.
+func TestMissesOfWhoStandsByMakeNoJobLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, other := newBench(t, func(c *Config) { c.LostAfter = time.Minute }), event.NewMinter(nil)
+		at := time.Now().Add(-time.Hour)
+		b.holds(71, at)
+		b.script.forgets(71)
+		b.isToldBy(other, 71, 2, "Running", "Suspended", updated(at.Add(-time.Minute)))
+		stop := b.standsBy()
+		passes(10 * time.Minute)
+		stop()
+		b.hasTold("prod/71 state: Suspended → Pending")
+		b.script.is(1, state("Running"))
+		b.wants("polls", b.cycleEvery(30*time.Second, 4), "prod/1 state:  → Running - prod/71 lost -")
+	})
+}
+
 // What is held may be of a job that has got the number of another, of which alone was told.
 func TestWhatIsHeldOfALaterJobWithTheSameNumber(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // synctest's own
