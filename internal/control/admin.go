@@ -30,6 +30,9 @@ type Admin struct {
 type CommCell struct {
 	Jobs    map[int64]string // configured job => where the configuration lists it, "watcher.yaml:12"
 	PollNow func(job.ID)     // nil: no poller runs
+
+	// Progress is what the last answer about a job said of how far it is; nil: there was none. nil itself: no poller runs.
+	Progress func(number int64) *store.Progress
 }
 
 // Refused is what cannot be done as it was asked for. Its status is the one of HTTP that says why.
@@ -46,7 +49,9 @@ func refused(status int, format string, values ...any) error {
 
 // Jobs lists up to limit jobs behind the one given, in the order of CommCell and number.
 func (a *Admin) Jobs(_ context.Context, after job.ID, limit int) ([]store.Listed, error) {
-	return a.Store.List(after, limit)
+	page, err := a.Store.List(after, limit)
+	a.addProgress(page)
+	return page, err
 }
 
 // Job shows one job. The error says so where nothing is known of it.
@@ -55,7 +60,9 @@ func (a *Admin) Job(_ context.Context, id job.ID) (store.Listed, error) {
 	if err == nil && !found {
 		err = refused(http.StatusNotFound, "%s: no such job here; list them with: watcher jobs list", id)
 	}
-	return l, err
+	one := []store.Listed{l}
+	a.addProgress(one)
+	return one[0], err
 }
 
 // Track has a job polled from now on, until its end is told; at once where a poller runs.
