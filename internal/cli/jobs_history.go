@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/console"
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
@@ -84,7 +85,7 @@ func (t *historyTable) add(m stream.Message) error {
 		return err
 	}
 	what := data.Change.Kind + "." + data.Change.Detail
-	t.row(fmt.Sprint(e.Number()), localTime(&e.Time), what, string(data.Severity), words(data.Change.Change))
+	t.row(fmt.Sprint(e.Number()), localTime(&e.Time), what, string(data.Severity), console.Words(data.Change.Change))
 	return nil
 }
 
