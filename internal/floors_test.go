@@ -92,6 +92,7 @@ var mayImport = map[string][]string{
 	"github.com/spf13/cobra":             {"internal/cli"},
 	"charm.land/lipgloss/v2":             {"internal/cli", "internal/console"},
 	"github.com/charmbracelet/x/ansi":    {"internal/console"},
+	"charm.land/bubbletea/v2":            {"internal/cli", "internal/console"},
 	"github.com/lmittmann/tint":          {"internal/cli"},
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},

@@ -72,9 +72,7 @@ func newJobsHistory() *cobra.Command {
 func lastAnswer(c *cobra.Command, id job.ID) (at time.Time) {
 	_ = withAdmin(c, false, func(a admin) error {
 		l, err := a.Job(c.Context(), id)
-		if at = l.Seen; l.Progress != nil && l.Progress.Asked.After(at) {
-			at = l.Progress.Asked
-		}
+		at = console.LastAnswer(&l)
 		return err
 	})
 	return at

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/console"
+	"jobwatch/internal/control"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
 )
@@ -23,8 +24,8 @@ func newJobsList() *cobra.Command {
 		Short: "List the jobs that are known: what has not ended and is new comes first",
 		Long: "list prints the jobs that have not ended, the newest first, and then those that have, the latest end first.\n" +
 			"On a terminal a job is one line, cut to its width; elsewhere nothing is cut, and times have date and zone.\n" +
-			"DONE is of the last answer, where a watcher runs. With --watch it goes on until Ctrl-C: on a terminal the\n" +
-			"list is drawn anew in place; elsewhere what changes is printed, behind new, changed or gone.",
+			"DONE is of the last answer, where a watcher runs. With --watch, which wants one, it goes on until Ctrl-C: on a\n" +
+			"terminal the list is drawn anew in place; elsewhere what changes is printed, behind new, changed or gone.",
 		Example: "  watcher jobs list\n" +
 			"  watcher jobs list --failed --since 24h\n" +
 			"  watcher jobs list --stalled --client 'sql-*' --watch\n" +
@@ -49,10 +50,15 @@ func newJobsList() *cobra.Command {
 		}
 		screen := console.ScreenOf(c.OutOrStdout())
 		clock := console.NewClock(*utc, screen.Terminal())
-		return withAdmin(c, false, func(a admin) error {
-			if watch {
-				return watchJobs(c.Context(), a, asked, screen, clock)
+		if watch {
+			file, _ := c.Flags().GetString("config")
+			watcher, err := newLive(cfg, file)
+			if err != nil {
+				return fail(err)
 			}
+			return fail(watchJobs(c.Context(), watcher, asked, screen, clock))
+		}
+		return withAdmin(c, false, func(a admin) error {
 			return listJobs(c.Context(), a, asked, newJobList(*form, screen, clock))
 		})
 	}
@@ -67,6 +73,14 @@ type jobQuery struct {
 }
 
 func (q *jobQuery) flags(c *cobra.Command) {
+	q.filterFlags(c, "")
+	f := c.Flags()
+	f.StringVar(&q.sort, "sort", "", "order by this `key`, with - before it the other way round: "+strings.Join(sortKeys(), ", "))
+	f.IntVar(&q.limit, "limit", 0, "print this `number` of jobs at most; 0: all")
+	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(sortKeys(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (q *jobQuery) filterFlags(c *cobra.Command, since string) {
 	f := c.Flags()
 	f.StringVar(&q.CommCell, "commcell", "", "only those of this `CommCell`")
 	f.StringSliceVar(&q.classes, "class", nil, "only those whose state is of this `class`, or one of several: "+strings.Join(classes, ", "))
@@ -75,11 +89,8 @@ func (q *jobQuery) flags(c *cobra.Command) {
 	f.BoolVar(&q.stalled, "stalled", false, "only those that get no further")
 	f.BoolVar(&q.held, "held", false, "only those that are held: pending, suspended, interrupted")
 	f.BoolVar(&q.tracked, "tracked", false, "only those that are looked at")
-	f.StringVar(&q.since, "since", "", "of those that have ended, only what ended since: a `time` (RFC 3339) or a duration (24h)")
-	f.StringVar(&q.sort, "sort", "", "order by this `key`, with - before it the other way round: "+strings.Join(sortKeys(), ", "))
-	f.IntVar(&q.limit, "limit", 0, "print this `number` of jobs at most; 0: all")
+	f.StringVar(&q.since, "since", since, "of those that have ended, only what ended since: a `time` (RFC 3339) or a duration (24h)")
 	_ = c.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classes, cobra.ShellCompDirectiveNoFileComp))
-	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(sortKeys(), cobra.ShellCompDirectiveNoFileComp))
 	completeNames(c)
 }
 
@@ -93,11 +104,17 @@ func (q *jobQuery) check(now time.Time) error {
 	return q.jobFilter.check(now)
 }
 
+// selector is the part of an admin that jobs are listed by.
+type selector interface {
+	Select(ctx context.Context, s control.Selection) ([]job.ID, error)
+	Show(ctx context.Context, ids []job.ID) ([]store.Listed, error)
+}
+
 const jobsAtOnce = 200
 
 var errEnough = errors.New("enough")
 
-func listJobs(ctx context.Context, a admin, q jobQuery, list jobList) error {
+func listJobs(ctx context.Context, a selector, q jobQuery, list jobList) error {
 	err := eachSelected(ctx, a, q, list.add)
 	if err != nil {
 		return err
@@ -106,7 +123,7 @@ func listJobs(ctx context.Context, a admin, q jobQuery, list jobList) error {
 }
 
 // eachSelected yields the jobs of a query. Of 50,000 few are held at once: sorted, they are read twice.
-func eachSelected(ctx context.Context, a admin, q jobQuery, yield func(store.Listed) error) error {
+func eachSelected(ctx context.Context, a selector, q jobQuery, yield func(store.Listed) error) error {
 	ids, err := a.Select(ctx, q.Selection)
 	if err == nil && q.sort != "" {
 		ids, err = sorted(ctx, a, ids, q)
@@ -131,7 +148,7 @@ func eachSelected(ctx context.Context, a admin, q jobQuery, yield func(store.Lis
 }
 
 // eachOf reads jobs, some at once.
-func eachOf(ctx context.Context, a admin, ids []job.ID, yield func(store.Listed) error) error {
+func eachOf(ctx context.Context, a selector, ids []job.ID, yield func(store.Listed) error) error {
 	for some := range slices.Chunk(ids, jobsAtOnce) {
 		page, err := a.Show(ctx, some)
 		if err != nil {

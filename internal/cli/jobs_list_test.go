@@ -55,6 +55,24 @@ func (s *shelf) hold(t *testing.T, seen job.Snapshot, more ...job.Change) {
 	}
 }
 
+func (s *shelf) path() string { return filepath.Join(filepath.Dir(s.config), "watcher.db") }
+
+// awaitWatcher waits until one serves the store.
+func (s *shelf) awaitWatcher(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if _, err := control.Dial(s.path()); err == nil {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func heldJob(number int64) job.Snapshot {
+	return job.Snapshot{CommCell: "prod", Number: number, Client: "held", State: "Suspended"}
+}
+
 // close leaves the file to the command.
 func (s *shelf) close(t *testing.T) {
 	t.Helper()

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,32 +66,34 @@ const (
 	eventsPatience = 3 * time.Second // the page is there without them
 )
 
-// printLastEvents is the end of a job's page. That they cannot be had is said there, and is no failure.
-func printLastEvents(c *cobra.Command, cfg *config.Config, id job.ID, events *console.Events) error {
-	ctx, cancel := context.WithTimeout(c.Context(), eventsPatience)
-	defer cancel()
-	var last []stream.Message
-	err := daemon.AtStream(ctx, cfg, "jobs show", func(ctx context.Context, b *stream.Broker) error {
+// lastEventsOf reads the last events that the stream holds of a job.
+func lastEventsOf(ctx context.Context, cfg *config.Config, id job.ID, most int) (last []stream.Message, err error) {
+	err = daemon.AtStream(ctx, cfg, "jobs show", func(ctx context.Context, b *stream.Broker) error {
 		return b.Each(ctx, event.Filter(cfg.NATS.SubjectPrefix, id), 0, func(m stream.Message) error {
-			if last = append(last, m); len(last) > lastEvents {
+			if last = append(last, m); len(last) > most {
 				last = last[1:]
 			}
 			return nil
 		})
 	})
-	out := c.OutOrStdout()
+	return last, err
+}
+
+// printLastEvents is the end of a job's page. That they cannot be had is said there, and is no failure.
+func printLastEvents(c *cobra.Command, cfg *config.Config, id job.ID, events *console.Events) error {
+	ctx, cancel := context.WithTimeout(c.Context(), eventsPatience)
+	defer cancel()
+	last, err := lastEventsOf(ctx, cfg, id, lastEvents)
+	said := ""
 	switch {
-	case err != nil && ctx.Err() != nil:
-		_, err = fmt.Fprintf(out, "\nEvents: NATS gives none within %v\n", eventsPatience)
-		return err
+	case ctx.Err() != nil:
+		said = fmt.Sprintf("Events: NATS gives none within %v", eventsPatience)
 	case err != nil:
-		_, err = fmt.Fprintf(out, "\nEvents: %s\n", printable.Line(err.Error()))
-		return err
+		said = "Events: " + printable.Line(err.Error())
 	case len(last) == 0:
-		_, err = fmt.Fprintln(out, "\nEvents: the stream holds none")
-		return err
+		said = "Events: the stream holds none"
 	}
-	if _, err := fmt.Fprintln(out); err != nil {
+	if _, err := fmt.Fprint(c.OutOrStdout(), strings.TrimRight("\n"+said, "\n")+"\n"); err != nil || said != "" {
 		return err
 	}
 	for _, m := range last {

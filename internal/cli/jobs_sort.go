@@ -56,7 +56,7 @@ func or[T int64 | float64](value *T, otherwise float64) float64 {
 }
 
 // sorted gives the jobs that a query takes in its order; equal ones stay in theirs.
-func sorted(ctx context.Context, a admin, ids []job.ID, q jobQuery) ([]job.ID, error) {
+func sorted(ctx context.Context, a selector, ids []job.ID, q jobQuery) ([]job.ID, error) {
 	type entry struct {
 		id  job.ID
 		key sortKey

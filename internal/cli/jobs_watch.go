@@ -17,9 +17,9 @@ import (
 
 const watchEvery = 2 * time.Second
 
-// watchJobs goes on until ctx ends.
-func watchJobs(ctx context.Context, a admin, q jobQuery, screen console.Screen, clock console.Clock) error {
-	show := newChanges(screen.Out, clock).show
+// watchJobs goes on until ctx ends. A watcher that has gone away meanwhile is waited for: once a line says so.
+func watchJobs(ctx context.Context, a selector, q jobQuery, screen console.Screen, clock console.Clock) error {
+	show, said := newChanges(screen.Out, clock).show, ""
 	if screen.Terminal() {
 		show = redraw(screen, clock)
 	}
@@ -30,6 +30,13 @@ func watchJobs(ctx context.Context, a admin, q jobQuery, screen console.Screen, 
 		err := show(func(yield func(store.Listed) error) error { return eachSelected(ctx, a, q, yield) })
 		if ctx.Err() != nil {
 			return nil
+		}
+		if silent, ok := errors.AsType[*silence](err); !ok {
+			said = ""
+		} else if err = nil; said != silent.Error() {
+			said = silent.Error()
+			now := time.Now()
+			_, err = fmt.Fprintf(screen.Out, "%s  %-7s  %s\n", clock.Cell(&now), "silent", printable.Line(said))
 		}
 		if err != nil {
 			return err

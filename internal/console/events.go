@@ -36,21 +36,41 @@ var severities = map[job.Severity]look{
 // Print prints one message of the stream. What is no event of ours is passed over, and so is the failure of a state that
 // the line before has told of the job.
 func (p *Events) Print(m stream.Message) error {
+	text := p.textOf(m)
+	if text == "" {
+		return nil
+	}
+	_, err := lipgloss.Fprintln(p.screen.Out, text)
+	return err
+}
+
+// textOf is the line of a message; "": there is none.
+func (p *Events) textOf(m stream.Message) string {
 	e, err := event.Parse(m.Data)
 	if err != nil {
-		return nil
+		return ""
 	}
 	if e.IsCommCell() {
 		if data, err := e.CommCell(); err == nil {
-			return p.line(e, data.Severity, data.CommCell, "", data.Detail, string(data.Reason))
+			return p.text(e, data.Severity, data.CommCell, "", data.Detail, string(data.Reason))
 		}
-		return nil
+		return ""
 	}
 	data, err := e.Job()
 	if err != nil || p.repeats(e.PartitionKey, data.Change.Change) {
-		return nil
+		return ""
 	}
-	return p.line(e, data.Severity, e.PartitionKey, string(data.Job.Client), What(data.Change.Change), Words(data.Change.Change))
+	return p.text(e, data.Severity, e.PartitionKey, string(data.Job.Client), What(data.Change.Change), Words(data.Change.Change))
+}
+
+// jobEvent reads what an event says of a job; false where a message is none.
+func jobEvent(m stream.Message) (event.JobData, bool) {
+	e, err := event.Parse(m.Data)
+	if err != nil || e.IsCommCell() {
+		return event.JobData{}, false
+	}
+	data, err := e.Job()
+	return data, err == nil
 }
 
 const mostEnded = 10_000
@@ -102,13 +122,8 @@ const (
 	clientElsewhere = 24
 )
 
-func (p *Events) line(e event.Event, s job.Severity, of, client, what, words string) error {
-	text := p.text(e, s, printable.Line(of), printable.Line(client), printable.Line(what), printable.Line(words))
-	_, err := lipgloss.Fprintln(p.screen.Out, text)
-	return err
-}
-
 func (p *Events) text(e event.Event, s job.Severity, of, client, what, words string) string {
+	of, client, what, words = printable.Line(of), printable.Line(client), printable.Line(what), printable.Line(words)
 	if client == "" {
 		client = "-"
 	}

@@ -70,7 +70,21 @@ func (g *Grid[T]) cells(of T) []string {
 }
 
 func (g *Grid[T]) flush() error {
-	var text strings.Builder
+	_, err := lipgloss.Fprint(g.screen.Out, strings.Join(g.lines(), "\n")+"\n")
+	return err
+}
+
+// Table gives the lines of a head and rows.
+func Table[T any](s Screen, columns []Column[T], rows []T) []string {
+	g := NewGrid(s, columns)
+	for _, of := range rows {
+		g.held = append(g.held, g.cells(of))
+	}
+	return g.lines()
+}
+
+// lines are those of the rows that are held, below the head where it comes first.
+func (g *Grid[T]) lines() (lines []string) {
 	if g.widths == nil {
 		g.layOut()
 		head := make([]string, len(g.columns))
@@ -79,14 +93,13 @@ func (g *Grid[T]) flush() error {
 				head[i] = faint.Render(c.Name)
 			}
 		}
-		text.WriteString(g.line(head) + "\n")
+		lines = append(lines, g.line(head))
 	}
 	for _, cells := range g.held {
-		text.WriteString(g.line(cells) + "\n")
+		lines = append(lines, g.line(cells))
 	}
 	g.held = g.held[:0]
-	_, err := lipgloss.Fprint(g.screen.Out, text.String())
-	return err
+	return lines
 }
 
 // layOut gives each column what its widest cell wants, and on a terminal takes from the widest until all fit.

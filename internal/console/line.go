@@ -108,3 +108,11 @@ func WhyOf(s *job.Snapshot) string {
 	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
+
+// LastAnswer is when the CommServe last answered about a job, as far as is known.
+func LastAnswer(l *store.Listed) time.Time {
+	if l.Progress != nil && l.Progress.Asked.After(l.Seen) {
+		return l.Progress.Asked
+	}
+	return l.Seen
+}
