@@ -86,5 +86,6 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringP("config", "c", "watcher.yaml", "the configuration `file`")
 	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newTop(), newWait(), newReplay(), newStore(), newRelay(), newCluster(), newAudit(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
+	inOneVoice(root)
 	return root
 }
