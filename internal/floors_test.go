@@ -48,6 +48,7 @@ var floors = map[string]int{
 	"internal/console":   3,
 	"internal/cli":       8,
 	"cmd/watcher":        9,
+	"cmd/manpages":       9,
 
 	"internal/testing/slow":          -1, // for the tests of all
 	"internal/testing/fakeslack":     0,  // for the tests of all
@@ -89,7 +90,8 @@ var mayImport = map[string][]string{
 	"golang.org/x/term":                  {"internal/cli", "internal/console"},
 	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event"},
-	"github.com/spf13/cobra":             {"internal/cli"},
+	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
+	"github.com/spf13/pflag":             {"cmd/manpages"},
 	"charm.land/lipgloss/v2":             {"internal/cli", "internal/console"},
 	"github.com/charmbracelet/x/ansi":    {"internal/console"},
 	"charm.land/bubbletea/v2":            {"internal/cli", "internal/console"},

@@ -73,6 +73,9 @@ func fail(err error) error {
 	return &failure{err}
 }
 
+// Root is the command line itself, for who describes it.
+func Root() *cobra.Command { return newRoot() }
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "watcher",

@@ -30,7 +30,7 @@ func inOneVoice(root *cobra.Command) {
 }
 
 func completeFiles(c *cobra.Command) {
-	if _, words, _ := strings.Cut(c.Use, " "); strings.Contains(words, "FILE") || strings.Contains(words, "DIR") || c.Flags().Lookup("file") != nil {
+	if _, words, _ := strings.Cut(c.Use, " "); strings.Contains(words, "FILE") || strings.Contains(words, "DIR") || strings.Contains(words, ".json") || c.Flags().Lookup("file") != nil {
 		c.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	}
 	for _, below := range c.Commands() {
