@@ -248,6 +248,39 @@ func (w writerFunc) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
+// TestJobsThatAnotherMemberFollows: of a job that is not at its end the list says who follows it, as the page does.
+func TestJobsThatAnotherMemberFollows(t *testing.T) {
+	running := store.Listed{Snapshot: job.Snapshot{CommCell: "prod", Number: 71, State: "Running"}, Why: store.Discovered, FollowedBy: "w2"}
+	ended, own := running, running
+	ended.Snapshot.Number, ended.Snapshot.State, ended.Why = 72, "Completed", ""
+	ended.Snapshot.Settle()
+	own.Snapshot.Number, own.FollowedBy = 73, ""
+	var table, wide, array strings.Builder
+	for out, form := range map[*strings.Builder]output{&table: asTable, &wide: asWide, &array: asJSON} {
+		list := newJobList(form, plainScreen(out), testClock())
+		for _, l := range []store.Listed{running, ended, own} {
+			if err := list.add(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := list.end(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, times := range map[string]int{table.String(): 1, wide.String(): 2} {
+		lines := strings.Split(text, "\n")
+		if strings.Count(lines[1], "  followed by w2  ") != times || strings.Contains(lines[2], "w2") || strings.Contains(lines[3], "w2") {
+			t.Errorf("the table:\n%s", text)
+		}
+	}
+	if !strings.Contains(wide.String(), "  discovered  ") {
+		t.Errorf("the wide table:\n%s", wide.String())
+	}
+	if text := array.String(); strings.Count(text, `"followedBy":"w2"`) != 2 || strings.Count(text, `"followedBy":null`) != 1 {
+		t.Errorf("the array:\n%s", text)
+	}
+}
+
 // TestJobsListCannotMoveTheTerminal has a hostile client and reason.
 func TestJobsListCannotMoveTheTerminal(t *testing.T) {
 	s := newShelf(t)

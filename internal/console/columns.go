@@ -20,7 +20,7 @@ func JobColumns(s Screen, c Clock, wide bool) []Column[*store.Listed] {
 		of("OPERATION", 20, func(s *job.Snapshot) job.Text { return s.Operation }),
 		{Name: "STATE", Most: 34, Text: markedState(s), Style: func(l *store.Listed) lipgloss.Style { return lookOf(l.Snapshot.StateClass).style }},
 		of("PHASE", 20, func(s *job.Snapshot) job.Text { return s.Phase }),
-		{Name: "DONE", Text: func(l *store.Listed) string { return percent(DoneOf(l)) }},
+		{Name: "DONE", Most: 20, Text: doneText},
 		{Name: c.Head("SINCE/ENDED"), Text: func(l *store.Listed) string { return c.Cell(TurnOf(l)) }},
 		{Name: "TOOK", Text: func(l *store.Listed) string { return Span(TookOf(l, c.Now())) }},
 		{Name: "FAILED", Most: 20, Text: func(l *store.Listed) string { return FailedOf(&l.Snapshot) }},
@@ -34,7 +34,7 @@ func JobColumns(s Screen, c Clock, wide bool) []Column[*store.Listed] {
 			of("POLICY", 0, func(s *job.Snapshot) job.Text { return s.StoragePolicy }),
 			of("MEDIA_AGENT", 0, func(s *job.Snapshot) job.Text { return s.MediaAgent }),
 			Column[*store.Listed]{Name: "WRITTEN", Text: func(l *store.Listed) string { return Bytes(l.Snapshot.DataWritten) }},
-			Column[*store.Listed]{Name: "TRACKED", Text: func(l *store.Listed) string { return string(l.Why) }},
+			Column[*store.Listed]{Name: "TRACKED", Text: Followed},
 			Column[*store.Listed]{Name: "UNSENT", Text: func(l *store.Listed) string { return strconv.Itoa(l.Unsent) }})
 	}
 	if wide {

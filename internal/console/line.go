@@ -32,6 +32,22 @@ func DoneOf(l *store.Listed) *float64 {
 	}
 }
 
+// Followed says why a job is polled, or who follows it in place of this watcher: the page says it in the same words.
+func Followed(l *store.Listed) string {
+	if l.FollowedBy != "" && !l.Snapshot.Terminal {
+		return "followed by " + l.FollowedBy
+	}
+	return string(l.Why)
+}
+
+// doneText is how far a job is, as far as this watcher follows it.
+func doneText(l *store.Listed) string {
+	if l.FollowedBy != "" && !l.Snapshot.Terminal {
+		return Followed(l)
+	}
+	return percent(DoneOf(l))
+}
+
 func percent(value *float64) string {
 	if value == nil {
 		return ""

@@ -52,7 +52,7 @@ func (p *page) head() {
 	if p.of.Phase != "" {
 		state += ", " + string(p.of.Phase)
 	}
-	if done := percent(DoneOf(p.job)); done != "" {
+	if done := doneText(p.job); done != "" {
 		state += ", " + done
 	}
 	name, mark := p.job.ID().String(), ""
@@ -148,7 +148,7 @@ func (p *page) own() []fact {
 	}
 	seen := l.Seen
 	return []fact{
-		{"Tracked", cmp.Or(string(l.Why), "not any more")},
+		{"Tracked", cmp.Or(Followed(l), "not any more")},
 		{"Events", events},
 		{"As of", p.clock.Moment(&seen)},
 	}

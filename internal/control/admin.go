@@ -24,6 +24,9 @@ type Admin struct {
 	// TellOwner tells whoever polls a job's CommCell that the job is to be tracked (ByHand) or not (Untracked), and says
 	// whether that is another watcher. nil: there are no others.
 	TellOwner func(context.Context, job.ID, store.Why) (elsewhere bool, err error)
+
+	// FollowedBy is the other watcher that polls a CommCell; "": none. nil: nobody knows.
+	FollowedBy func(commCell string) string
 }
 
 // CommCell is what an Admin knows of a CommCell of the configuration.
@@ -50,7 +53,7 @@ func refused(status int, format string, values ...any) error {
 // Jobs lists up to limit jobs behind the one given, in the order of CommCell and number.
 func (a *Admin) Jobs(_ context.Context, after job.ID, limit int) ([]store.Listed, error) {
 	page, err := a.Store.List(after, limit)
-	a.addProgress(page)
+	a.addLive(page)
 	return page, err
 }
 
@@ -61,7 +64,7 @@ func (a *Admin) Job(_ context.Context, id job.ID) (store.Listed, error) {
 		err = refused(http.StatusNotFound, "%s: no such job here; list them with: watcher jobs list", id)
 	}
 	one := []store.Listed{l}
-	a.addProgress(one)
+	a.addLive(one)
 	return one[0], err
 }
 

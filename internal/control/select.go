@@ -56,15 +56,18 @@ func end(b store.Brief) int64 {
 // Show reads the jobs that are known of those given, in their order.
 func (a *Admin) Show(_ context.Context, ids []job.ID) ([]store.Listed, error) {
 	all, err := a.Store.ShowAll(ids)
-	a.addProgress(all)
+	a.addLive(all)
 	return all, err
 }
 
-// addProgress is for jobs that have not ended: those that have are as far as they got.
-func (a *Admin) addProgress(all []store.Listed) {
+// addLive adds what no store knows: who else follows a job, and how far it is if it has not ended.
+func (a *Admin) addLive(all []store.Listed) {
 	cells := a.CommCells()
 	for i := range all {
 		of := &all[i]
+		if a.FollowedBy != nil {
+			of.FollowedBy = a.FollowedBy(of.Snapshot.CommCell)
+		}
 		if p := cells[of.Snapshot.CommCell].Progress; p != nil && !of.Snapshot.Terminal {
 			of.Progress = p(of.Snapshot.Number)
 		}
