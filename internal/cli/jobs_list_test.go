@@ -26,9 +26,13 @@ type shelf struct {
 	config string
 }
 
-func newShelf(t *testing.T) *shelf {
+func newShelf(t *testing.T) *shelf { return newShelfIn(t, t.TempDir()) }
+
+func newShelfIn(t *testing.T, dir string) *shelf {
 	t.Helper()
-	dir := t.TempDir()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s := &shelf{config: filepath.Join(dir, "watcher.yaml")}
 	text := "commcells: [{name: prod, url: \"http://127.0.0.1:1\", auth: {token: x}}, {name: lab, url: \"http://127.0.0.1:1\", auth: {token: x}}]\nstore: {path: watcher.db}\n"
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {

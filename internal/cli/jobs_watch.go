@@ -15,7 +15,7 @@ import (
 	"jobwatch/internal/store"
 )
 
-const watchEvery = 2 * time.Second
+var watchEvery = 2 * time.Second // tests have less time
 
 // watchJobs goes on until ctx ends. A watcher that has gone away meanwhile is waited for: once a line says so.
 func watchJobs(ctx context.Context, a selector, q jobQuery, screen console.Screen, clock console.Clock) error {

@@ -2,9 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"jobwatch/internal/control"
+	"jobwatch/internal/job"
 	"jobwatch/internal/testing/terminal"
 )
 
@@ -25,7 +30,9 @@ func (s *shelf) serve(t *testing.T) (end func()) {
 
 // TestLookingOnGoesOn has a watcher come, go and come back while two people look on without a terminal.
 func TestLookingOnGoesOn(t *testing.T) {
-	s := newShelf(t)
+	lookOften(t)
+	t.Setenv("TMPDIR", "/tmp")
+	s := newShelfIn(t, filepath.Join(t.TempDir(), strings.Repeat("long", 30))) // whose socket is another after each start
 	for _, words := range [][]string{{"jobs", "list", "--watch"}, {"top"}} {
 		terminal.Command(Execute).Typed(t, append(words, "-c", s.config)...).Fails(t, failed, "no watcher is running; start one with: watcher run")
 	}
@@ -56,4 +63,35 @@ func TestLookingOnGoesOn(t *testing.T) {
 	}
 	end()
 	s.close(t)
+}
+
+func lookOften(t *testing.T) {
+	before := watchEvery
+	watchEvery = 10 * time.Millisecond
+	t.Cleanup(func() { watchEvery = before })
+}
+
+// silentFor is a watcher that is silent so many times, and then ends the looking.
+type silentFor struct {
+	selector
+	times, asked int
+	end          func()
+}
+
+func (s *silentFor) Select(context.Context, control.Selection) ([]job.ID, error) {
+	if s.asked++; s.asked <= s.times {
+		return nil, &silence{errors.New("no watcher is running")}
+	}
+	s.end()
+	return nil, nil
+}
+
+func TestSilenceIsWaitedForAndSaidOnce(t *testing.T) {
+	lookOften(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var out strings.Builder
+	a := &silentFor{times: 5, end: cancel}
+	if err := watchJobs(ctx, a, jobQuery{}, plainScreen(&out), testClock()); err != nil || a.asked != 6 || strings.Count(out.String(), "silent ") != 1 {
+		t.Errorf("asked %d times (%v):\n%s", a.asked, err, out.String())
+	}
 }

@@ -39,8 +39,10 @@ func TestTail(t *testing.T) {
 	if out := tail("-n 2 --until 0s -o json").Succeeds(t).Out; strings.Count(out, "\n") != 2 || !strings.Contains(out, `"failure"`) {
 		t.Errorf("as JSON:\n%s", out)
 	}
-	if out := tail("--since 1h --until 30m").Succeeds(t).Out; out != "" {
-		t.Errorf("of the time before are printed:\n%s", out)
+	for _, before := range []string{"--since 1h --until 30m", "-n 3 --until 30m"} {
+		if out := tail(before).Succeeds(t).Out; out != "" {
+			t.Errorf("tail %s prints:\n%s", before, out)
+		}
 	}
 	for words, want := range map[string]string{
 		"--until 1h":               "--until 1h: wants --since or -n with it",

@@ -102,4 +102,9 @@ func TestAFailureAloneIsShown(t *testing.T) {
 	if got := s.shown(Screen{}, time.UTC, night[3], night[0], night[5]); strings.Count(got, "\n") != 3 {
 		t.Errorf("a failure behind another state is not shown:\n%s", got)
 	}
+	killed := job.Snapshot{CommCell: "prod", Number: 1248, State: "Killed"}
+	meanwhile := s.message(at(23, 5), killed, job.Change{Kind: "state", Detail: "killed", From: "Failed", To: "Killed"})
+	if got := s.shown(Screen{}, time.UTC, night[3], meanwhile, night[5]); strings.Count(got, "\n") != 3 {
+		t.Errorf("a failure of the state before is not shown:\n%s", got)
+	}
 }

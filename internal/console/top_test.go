@@ -27,7 +27,10 @@ type watcher struct {
 }
 
 func (w *watcher) Jobs(context.Context) ([]store.Listed, int, error) {
-	return append([]store.Listed{}, w.jobs...), len(w.jobs), w.err
+	if w.err != nil {
+		return nil, 0, w.err
+	}
+	return append([]store.Listed{}, w.jobs...), len(w.jobs), nil
 }
 
 func (w *watcher) Job(_ context.Context, id job.ID) (store.Listed, []stream.Message, error) {
