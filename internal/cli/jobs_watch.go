@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"charm.land/lipgloss/v2"
@@ -58,24 +59,18 @@ func redraw(screen console.Screen, clock console.Clock) func(jobsNow) error {
 	_, _ = io.WriteString(screen.Out, clear)
 	return func(each jobsNow) error {
 		now := console.ScreenOf(screen.Out) // it may have another size by now
-		frame := &lines{most: now.Height - 1, behind: restOfLine}
-		of := now
-		of.Out = frame
-		table := newJobTable(of, clock, false)
-		rows := 0
+		var first []*store.Listed
 		err := each(func(l store.Listed) error {
-			if rows++; rows > now.Height {
+			if first = append(first, &l); len(first) >= now.Height-2 { // below the head, and above the cursor
 				return errEnough
 			}
-			return table.add(l)
+			return nil
 		})
 		if err != nil && !errors.Is(err, errEnough) {
 			return err
 		}
-		if err := table.end(); err != nil {
-			return err
-		}
-		_, err = lipgloss.Fprint(now.Out, home+frame.text+below)
+		lines := console.Table(now, console.JobColumns(now, clock, false), first)
+		_, err = lipgloss.Fprint(now.Out, home+strings.Join(lines, restOfLine+"\n")+restOfLine+"\n"+below)
 		return err
 	}
 }

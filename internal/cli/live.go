@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/control"
@@ -15,7 +16,9 @@ import (
 // file itself: a watcher could not start then.
 type live struct {
 	path, config string
-	client       *control.Client // nil: to be found
+
+	mu     sync.Mutex
+	client *control.Client // nil: to be found; guarded by mu
 }
 
 // newLive wants a watcher to be there at first.
@@ -26,6 +29,8 @@ func newLive(cfg *config.Config, config string) (*live, error) {
 }
 
 func (l *live) dial() (*control.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.client != nil {
 		return l.client, nil
 	}
@@ -58,6 +63,8 @@ func (l *live) ask(what func(*control.Client) error) error {
 		return &silence{err}
 	}
 	if err = what(client); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.client = nil
 		return &silence{err}
 	}
