@@ -57,7 +57,7 @@ tidy: ## check that go mod tidy would change nothing, and that the modules are t
 
 lint: ## run the linters of .golangci.yml, and look for functions that nothing calls: in the program, and in the tests
 	$(tool) golangci-lint run
-	@dead=$$($(tool) deadcode ./cmd/watcher ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
+	@dead=$$($(tool) deadcode ./cmd/watcher ./cmd/manpages ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
 		echo "make: called by nothing that ships, or by no test either:" >&2; echo "$$dead" >&2; \
 		exit 1; }
 
