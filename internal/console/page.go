@@ -105,14 +105,17 @@ func (p *page) times() []fact {
 			end += ", or before: that is when it was seen"
 		}
 	}
-	expected := ""
+	expected, inState, stalled := "", "", ""
 	if !s.Terminal {
 		expected = p.clock.Moment(s.EstimatedCompletionTime)
+		inState, stalled = p.clock.Moment(p.job.Told.InStateSince()), p.clock.Moment(p.job.Told.GetsNoFurtherSince())
 	}
 	return []fact{
 		{"Started", p.clock.Moment(s.StartTime)},
 		{"Ended", end},
 		{took, Span(TookOf(p.job, p.clock.Now()))},
+		{"State since", inState},
+		{"Stalled since", stalled},
 		{"Expected end", expected},
 		{"Attempt", numeral(s.Attempt)},
 	}

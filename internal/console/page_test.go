@@ -32,7 +32,7 @@ func TestPage(t *testing.T) {
 		partial.Snapshot.Machines = append(partial.Snapshot.Machines, job.VM{Name: "well-" + string(rune('a'+n))})
 	}
 	running := store.Listed{
-		Why: "discovered", Seen: ended, Sequence: 2, Told: job.Told{Stalled: true}, Progress: &store.Progress{Percent: new(62.5), Asked: ended},
+		Why: "discovered", Seen: ended, Sequence: 2, Told: job.Told{Stalled: true, StateSince: begun.Unix(), StalledSince: ended.Unix()}, Progress: &store.Progress{Percent: new(62.5), Asked: ended},
 		Snapshot: job.Snapshot{
 			CommCell: "prod", Number: 1250, State: "Running", Phase: "Backup", Client: "sql-01", DestinationClient: "sql-02", StartTime: &begun,
 			Reason: "The tape is full.\nPut in another.", ReasonCode: "19:579", PercentComplete: new(3.0), EstimatedCompletionTime: &ended, Attempt: new(int64(2)),

@@ -166,13 +166,16 @@ type listedJSON struct {
 	Unsent     int        `json:"unsent"`     // events that wait for the broker
 	Stalled    bool       `json:"stalled"`    // it was told that the job gets no further
 	Progress   *Progress  `json:"progress"`   // of the last answer; null: none yet in this process
+
+	StateSince   *time.Time `json:"stateSince"`   // the event that told the state was observed then; null: not known
+	StalledSince *time.Time `json:"stalledSince"` // so, too; null also where it is not stalled
 }
 
 // MarshalJSON leaves out what else was told: subscribers have it from the stream.
 func (l Listed) MarshalJSON() ([]byte, error) {
 	j := listedJSON{
 		Tracked: job.Text(l.Why), FollowedBy: job.Text(l.FollowedBy), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent,
-		Stalled: l.Told.Stalled, Progress: l.Progress,
+		Stalled: l.Told.Stalled, Progress: l.Progress, StateSince: l.Told.InStateSince(), StalledSince: l.Told.GetsNoFurtherSince(),
 	}
 	j.storedSnapshot = storedSnapshot{Snapshot: l.Snapshot, Machines: l.Snapshot.Machines, Truncated: l.Snapshot.Truncated}
 	if !l.Seen.IsZero() {
@@ -194,6 +197,12 @@ func (l *Listed) UnmarshalJSON(data []byte) error {
 	l.Snapshot.Machines, l.Snapshot.Truncated = j.Machines, j.Truncated
 	if j.SnapshotAt != nil {
 		l.Seen = *j.SnapshotAt
+	}
+	if j.StateSince != nil {
+		l.Told.StateSince = j.StateSince.Unix()
+	}
+	if j.StalledSince != nil {
+		l.Told.StalledSince = j.StalledSince.Unix()
 	}
 	return nil
 }
