@@ -103,7 +103,7 @@ var mayImport = map[string][]string{
 	"github.com/standard-webhooks/standard-webhooks/libraries": {"internal/webhook"},
 	"github.com/wneessen/go-mail":                              {"internal/email"},
 	"golang.org/x/mod":                                         {"internal/audit"},
-	"github.com/klauspost/compress":                            {"internal/audit"},
+	"github.com/klauspost/compress":                            {"internal/audit", "internal/web"},
 }
 
 func TestFloors(t *testing.T) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"hash/maphash"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -26,45 +27,80 @@ func (s *Store) Version() (version int) {
 	return version
 }
 
-const outlineBatch = 5000 // jobs read in one transaction: while one is open, it may keep the file from growing
+const walkBatch = 5000 // jobs read in one transaction: while one is open, it may keep the file from growing
 
-// Outline reads the brief of every job that List lists, in its order.
-func (s *Store) Outline() ([]Brief, error) {
-	var all []Brief
+// Entry is a job as Walk comes by it. It is read while that yields it, and not later.
+type Entry struct {
+	Brief
+	value []byte // of jobs
+}
+
+var markSeed = maphash.MakeSeed()
+
+// Mark is another once what is held of the job is, why it is polled aside. It means something to this process alone.
+func (e Entry) Mark() uint64 { return maphash.Bytes(markSeed, e.value) }
+
+// Snapshot reads the newest snapshot, of a job never seen its names alone, and what was told.
+func (e Entry) Snapshot() (snapshot job.Snapshot, told job.Told, err error) {
+	first, line, _ := bytes.Cut(e.value, newline)
+	var known record
+	if len(first) > 0 {
+		err = readJSON(first, &known)
+	}
+	if len(line) > 0 && err == nil {
+		snapshot, err = decodeSnapshot(line)
+	}
+	snapshot.CommCell, snapshot.Number = e.ID.CommCell, e.ID.Number
+	return snapshot, known.Told, err
+}
+
+// Walk yields each job that List lists, in its order. It parses none of them: whoever wants more than the brief asks for it.
+func (s *Store) Walk(yield func(Entry) error) error {
 	for after, more := (job.ID{}), true; more; {
-		before := len(all)
-		err := s.view(func(tx *bbolt.Tx) error {
-			next := mergeKeys(tx, keysAfter(after))
-			jobs, commCell := tx.Bucket(jobsBucket), ""
-			for len(all)-before < outlineBatch {
-				key := next()
-				if key == nil {
-					return nil
-				}
-				if name := key[:len(key)-9]; string(name) != commCell {
-					commCell = string(name)
-				}
-				id := job.ID{CommCell: commCell, Number: keyNumber(key)}
-				if id.IsCommCell() {
-					continue
-				}
-				b, err := brief(tx, id, jobs.Get(key))
-				if err != nil {
-					return err
-				}
-				all = append(all, b)
-			}
-			return nil
+		err := s.view(func(tx *bbolt.Tx) (err error) {
+			after, more, err = walkSome(tx, after, yield)
+			return err
 		})
 		if err != nil {
-			return nil, err
-		}
-		more = len(all)-before == outlineBatch
-		if more {
-			after = all[len(all)-1].ID
+			return err
 		}
 	}
-	return all, nil
+	return nil
+}
+
+// walkSome walks on in one transaction, and says behind which job there may be more.
+func walkSome(tx *bbolt.Tx, after job.ID, yield func(Entry) error) (last job.ID, more bool, err error) {
+	next := mergeKeys(tx, keysAfter(after))
+	jobs, last := tx.Bucket(jobsBucket), after
+	for range walkBatch {
+		key := next()
+		if key == nil {
+			return last, false, nil
+		}
+		if name := key[:len(key)-9]; string(name) != last.CommCell {
+			last.CommCell = string(name) // one text for all of its jobs
+		}
+		if last.Number = keyNumber(key); last.IsCommCell() {
+			continue
+		}
+		e := Entry{value: jobs.Get(key)}
+		if e.Brief, err = brief(tx, last, e.value); err != nil {
+			return last, false, err
+		}
+		if err := yield(e); err != nil {
+			return last, false, err
+		}
+	}
+	return last, true, nil
+}
+
+// Outline reads the brief of every job that List lists, in its order.
+func (s *Store) Outline() (all []Brief, err error) {
+	err = s.Walk(func(e Entry) error {
+		all = append(all, e.Brief)
+		return nil
+	})
+	return all, err
 }
 
 // brief finds its members in the text of a snapshot: to parse 100,000 of them takes a second, and this is asked often.

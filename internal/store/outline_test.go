@@ -73,10 +73,10 @@ func TestOutline(t *testing.T) {
 func TestOutlineOfMany(t *testing.T) {
 	f := newStore(t)
 	var ids []int64
-	for n := range int64(2*outlineBatch + 1) {
+	for n := range int64(2*walkBatch + 1) {
 		ids = append(ids, n+1)
 	}
-	for _, many := range []int{2 * outlineBatch, 2*outlineBatch + 1} {
+	for _, many := range []int{2 * walkBatch, 2*walkBatch + 1} {
 		before := f.Version()
 		must(t, f.Configure("prod", ids[:many]))
 		if f.Version() == before {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -66,9 +67,14 @@ func startBrowser(t *testing.T) context.Context {
 // opens opens the page in a tab of its own.
 func (w *world) opens(browser context.Context, url string) *tab {
 	w.Helper()
+	return openTab(w.T, browser, url)
+}
+
+func openTab(t *testing.T, browser context.Context, url string) *tab {
+	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser)
-	w.Cleanup(closeTab)
-	b := &tab{T: w.T, ctx: ctx}
+	t.Cleanup(closeTab)
+	b := &tab{T: t, ctx: ctx}
 	b.do(chromedp.EmulateViewport(1400, 900))
 	console := chromedp.Console(ctx)
 	go func() {
@@ -96,11 +102,13 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+var pollFor = 3 * time.Minute // until a test gives up
+
 // shows waits until an expression of JavaScript holds in the page.
 func (b *tab) shows(expression string) {
 	b.Helper()
 	_, err := chromedp.Run(b.ctx, chromedp.Poll[chromedp.Void](expression,
-		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(3*time.Minute)))
+		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(pollFor)))
 	if err != nil {
 		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
 		b.mu.Lock()
@@ -116,6 +124,16 @@ func (b *tab) has(selector string, words ...string) {
 		b.shows(fmt.Sprintf("document.querySelector(%q)?.textContent.includes(%q)", selector, text))
 	}
 }
+
+// order waits until the list has these jobs, in this order.
+func (b *tab) order(keys ...string) {
+	b.Helper()
+	b.shows(fmt.Sprintf("[...document.querySelectorAll('#jobs tr[data-key]')].map((row) => row.dataset.key).join() === %q", strings.Join(keys, ",")))
+}
+
+func escaped(query string) string { return url.QueryEscape(query) }
+
+func cut(text string) job.Text { return job.Text(text) }
 
 // clean fails the test if the page's console has shown anything, as what the policy forbids.
 func (b *tab) clean() {

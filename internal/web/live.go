@@ -146,6 +146,13 @@ func oneLine(data []byte) []byte {
 	return line.Bytes()
 }
 
+// last is the sequence of the last message that came; 0: the stream was not reached yet.
+func (l *live) last() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.next, 1) - 1
+}
+
 func (l *live) drop(c *follower) {
 	delete(l.clients, c)
 	close(c.events)

@@ -60,13 +60,22 @@ func (s *selection) parseAfter(text string) (err error) {
 
 // before reads a length of time that ends now.
 func before(query url.Values, name string) (time.Time, error) {
+	d, err := length(query, name, 0)
+	if d == 0 || err != nil {
+		return time.Time{}, err
+	}
+	return time.Now().Add(-d), nil
+}
+
+// length reads a length of time that may be left out.
+func length(query url.Values, name string, without time.Duration) (time.Duration, error) {
 	text := query.Get(name)
 	if text == "" {
-		return time.Time{}, nil
+		return without, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return time.Time{}, fmt.Errorf("%s=%.40q: wants a length of time, as 24h", name, text)
+		return 0, fmt.Errorf("%s=%.40q: wants a length of time, as 24h", name, text)
 	}
-	return time.Now().Add(-d), nil
+	return d, nil
 }

@@ -5,12 +5,13 @@
 //	/healthz, /readyz                health.go
 //	/metrics                         as it is given
 //	/api/v1/jobs[/<commcell>/<id>]   jobs.go
+//	/api/v1/table                    table.go: the jobs in columns, for the page
 //	/api/v1/events                   events.go, from the ring of live.go
 //	/api/v1/status                   status.go: what the page's lights show
 //
 // A process that only runs relays has no store: it serves /healthz, /readyz, /metrics and its status.
 //
-// guard.go stands before all of them.
+// guard.go stands before all of them. Answers are compressed (zip.go) but for streams of events.
 package web
 
 import (
@@ -55,6 +56,7 @@ type Server struct {
 	Config
 	live    *live
 	outline outline
+	tables  table
 
 	storeFault, ownFault lastSaid      // in the log
 	slots                chan struct{} // one for each follower of events
@@ -89,16 +91,17 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.Metrics)
-	mux.HandleFunc("GET /api/v1/status", s.status)
+	mux.HandleFunc("GET /api/v1/status", zipped(s.status))
 	if s.Store == nil {
 		return mux
 	}
-	mux.HandleFunc("GET /api/v1/jobs", s.jobs)
-	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", s.job)
+	mux.HandleFunc("GET /api/v1/table", zipped(s.showTable))
+	mux.HandleFunc("GET /api/v1/jobs", zipped(s.jobs))
+	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", zipped(s.job))
 	mux.HandleFunc("GET /api/v1/events", s.events)
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such address; docs/http.md lists them")
 	})
-	mux.Handle("GET /", page.Handler())
+	mux.HandleFunc("GET /", zipped(page.Handler().ServeHTTP))
 	return mux
 }
