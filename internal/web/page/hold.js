@@ -1,0 +1,49 @@
+// hold keeps one line of server-sent events open, across whatever happens to the watcher, and hands on what comes:
+// {kind: "open" | "back" | "lost" | "gone" | "event" | "status" | "progress", sequence, data}. It runs in a worker that
+// all tabs share, or in the tab where the browser has none.
+
+const beginWith = 60; // events that are older than the line
+
+export function hold(hand) {
+  const at = (path) => new URL(`../api/v1/${path}`, import.meta.url).href;
+  let last = 0;      // sequence of the last event that came
+  let fails = 0;
+  let lost = false;
+
+  async function begin() { // from a little before now
+    try {
+      const status = await (await fetch(at("status"), { signal: AbortSignal.timeout(5000) })).json();
+      if (status.stream) last = Math.max((status.stream.first || 1) - 1, status.stream.last - beginWith, 0);
+    } catch { /* the line says that nobody answers */ }
+    open();
+  }
+
+  function open() {
+    const source = new EventSource(at(last ? `live?from=${last + 1}` : "live"));
+    source.onopen = () => {
+      hand({ kind: lost ? "back" : "open" });
+      [lost, fails] = [false, 0];
+    };
+    const again = () => {
+      source.close();
+      setTimeout(open, Math.min(1000 * 2 ** fails++, 5000) * (0.5 + Math.random() / 2));
+    };
+    source.onerror = () => {
+      if (!lost) hand({ kind: "lost" });
+      lost = true;
+      again();
+    };
+    source.addEventListener("event", (m) => {
+      last = Number(m.lastEventId) || last;
+      hand({ kind: "event", sequence: last, data: JSON.parse(m.data) });
+    });
+    for (const kind of ["status", "progress"]) source.addEventListener(kind, (m) => hand({ kind, data: JSON.parse(m.data) }));
+    source.addEventListener("gone", () => {
+      last = 0;
+      hand({ kind: "gone" });
+      again();
+    });
+  }
+
+  begin();
+}
