@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,6 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 	s := &scene{T: t, rows: rows, machine: map[string][]job.VM{}, lines: map[chan string]bool{}, answers: map[string]any{}, status: map[string]any{
 		"version": "test", "ready": true, "checks": []check{{"store", ok, ""}, {"nats", ok, ""}}, "unsent": 0, "relays": []Relay{}, "members": []any{},
 		"outbox": map[string]any{"unsent": 0, "oldest": nil, "stopped": 0, "refusal": ""}, "store": map[string]any{"bytes": 48 << 20}, "started": time.Now().Add(-30 * time.Hour),
-		"stream":  map[string]any{"name": "JOBS", "messages": 4711, "bytes": 9 << 20, "first": 1, "last": 4711, "maxAge": "30d"},
 		"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay"}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other"}},
 	}}
 	s.answersFor("prod", true, 0)
@@ -118,6 +118,7 @@ func (s *scene) statusNow() string {
 			stalled++
 		}
 	}
+	s.status["stream"] = map[string]any{"name": "JOBS", "messages": len(s.told), "bytes": 9 << 20, "first": 1, "last": len(s.told), "maxAge": "720h0m0s"}
 	s.status["jobs"], s.status["jobs24h"], s.status["stalled"], s.status["time"] = all, ended, stalled, time.Now()
 	return s.text(s.status)
 }
@@ -169,6 +170,11 @@ func (s *scene) live(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.opened++
 	s.lines[line] = true
+	if from, err := strconv.Atoi(r.URL.Query().Get("from")); err == nil {
+		for i := max(from, 1); i <= len(s.told); i++ {
+			line <- s.message(i)
+		}
+	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -208,8 +214,12 @@ func (s *scene) tells(r sceneRow, change map[string]any, severity string) {
 	event := map[string]any{"id": fmt.Sprint("e", len(s.told)), "time": at, "data": map[string]any{"change": change, "severity": severity, "job": r.Snapshot}}
 	s.told = append(s.told, event)
 	for line := range s.lines {
-		line <- fmt.Sprintf("event: event\nid: %d\ndata: %s\n\n", len(s.told), s.text(event))
+		line <- s.message(len(s.told))
 	}
+}
+
+func (s *scene) message(sequence int) string {
+	return fmt.Sprintf("event: event\nid: %d\ndata: %s\n\n", sequence, s.text(s.told[sequence-1]))
 }
 
 func (s *scene) job(w http.ResponseWriter, r *http.Request) {
