@@ -197,6 +197,17 @@ func (p *Poller) Progress(number int64) (Progress, bool) {
 	return progress, true
 }
 
+// EachProgress yields how far each unfinished job is that this process has had an answer about; NaN: it said nothing of it.
+func (p *Poller) EachProgress(yield func(number int64, percent float64)) {
+	p.cache.mu.Lock()
+	defer p.cache.mu.Unlock()
+	for number, s := range p.cache.jobs {
+		if s.shown.Load() != 0 && !finishedClasses[s.class.Load()] {
+			yield(number, math.Float64frombits(s.percent.Load()))
+		}
+	}
+}
+
 // show lets others read the answer's progress while the Poller goes on.
 func (s *cachedJob) show(percent *float64, asked time.Time) {
 	said := math.NaN()

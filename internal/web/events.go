@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,6 +29,13 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	s.follow(w, r, pipe{wanted: want}, func(ctx context.Context, out *pipe) error {
+		return s.pump(ctx, out, s.Heartbeat, func() error { return out.write(": still here\n\n") })
+	})
+}
+
+// follow opens a stream of events to one who follows, where there is a place for one more, and lets talk send to it.
+func (s *Server) follow(w http.ResponseWriter, r *http.Request, out pipe, talk func(context.Context, *pipe) error) {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
@@ -37,18 +46,18 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
-	out := &pipe{w: w, control: http.NewResponseController(w), wanted: want}
+	out.w, out.control = w, http.NewResponseController(w)
 	_ = out.control.SetReadDeadline(time.Time{}) // or the server takes the silence for a request that does not end
 	if r.Method == http.MethodHead || out.write("retry: %d\n\n", reconnectTime.Milliseconds()) != nil {
 		return
 	}
-	_ = s.pump(r.Context(), out) // it ends with the follower, or with us
+	_ = talk(r.Context(), &out) // it ends with the follower, or with us
 }
 
-// pump sends what is wanted until the follower is gone, or too slow.
-func (s *Server) pump(ctx context.Context, out *pipe) error {
-	alive := time.NewTicker(s.Heartbeat)
-	defer alive.Stop()
+// pump sends what is wanted until the follower is gone, or too slow, and now and then what else there is to say.
+func (s *Server) pump(ctx context.Context, out *pipe, every time.Duration, say func() error) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	ready := s.live.ready
 	var events <-chan streamed
 	for {
@@ -68,8 +77,8 @@ func (s *Server) pump(ctx context.Context, out *pipe) error {
 			if err := out.send(t); err != nil {
 				return err
 			}
-		case <-alive.C:
-			if err := out.write(": still here\n\n"); err != nil {
+		case <-tick.C:
+			if err := say(); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -78,12 +87,20 @@ func (s *Server) pump(ctx context.Context, out *pipe) error {
 	}
 }
 
-var errSlow = fmt.Errorf("more than %d events behind", clientQueue)
+var (
+	errSlow = fmt.Errorf("more than %d events behind", clientQueue)
+	errGone = errors.New("what lies behind is too much, or not there any more")
+)
 
 // join sends what lies behind, from the stream itself where the ring begins too late.
 func (s *Server) join(ctx context.Context, out *pipe) (*follower, error) {
-	if info, err := s.Broker.Info(ctx); err == nil && out.from > info.Last+1 {
-		out.from = 0 // of another stream than this
+	if info, err := s.Broker.Info(ctx); err == nil && out.from != 0 {
+		switch {
+		case out.isBehind(info):
+			return nil, errGone
+		case out.from > info.Last+1:
+			out.from = 0 // of another stream than this
+		}
 	}
 	for {
 		c, backlog, joined := s.live.join(out.from, out.recent)
@@ -126,14 +143,21 @@ func parseWanted(r *http.Request) (wanted, error) {
 		return want, err
 	}
 	want.recent = recent
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		last, err := strconv.ParseUint(id, 10, 63)
-		if err != nil {
-			return want, fmt.Errorf("Last-Event-ID %.40q is no number of an event here", id)
-		}
-		want.from = last + 1
+	want.from, err = behindLast(r)
+	return want, err
+}
+
+// behindLast is the sequence to go on from for one who comes back; 0: it comes for the first time.
+func behindLast(r *http.Request) (uint64, error) {
+	id := r.Header.Get("Last-Event-ID")
+	if id == "" {
+		return 0, nil
 	}
-	return want, nil
+	last, err := strconv.ParseUint(id, 10, 63)
+	if err != nil {
+		return 0, fmt.Errorf("Last-Event-ID %.40q is no number of an event here", id)
+	}
+	return last + 1, nil
 }
 
 // number reads a number of a query that may be left out.
@@ -159,13 +183,20 @@ type pipe struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	wanted
+	name   string // of each event; "": its kind
+	behind uint64 // messages that it may lag behind at most; 0: all that there are
+}
+
+// isBehind says whether not all that has come from there on can be sent.
+func (p *pipe) isBehind(is stream.Info) bool {
+	return p.behind != 0 && (p.from < is.First || p.from > is.Last+1 || is.Last+1-p.from > p.behind)
 }
 
 func (p *pipe) send(t streamed) error {
 	if !p.has(t) || t.sequence < p.from {
 		return nil
 	}
-	return p.write("id: %d\nevent: %s\ndata: %s\n\n", t.sequence, t.kind, t.data)
+	return p.write("id: %d\nevent: %s\ndata: %s\n\n", t.sequence, cmp.Or(p.name, t.kind), t.data)
 }
 
 func (p *pipe) write(format string, values ...any) error {

@@ -28,10 +28,14 @@ type listener struct {
 
 // follows begins to follow; it returns when the server has taken it.
 func (w *world) follows(query, lastID string) *listener {
+	return w.followsAt("/api/v1/events"+query, lastID)
+}
+
+func (w *world) followsAt(address, lastID string) *listener {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	w.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/api/v1/events"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+address, nil)
 	w.must(err)
 	if lastID != "" {
 		r.Header.Set("Last-Event-ID", lastID)
@@ -40,7 +44,7 @@ func (w *world) follows(query, lastID string) *listener {
 	w.must(err)
 	w.Cleanup(func() { response.Body.Close() })
 	if got := response.Header.Get("Content-Type"); response.StatusCode != http.StatusOK || got != "text/event-stream" {
-		w.Fatalf("%s: %s, %s", query, response.Status, got)
+		w.Fatalf("%s: %s, %s", address, response.Status, got)
 	}
 	return &listener{w: w, body: response.Body, lines: bufio.NewReader(response.Body)}
 }
@@ -58,6 +62,13 @@ func (w *world) joined(followers int) {
 // next reads an event: "state prod/71 Running". Comments and what else is no event are passed over.
 func (l *listener) next() string {
 	l.w.Helper()
+	name, data := l.frame()
+	return name + " " + l.words(data)
+}
+
+// frame reads what has a name and data.
+func (l *listener) frame() (name, data string) {
+	l.w.Helper()
 	fields := map[string]string{}
 	for {
 		line, err := l.lines.ReadString('\n')
@@ -68,7 +79,7 @@ func (l *listener) next() string {
 		switch {
 		case name == "" && fields["data"] != "":
 			l.lastID = fields["id"]
-			return fields["event"] + " " + l.words(fields["data"])
+			return fields["event"], fields["data"]
 		case name != "":
 			fields[name] = value
 		}

@@ -120,11 +120,16 @@ func refuse(w http.ResponseWriter, code int, sentence string) {
 }
 
 func answer(w http.ResponseWriter, code int, value any) {
-	body, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // contained above; a type of ours that JSON cannot say
-	}
+	body := encode(value)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(code)
 	_, _ = w.Write(append(body, '\n'))
+}
+
+func encode(value any) []byte {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // contained above; a type of ours that JSON cannot say
+	}
+	return text
 }

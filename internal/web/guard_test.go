@@ -10,7 +10,7 @@ import (
 
 var everything = []string{
 	"/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/healthz", "/readyz", "/metrics",
-	"/api/v1/jobs", "/api/v1/jobs/prod/71", "/api/v1/status", "/api/v1/table",
+	"/api/v1/jobs", "/api/v1/jobs/prod/71", "/api/v1/status", "/api/v1/table", "/api/v1/jobs/prod/71/events",
 }
 
 func TestEachAnswer(t *testing.T) {
@@ -45,14 +45,16 @@ func TestEachAnswer(t *testing.T) {
 	if _, _, header := w.ask(http.MethodGet, "/api/v1/jobs", nil); header.Get("Cache-Control") != "no-store" {
 		t.Error("what the API says may be stored")
 	}
-	if code, _, header := w.ask(http.MethodHead, "/api/v1/events", nil); code != http.StatusOK || header.Get("Content-Type") != "text/event-stream" {
-		t.Errorf("HEAD of the events: %d %v", code, header)
+	for _, path := range []string{"/api/v1/events", "/api/v1/live"} {
+		if code, _, header := w.ask(http.MethodHead, path, nil); code != http.StatusOK || header.Get("Content-Type") != "text/event-stream" {
+			t.Errorf("HEAD of %s: %d %v", path, code, header)
+		}
 	}
 }
 
 func TestReadOnly(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range append([]string{"/api/v1/events", "/nothing"}, everything...) {
+	for _, path := range append([]string{"/api/v1/events", "/api/v1/live", "/nothing"}, everything...) {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
 			code, body, header := w.ask(method, path, nil)
 			if code != http.StatusMethodNotAllowed || header.Get("Allow") != "GET, HEAD" || !strings.Contains(body, `{"error":"this API is read-only"}`) {
@@ -154,8 +156,10 @@ func TestToken(t *testing.T) {
 			}
 		}
 	}
-	if code, _, _ := w.ask(http.MethodGet, "/api/v1/events", nil); code != 401 {
-		t.Errorf("the events without the token: %d", code)
+	for _, path := range []string{"/api/v1/events", "/api/v1/live"} {
+		if code, _, _ := w.ask(http.MethodGet, path, nil); code != 401 {
+			t.Errorf("%s without the token: %d", path, code)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"jobwatch/internal/cluster"
@@ -40,7 +41,9 @@ type commCell struct {
 }
 
 // status is what the page's lights show.
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.stands()) }
+
+func (s *Server) stands() status {
 	now := time.Now()
 	checks := s.checks(now)
 	of, isMember := s.view()
@@ -49,15 +52,32 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		Instance: s.Instance, Members: of.Members,
 	}
 	if s.Store == nil {
-		answer(w, http.StatusOK, is)
-		return
+		return is
 	}
 	is.CommCells = s.commCells(of, isMember)
 	is.Unsent = s.Store.Unsent()
 	if jobs, _, err := s.outline.read(s.Store); err == nil {
 		is.Jobs = &jobs
 	}
-	answer(w, http.StatusOK, is)
+	return is
+}
+
+// statusBoard keeps what was last sent to those who follow: one status serves them all.
+type statusBoard struct {
+	mu   sync.Mutex
+	made time.Time // guarded by mu, as the rest is
+	text []byte
+}
+
+const statusHolds = time.Second
+
+func (b *statusBoard) read(s *Server) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := time.Now(); b.made.IsZero() || now.Sub(b.made) >= statusHolds {
+		b.text, b.made = encode(s.stands()), now
+	}
+	return b.text
 }
 
 func light(p *poller.Poller) commCell {

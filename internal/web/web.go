@@ -5,8 +5,10 @@
 //	/healthz, /readyz                health.go
 //	/metrics                         as it is given
 //	/api/v1/jobs[/<commcell>/<id>]   jobs.go
+//	/api/v1/jobs/…/events            jobevents.go: of one job, from the stream
 //	/api/v1/table                    table.go: the jobs in columns, for the page
 //	/api/v1/events                   events.go, from the ring of live.go
+//	/api/v1/live                     line.go: events, status and progress in one line, for the page
 //	/api/v1/status                   status.go: what the page's lights show
 //
 // A process that only runs relays has no store: it serves /healthz, /readyz, /metrics and its status.
@@ -15,6 +17,7 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -48,6 +51,7 @@ type Config struct {
 
 	Version   string
 	Heartbeat time.Duration // between two signs of life to a follower of events; default 15 s
+	LineEvery time.Duration // between two status of a line; default 3 s
 	Log       *slog.Logger  // default slog.Default()
 }
 
@@ -57,9 +61,12 @@ type Server struct {
 	live    *live
 	outline outline
 	tables  table
+	ahead   progressBoard
+	said    statusBoard
 
 	storeFault, ownFault lastSaid      // in the log
 	slots                chan struct{} // one for each follower of events
+	readers              chan struct{} // one for each who reads a job's events
 	handler              http.Handler
 }
 
@@ -72,13 +79,16 @@ const defaultHeartbeat = 15 * time.Second
 
 // New returns a Server that does nothing until Run is called.
 func New(c Config) *Server {
+	c.LineEvery = cmp.Or(c.LineEvery, lineEvery)
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = defaultHeartbeat
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	s := &Server{Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers)}
+	s := &Server{
+		Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers), readers: make(chan struct{}, jobEventsAtOnce),
+	}
 	s.handler = s.guard(s.routes())
 	return s
 }
@@ -98,7 +108,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/table", zipped(s.showTable))
 	mux.HandleFunc("GET /api/v1/jobs", zipped(s.jobs))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", zipped(s.job))
+	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", zipped(s.jobEvents))
 	mux.HandleFunc("GET /api/v1/events", s.events)
+	mux.HandleFunc("GET /api/v1/live", s.line)
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such address; docs/http.md lists them")
 	})
