@@ -6,20 +6,20 @@ const beginWith = 60; // events that are older than the line
 
 export function hold(hand) {
   const at = (path) => new URL(`../api/v1/${path}`, import.meta.url).href;
-  let last = 0;      // sequence of the last event that came
+  let next = 0;      // sequence of the event to come; 0: whatever comes
   let fails = 0;
   let lost = false;
 
   async function begin() { // from a little before now
     try {
       const status = await (await fetch(at("status"), { signal: AbortSignal.timeout(5000) })).json();
-      if (status.stream) last = Math.max((status.stream.first || 1) - 1, status.stream.last - beginWith, 0);
+      if (status.stream) next = Math.max(status.stream.first, status.stream.last + 1 - beginWith, 1);
     } catch { /* the line says that nobody answers */ }
     open();
   }
 
   function open() {
-    const source = new EventSource(at(last ? `live?from=${last + 1}` : "live"));
+    const source = new EventSource(at(next ? `live?from=${next}` : "live"));
     source.onopen = () => {
       hand({ kind: lost ? "back" : "open" });
       [lost, fails] = [false, 0];
@@ -34,12 +34,13 @@ export function hold(hand) {
       again();
     };
     source.addEventListener("event", (m) => {
-      last = Number(m.lastEventId) || last;
-      hand({ kind: "event", sequence: last, data: JSON.parse(m.data) });
+      const sequence = Number(m.lastEventId);
+      next = sequence + 1;
+      hand({ kind: "event", sequence, data: JSON.parse(m.data) });
     });
     for (const kind of ["status", "progress"]) source.addEventListener(kind, (m) => hand({ kind, data: JSON.parse(m.data) }));
     source.addEventListener("gone", () => {
-      last = 0;
+      next = 0;
       hand({ kind: "gone" });
       again();
     });
