@@ -71,8 +71,9 @@ vuln: ## run govulncheck where its database can be reached
 	then $(tool) govulncheck ./...; \
 	else echo "govulncheck left out: its database does not answer from here"; fi
 
+# endtoend takes longest, and mostly waits: it begins first, and six of its tests wait beside each other.
 race: ## run all tests under the race detector; TESTFLAGS are passed on
-	go test -race -timeout 25m -parallel 4 $(TESTFLAGS) ./...
+	go test -race -timeout 25m -parallel 6 $(TESTFLAGS) ./internal/testing/endtoend ./...
 
 FUZZTIME ?= 20s
 

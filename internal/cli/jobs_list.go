@@ -64,7 +64,7 @@ func newJobsList() *cobra.Command {
 		return withAdmin(c, false, func(a admin) error {
 			list := newJobTable(c.OutOrStdout())
 			if *form == asJSON {
-				list = &jobArray{array{out: c.OutOrStdout()}}
+				list = newJobArray(c.OutOrStdout())
 			}
 			return listJobs(c.Context(), a, filter, list)
 		})
@@ -121,8 +121,16 @@ func newJobTable(out io.Writer) jobList {
 func (t *jobTable) add(l store.Listed) error {
 	s := &l.Snapshot
 	t.row(l.ID().String(), shorten(string(s.Client), 32), string(s.Operation), string(s.State), string(s.Phase),
-		localTime(s.StartTime), string(l.Why), shorten(string(s.ReasonText()), 60))
+		localTime(s.StartTime), followed(l), shorten(string(s.ReasonText()), 60))
 	return nil
+}
+
+// followed says why a job is polled, or who follows it in place of this watcher: the page says it in the same words.
+func followed(l store.Listed) string {
+	if l.FollowedBy != "" && !l.Snapshot.Terminal {
+		return "followed by " + l.FollowedBy
+	}
+	return string(l.Why)
 }
 
 // array prints a JSON array.
@@ -132,6 +140,8 @@ type array struct {
 }
 
 type jobArray struct{ array }
+
+func newJobArray(out io.Writer) jobList { return &jobArray{array{out: out}} }
 
 func (a *jobArray) add(l store.Listed) error {
 	text, err := json.Marshal(l)

@@ -490,6 +490,9 @@ func TestANewerMember(t *testing.T) {
 		if !slices.Equal(a.polled(), []string{"c1"}) {
 			t.Errorf("polls %v, want what it had", a.polled())
 		}
+		if newer := a.View().Newer; !slices.Equal(newer, []string{"member.w9"}) {
+			t.Errorf("shows %q as written by a newer version", newer)
+		}
 		if n := strings.Count(a.said(), "newer version"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, a.said())
 		}

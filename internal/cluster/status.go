@@ -19,6 +19,9 @@ type Status struct {
 
 	// Trouble is why this member cannot take part now; empty: it does. It is not shown by cluster status, which is no member.
 	Trouble string `json:"-"`
+
+	// Newer are the keys of the bucket that a newer version has written: who does not know their layout claims nothing.
+	Newer []string `json:"-"`
 }
 
 // MemberStatus is one watcher.
@@ -101,7 +104,7 @@ func Read(ctx context.Context, bucket stream.Bucket) (Status, error) {
 }
 
 func (b *board) status(alive func(*seen) bool) Status {
-	s := Status{Members: []MemberStatus{}, CommCells: []CommCellStatus{}}
+	s := Status{Members: []MemberStatus{}, CommCells: []CommCellStatus{}, Newer: slices.Sorted(maps.Keys(b.newer))}
 	differs := b.differences(alive)
 	for _, name := range slices.Sorted(maps.Keys(b.members)) {
 		is := b.members[name]

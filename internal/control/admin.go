@@ -24,6 +24,9 @@ type Admin struct {
 	// TellOwner tells whoever polls a job's CommCell that the job is to be tracked (ByHand) or not (Untracked), and says
 	// whether that is another watcher. nil: there are no others.
 	TellOwner func(context.Context, job.ID, store.Why) (elsewhere bool, err error)
+
+	// FollowedBy is the other watcher that polls a CommCell; "": none. nil: nobody knows.
+	FollowedBy func(commCell string) string
 }
 
 // CommCell is what an Admin knows of a CommCell of the configuration.
@@ -46,7 +49,18 @@ func refused(status int, format string, values ...any) error {
 
 // Jobs lists up to limit jobs behind the one given, in the order of CommCell and number.
 func (a *Admin) Jobs(_ context.Context, after job.ID, limit int) ([]store.Listed, error) {
-	return a.Store.List(after, limit)
+	page, err := a.Store.List(after, limit)
+	for i := range page {
+		page[i].FollowedBy = a.followedBy(&page[i])
+	}
+	return page, err
+}
+
+func (a *Admin) followedBy(l *store.Listed) string {
+	if a.FollowedBy == nil {
+		return ""
+	}
+	return a.FollowedBy(l.Snapshot.CommCell)
 }
 
 // Job shows one job. The error says so where nothing is known of it.
@@ -55,6 +69,7 @@ func (a *Admin) Job(_ context.Context, id job.ID) (store.Listed, error) {
 	if err == nil && !found {
 		err = refused(http.StatusNotFound, "%s: no such job here; list them with: watcher jobs list", id)
 	}
+	l.FollowedBy = a.followedBy(&l)
 	return l, err
 }
 

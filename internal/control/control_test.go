@@ -34,7 +34,8 @@ func newWatcher(t *testing.T, path string) *watcher {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	w.Admin = &Admin{Store: st, CommCells: func() map[string]CommCell {
+	followed := map[string]string{"prod": "w2"}
+	w.Admin = &Admin{Store: st, FollowedBy: func(cell string) string { return followed[cell] }, CommCells: func() map[string]CommCell {
 		return map[string]CommCell{"prod": {
 			Jobs:    map[int64]string{71: "watcher.yaml:9"},
 			PollNow: func(id job.ID) { w.polled = append(w.polled, id) },
@@ -107,6 +108,9 @@ func TestAdmin(t *testing.T) {
 			page, err := d.Jobs(ctx, of(5), 10)
 			if err != nil || len(page) != 2 || page[0].ID() != of(6) || page[0].Why != store.Untracked || page[1].Why != store.ByHand {
 				t.Errorf("behind prod/5 are %+v (%v)", page, err)
+			}
+			if one, err := d.Job(ctx, of(7)); err != nil || one.FollowedBy != "w2" || page[0].FollowedBy != "w2" {
+				t.Errorf("w2 polls prod, and prod/7 is %+v (%v)", one, err)
 			}
 			if page, err := d.Jobs(ctx, job.ID{}, 1); err != nil || len(page) != 1 || page[0].ID() != of(5) {
 				t.Errorf("the first is %+v (%v)", page, err)

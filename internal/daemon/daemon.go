@@ -258,7 +258,7 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 		return nil, err
 	}
 	return poller.New(poller.Config{
-		CommCell: cell.Name, Source: client, Store: p.store, Schedule: schedule, Log: p.Log,
+		CommCell: cell.Name, Source: client, Store: p.store, Schedule: schedule, Spec: cell.Schedule, Log: p.Log,
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 		Filter: NewFilter(cell),
 		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,

@@ -29,6 +29,17 @@ func (p *parts) adminOfOwn() *control.Admin {
 	return a
 }
 
+// followedBy is the other member that polls a CommCell; "": this watcher does, or nobody.
+func (p *parts) followedBy(commCell string) string {
+	if p.member == nil {
+		return ""
+	}
+	if owner := p.member.View().Owner(commCell); owner != p.member.Instance {
+		return owner
+	}
+	return ""
+}
+
 // clusterShown is what the HTTP side shows of the cluster; nil: this watcher is alone.
 func (p *parts) clusterShown() func() cluster.Status {
 	if p.member == nil {

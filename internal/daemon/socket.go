@@ -24,7 +24,7 @@ func (p *parts) serveRequests(ctx context.Context) error {
 }
 
 func (p *parts) admin() *control.Admin {
-	return &control.Admin{Store: p.store, TellOwner: p.tellOwner, CommCells: func() map[string]control.CommCell {
+	return &control.Admin{Store: p.store, TellOwner: p.tellOwner, FollowedBy: p.followedBy, CommCells: func() map[string]control.CommCell {
 		return CommCells(p.pollers.Cells(), p.File, p.pollers.Pollers())
 	}}
 }

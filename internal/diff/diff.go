@@ -32,6 +32,15 @@ func Since(told job.Told, seen *job.Snapshot) []job.Change {
 	return changes
 }
 
+// UntoldFailure gives the failure of the state that was told last, where that was not told with it: whoever told the state
+// stopped in between. held is of that time.
+func UntoldFailure(told job.Told, held *job.Snapshot) (changes []job.Change) {
+	if job.Same(told.State, held.State) {
+		failureState(told, held, func(c job.Change) { changes = append(changes, c) })
+	}
+	return changes
+}
+
 // CommCell gives the change between what was told of a CommCell and whether it answers now.
 func CommCell(told job.Told, answers bool) []job.Change {
 	switch {

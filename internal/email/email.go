@@ -51,7 +51,6 @@ const (
 type Email struct {
 	Config
 	host  string
-	port  int
 	from  *netmail.Address
 	to    []*netmail.Address
 	slots chan struct{}
@@ -86,7 +85,7 @@ func (e *Email) readServer() error {
 	if err != nil || host == "" || numberErr != nil || number == 0 || strings.ContainsFunc(host, isUnfit) {
 		return fmt.Errorf("server: %q: must be host:port, as in mail.example.com:587", e.Server)
 	}
-	e.host, e.port = host, int(number)
+	e.host = host
 	return nil
 }
 

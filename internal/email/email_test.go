@@ -15,7 +15,6 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
-	gosmtp "github.com/wneessen/go-mail/smtp"
 
 	"jobwatch/internal/relay"
 )
@@ -33,6 +32,7 @@ func TestAMailArrives(t *testing.T) {
 		{"implicit and login", Implicit, []func(*server){password}, []func(*Config){login("jobwatch", "geheim"), with(Implicit)}, true},
 		{"LOGIN alone", Implicit, []func(*server){password, func(s *server) { s.mechs = []string{sasl.Login} }},
 			[]func(*Config){login("jobwatch", "geheim"), with(Implicit)}, true},
+		{"CRAM-MD5 alone", StartTLS, []func(*server){password, func(s *server) { s.mechs = []string{cramMD5} }}, []func(*Config){login("jobwatch", "geheim")}, true},
 		{"starttls", StartTLS, nil, nil, true},
 		{"none", None, nil, []func(*Config){with(None)}, false},
 	} {
@@ -83,7 +83,9 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 			c.Username, c.Password = "u", func() (string, error) { return "", errors.New("open /run/secret: no") }
 		},
 			kind: relay.Away, reason: "password_file: open /run/secret: no"},
-		{name: "a login that is not offered", config: login("u", "p"), kind: relay.Away, reason: "AUTH"},
+		{name: "no login is offered", config: login("u", "p"), kind: relay.Away, reason: "offers no login that jobwatch knows"},
+		{name: "no login that is known", server: func(s *server) { s.password, s.mechs = "geheim", []string{"XOAUTH2"} },
+			config: login("u", "geheim"), kind: relay.Away, reason: "offers no login that jobwatch knows"},
 		{name: "sender refused", server: func(s *server) { s.refusal = answer(550, smtp.EnhancedCode{5, 7, 1}, "not yours") },
 			kind: relay.Away, status: 550, reason: "from: <jobwatch@example.com> was refused"},
 		{name: "too many connections", server: func(s *server) { s.refusal = answer(421, none, "later") }, kind: relay.Away, status: 421, reason: "later"},
@@ -171,11 +173,18 @@ func TestANewPasswordCountsAtOnce(t *testing.T) {
 func TestThePasswordIsNotSentUnencrypted(t *testing.T) {
 	s := serve(t, None, func(s *server) { s.password = "geheim" })
 	e := to(t, s, with(None), login("u", "geheim"))
-	e.host = "mail.example.com" // go-mail trusts this machine
-	e.Server = s.addr
-	l := &line{Email: e, ctx: context.Background()}
-	if err := l.refuse(relay.Away, gosmtp.ErrUnencrypted); !strings.Contains(err.Reason, "set tls: starttls") {
-		t.Error(err)
+	e.host = "mail.example.com" // this machine is trusted
+	done, refusal := deliver(t, e, batch(t, state("e-1", "", "Running")))
+	if done != 0 || refusal == nil || !strings.Contains(refusal.Reason, "set tls: starttls") || s.tried != 0 {
+		t.Errorf("%d delivered, %v, %d logins", done, refusal, s.tried)
+	}
+}
+
+func TestNothingIsSentUnencryptedUnlessConfigured(t *testing.T) {
+	s := serve(t, None)
+	done, refusal := deliver(t, to(t, s), batch(t, state("e-1", "", "Running")))
+	if done != 0 || refusal == nil || !strings.Contains(refusal.Reason, "offers no STARTTLS") || len(s.taken()) != 0 {
+		t.Errorf("%d delivered, %v, %d mails", done, refusal, len(s.taken()))
 	}
 }
 
@@ -253,6 +262,13 @@ func TestThreeConnectionsAtMost(t *testing.T) {
 	all.Wait()
 	if s.most > connections {
 		t.Errorf("%d at once", s.most)
+	}
+}
+
+func TestAServerByItsAddress(t *testing.T) {
+	e := to(t, &server{addr: "[::1]:1"}) // nobody listens there, if there is IPv6 at all
+	if err := e.Check(context.Background()); err == nil || !strings.Contains(err.Error(), "dial tcp [::1]:1: ") {
+		t.Error(err)
 	}
 }
 

@@ -3,8 +3,10 @@ package email
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
@@ -25,16 +27,11 @@ type line struct {
 func (e *Email) dial(ctx context.Context) (*line, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	l := &line{Email: e, ctx: ctx, end: cancel}
-	options, err := l.options()
-	if err != nil {
-		cancel()
+	if err := l.readPassword(); err != nil {
+		l.end()
 		return nil, err
 	}
-	client, err := mail.NewClient(e.host, options...)
-	if err == nil {
-		l.Client, err = client.DialToSMTPClientWithContext(ctx)
-	}
-	if err != nil {
+	if err := l.begin(); err != nil {
 		refusal := l.refuse(relay.Away, err)
 		l.end()
 		return nil, refusal
@@ -42,7 +39,63 @@ func (e *Email) dial(ctx context.Context) (*line, error) {
 	return l, nil
 }
 
-func (l *line) options() ([]mail.Option, error) {
+// readPassword is asked for each mail, so that a new one counts at once.
+func (l *line) readPassword() (err error) {
+	if l.Username == "" {
+		return nil
+	}
+	if l.secret, err = l.Password(); err != nil {
+		return &relay.Refusal{Kind: relay.Away, Reason: "password_file: " + forReason(err.Error())}
+	}
+	return nil
+}
+
+func (l *line) begin() error {
+	conn, err := l.connect()
+	if err != nil {
+		return err
+	}
+	if l.Client, err = smtp.NewClient(conn, l.host); err != nil {
+		return err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	if err := l.Hello(name); err != nil {
+		return err
+	}
+	if l.Security == StartTLS {
+		if err := l.encrypt(); err != nil {
+			return err
+		}
+	}
+	return l.login()
+}
+
+// connect makes the connection end with the line's time, whatever is under way on it.
+func (l *line) connect() (net.Conn, error) {
+	dialled, err := new(net.Dialer).DialContext(l.ctx, "tcp", l.Server)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(l.ctx, func() { dialled.Close() })
+	conn := &bounded{dialled, mostSaid}
+	if l.Security != Implicit {
+		return conn, nil
+	}
+	encrypted := tls.Client(conn, l.config())
+	return encrypted, encrypted.HandshakeContext(l.ctx)
+}
+
+func (l *line) encrypt() error {
+	if offered, _ := l.Extension("STARTTLS"); !offered {
+		return errors.New("offers no STARTTLS; set tls: implicit, if that is the port for it")
+	}
+	return l.StartTLS(l.config())
+}
+
+func (l *line) config() *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if l.TLS != nil {
 		config = l.TLS.Clone()
@@ -50,46 +103,7 @@ func (l *line) options() ([]mail.Option, error) {
 	if config.ServerName == "" {
 		config.ServerName = l.host
 	}
-	// go-mail's own limit is out of the way: the context, which ends all, knows better why
-	options := []mail.Option{
-		mail.WithPort(l.port), mail.WithTimeout(2 * l.Timeout), mail.WithTLSConfig(config), mail.WithTLSPolicy(mail.TLSMandatory),
-		mail.WithDialContextFunc(l.connect(config)),
-	}
-	switch l.Security {
-	case Implicit:
-		options = append(options, mail.WithSSL())
-	case None:
-		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
-	case StartTLS:
-	default:
-	}
-	if l.Username == "" {
-		return options, nil
-	}
-	password, err := l.Password() // read for each mail, so that a new one counts at once
-	if err != nil {
-		return nil, &relay.Refusal{Kind: relay.Away, Reason: "password_file: " + forReason(err.Error())}
-	}
-	l.secret = password
-	return append(options, mail.WithUsername(l.Username), mail.WithPassword(password),
-		mail.WithOpportunisticSMTPAuth(mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthPlain, mail.SMTPAuthLogin, mail.SMTPAuthCramMD5)), nil
-}
-
-// connect makes the connection end with the line's time, whatever is under way on it.
-func (l *line) connect(config *tls.Config) mail.DialContextFunc {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialled, err := new(net.Dialer).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		context.AfterFunc(l.ctx, func() { dialled.Close() })
-		conn := &bounded{dialled, mostSaid}
-		if l.Security != Implicit {
-			return conn, nil
-		}
-		encrypted := tls.Client(conn, config)
-		return encrypted, encrypted.HandshakeContext(ctx)
-	}
+	return config
 }
 
 const mostSaid = 1 << 20 // bytes that a server says of one mail, many times what it takes

@@ -8,13 +8,10 @@ import (
 	"net/textproto"
 	"strings"
 
-	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
 
 	"jobwatch/internal/relay"
 )
-
-const authFailed = "SMTP AUTH failed: " // go-mail's words
 
 // verdict says what the answer to a mail that was handed over means. Only what plainly says that it is this mail is unfit:
 // 550 and its like may be a quota, or a sender who may not send.
@@ -53,15 +50,8 @@ func (l *line) refuse(kind relay.Kind, err error) *relay.Refusal {
 		if errors.Is(l.ctx.Err(), context.Canceled) {
 			text = "broken off"
 		}
-	case errors.Is(err, smtp.ErrUnencrypted), errors.Is(err, mail.ErrNoSupportedAuthDiscovered) && l.Security == None:
+	case errors.Is(err, smtp.ErrUnencrypted), errors.Is(err, errNoLogin) && l.Security == None:
 		text = "the password is not sent unencrypted; set tls: starttls"
-	case errors.Is(err, mail.ErrNoSupportedAuthDiscovered):
-		text = "offers no login that jobwatch knows (SCRAM-SHA-256, PLAIN, LOGIN, CRAM-MD5)"
-	case strings.HasPrefix(text, authFailed):
-		text = fmt.Sprintf("login as %q refused: %s", l.Username, strings.TrimPrefix(text, authFailed))
-		if status >= 500 {
-			text += "; is password_file right?"
-		}
 	}
 	return l.refusal(kind, status, l.hide(text))
 }

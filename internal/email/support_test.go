@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http/httptest"
 	"slices"
@@ -98,105 +97,6 @@ func (s *server) taken() []mailTaken {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.mails)
-}
-
-type session struct {
-	*server
-	conn *smtp.Conn
-	mailTaken
-}
-
-func (s *session) Reset()        {}
-func (s *session) Logout() error { return nil }
-
-func (s *session) AuthMechanisms() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.password == "" {
-		return nil
-	}
-	return s.mechs
-}
-
-func (s *session) Auth(mech string) (sasl.Server, error) {
-	check := func(user, password string) error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.tried++
-		if password != s.password {
-			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "no: " + password}
-		}
-		s.user = user
-		return nil
-	}
-	if mech == sasl.Plain {
-		return sasl.NewPlainServer(func(_, user, password string) error { return check(user, password) }), nil
-	}
-	return &loginServer{check: check}, nil
-}
-
-// loginServer is LOGIN, which go-sasl has for clients alone.
-type loginServer struct {
-	check func(user, password string) error
-	said  []string
-}
-
-func (l *loginServer) Next(answer []byte) ([]byte, bool, error) {
-	if answer == nil {
-		return []byte("Username:"), false, nil
-	}
-	if l.said = append(l.said, string(answer)); len(l.said) == 1 {
-		return []byte("Password:"), false, nil
-	}
-	return nil, true, l.check(l.said[0], l.said[1])
-}
-
-func (s *session) Mail(from string, _ *smtp.MailOptions) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.password != "" && s.user == "" {
-		return smtp.ErrAuthRequired
-	}
-	_, s.safe = s.conn.TLSConnectionState()
-	s.from, s.to = from, nil
-	return s.refusal
-}
-
-func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.rcpt[to]; err != nil {
-		return err
-	}
-	s.to = append(s.to, to)
-	return nil
-}
-
-func (s *session) Data(r io.Reader) error {
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.open++
-	s.most = max(s.most, s.open)
-	hold := s.hold
-	s.mu.Unlock()
-	if hold != nil {
-		<-hold
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open--
-	if s.data != nil {
-		return s.data
-	}
-	s.raw = raw
-	s.mails = append(s.mails, s.mailTaken)
-	if s.cut {
-		s.conn.Conn().Close()
-	}
-	return nil
 }
 
 func answer(code int, enhanced smtp.EnhancedCode, text string) error {

@@ -26,8 +26,31 @@ type Counts struct {
 	meter Meter        // may be nil
 	alive atomic.Int64 // when a request, a poll or a cycle last ended, Unix nanoseconds; 0: none yet
 
-	mu    sync.Mutex
-	state Totals // guarded by mu
+	mu     sync.Mutex
+	state  Totals          // guarded by mu, as the rest is
+	last   [lastKept]Cycle // a ring
+	cycles int             // ever put into it
+}
+
+const lastKept = 120 // cycles: an hour of the default schedule
+
+// Cycle is what came of one cycle.
+type Cycle struct {
+	Began    time.Time
+	Took     time.Duration
+	Asked    int // requests, their repetitions not counted
+	Answered int // those of them that show that the CommServe answers
+}
+
+// Last gives the last cycles, the oldest first.
+func (c *Counts) Last() []Cycle {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []Cycle
+	for i := max(0, c.cycles-lastKept); i < c.cycles; i++ {
+		all = append(all, c.last[i%lastKept])
+	}
+	return all
 }
 
 // Totals are the counts since the start.
@@ -91,10 +114,15 @@ func (c *Counts) tickSkipped() {
 
 func (c *Counts) unseenEnd() { c.count(func(t *Totals) { t.Unseen++ }) }
 
-func (c *Counts) cycleEnded(start time.Time, broken error) {
+func (c *Counts) cycleEnded(start time.Time, asked, answered int, broken error) {
 	took := time.Since(start)
 	c.alive.Store(start.Add(took).UnixNano())
-	c.count(func(t *Totals) { t.Cycles++; t.Took, t.Broken = took, broken })
+	c.count(func(t *Totals) {
+		t.Cycles++
+		t.Took, t.Broken = took, broken
+		c.last[c.cycles%lastKept] = Cycle{start, took, asked, answered}
+		c.cycles++
+	})
 	if c.meter != nil {
 		c.meter.CycleTook(took)
 	}

@@ -19,7 +19,10 @@ import (
 // returned.
 func (p *Poller) Cycle(ctx context.Context) (err error) {
 	c := newCycle(p.Limit())
-	defer func(start time.Time) { p.Counts.cycleEnded(start, err) }(time.Now())
+	defer func(start time.Time) {
+		asked, answered := c.counts()
+		p.Counts.cycleEnded(start, asked, answered, err)
+	}(time.Now())
 	if p.onHold() {
 		return nil // nothing is asked, so there is nothing to conclude
 	}
@@ -154,6 +157,12 @@ func (c *cycle) note(err error) (first bool) {
 		c.failures++
 	}
 	return false
+}
+
+func (c *cycle) counts() (asked, answered int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked, c.answers
 }
 
 // noteOutcome counts the outcome of a request, and commits at a cycle's first answer that the CommCell answers: the

@@ -25,6 +25,13 @@ func (p *Poller) poll(ctx context.Context, j trackedJob) error {
 		if !j.cached.accepts(known, &seen) {
 			return p.olderAnswer(j, known)
 		}
+		told, err := p.tellUntoldFailure(j, known, &seen)
+		if err != nil {
+			return err
+		}
+		if told {
+			continue
+		}
 		err = p.commit(j, known, seen)
 		if !errors.Is(err, store.ErrChanged) {
 			return err

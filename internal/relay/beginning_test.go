@@ -34,6 +34,7 @@ func (b deafBucket) Put(ctx context.Context, e stream.Entry) (uint64, error) {
 // not at the end of the stream.
 func TestANewRelayThatDiesAtOnce(t *testing.T) {
 	slow.Test(t, "12 s", "a lease is given up after the readings of eight seconds")
+	t.Parallel()
 	w := newWorld(t)
 	w.tell(1, 2)
 	to := &receiver{}

@@ -30,7 +30,7 @@ func (r *Relay) claim(ctx context.Context) (stream.Consumer, stream.DurableInfo,
 	r.mu.Unlock()
 	d := stream.Durable{
 		Name: consumerName(r.Name), Subjects: r.Subjects, AckWait: ackWait, Window: r.windowWanted(),
-		Metadata: map[string]string{"jobwatch-relay": r.Name},
+		Metadata: map[string]string{Mark: r.Name},
 	}
 	floor := was.Floor
 	switch {
@@ -267,6 +267,9 @@ func (s *session) oldestHeld() uint64 {
 	}
 	return oldest
 }
+
+// Mark is what a relay's consumer has in its metadata; its value is the relay's name.
+const Mark = "jobwatch-relay"
 
 func consumerName(relay string) string { return "relay-" + relay }
 

@@ -34,6 +34,7 @@ func (l *lines) said() []string {
 // says so in a line that names the key, and goes on once the junk is gone; another relay is not touched.
 func TestJunkInTheBucket(t *testing.T) {
 	slow.Test(t, "20 s", "a relay that cannot go on tries again each second, and a holder is believed for 8 s")
+	t.Parallel()
 	w := newWorld(t)
 	w.tell(7)
 	deep := strings.Repeat(`{"positions":[`, 20_000)

@@ -32,6 +32,7 @@ func TestEventsAreDeliveredInOrder(t *testing.T) {
 
 func TestADestinationThatIsAwayLosesNothing(t *testing.T) {
 	slow.Test(t, "10 s", "real pauses between tries")
+	t.Parallel()
 	w := newWorld(t)
 	for range 3 {
 		w.tell(1, 2, 3, 4, 5, 6)
@@ -54,6 +55,7 @@ func TestADestinationThatIsAwayLosesNothing(t *testing.T) {
 
 func TestAnUnfitEventIsADeadLetterAtTheThirdTry(t *testing.T) {
 	slow.Test(t, "5 s", "real pauses between tries")
+	t.Parallel()
 	w := newWorld(t)
 	w.tell(1, 2, 1, 2, 1)
 	to := &receiver{}
@@ -94,6 +96,7 @@ func TestAnUnfitEventIsADeadLetterAtTheThirdTry(t *testing.T) {
 
 func TestARefusedJobHoldsUpNoOther(t *testing.T) {
 	slow.Test(t, "5 s", "real pauses between tries")
+	t.Parallel()
 	w := newWorld(t)
 	for range 300 {
 		w.tell(1)
@@ -126,6 +129,7 @@ func TestARefusedJobHoldsUpNoOther(t *testing.T) {
 
 func TestARelayThatIsOffKeepsAll(t *testing.T) {
 	slow.Test(t, "5 s", "orders are read at each beat")
+	t.Parallel()
 	w := newWorld(t)
 	to := &receiver{}
 	r, _ := w.relays(to)

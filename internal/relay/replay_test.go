@@ -10,6 +10,7 @@ import (
 
 func TestReplayToARelay(t *testing.T) {
 	slow.Test(t, "5 s", "orders are read at each beat")
+	t.Parallel()
 	w := newWorld(t)
 	for range 60 {
 		w.tell(1, 2)
@@ -40,6 +41,7 @@ func TestReplayToARelay(t *testing.T) {
 // TestAReplayUponAnother orders the same event again before a beat has shown that the first order is gone.
 func TestAReplayUponAnother(t *testing.T) {
 	slow.Test(t, "10 s", "orders are read at each beat")
+	t.Parallel()
 	w := newWorld(t)
 	w.tell(1)
 	to := &receiver{}

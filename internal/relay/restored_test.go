@@ -66,6 +66,7 @@ func (w *world) writable() {
 // TestAllIsRestoredUnderARelayThatLives: what stands now where something stood that was delivered is delivered.
 func TestAllIsRestoredUnderARelayThatLives(t *testing.T) {
 	slow.Test(t, "10 s", "NATS is stopped twice, and found again")
+	t.Parallel()
 	w, stop, start, dir := newRestorable(t)
 	w.tell(1, 2)
 	to := &receiver{}
@@ -90,6 +91,7 @@ func TestAllIsRestoredUnderARelayThatLives(t *testing.T) {
 // delivered, though the relay dies before it can be.
 func TestAJobThatIsSetAsideWhenItsStreamIsRestored(t *testing.T) {
 	slow.Test(t, "15 s", "NATS is stopped twice, and found again")
+	t.Parallel()
 	w, stop, start, dir := newRestorable(t)
 	w.tell(2, 2)
 	to := &receiver{}
@@ -168,6 +170,7 @@ func TestEveryPositionCounts(t *testing.T) {
 // TestTheBucketIsDeleted: the consumer tells how far the relay got; that the rest is gone is said.
 func TestTheBucketIsDeleted(t *testing.T) {
 	slow.Test(t, "5 s", "a place is noted at a beat")
+	t.Parallel()
 	w := newWorld(t)
 	w.tell(1, 2)
 	to := &receiver{}

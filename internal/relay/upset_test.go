@@ -40,6 +40,7 @@ func away(*Event) error { return &Refusal{Kind: Away, Reason: "HTTP 401", Status
 
 func TestAConsumerThatIsDeletedIsMadeAgainWhereItWas(t *testing.T) {
 	slow.Test(t, "5 s", "a claim is tried again after a second")
+	t.Parallel()
 	w := newWorld(t)
 	w.tell(1, 2, 1, 2)
 	to := &receiver{}
@@ -97,6 +98,7 @@ func (w *world) floor() uint64 {
 
 func TestAPauseByHandIsKeptAndSaid(t *testing.T) {
 	slow.Test(t, "10 s", "a pause is seen at a beat")
+	t.Parallel()
 	w := newWorld(t)
 	to := &receiver{}
 	r, stop := w.relays(to)
@@ -118,6 +120,7 @@ func TestAPauseByHandIsKeptAndSaid(t *testing.T) {
 // TestWhatIsSetAsideAges: nobody holds it in the consumer's window any more, where the stream's forgetting would show.
 func TestWhatIsSetAsideAges(t *testing.T) {
 	slow.Test(t, "15 s", "real pauses between tries")
+	t.Parallel()
 	for name, row := range map[string]struct {
 		upTo   uint64 // the stream forgets
 		missed uint64
@@ -130,6 +133,7 @@ func TestWhatIsSetAsideAges(t *testing.T) {
 		"all, and others, seen by one that never saw them": {301, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			for range 300 {
 				w.tell(1)
@@ -197,6 +201,7 @@ func TestWhatIsPurgedIsSaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			slow.Test(t, "5 s", "what is forgotten is seen at a beat")
+			t.Parallel()
 			w := newWorld(t)
 			w.tell(1, 2)
 			to := &receiver{}
@@ -229,6 +234,7 @@ func (w *world) unsettled() int {
 // TestAStreamThatLostItsEnd takes the events of a stream's first life for what they were, and tells those of its second.
 func TestAStreamThatLostItsEnd(t *testing.T) {
 	slow.Test(t, "10 s", "NATS is away and comes back in real time")
+	t.Parallel()
 	w := newWorld(t)
 	w.tell(1, 2, 3)
 	to := &receiver{}

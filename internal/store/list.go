@@ -16,6 +16,7 @@ type Listed struct {
 	Seen           time.Time    // when that was asked for; zero: unknown, or never seen
 	Told           job.Told     // what the stream says of it, or will once the unsent events are there
 	Why            Why          // why it is polled; "": it is not any more
+	FollowedBy     string       // the member of the cluster that polls its CommCell; "": this watcher does, or nobody. No store knows it
 	RefreshPending bool         // what a foreign writer told was adopted: the next poll replaces what is unsent
 	Sequence       uint64       // of its last event, sent or not; 0: none
 	Sent           uint64       // of its last event that the broker acknowledged
@@ -152,6 +153,7 @@ type listedJSON struct {
 	storedSnapshot
 	SnapshotAt *time.Time `json:"snapshotAt"` // when it was asked for: an active job's progress is not kept up
 	Tracked    job.Text   `json:"tracked"`    // configured, by hand, discovered, closing, owed, untracked; null: not any more
+	FollowedBy job.Text   `json:"followedBy"` // the other member that polls its CommCell; null: this watcher does, or nobody
 	Sequence   uint64     `json:"sequence"`   // of the job's last event, sent or not
 	Sent       uint64     `json:"sent"`       // of the last that the broker acknowledged
 	Unsent     int        `json:"unsent"`     // events that wait for the broker
@@ -159,7 +161,7 @@ type listedJSON struct {
 
 // MarshalJSON leaves out what was told: subscribers have it from the stream.
 func (l Listed) MarshalJSON() ([]byte, error) {
-	j := listedJSON{Tracked: job.Text(l.Why), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent}
+	j := listedJSON{Tracked: job.Text(l.Why), FollowedBy: job.Text(l.FollowedBy), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent}
 	j.storedSnapshot = storedSnapshot{Snapshot: l.Snapshot, Machines: l.Snapshot.Machines, Truncated: l.Snapshot.Truncated}
 	if !l.Seen.IsZero() {
 		j.SnapshotAt = &l.Seen
@@ -173,7 +175,7 @@ func (l *Listed) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*l = Listed{Snapshot: j.Snapshot, Why: Why(j.Tracked), Sequence: j.Sequence, Sent: j.Sent, Unsent: j.Unsent}
+	*l = Listed{Snapshot: j.Snapshot, Why: Why(j.Tracked), FollowedBy: string(j.FollowedBy), Sequence: j.Sequence, Sent: j.Sent, Unsent: j.Unsent}
 	l.Snapshot.Machines, l.Snapshot.Truncated = j.Machines, j.Truncated
 	if j.SnapshotAt != nil {
 		l.Seen = *j.SnapshotAt

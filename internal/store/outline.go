@@ -15,7 +15,17 @@ type Brief struct {
 	ID       job.ID
 	Class    job.Class // Unknown also where the job was never seen, or told no state
 	Terminal bool
+	Stalled  bool  // told so, and not that it goes on
 	End      int64 // of a finished job: when it ended, else when it was seen to have; Unix nanoseconds
+}
+
+// Size is that of the file.
+func (s *Store) Size() (bytes int64, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		bytes = tx.Size()
+		return nil
+	})
+	return bytes, err
 }
 
 // Version is another after each transaction.
@@ -106,11 +116,12 @@ func (s *Store) Outline() (all []Brief, err error) {
 // brief finds its members in the text of a snapshot: to parse 100,000 of them takes a second, and this is asked often.
 // No text in it can hold such a name in quotes, and the machines, which have an end too, come behind.
 func brief(tx *bbolt.Tx, id job.ID, value []byte) (Brief, error) {
-	_, snapshot, _ := bytes.Cut(value, newline)
+	known, snapshot, _ := bytes.Cut(value, newline)
 	b := Brief{
 		ID: id, Class: classNamed(member(snapshot, `"stateClass":`)), Terminal: string(member(snapshot, `"terminal":`)) == "true",
 	}
 	if !b.Terminal {
+		b.Stalled = bytes.Contains(known, stalled)
 		return b, nil
 	}
 	if end, err := time.Parse(`"`+time.RFC3339+`"`, string(member(snapshot, `"endTime":`))); err == nil {
@@ -121,6 +132,8 @@ func brief(tx *bbolt.Tx, id job.ID, value []byte) (Brief, error) {
 	b.End = r.Asked
 	return b, err
 }
+
+var stalled = []byte(`"stalled":true`) // of job.Told; within a text its quotes would be escaped
 
 // member is the value of the first member of that name, where it holds no comma.
 func member(line []byte, name string) []byte {

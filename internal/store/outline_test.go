@@ -16,6 +16,7 @@ func briefOf(l Listed) Brief {
 	if b.Class == "" {
 		b.Class = job.Unknown
 	}
+	b.Stalled = l.Told.Stalled && !b.Terminal
 	switch {
 	case b.Terminal && l.Snapshot.EndTime != nil:
 		b.End = l.Snapshot.EndTime.UnixNano()
@@ -42,7 +43,19 @@ func TestOutline(t *testing.T) {
 			s.Machines = []job.VM{{Name: "endTime", EndTime: new(at)}, {Name: `"endTime":"`, Reason: "terminal"}}
 		}
 		s.Settle()
-		must(t, f.Commit(f.poll(t, o)))
+		var changes []job.Change
+		switch random.IntN(4) {
+		case 0:
+			changes = []job.Change{{Kind: job.KindWatch, Detail: job.DetailStalled}}
+		case 1:
+			changes = []job.Change{
+				{Kind: job.KindFailure, Detail: job.DetailReason, To: `","stalled":true,"`},
+				{Kind: job.KindFailure, Detail: job.DetailVM, VM: "stalled", To: "true"},
+			}
+		}
+		result := f.poll(t, o)
+		result.Changes = append(result.Changes, changes...)
+		must(t, f.Commit(result))
 	}
 	must(t, f.Configure("prod", []int64{2, 1000, 1001}))
 	known, err := f.Recall(prod)

@@ -111,6 +111,7 @@ func TestADurableKeepsItsPause(t *testing.T) {
 }
 
 func TestADurableThatIsDeletedSaysSo(t *testing.T) {
+	t.Parallel() // the client hears nothing for five seconds
 	b := use(t, startServer(t))
 	c, _ := claimed(t, b)
 	ended := make(chan error, 1)

@@ -171,6 +171,7 @@ func TestReadyRefutesAnEarlierVerdict(t *testing.T) {
 // One look without an answer, as while a leader is elected, refutes nothing; the second in a row does.
 func TestOneCheckWithoutAnAnswerRefutesNothing(t *testing.T) {
 	slow.Test(t, "10 s", "the check that finds no answer has its time-out")
+	t.Parallel()
 	srv := startServer(t)
 	b := use(t, srv)
 	s, err := b.usable()

@@ -27,6 +27,8 @@ type Info struct {
 	First    uint64 // sequence of the first message; of the next one if there is none
 	Last     uint64 // highest sequence ever given, also if that message is gone; 0: none yet
 	Messages uint64
+	Bytes    uint64
+	MaxAge   time.Duration // 0: messages are kept for ever
 }
 
 // Info asks for the state of the stream. The error is ErrNoStream if there is none; else as for Last.
@@ -45,6 +47,7 @@ func (b *Broker) Info(ctx context.Context) (Info, error) {
 	return Info{
 		Name: info.Config.Name, Created: info.Created,
 		First: info.State.FirstSeq, Last: info.State.LastSeq, Messages: info.State.Msgs,
+		Bytes: info.State.Bytes, MaxAge: info.Config.MaxAge,
 	}, nil
 }
 

@@ -57,6 +57,7 @@ const (
 
 func TestWhereASubjectLeads(t *testing.T) {
 	slow.Test(t, "6 s", "real servers, leaf nodes and accounts that map subjects")
+	t.Parallel()
 	account := func(users, mapping string) string {
 		return "accounts {A {jetstream: enabled, " + users + "\nmappings: {" + mapping + "}}}"
 	}

@@ -31,7 +31,7 @@ func (s *Server) commCells(of cluster.Status, isMember bool) []commCell {
 		return cells
 	}
 	for _, name := range s.CommCells() {
-		cell := commCell{Name: name, Classes: map[string]int{}}
+		cell := commCell{Name: name, Classes: map[string]int{}, Ring: [][4]int64{}}
 		if i := slices.IndexFunc(pollers, func(p *poller.Poller) bool { return p.CommCell == name }); i >= 0 {
 			cell = light(pollers[i])
 		}
@@ -58,6 +58,8 @@ func (s *Server) followedBy(of cluster.Status, name string) *string {
 	return nil
 }
 
+const claimsNothing = "members of a newer version are in the cluster: this one polls on what it has, and claims nothing more; upgrade it"
+
 // checkCluster is red while this member could not take anything over. What others poll is in the lines behind it.
 func (s *Server) checkCluster(of cluster.Status) []check {
 	i := slices.IndexFunc(of.Members, func(m cluster.MemberStatus) bool { return m.Instance == s.Instance })
@@ -68,10 +70,15 @@ func (s *Server) checkCluster(of cluster.Status) []check {
 		return []check{{"cluster", red, "has not joined yet"}}
 	case of.Members[i].Leaving && len(of.Members[i].CommCells) == 0:
 		return []check{{"cluster", red, "was told to leave: takes nothing more until its next start"}}
+	case len(of.Newer) > 0 && len(of.Members[i].CommCells) == 0:
+		return []check{{"cluster", red, claimsNothing}}
 	case !of.Members[i].CaughtUp: // as the others know it: who stops next gives this one nothing
 		return []check{{"cluster", red, "has not read the stream to its end yet"}}
 	}
 	checks := []check{{"cluster", ok, ""}}
+	if len(of.Newer) > 0 {
+		checks[0] = check{"cluster", note, claimsNothing}
+	}
 	for _, name := range s.CommCells() {
 		if s.pollerOf(name) != nil {
 			continue // it has a line of its own

@@ -167,6 +167,16 @@ func TestReadyWhileAMemberCouldTakeOver(t *testing.T) {
 	cut.Trouble = "no response from stream"
 	shown.Store(cut)
 	w.becomes(http.StatusServiceUnavailable, "red   cluster: cannot take part: no response from stream\n")
+	newer := clusterOf(map[string]string{"prod": "w2"}, member)
+	newer.Newer = []string{"member.w9"}
+	shown.Store(newer)
+	w.becomes(http.StatusServiceUnavailable, "red   cluster: "+claimsNothing+"\n")
+	owns := member
+	owns.CommCells = []string{"prod"}
+	newer = clusterOf(map[string]string{"prod": "w1"}, owns)
+	newer.Newer = []string{"member.w9"}
+	shown.Store(newer)
+	w.becomes(http.StatusOK, "note  cluster: "+claimsNothing+"\n")
 	member.Leaving = true
 	shown.Store(clusterOf(nil, member))
 	w.becomes(http.StatusServiceUnavailable, "red   cluster: was told to leave: takes nothing more until its next start\n")

@@ -1,12 +1,15 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
 
 	"jobwatch/internal/cluster"
+	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
+	"jobwatch/internal/store"
 )
 
 type status struct {
@@ -21,6 +24,25 @@ type status struct {
 
 	Instance string                 `json:"instance,omitempty"` // this watcher's name in the cluster
 	Members  []cluster.MemberStatus `json:"members"`            // none: it is alone
+
+	Started time.Time      `json:"started"`
+	Day     map[string]int `json:"jobs24h"` // that ended within a day, by class; null as jobs is, as the next is
+	Stalled *int           `json:"stalled"`
+	Readers []reader       `json:"readers"` // of the stream; null: they could not be had, as the next
+	Stream  *streamState   `json:"stream"`
+	Store   *storeState    `json:"store"`
+	Outbox  *outbox        `json:"outbox"`
+}
+
+type storeState struct {
+	Bytes int64 `json:"bytes"`
+}
+
+type outbox struct {
+	Unsent  int64      `json:"unsent"`
+	Oldest  *time.Time `json:"oldest"`
+	Stopped int        `json:"stopped"` // jobs, by what the broker refuses for good
+	Refusal string     `json:"refusal,omitempty"`
 }
 
 type commCell struct {
@@ -38,28 +60,76 @@ type commCell struct {
 	Ticks    int64          `json:"ticks"`
 	Skipped  int64          `json:"ticksSkipped"`
 	Limit    int            `json:"requestLimit"` // requests under way at once at most, just now
+
+	Schedule string     `json:"schedule,omitempty"`
+	Ring     [][4]int64 `json:"ring"`       // the last cycles, the oldest first: began (Unix seconds), took (ms), asked, answered
+	Jobs     *int       `json:"unfinished"` // null as the status's jobs is
 }
 
 // status is what the page's lights show.
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.stands()) }
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, s.stands(r.Context()))
+}
 
-func (s *Server) stands() status {
+func (s *Server) stands(ctx context.Context) status {
 	now := time.Now()
 	checks := s.checks(now)
 	of, isMember := s.view()
 	is := status{
 		Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, CommCells: []commCell{}, Relays: s.relays(),
-		Instance: s.Instance, Members: of.Members,
+		Instance: s.Instance, Members: of.Members, Started: s.started.UTC(),
 	}
 	if s.Store == nil {
 		return is
 	}
 	is.CommCells = s.commCells(of, isMember)
 	is.Unsent = s.Store.Unsent()
-	if jobs, _, err := s.outline.read(s.Store); err == nil {
+	is.Stream, is.Readers = s.stream.read(ctx, s.Broker)
+	is.Outbox = s.outbox()
+	if size, err := s.Store.Size(); err == nil {
+		is.Store = &storeState{size}
+	}
+	if jobs, briefs, err := s.outline.read(s.Store); err == nil {
 		is.Jobs = &jobs
+		is.count(briefs, now)
 	}
 	return is
+}
+
+func (s *Server) outbox() *outbox {
+	o := &outbox{Unsent: s.Store.Unsent(), Refusal: s.Publisher.Refusal()}
+	_, o.Stopped = s.Publisher.Refusals()
+	if oldest, err := s.Store.OldestUnsent(); err == nil {
+		o.Oldest = known(oldest)
+	}
+	return o
+}
+
+// count fills in what is counted of all jobs.
+func (is *status) count(jobs []store.Brief, now time.Time) {
+	day, stalled, unfinished := now.Add(-24*time.Hour).UnixNano(), 0, map[string]int{}
+	is.Day = map[string]int{}
+	for _, class := range []job.Class{job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown} {
+		is.Day[string(class)] = 0
+	}
+	for _, b := range jobs {
+		switch {
+		case !b.Terminal:
+			unfinished[b.ID.CommCell]++
+			if b.Stalled {
+				stalled++
+			}
+		case b.End < day:
+		case b.Class == job.Succeeded, b.Class == job.Partial, b.Class == job.Failed, b.Class == job.Killed:
+			is.Day[string(b.Class)]++
+		default:
+			is.Day[string(job.Unknown)]++
+		}
+	}
+	is.Stalled = &stalled
+	for i := range is.CommCells {
+		is.CommCells[i].Jobs = new(unfinished[is.CommCells[i].Name])
+	}
 }
 
 // statusBoard keeps what was last sent to those who follow: one status serves them all.
@@ -75,7 +145,7 @@ func (b *statusBoard) read(s *Server) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now := time.Now(); b.made.IsZero() || now.Sub(b.made) >= statusHolds {
-		b.text, b.made = encode(s.stands()), now
+		b.text, b.made = encode(s.stands(context.Background())), now
 	}
 	return b.text
 }
@@ -91,6 +161,10 @@ func light(p *poller.Poller) commCell {
 	}
 	if c.Classes == nil {
 		c.Classes = map[string]int{}
+	}
+	c.Schedule, c.Ring = p.Spec, [][4]int64{}
+	for _, cycle := range p.Counts.Last() {
+		c.Ring = append(c.Ring, [4]int64{cycle.Began.Unix(), cycle.Took.Milliseconds(), int64(cycle.Asked), int64(cycle.Answered)})
 	}
 	return c
 }

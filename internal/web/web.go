@@ -63,6 +63,8 @@ type Server struct {
 	tables  table
 	ahead   progressBoard
 	said    statusBoard
+	stream  streamBoard
+	started time.Time
 
 	storeFault, ownFault lastSaid      // in the log
 	slots                chan struct{} // one for each follower of events
@@ -88,6 +90,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{
 		Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers), readers: make(chan struct{}, jobEventsAtOnce),
+		started: time.Now(),
 	}
 	s.handler = s.guard(s.routes())
 	return s

@@ -95,15 +95,20 @@ func (c *sharedCell) noting(who int) http.Handler {
 func (c *sharedCell) since(at time.Time) []ask {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	from, _ := slices.BinarySearchFunc(c.asks, at, func(a ask, at time.Time) int { return a.at.Compare(at) })
-	return slices.Clone(c.asks[from:])
+	return slices.Clone(c.asks[c.firstFrom(at):])
 }
 
 // between are the requests from one moment to another.
 func (c *sharedCell) between(from, to time.Time) []ask {
-	asks := c.since(from)
-	end, _ := slices.BinarySearchFunc(asks, to, func(a ask, at time.Time) int { return a.at.Compare(at) })
-	return asks[:end]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.asks[c.firstFrom(from):c.firstFrom(to)])
+}
+
+// firstFrom is where the requests from a moment on begin.
+func (c *sharedCell) firstFrom(at time.Time) int {
+	n, _ := slices.BinarySearchFunc(c.asks, at, func(a ask, at time.Time) int { return a.at.Compare(at) })
+	return n
 }
 
 // quiet is how long nobody else may have asked.

@@ -1,7 +1,9 @@
 package endtoend
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,14 @@ func TestClusterHands(t *testing.T) {
 	w.settled()
 	w.until("it is polled", func() bool { return asked(time.Now().Add(-quiet)) })
 	other := func() *member { return w.members[(c.polls()+1)%len(w.members)] }
+	owner := w.members[c.polls()].name
+	w.until("who does not poll it says who follows it", func() bool {
+		return strings.Contains(typed(t, "jobs", "list", "--commcell", "c1", "-c", other().config).Out, "followed by "+owner) &&
+			strings.Contains(typed(t, "jobs", "show", "c1/71", "-o", "json", "-c", other().config).Out, fmt.Sprintf("%q: %q", "followedBy", owner))
+	})
+	if said := typed(t, "jobs", "list", "--commcell", "c1", "-c", w.members[c.polls()].config).Out; strings.Contains(said, "followed by") {
+		t.Errorf("who polls it says: %s", said)
+	}
 	typed(t, "jobs", "untrack", "c1/71", "-c", other().config).Succeeds(t)
 	w.until("it is polled no more", func() bool { return c.alone(c.polls()) && !asked(time.Now().Add(-quiet)) })
 

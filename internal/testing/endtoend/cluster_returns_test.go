@@ -53,8 +53,8 @@ func TestClusterAnEmptyStoreJoins(t *testing.T) {
 	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 3, servers: 1, jobs: 10, arrivals: 0.5, most: 20})
 	w.fill(longOr(1000, 100_000))
 	w.start(w.members[:2]...)
-	w.settled()
 	w.caughtUp(w.members[:2]...)
+	w.settled()
 	m := w.busiest(0)
 	cells := w.cellsOf(m)
 	w.start(w.members[2])
@@ -94,7 +94,9 @@ func (w *clusterWorld) fill(jobs int) {
 			w.publish(js, o.ID(), e)
 		}
 	}
-	<-js.PublishAsyncComplete()
+	w.until("the stream holds the past", func() bool { return w.lastEvent(js) == uint64(2*jobs) }, func() string {
+		return fmt.Sprintf("%d events of %d", w.lastEvent(js), 2*jobs)
+	})
 }
 
 func (w *clusterWorld) publish(js jetstream.JetStream, id job.ID, e event.Event) {
@@ -107,28 +109,55 @@ func (w *clusterWorld) publish(js jetstream.JetStream, id job.ID, e event.Event)
 		_, m.Subject, err = event.Address("", id, data)
 	}
 	if err == nil {
-		_, err = js.PublishMsgAsync(m)
+		_, err = js.PublishMsgAsync(m, jetstream.WithStallWait(time.Minute)) // for one of those that are under way to be stored
 	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// caughtUp waits until members' stores have read the stream.
-func (w *clusterWorld) caughtUp(members ...*member) {
+// lastEvent is the sequence of the stream's last message.
+func (w *clusterWorld) lastEvent(js jetstream.JetStream) uint64 {
 	w.t.Helper()
-	js, end := w.connect()
-	defer end()
 	s, err := js.Stream(w.t.Context(), "JOBS")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	last := s.CachedInfo().State.LastSeq
+	return s.CachedInfo().State.LastSeq
+}
+
+// caughtUp waits until members' stores have read the stream, as long as they read on.
+func (w *clusterWorld) caughtUp(members ...*member) {
+	w.t.Helper()
+	js, end := w.connect()
+	defer end()
+	last := w.lastEvent(js)
 	for _, m := range members {
-		var stat store.Stat
-		w.until(m.name+" has read the stream", func() bool {
-			said := typed(w.t, "store", "stat", "-c", m.config, "-o", "json")
-			return json.Unmarshal([]byte(said.Out), &stat) == nil && stat.ReadTo >= last
-		}, func() string { return fmt.Sprintf("%d of %d", stat.ReadTo, last) })
+		began, stat, reached := time.Now(), store.Stat{}, ""
+		for stat.ReadTo < last {
+			before := reached
+			w.until(m.name+" reads on", func() bool {
+				said := typed(w.t, "store", "stat", "-c", m.config, "-o", "json")
+				_ = json.Unmarshal([]byte(said.Out), &stat)
+				reached = fmt.Sprintf("%s, %d jobs in the store", w.delivered(js, last), stat.Jobs)
+				return stat.ReadTo >= last || reached != before
+			}, func() string { return reached })
+		}
+		w.t.Logf("%s has read %d events after %v", m.name, stat.ReadTo, time.Since(began))
 	}
+}
+
+// delivered is how many events the stream's readers have got, up to a sequence. Where a store has read to is written once, at
+// the end.
+func (w *clusterWorld) delivered(js jetstream.JetStream, last uint64) string {
+	w.t.Helper()
+	s, err := js.Stream(w.t.Context(), "JOBS")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	total := uint64(0)
+	for reader := range s.ListConsumers(w.t.Context()).Info() {
+		total += min(reader.Delivered.Stream, last)
+	}
+	return fmt.Sprintf("%d events delivered", total)
 }

@@ -1,6 +1,7 @@
 package endtoend
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,43 +10,80 @@ import (
 	"jobwatch/internal/testing/slow"
 )
 
-// TestClusterRolls restarts three watchers one by one, as an upgrade does, twice. Before the first time they know of no
-// cluster, and each polls all.
+// TestClusterRolls restarts three watchers one by one, as an upgrade does, twice. Before the first time they are of an older
+// version, or of this one and know of no cluster, where each polls all. With an older version they then go back to it, and
+// are upgraded once more.
 func TestClusterRolls(t *testing.T) {
 	slow.Test(t, "90 s", "six restarts of real watchers, each of which takes over and gives away")
 	t.Parallel()
-	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 6, servers: 1, jobs: 5, arrivals: 0.5, most: 25})
+	most := 25
+	if os.Getenv(olderWatcher) != "" {
+		most = 100
+	}
+	w := newClusterWorld(t, clusterPlan{seed: seeds(t)[0], members: 3, commCells: 6, servers: 1, jobs: 5, arrivals: 0.5, most: most})
+	older := w.older()
 	for _, m := range w.members {
-		w.configure(m, false)
+		w.runs(m, older)
 		w.start(m)
 	}
-	w.until("all poll each CommCell", func() bool {
-		return !slices.ContainsFunc(w.cells, func(c *sharedCell) bool {
-			return slices.ContainsFunc(w.members, func(m *member) bool { return len(c.spans(m.who)) == 0 })
-		})
-	})
-	roll := func() {
-		for _, m := range w.members {
-			w.configure(m, true)
-			w.stop(m)
-			w.start(m)
-			w.until(m.name+" is ready", m.ready)
-		}
-		w.settled()
-		w.saysWhoPolls()
-	}
-	roll()
-	began := time.Now()
-	roll()
-	for _, c := range w.cells {
-		chain := w.chain(c, began)
-		t.Logf("%s: %s", c.name, chain)
-		if moves := strings.Count(chain, "→"); moves > 2 {
-			t.Errorf("%s moved %d times in one round, promised are two", c.name, moves)
-		}
+	w.polled(older)
+	w.roll(older, present)
+	w.roll(present, present)
+	if older.program != "" {
+		w.roll(present, older)
+		w.roll(older, present)
 	}
 	w.finale()
 }
+
+// roll restarts the members one by one with another version, or the same.
+func (w *clusterWorld) roll(from, to build) {
+	w.t.Helper()
+	began := time.Now()
+	for _, m := range w.members {
+		w.stop(m)
+		w.runs(m, to)
+		w.start(m)
+		w.until(m.name+" is ready", func() bool { return m.ready() || m.meetsNewer() })
+	}
+	if slices.ContainsFunc(w.members, (*member).meetsNewer) {
+		w.t.Log("the bucket is of a newer layout: deleted, as docs/cluster.md says")
+		w.deleteBucket()
+	}
+	w.polled(to)
+	if !from.shares || !to.shares {
+		return
+	}
+	for _, c := range w.cells {
+		chain := w.chain(c, began)
+		w.t.Logf("%s: %s", c.name, chain)
+		if moves := strings.Count(chain, "→"); moves > 2 {
+			w.t.Errorf("%s moved %d times in one round, promised are two", c.name, moves)
+		}
+	}
+}
+
+// polled waits until each CommCell is polled by one member, or by all where they do not share.
+func (w *clusterWorld) polled(by build) {
+	w.t.Helper()
+	if by.shares {
+		w.settled()
+		w.saysWhoPolls()
+		return
+	}
+	began := time.Now()
+	w.until("all poll each CommCell", func() bool {
+		return !slices.ContainsFunc(w.cells, func(c *sharedCell) bool {
+			asks := c.since(began)
+			return slices.ContainsFunc(w.members, func(m *member) bool {
+				return !slices.ContainsFunc(asks, func(a ask) bool { return a.list && a.who == m.who })
+			})
+		})
+	})
+}
+
+// meetsNewer says whether a member takes nothing, since the bucket holds what it does not know.
+func (m *member) meetsNewer() bool { return strings.Contains(m.said.String(), "claims nothing more") }
 
 // TestClusterSpreads has a third watcher come to two: CommCells move to it one by one, and seldom. The long form waits until
 // they are spread evenly, and sees that nothing moves then.

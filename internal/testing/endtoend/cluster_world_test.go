@@ -74,6 +74,7 @@ type member struct {
 	name string
 	http string
 	wire *proxy // to NATS
+	way  string // to the CommServes, of a program of another version
 }
 
 func newClusterWorld(t *testing.T, p clusterPlan) *clusterWorld {
@@ -199,7 +200,7 @@ func (w *clusterWorld) kill(m *member) time.Time {
 
 // stop stops a member as an administrator does, and says when it was told to.
 func (w *clusterWorld) stop(m *member) time.Time {
-	m.says(obeys)
+	m.awaitSignals()
 	at := time.Now()
 	m.stop()
 	return at

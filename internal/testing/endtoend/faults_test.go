@@ -29,6 +29,7 @@ import (
 // its record does not justify, and none missing once it is well again. JOBWATCH_SEED repeats a mix.
 func TestFaults(t *testing.T) {
 	slow.Test(t, "2 min", "each kind of fault that the simulator knows is played against the real program, and the stream judged")
+	t.Parallel()
 	server, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: filepath.Join(t.TempDir(), "nats")})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ const (
 // acknowledgements get lost, and then holds the stream against what the CommServe had answered.
 func TestKill(t *testing.T) {
 	slow.Test(t, "1 min", "a real process is killed at random moments: what a crash leaves on a disk is in no model")
+	t.Parallel()
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	clock := &lifeClock{step: 7 * time.Millisecond}

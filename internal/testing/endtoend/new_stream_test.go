@@ -16,6 +16,7 @@ import (
 // TestOnNewStream has the stream made anew while the watcher is down: what it has told is sent again, or it goes on
 // with what comes. Either way the sequences count on.
 func TestOnNewStream(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		first, then string // on_new_stream of the first start and of the second; "": the default
 		want        []string
@@ -26,6 +27,7 @@ func TestOnNewStream(t *testing.T) {
 		{"", "continue", []string{"3 state"}}, // whoever finds the stream lost may still decide
 	} {
 		t.Run(fmt.Sprintf("%s,%s", row.first, row.then), func(t *testing.T) {
+			t.Parallel()
 			var now atomic.Int64
 			play := sim.New(sim.Config{Clock: func() time.Duration { return time.Duration(now.Load()) }})
 			play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{

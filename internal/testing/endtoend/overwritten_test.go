@@ -16,6 +16,7 @@ import (
 // TestAStoreThatIsOverwritten has people copy another file over the one that a watcher works with: it says so in one
 // line, and ends. What it had told stays told once, and the next start says whether it can use what is there.
 func TestAStoreThatIsOverwritten(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		with func(w *world, store string) []byte // what lies there is replaced by; nil: it is cut short
 		next bool                                // the next start can use it

@@ -96,7 +96,7 @@ func TestWaitForAJob(t *testing.T) {
 	var said [5]log
 	failing := wait(&said[0], "sim/71", "--timeout", "2m")
 	suspended := wait(&said[1], "sim/72", "--until", "suspended", "--timeout", "2m")
-	never := wait(&said[2], "sim/72", "--until", "pending", "--timeout", "1s")
+	never := wait(&said[2], "sim/72", "--until", "pending", "--timeout", "10s") // time enough to read what was told, on a busy machine
 	unseen := wait(&said[3], "sim/99", "--track", "--timeout", "2m")
 	if got := never(); got != 7 || !strings.Contains(said[2].String(), `sim/72: time is up; it is "Running"`) {
 		t.Errorf("status %d: %s", got, said[2].String())

@@ -35,6 +35,8 @@ func TestASecondWatcherIsNamed(t *testing.T) {
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
+	connected := func(said *log) bool { return strings.Contains(said.String(), "connected to NATS at") }
+	w.until("both can tell", func() bool { return connected(&w.said) && connected(&said) })
 	named := func(said *log) int { return strings.Count(said.String(), "another watcher tells of this CommCell too") }
 	clock.run(10)
 	w.until("every job's end is seen", func() bool { return allEnded(w.sim.Served(), jobs) })

@@ -1,6 +1,7 @@
 package endtoend
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,10 +13,11 @@ import (
 
 // victim is a watcher in a process of its own.
 type victim struct {
-	t      *testing.T
-	config string
-	store  string
-	env    []string // of its next life
+	t       *testing.T
+	program string // of its next life; empty: the one that this test binary plays
+	config  string
+	store   string
+	env     []string // of its next life
 
 	said    *log      // in this life, or the last one
 	child   *exec.Cmd // nil while it is dead
@@ -35,7 +37,7 @@ func (v *victim) start() {
 		return
 	}
 	v.said = &log{}
-	child := exec.CommandContext(v.t.Context(), "watcher", "run", "-c", v.config)
+	child := exec.CommandContext(v.t.Context(), cmp.Or(v.program, "watcher"), "run", "-c", v.config)
 	child.Env = append(os.Environ(), v.env...)
 	child.Stderr = v.said
 	if err := child.Start(); err != nil {
@@ -67,7 +69,7 @@ func (v *victim) kill() {
 // stop stops it as an administrator does.
 func (v *victim) stop() {
 	v.t.Helper()
-	v.says(obeys)
+	v.awaitSignals()
 	from := time.Now()
 	v.signal(syscall.SIGTERM)
 	select {
@@ -80,6 +82,14 @@ func (v *victim) stop() {
 		v.hangs("SIGTERM does not end it")
 	}
 	v.doubts = append(v.doubts, killedAt(from))
+}
+
+// awaitSignals waits until it takes signals. Another program does not say it: it is stopped when it was seen to work.
+func (v *victim) awaitSignals() {
+	v.t.Helper()
+	if v.program == "" {
+		v.says(obeys)
+	}
 }
 
 func (v *victim) signal(s os.Signal) { _ = v.child.Process.Signal(s) }

@@ -33,6 +33,10 @@ type world struct {
 	sim    *sim.Sim
 	clock  *lifeClock       // of the jobs, where they have one
 	nats   *stream.Embedded // nil while it is stopped
+	asks   struct {         // the test's own connection
+		of *stream.Embedded
+		js jetstream.JetStream
+	}
 	proxy  *proxy
 	config string
 	dir    string
@@ -83,8 +87,12 @@ func (w *world) makeStream() {
 	}
 }
 
+// jetStream has one connection to each server that is started.
 func (w *world) jetStream() jetstream.JetStream {
-	nc, err := nats.Connect(w.nats.ClientURL())
+	if w.asks.js != nil && w.asks.of == w.nats {
+		return w.asks.js
+	}
+	nc, err := nats.Connect(w.nats.ClientURL(), nats.Timeout(time.Minute))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -93,6 +101,7 @@ func (w *world) jetStream() jetstream.JetStream {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.asks.of, w.asks.js = w.nats, js
 	return js
 }
 

@@ -1,13 +1,17 @@
 package lives
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"testing/synctest"
 	"time"
 
 	"jobwatch/internal/poller"
 	"jobwatch/internal/store/storetest"
+	"jobwatch/internal/stream"
 )
 
 // The small world of a cluster: two members, one job, two observations, two lapses of time, each longer than a death
@@ -141,29 +145,43 @@ func (w *world) smallClusterStep(o option) {
 	w.settles()
 }
 
-// lapses lets a lapse of time pass. What waits meanwhile may keep a member from its beats.
+// lapses lets a lapse of time pass, and notes how it left the members: which of them beat to its end, and what had waited all
+// the while.
 func (w *world) lapses() {
 	w.small.lapses--
 	w.say("   %v pass", lapse)
-	at := fmt.Sprintf("%d:", w.small.lapses)
-	for _, c := range w.gate.calls() {
-		at += " " + c.process.watcher.name + " " + c.what
-	}
-	w.small.history = append(w.small.history, at)
 	time.Sleep(lapse)
+	synctest.Wait()
+	for _, c := range w.gate.calls() {
+		c.lapses++
+	}
+	w.small.history = append(w.small.history, fmt.Sprintf("%d: %s", w.small.lapses, w.standings()))
+}
+
+// standings is what can be seen of the members from outside.
+func (w *world) standings() string {
+	var text strings.Builder
+	w.noteClaims()
+	fmt.Fprintf(&text, "%v", w.board.claims)
+	for _, x := range w.watchers {
+		if p := x.process; p != nil {
+			fmt.Fprintf(&text, "; %s polls: %v, cut: %v, stands: %v", x.name, p.part.polls("prod"), x.cut, p.stopped())
+		}
+	}
+	beats, err := w.spy().Entries(context.Background(), "member.>")
+	if err != nil {
+		panic(err)
+	}
+	slices.SortFunc(beats, func(a, b stream.Entry) int { return cmp.Compare(a.Key, b.Key) })
+	for _, e := range beats {
+		fmt.Fprintf(&text, "; %s silent for %v", e.Key, time.Since(e.Stored).Truncate(time.Second))
+	}
+	return text.String()
 }
 
 // clusterText is what of a cluster what comes can depend on, beside its files and what waits: when what befell whom.
 func (w *world) clusterText() string {
-	w.noteClaims()
-	var text strings.Builder
-	fmt.Fprintf(&text, "%d lapses left, %q, %v\n", w.small.lapses, w.small.history, w.board.claims)
-	for _, x := range w.watchers {
-		if p := x.process; p != nil {
-			fmt.Fprintf(&text, "%s polls: %v, cut: %v, stands: %v\n", x.name, p.part.polls("prod"), x.cut, p.stopped())
-		}
-	}
-	return text.String()
+	return fmt.Sprintf("%d lapses left, %q, %s\n", w.small.lapses, w.small.history, w.standings())
 }
 
 // smallClusterRest lets all go on until one polls, and nothing waits any more.

@@ -258,29 +258,17 @@ func walked(t *testing.T, e *explorer, faults int) {
 
 // If a state left out something that matters, which states there are would depend on the order in which they are visited.
 func TestTheSmallWorldIsTheSameInAnyOrder(t *testing.T) {
-	slow.Test(t, "3 s", "a small world is walked whole, twice")
-	first, second := newExplorer(0, 0, nil), newExplorer(0, 0, nil)
-	second.anyOrder = true
-	first.explore(t)
-	second.explore(t)
-	if len(first.seen) != len(second.seen) || first.ends != second.ends {
-		t.Errorf("%d states and %d ends in one order, %d and %d in another", len(first.seen), first.ends, len(second.seen), second.ends)
-	}
-}
-
-func TestMistakesAreFoundInTheSmallWorld(t *testing.T) {
-	for _, m := range mistakes {
-		if !m.small {
-			continue
-		}
-		t.Run(m.words, func(t *testing.T) {
-			e := newExplorer(1, 60_000, m.make)
-			e.anyOrder = true // what is sought may be anywhere
-			e.explore(t)
-			if len(e.found) == 0 {
-				t.Fatalf("not found in %d states", len(e.seen))
+	slow.Test(t, "5 s", "two small worlds are walked whole, twice")
+	for name, cluster := range map[string]bool{"two that do not know of each other": false, "a cluster": true} {
+		t.Run(name, func(t *testing.T) {
+			first, second := newExplorer(0, 0, nil), newExplorer(0, 0, nil)
+			first.cluster, second.cluster, second.anyOrder = cluster, cluster, true
+			first.explore(t)
+			second.explore(t)
+			if len(first.seen) != len(second.seen) || first.ends != second.ends {
+				t.Errorf("%d states and %d ends in one order, %d and %d in another", len(first.seen), first.ends, len(second.seen), second.ends)
 			}
-			t.Logf("found after %d states", len(e.seen))
+			t.Logf("%d states, %d ends", len(first.seen), first.ends)
 		})
 	}
 }

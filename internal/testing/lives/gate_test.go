@@ -41,6 +41,7 @@ type call struct {
 	message stream.Outgoing // Publish, published
 
 	arrived int // as which
+	lapses  int // of the small world, that it has waited
 	goesOn  chan verdict
 }
 

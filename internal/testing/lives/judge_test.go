@@ -218,6 +218,9 @@ func (j *judge) job(number int64, events []telling) {
 				j.find(isMadeUp, "job %d: an answer that shows %v is told as %q, where it owes %q", number, &a.facts, group, owed)
 				return
 			}
+			if e.kind == "state" && failing.MatchString(v.state) && !v.failed {
+				j.find(isLost, "job %d: it leaves %s, and that it had failed was never told", number, v.state)
+			}
 			v = v.told(e.change, e.reason)
 		}
 		since = append(since, a)

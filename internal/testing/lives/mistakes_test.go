@@ -70,6 +70,23 @@ func TestMistakesAreFound(t *testing.T) {
 	}
 }
 
+func TestMistakesAreFoundInTheSmallWorld(t *testing.T) {
+	for _, m := range mistakes {
+		if !m.small {
+			continue
+		}
+		t.Run(m.words, func(t *testing.T) {
+			e := newExplorer(1, 60_000, m.make)
+			e.anyOrder = true // what is sought may be anywhere
+			e.explore(t)
+			if len(e.found) == 0 {
+				t.Fatalf("not found in %d states", len(e.seen))
+			}
+			t.Logf("found after %d states", len(e.seen))
+		})
+	}
+}
+
 // hasty takes a publish whose outcome nobody knows for one that was acknowledged.
 type hasty struct{ publish.Broker }
 

@@ -31,7 +31,7 @@ func (w *world) stateOf(x *watcher) string {
 	var text strings.Builder
 	for _, c := range w.gate.calls() {
 		if c.process.watcher == x {
-			fmt.Fprintf(&text, "%s %s %d\n", c.what, c.message.ID, c.message.ExpectLast)
+			fmt.Fprintf(&text, "%s %s %d %d\n", c.what, c.message.ID, c.message.ExpectLast, c.lapses)
 		}
 	}
 	p := x.process
@@ -74,6 +74,10 @@ func content(s *store.Store) string {
 			value = value[8:] // when it was acknowledged
 		case "jobs":
 			value = value[bytes.IndexByte(value, ',')+1:] // how often it has changed
+		case "meta":
+			if string(key) == "id" {
+				value = nil // at random, each time that the way is walked; each file has its own
+			}
 		}
 		for _, part := range [][]byte{bucket, key, ackedAt.ReplaceAll(value, nil)} {
 			all.Write(part)

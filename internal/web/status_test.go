@@ -1,0 +1,155 @@
+package web
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/poller"
+	"jobwatch/internal/relay"
+	"jobwatch/internal/store"
+)
+
+func TestStatusCountsJobs(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	w.keeps(running(1), running(2), job.Snapshot{Number: 3, State: "Waiting"}, ended(4, "Completed", now.Add(-time.Hour)), ended(5, "Failed", now.Add(-23*time.Hour)),
+		ended(6, "Failed", now.Add(-25*time.Hour)), ended(7, "Killed", now), ended(8, "Completed w/ one or more errors", now), ended(9, "Vanished", now), ended(10, "", now))
+	stall := job.Change{Kind: job.KindWatch, Detail: job.DetailStalled}
+	for _, number := range []int64{1, 2} {
+		known, err := w.store.Recall(job.ID{CommCell: "prod", Number: number})
+		w.must(err)
+		seen := running(number)
+		seen.CommCell = "prod"
+		seen.Settle()
+		w.must(w.store.Commit(store.PollResult{Known: known, Seen: job.Observation{Snapshot: seen, Asked: now, Answered: now}, Changes: []job.Change{stall}}))
+		stall.Detail = job.DetailResumed
+	}
+	w.until("the status counts them", func() bool {
+		s := w.status()
+		return fmt.Sprint(s.Day) == "map[failed:1 killed:1 partial:1 succeeded:1 unknown:2]" && *s.Stalled == 1 && *s.CommCells[0].Jobs == 3
+	})
+}
+
+func TestStatusHasTheLastCycles(t *testing.T) {
+	w := newWorld(t)
+	if ring := w.status().CommCells[0].Ring; ring == nil || len(ring) != 0 {
+		t.Errorf("before the first cycle: %v", ring)
+	}
+	w.sees(running(71))
+	w.commServe.goes(errAway)
+	w.poll()
+	ring := w.status().CommCells[0].Ring
+	if len(ring) != 2 || time.Since(time.Unix(ring[0][0], 0)) > time.Minute {
+		t.Fatalf("got %v", ring)
+	}
+	if ring[0][2] != 2 || ring[0][3] != 2 || ring[1][2] == 0 || ring[1][3] != 0 { // the list and a job; then neither
+		t.Errorf("asked and answered: %v", ring)
+	}
+	for range 130 {
+		w.poll()
+	}
+	if again := w.status().CommCells[0].Ring; len(again) != 120 || again[119][0] < again[0][0] {
+		t.Errorf("%d cycles are kept: %v", len(again), again)
+	}
+}
+
+func TestStatusSaysWhatWaits(t *testing.T) {
+	w := newWorld(t)
+	w.sent()
+	s := w.status()
+	if s.Outbox.Unsent != 0 || s.Outbox.Oldest != nil || s.Store.Bytes == 0 || time.Since(s.Started) > time.Minute || s.Started.IsZero() {
+		t.Errorf("got %+v, %+v, %v", s.Outbox, s.Store, s.Started)
+	}
+	w.stopNATS()
+	w.until("the connection is lost", func() bool { return w.server.Broker.Usable() != nil })
+	w.sees(running(71))
+	if s := w.status(); s.Outbox.Unsent != 2 || s.Outbox.Oldest == nil || time.Since(*s.Outbox.Oldest) > time.Minute {
+		t.Errorf("got %+v", s.Outbox)
+	}
+}
+
+// Who reads the stream is shown, and not how the watcher does.
+func TestStatusHasTheReaders(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	w.sent()
+	nc, err := nats.Connect(w.nats.ClientURL())
+	w.must(err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	w.must(err)
+	for _, c := range []jetstream.ConsumerConfig{
+		{Durable: "siem", FilterSubjects: []string{"jobs.*.*.*.failure.>", "commcells.>"}, AckPolicy: jetstream.AckExplicitPolicy},
+		{Durable: "relay-ops", Metadata: map[string]string{relay.Mark: "ops"}, AckPolicy: jetstream.AckExplicitPolicy},
+	} {
+		_, err := js.CreateConsumer(t.Context(), "JOBS", c)
+		w.must(err)
+	}
+	consumer, err := js.Consumer(t.Context(), "JOBS", "relay-ops")
+	w.must(err)
+	_, err = consumer.Next()
+	w.must(err)
+	anew := func() status {
+		w.server.stream.mu.Lock()
+		w.server.stream.asked = time.Time{}
+		w.server.stream.mu.Unlock()
+		return w.status()
+	}
+	w.until("both are shown", func() bool {
+		s := anew()
+		return len(s.Readers) == 2 && s.Stream != nil && s.Stream.Messages == 2
+	})
+	s := anew()
+	if got := s.Stream; got.Name != "JOBS" || got.First != 1 || got.Last != 2 || got.Bytes == 0 {
+		t.Errorf("the stream is %+v", got)
+	}
+	ops, siem := s.Readers[0], s.Readers[1]
+	if ops.Name != "relay-ops" {
+		ops, siem = siem, ops
+	}
+	if ops.Delivered == nil || ops.Kind != "relay" || ops.Pending != 1 || ops.AckPending != 1 || ops.Filter != "" {
+		t.Errorf("got %+v", ops)
+	}
+	if siem.Delivered != nil || siem.Kind != "other" || siem.Pending != 0 || siem.Filter != "jobs.*.*.*.failure.>, commcells.>" {
+		t.Errorf("got %+v", siem)
+	}
+	w.stopNATS()
+	w.until("the connection is lost", func() bool { return w.server.Broker.Usable() != nil })
+	if s := anew(); s.Readers != nil || s.Stream != nil {
+		t.Errorf("without NATS there are %v of %v", s.Readers, s.Stream)
+	}
+}
+
+// However many look, the pollers and NATS are not asked more often.
+func TestStatusIsAskedOfNATSSeldom(t *testing.T) {
+	w := newWorld(t)
+	w.sent()
+	w.until("the stream is shown", func() bool { return w.status().Stream != nil })
+	w.sees(running(71))
+	w.sent()
+	first := w.server.stream.asked
+	for range 10 {
+		w.status()
+	}
+	if again := w.server.stream.asked; !again.Equal(first) && again.Sub(first) < streamHolds {
+		t.Errorf("asked again after %v", again.Sub(first))
+	}
+}
+
+func TestOneStatusServesAllLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Server{Config: Config{Pollers: func() []*poller.Poller { return nil }}}
+		var b statusBoard
+		b.made, b.text = time.Now(), []byte("held")
+		time.Sleep(statusHolds - 1)
+		if got := b.read(s); string(got) != "held" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
