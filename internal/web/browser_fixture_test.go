@@ -66,7 +66,7 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 		s.server.CloseClientConnections()
 		s.server.Close()
 	})
-	s.url = s.server.URL + "/next"
+	s.url = s.server.URL + "/"
 	return s
 }
 

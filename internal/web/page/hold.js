@@ -4,8 +4,14 @@
 
 const beginWith = 60; // events that are older than the line
 
+// at is an address of the API, without the name and password that this one may have.
+export function at(path) {
+  const address = new URL(`../api/v1/${path}`, import.meta.url);
+  address.username = address.password = "";
+  return address.href;
+}
+
 export function hold(hand) {
-  const at = (path) => new URL(`../api/v1/${path}`, import.meta.url).href;
   let next = 0;      // sequence of the event to come; 0: whatever comes
   let fails = 0;
   let lost = false;

@@ -53,7 +53,7 @@ export function cellState(cell) {
 const lightShapes = { up: "succeeded", down: "failed", note: "partial", "": "unknown" };
 export const card = (key, light, name, ...lines) => html`<li key=${key} class=${light}>${shape(lightShapes[light])}<span class="name">${name}</span>${lines.filter(Boolean).map(([kind, line]) => html`<span key=${kind} class="more ${kind}">${line}</span>`)}</li>`;
 
-function Cells() {
+export function Cells() {
   const cells = known.status?.commcells ?? [];
   return html`<ul id="cells" class="cards" aria-label="CommCells">${cells.map((cell) => {
     const { light, says, foreign } = cellState(cell);

@@ -22,9 +22,6 @@ func Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, files, "start.html")
 	})
-	mux.HandleFunc("GET /next", func(w http.ResponseWriter, r *http.Request) { // until it can do all that the other can
-		http.ServeFileFS(w, r, files, "next.html")
-	})
 	for _, name := range Names() {
 		mux.HandleFunc("GET /page/"+name, func(w http.ResponseWriter, r *http.Request) {
 			http.ServeFileFS(w, r, files, name)

@@ -1,7 +1,7 @@
 // What the page knows: all jobs that have not ended or ended lately, as one table in memory; the watcher's status; the
 // last events. api/v1/table brings the table once, and the line tells what changes.
 
-import { hold } from "./hold.js";
+import { at, hold } from "./hold.js";
 import * as time from "./time.js";
 
 export const known = {
@@ -106,7 +106,7 @@ function addMachine(row, name) {
 // ---- the table
 
 export async function ask(path) {
-  const response = await fetch(`api/v1/${path}`, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(30_000) });
+  const response = await fetch(at(path), { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(30_000) });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(body.error ?? `${response.status} ${response.statusText}`);
   return body;

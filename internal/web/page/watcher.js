@@ -1,7 +1,7 @@
 // The watcher itself: its CommCells and cycles, what waits, what NATS and the store hold; its relays; its cluster.
 
 import { known, silent } from "./state.js";
-import { card, cellState } from "./overview.js";
+import { Cells, card, cellState } from "./overview.js";
 import { html, said, shape, sheet, when } from "./parts.js";
 import { Readers } from "./events.js";
 import { ago, bytes, clock, counted, hour, now, number, parse } from "./time.js";
@@ -122,6 +122,6 @@ export function Cluster() {
   const { status } = known;
   if (!status) return html`<h1>Cluster</h1>${loading}`;
   return html`<h1>Cluster</h1>${status.instance ? html`<ul id="members" class="cards wide">${status.members.map(memberCard)}</ul>
-    <h2>CommCells</h2><ul id="cells" class="cards wide">${status.commcells.map((cell) => { const { light, says } = cellState(cell); return card(cell.name, light, said(cell.name), ["what", says]); })}</ul>`
+    <h2>CommCells</h2><${Cells} />`
     : html`<p class="empty">This watcher is alone; docs/cluster.md says how several share the work.</p>`}`;
 }
