@@ -1,7 +1,7 @@
 // The course of a job, from its events. A change lies somewhere between two looks: its edge is slanted from the one to the
 // other. Where the CommServe did not answer nothing is known, and the chart says so.
 
-import { html, said, shape, visible, when } from "./parts.js";
+import { drawn, html, said, shape, visible, when } from "./parts.js";
 import { clock, hour, now, parse, span } from "./time.js";
 
 const [left, right, wide] = [84, 10, 1160];
@@ -74,10 +74,10 @@ function Chart({ all, looks, gaps, cycles, from, until }) {
     ${ticks(from, until).map((at) => html`<g key=${at}><line x1=${x(at)} x2=${x(at)} y1="2" y2="144" /><text x=${x(at)} y="160" text-anchor="middle">${hour(at)}</text></g>`)}
     ${Object.entries(rowsAt).map(([name, [y, tall]]) => html`<text key=${name} x="0" y=${y + tall / 2 + 4}>${name}</text>`)}
     ${Object.entries(all).map(([name, of]) => of.map((one, i) => Bar(one, name, x, i)))}
-    ${looks.filter((look) => look.failed.length).map((look) => html`<g key=${look.at} class="mark partial" transform="translate(${x(look.at) - 8},${rowsAt.Failures[0]})"><title>${clock(look.at)}: ${look.failed.map((c) => visible(`${c.vm ? `${c.vm}: ` : ""}${c.to ?? ""}`)).join("; ")}</title>${shape("partial")}${look.failed.length > 1 && html`<text x="18" y="13">${look.failed.length}</text>`}</g>`)}
+    ${looks.filter((look) => look.failed.length).map((look) => html`<g key=${look.at} class="mark" transform="translate(${x(look.at) - 8},${rowsAt.Failures[0]})"><title>${clock(look.at)}: ${look.failed.map((c) => visible(`${c.vm ? `${c.vm}: ` : ""}${c.to ?? ""}`)).join("; ")}</title>${drawn("partial")}${look.failed.length > 1 && html`<text x="18" y="13">${look.failed.length}</text>`}</g>`)}
     ${cycles.filter(([at]) => inside(at * 1000)).map(([at, , asked, got]) => html`<line key=${at} class="cycle ${asked > 0 && !got ? "bad" : ""}" x1=${x(at * 1000)} x2=${x(at * 1000)} y1=${rowsAt.Cycles[0]} y2=${rowsAt.Cycles[0] + rowsAt.Cycles[1]} />`)}
     ${gaps.map((gap) => html`<g key=${gap.from} class="gap"><title>no answer from ${clock(gap.from)} to ${clock(gap.until)}</title><rect x=${x(gap.from)} y="2" width=${Math.max(2, x(gap.until) - x(gap.from))} height="142" fill="url(#gap)" />
-      ${x(gap.until) - x(gap.from) > 110 && html`<text x=${(x(gap.from) + x(gap.until)) / 2} y="116" text-anchor="middle">no answer, ${span(gap.until - gap.from)}</text>`}</g>`)}
+      ${x(gap.until) - x(gap.from) > 30 && html`<text x=${(x(gap.from) + x(gap.until)) / 2} y="116" text-anchor="middle">no answer, ${span(gap.until - gap.from)}</text>`}</g>`)}
   </svg></div>
   <p class="legend"><span><svg viewBox="0 0 18 10" class="shape active" aria-hidden="true"><path d="M0 10L9 0h9v10z" fill="currentColor" /></svg> slanted edge: changed between two looks</span>
     <span><i class="hatch"></i> the CommServe did not answer: nothing is known</span><span>${shape("partial")} something failed</span><span>Cycles: the last ${cycles.length} looks at the CommCell</span></p>`;
@@ -86,9 +86,9 @@ function Chart({ all, looks, gaps, cycles, from, until }) {
 function Bar(one, name, x, i) {
   const [y, tall] = rowsAt[name];
   const [a, b, c, d] = [x(one.from), x(one.at), x(one.until), x(one.ends)];
-  const room = c - b;
+  const room = (c + d) / 2 - b;
   const text = visible(one.value);
-  const fits = Math.floor((room - 10) / 7);
+  const fits = Math.floor((room - 8) / 7.5);
   return html`<g key=${`${name} ${i}`} class="bar ${name.toLowerCase()} ${one.cls}" data-soft=${one.at > one.from}><title>${text}: from ${one.at > one.from ? `between ${clock(one.from)} and ` : ""}${clock(one.at)}</title>
     <path d="M${a} ${y + tall}L${b} ${y}H${Math.max(b, c - 1)}L${Math.max(a, d - 1)} ${y + tall}z" />
     ${fits > 2 && html`<text x=${b + 6} y=${y + tall / 2 + 4}>${text.length > fits ? `${text.slice(0, fits - 1)}…` : text}</text>`}</g>`;

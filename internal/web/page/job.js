@@ -120,7 +120,7 @@ function Told({ name, events, error, more, loading }) {
   const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}${subject && copy(subject)}`;
   return sheet("Told", loading ? "" : counted(events.length, "event"), html`<div class="copies">${copy(all)}${copy(`watcher tail --job ${name}`)}${copy(`watcher jobs history ${name}`)}</div>
     ${error && html`<p class="notice">The stream cannot be read: ${said(error)}</p>`}
-    <ol id="told" class="events">${[...events].reverse().map((one) => eventLine(one, line))}</ol>${more && html`<p class="empty">There are older ones; <code>watcher jobs history</code> has them.</p>`}`);
+    <ol id="told" class="events">${[...events].reverse().map((one) => eventLine(one, line, true))}</ol>${more && html`<p class="empty">There are older ones; <code>watcher jobs history</code> has them.</p>`}`);
 }
 
 // ---- the CommServe's own words, asked for where somebody wants them

@@ -31,8 +31,7 @@ function Sentence() {
   if (trouble) parts.push("the watcher has trouble");
   const first = parts.length ? join(parts, ", and ") : "Nothing needs you";
   const waits = status.outbox?.unsent ?? status.unsent;
-  return html`<p id="sentence" class="sentence">${shape(silent() ? "unknown" : need || down.length || trouble ? "failed" : "succeeded")}
-    <b>${first}.</b> <span>${number(of.active + of.stalled)} run, ${number(of.queued + of.held)} wait; ${number(of.succeeded)} ended well in 24 hours.</span>
+  return html`<p id="sentence" class="sentence"><b>${shape(silent() ? "unknown" : need || down.length || trouble ? "failed" : "succeeded")} ${first}.</b> <span>${number(of.active + of.stalled)} run, ${number(of.queued + of.held)} wait; ${number(of.succeeded)} ended well in 24 hours.</span>
     <span id="unsent" class="faint">${waits ? `${counted(waits, "event waits", "events wait")} for NATS.` : "All that was seen is told."}</span></p>`;
 }
 

@@ -29,7 +29,7 @@ function Frame() {
     </span>
     <${Line} />
   </div></header>
-  <main id="main" tabindex="-1" class="view ${at}"><${Notices} /><${views[at] ?? Missing} /></main>
+  <main id="main" tabindex="-1" class="at-${at}"><${Notices} /><${views[at] ?? Missing} /></main>
   <footer class="faint"><a href="readyz">readiness</a> <a href="metrics">metrics</a> <a href="api/v1/jobs">API</a> <a href="page/vendor/vendor.json">licences</a>
     <span>${known.status ? `jobwatch ${known.status.version}` : ""}</span></footer>
   <${Keys} />`;

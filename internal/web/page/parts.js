@@ -27,9 +27,10 @@ const shapes = {
   stalled: () => html`${light("M3.5 2h9v2.2L9.2 8l3.3 3.8V14h-9v-2.2L6.8 8 3.5 4.2z", 1.6)}${solid("M5.7 12.8h4.6L8 10z")}`,
   unknown: () => html`<circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.8" stroke-dasharray="3 2" />`,
   phase: () => light("M2.5 8h8.6M7.6 4.3L11.3 8l-3.7 3.7"),
-  copy: () => html`<rect x="5.5" y="5.5" width="9" height="9" rx="1.5" fill="none" stroke="currentColor" stroke-width="1.4" />${light("M10.6 3.2V1.5H1.5v9.1h1.7", 1.4)}`,
+  sheets: () => html`<rect x="5.5" y="5.5" width="9" height="9" rx="1.5" fill="none" stroke="currentColor" stroke-width="1.4" />${light("M10.6 3.2V1.5H1.5v9.1h1.7", 1.4)}`,
 };
-export const shape = (name) => html`<svg class="shape ${name}" viewBox="0 0 16 16" aria-hidden="true">${(shapes[name] ?? shapes.unknown)()}</svg>`;
+export const drawn = (name) => (shapes[name] ?? shapes.unknown)();
+export const shape = (name) => html`<svg class="shape ${name}" viewBox="0 0 16 16" aria-hidden="true">${drawn(name)}</svg>`;
 
 export const labels = { active: "running", queued: "waiting", held: "held", stalled: "stalled", failed: "failed", partial: "with errors", killed: "killed", succeeded: "succeeded", unknown: "unknown" };
 
@@ -43,7 +44,7 @@ export function copy(text) {
     button.classList.add("done");
     setTimeout(() => button.classList.remove("done"), 1500);
   };
-  return html`<button type="button" class="copy" onClick=${take} title="Copy"><code>${said(text)}</code>${shape("copy")}<span class="unseen">copy</span></button>`;
+  return html`<button type="button" class="copy" onClick=${take} title="Copy"><code>${said(text)}</code>${shape("sheets")}<span class="unseen">copy</span></button>`;
 }
 
 export const sheet = (title, rest, body, more) => html`<section class="sheet"><header><h2>${title}</h2>${rest && html`<span class="faint">${rest}</span>`}${more}</header>${body}</section>`;
@@ -101,10 +102,11 @@ export function what({ data: { change, job, detail, reason } }) {
   return html`${kind && html`<span class="faint">${kind}</span>`}${vm}${change.from && html`${said(change.from)} → `}${said(change.to)}`;
 }
 
-export function eventLine({ sequence, event, subject }, more) {
+// eventLine is a line of a list of events; more says what else of each. On a job's own page it needs no name.
+export function eventLine({ sequence, event, subject }, more, own) {
   const { job, commcell, severity } = event.data;
   return html`<li key=${event.id} class=${severity}>${when(time.parse(event.time))}${shape(eventShape(event))}
     <p class="what">${what(event)}</p>
-    <p class="who">${job ? html`${jobLink(`${job.commcell}/${job.id}`)}${job.client ? html` · ${said(job.client)}` : ""}` : html`CommCell ${said(commcell)}`}</p>
+    ${!own && html`<p class="who">${job ? html`${jobLink(`${job.commcell}/${job.id}`)}${job.client ? html` · ${said(job.client)}` : ""}` : html`CommCell ${said(commcell)}`}</p>`}
     ${more && html`<p class="who">${more({ sequence, event, subject })}</p>`}</li>`;
 }

@@ -142,6 +142,18 @@ async function loadNow(since) {
     setTimeout(() => load(), 3000);
   }
   tell();
+  prepare(known.rows.values());
+}
+
+// prepare makes ready what the search looks into, while there is nothing to do.
+const whenIdle = window.requestIdleCallback ?? ((f) => setTimeout(f, 20));
+function prepare(rows) {
+  for (let n = 0; n < 500; n++) {
+    const { value, done } = rows.next();
+    if (done) return;
+    void value.text;
+  }
+  whenIdle(() => prepare(rows));
 }
 
 const hours = () => ({ h: 1, d: 24 }[reach.at(-1)] ?? 1) * parseInt(reach, 10);
