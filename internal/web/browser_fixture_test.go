@@ -32,6 +32,9 @@ type scene struct {
 	opened  int // lines, ever
 	tables  int // that were asked for
 	answers map[string]any
+
+	lineWaits chan struct{} // nil, or a line says nothing until it is closed
+	tableSent func()        // nil, or called when a table is made, before it is sent
 }
 
 type sceneRow struct {
@@ -124,6 +127,14 @@ func (s *scene) statusNow() string {
 }
 
 func (s *scene) table(w http.ResponseWriter, _ *http.Request) {
+	text := s.tableNow()
+	if s.tableSent != nil {
+		s.tableSent()
+	}
+	_, _ = fmt.Fprint(w, text)
+}
+
+func (s *scene) tableNow() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tables++
@@ -162,7 +173,7 @@ func (s *scene) table(w http.ResponseWriter, _ *http.Request) {
 			columns[name] = append(columns[name], value)
 		}
 	}
-	_, _ = fmt.Fprint(w, s.text(map[string]any{"time": time.Now(), "event": len(s.told), "count": len(s.rows), "texts": words, "columns": columns}))
+	return s.text(map[string]any{"time": time.Now(), "event": len(s.told), "count": len(s.rows), "texts": words, "columns": columns})
 }
 
 func (s *scene) live(w http.ResponseWriter, r *http.Request) {
@@ -182,6 +193,12 @@ func (s *scene) live(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 	}()
 	w.Header().Set("Content-Type", "text/event-stream")
+	if s.lineWaits != nil {
+		select {
+		case <-s.lineWaits:
+		case <-r.Context().Done():
+		}
+	}
 	for tick := time.NewTicker(time.Second); ; {
 		_, _ = fmt.Fprintf(w, "event: status\ndata: %s\n\n", s.statusNow())
 		w.(http.Flusher).Flush()

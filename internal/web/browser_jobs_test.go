@@ -22,6 +22,9 @@ func TestJobsPage(t *testing.T) {
 		"many":      listOfMany,
 		"ten tabs":  tenTabs,
 		"grows old": sceneGrowsOld,
+		"in order":  eventsBesideTheTable,
+		"gone":      lineThatCannotGoOn,
+		"exports":   jobsAreExported,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -151,4 +154,68 @@ func sceneGrowsOld(t *testing.T, browser context.Context) {
 	b.has("#link", "Disconnected, reconnecting…")
 	b.has("#silence", "Nothing was heard from the watcher since")
 	b.shows(`!document.querySelector("#silence").hidden && document.title.startsWith("(!)") && document.body.classList.contains("silent")`)
+}
+
+// eventsBesideTheTable: an event that the table knows already changes nothing, and one that comes while it is under way is not lost.
+func eventsBesideTheTable(t *testing.T, browser context.Context) {
+	s := newScene(t, someJobs()...)
+	told := func(state string) {
+		s.tells(of(1, state, "sql-01", 0), map[string]any{"kind": "state", "detail": "any", "to": state}, "info")
+	}
+	told("Waiting")
+	s.mu.Lock()
+	s.rows[0] = of(1, "Completed", "sql-01", 0) // as another event would have had it, which is not among the last
+	s.mu.Unlock()
+	s.lineWaits = make(chan struct{})
+	b := openTab(t, browser, s.url+"?view=jobs&q=client:sql-01")
+	b.has(rowOf(1), "Completed")
+	close(s.lineWaits)
+	b.do(chromedp.Click("nav[aria-label=Pages] a:nth-child(3)"))
+	b.has("#events li", "Waiting")
+	b.do(chromedp.Click("nav[aria-label=Pages] a:nth-child(2)"))
+	b.has(rowOf(1), "Completed")
+
+	s = newScene(t, someJobs()...)
+	taken := make(chan struct{})
+	s.tableSent = func() {
+		for open := 0; open == 0 && t.Context().Err() == nil; time.Sleep(5 * time.Millisecond) { // until somebody hears it
+			open, _, _ = s.count()
+		}
+		s.tells(of(1, "Completed", "sql-01", 0), map[string]any{"kind": "state", "detail": "completed", "to": "Completed"}, "info")
+		<-taken
+	}
+	b = openTab(t, browser, s.url+"?view=events")
+	b.has("#events li", "Completed")
+	close(taken)
+	b.do(chromedp.Click("nav[aria-label=Pages] a:nth-child(2)"))
+	b.has(rowOf(1), "Completed")
+	b.clean()
+}
+
+// lineThatCannotGoOn: a line that says so has the table loaded anew.
+func lineThatCannotGoOn(t *testing.T, browser context.Context) {
+	s := newScene(t, someJobs()...)
+	b := openTab(t, browser, s.url+"?view=jobs&q=client:sql-01")
+	b.has(rowOf(1), "Running")
+	b.has("#link", "Live")
+	s.mu.Lock()
+	s.rows[0] = of(1, "Completed", "sql-01", 0)
+	for line := range s.lines {
+		line <- "event: gone\ndata: {}\n\n"
+	}
+	s.mu.Unlock()
+	b.has(rowOf(1), "Completed")
+}
+
+// jobsAreExported as they are found and sorted; what a spreadsheet would take for a formula stays a text.
+func jobsAreExported(t *testing.T, browser context.Context) {
+	s := newScene(t, append(someJobs(), of(20, "Failed", `=cmd|"/c calc"!A1`, time.Minute))...)
+	b := openTab(t, browser, s.url+"?view=jobs&q=class:failed&sort=-job")
+	b.order("prod/20", "prod/10", "prod/6", "prod/5")
+	b.do(chromedp.Evaluate[chromedp.Void](`void (URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved = text; }); return "#"; })`))
+	b.do(chromedp.Click("#csv"))
+	b.shows(`window.saved?.startsWith("commcell,id,state,class,") && window.saved.split("\r\n").length === 5`)
+	b.shows(`window.saved.split("\r\n")[1].startsWith('"prod","20","Failed","failed","true","",') && window.saved.includes(',"\'=cmd|""/c calc""!A1",')`)
+	b.do(chromedp.Click("#json"))
+	b.shows(`window.saved.startsWith("[") && JSON.parse(window.saved).map((one) => one.id).join() === "20,10,6,5" && JSON.parse(window.saved)[1].client === "web-03"`)
 }

@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -158,20 +160,78 @@ func everyView(key string) []string {
 	return []string{"?view=overview", "?view=jobs", "?view=jobs&group=reason", "?view=job&job=" + key, "?view=job&course=table&machines=all&job=" + key, "?view=events", "?view=relays", "?view=watcher", "?view=cluster", "?view=nothing"}
 }
 
+// The pictures of the documents are of this test: go test ./internal/web -run 'TestViews/for_everybody' -pictures ../../docs
+var (
+	pictures = flag.String("pictures", "", "folder to write the documents' pictures of the page to")
+	pictured = map[string]string{
+		"?view=overview light": "dashboard.png", "?view=overview phone": "page-phone.png", "?view=jobs light": "page-jobs.png",
+		"?view=job&job=prod/9 light": "page-job.png",
+	}
+)
+
+// busyScene has something of all that the page can show.
+func busyScene(t *testing.T) *scene {
+	rows := someJobs()
+	for n := range int64(300) {
+		state := []string{"Completed", "Completed", "Completed", "Running", "Completed", "Waiting", "Completed", "Completed", "Running", "Completed", "Completed w/ one or more errors"}[n%11]
+		rows = append(rows, of(1000+n, state, fmt.Sprintf("client-%02d.fra.example.com", n), time.Duration(n*n*7%1380)*time.Minute, func(r *sceneRow) {
+			r.SizeOfApplication = new(1_000_000_000 * (n*n%900 + 1))
+			if r.StateClass == cut(string(job.Partial)) {
+				r.Failures = cut(fmt.Sprintf("0 Folders, %d Files", n%3+1))
+			}
+		}))
+	}
+	s := newScene(t, rows...)
+	s.answersFor("branch-north", true, 0)
+	s.answersFor("lab", false, 20)
+	at := func(minutes int) time.Time { return time.Now().Add(time.Duration(minutes) * time.Minute) }
+	tells := func(state, phase string, attempt int64, kind, detail, from string, before, seen int) {
+		to := state
+		if kind == "phase" {
+			to = phase
+		}
+		change := map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": at(before), "observedAt": at(seen)}
+		if detail == "vm" {
+			change["vm"], change["vmJob"], change["to"] = "sql-44", 9044, "Quiescing took longer than 900 seconds"
+		}
+		s.tells(of(9, state, "vcenter-west.example.com", 2*time.Minute, func(r *sceneRow) {
+			r.StartTime, r.Phase, r.SizeOfApplication, r.Attempt, r.Agent, r.Instance = new(at(-55)), cut(phase), new(int64(1_860_000_000_000)), &attempt, "Virtual Server", "VMware"
+			r.Throughput, r.Streams, r.FilesTransferred, r.Failures, r.SavingsPercent = new(2061.4), new(int64(4)), new(int64(275_773)), "0 Folders, 0 Files", new(84.0)
+			r.Machines = []job.VM{
+				{Name: "sql-44", Job: new(int64(9044)), Agent: "proxy-1", Host: "esx-1", EndTime: new(at(-20)), Reason: "Quiescing took longer than 900 seconds"}, {Name: "app-1", EndTime: new(at(-9))},
+				{Name: "cache-21", Agent: "proxy-2", Host: "esx-2", EndTime: new(at(-12)), Reason: "Quiescing took longer than 900 seconds"}, {Name: "old-web", Agent: "proxy-1", Reason: "The machine is on no host any more"},
+			}
+			s.machine["prod/9"] = r.Machines
+		}), change, map[bool]string{true: "warning", false: "info"}[detail == "vm" || state != "Running"])
+	}
+	s.mu.Lock()
+	ring := s.status["commcells"].([]map[string]any)[0]["ring"].([][4]int64)
+	for i := 60; i < 70; i++ { // 30 to 25 minutes ago
+		ring[i][3] = 0
+	}
+	s.status["relays"] = []any{
+		map[string]any{"name": "mail", "to": "email", "state": "delivering", "since": at(-60), "pending": 14, "oldest": at(-3), "dead": 1},
+		map[string]any{"name": "siem", "to": "webhook", "state": "away", "since": at(-5), "reason": "no route to host"},
+	}
+	s.mu.Unlock()
+	tells("Waiting", "", 1, "state", "waiting", "", -55, -55)
+	tells("Running", "Discovery", 1, "state", "running", "Waiting", -54, -53)
+	tells("Running", "Backup", 1, "phase", "backup", "Discovery", -50, -49)
+	tells("Interrupted", "Backup", 1, "state", "interrupted", "Running", -38, -37)
+	tells("Running", "Backup", 2, "state", "running", "Interrupted", -34, -33)
+	tells("Running", "Backup", 2, "failure", "vm", "", -20, -19)
+	tells("Running", "Archive Index", 2, "phase", "archive_index", "Backup", -10, -9)
+	tells("Completed w/ one or more errors", "", 2, "state", "completed_with_errors", "Running", -3, -2)
+	return s
+}
+
 // nobodyIsKeptOut looks with axe at each view, in light, dark and on a phone: for contrast, names, roles, order.
 func nobodyIsKeptOut(t *testing.T, browser context.Context) {
 	axe, err := os.ReadFile("testdata/axe/axe.min.js")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newScene(t, someJobs()...)
-	s.answersFor("lab", false, 20)
-	s.tells(of(9, "Completed w/ one or more errors", "vcenter", time.Hour), map[string]any{"kind": "state", "detail": "completed_with_errors", "from": "Running", "to": "Completed w/ one or more errors", "notBefore": time.Now().Add(-time.Minute)}, "warning")
-	s.tells(of(5, "Failed", "sql-02", time.Minute), map[string]any{"kind": "failure", "detail": "reason", "from": nil, "to": "no drive is free"}, "error")
-	s.mu.Lock()
-	s.machine["prod/9"] = []job.VM{{Name: "sql-44", Reason: "on no host"}, {Name: "app-1"}}
-	s.status["relays"] = []any{map[string]any{"name": "mail", "to": "email", "state": "delivering", "since": time.Now().Add(-time.Hour), "pending": 1, "oldest": time.Now(), "dead": 1}, map[string]any{"name": "siem", "to": "webhook", "state": "away", "since": time.Now(), "reason": "no route to host"}}
-	s.mu.Unlock()
+	s := busyScene(t)
 	b := openTab(t, browser, s.url)
 	for _, look := range []struct {
 		name, scheme string
@@ -194,6 +254,15 @@ func nobodyIsKeptOut(t *testing.T, browser context.Context) {
 			}
 			if found != "" {
 				t.Errorf("%s, %s: %s", address, look.name, strings.TrimSpace(found))
+			}
+			if name := pictured[address+" "+look.name]; name != "" && *pictures != "" {
+				png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+				if err == nil {
+					err = os.WriteFile(filepath.Join(*pictures, name), png, 0o644)
+				}
+				if err != nil {
+					t.Error(err)
+				}
 			}
 		}
 	}
