@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -99,7 +100,7 @@ func printSnapshot(out io.Writer, s job.Snapshot) error {
 
 // printChanges prints what a watcher that has told all of the first response would tell of the second.
 func printChanges(out io.Writer, before, after job.Snapshot) error {
-	told := job.Told{}.TellAll(diff.Since(job.Told{}, &before), &before)
+	told := job.Told{}.TellAll(diff.Since(job.Told{}, &before), &before, time.Time{})
 	for _, c := range diff.Since(told, &after) {
 		if err := json.NewEncoder(printable.JSON{Out: out}).Encode(c); err != nil {
 			return err

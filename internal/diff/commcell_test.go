@@ -3,6 +3,7 @@ package diff_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
@@ -29,6 +30,6 @@ func TestCommCell(t *testing.T) {
 		if strings.Join(got, " ") != step.want {
 			t.Errorf("poll %d, answers %t: tells %q, want %q", i, step.answers, got, step.want)
 		}
-		told = told.TellAll(changes, &job.Snapshot{})
+		told = told.TellAll(changes, &job.Snapshot{}, time.Time{})
 	}
 }

@@ -4,6 +4,7 @@ package diff
 
 import (
 	"strconv"
+	"time"
 
 	"jobwatch/internal/job"
 )
@@ -18,7 +19,7 @@ func Since(told job.Told, seen *job.Snapshot) []job.Change {
 	var changes []job.Change
 	tell := func(c job.Change) {
 		changes = append(changes, c)
-		told = told.Tell(c, seen)
+		told = told.Tell(c, seen, time.Time{})
 	}
 	state(told, seen, tell)
 	phase(told, seen, tell)

@@ -124,5 +124,5 @@ func changes(told job.Told, seen *job.Snapshot, w diff.Watch) []job.Change {
 	if !w.Lost {
 		all = diff.Since(told, seen)
 	}
-	return append(all, diff.Watched(told.TellAll(all, seen), seen, w)...)
+	return append(all, diff.Watched(told.TellAll(all, seen, time.Time{}), seen, w)...)
 }

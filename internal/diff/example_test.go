@@ -2,6 +2,7 @@ package diff_test
 
 import (
 	"fmt"
+	"time"
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
@@ -17,7 +18,7 @@ func ExampleSince() {
 		seen.Settle()
 		for _, change := range diff.Since(told, &seen) {
 			fmt.Printf("%s.%s: %s → %s\n", change.Kind, change.Detail, change.From, change.To)
-			told = told.Tell(change, &seen)
+			told = told.Tell(change, &seen, time.Time{})
 		}
 	}
 	// Output:

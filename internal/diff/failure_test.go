@@ -3,6 +3,7 @@ package diff_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
@@ -129,7 +130,7 @@ func TestAFailedMachineIsToldWithItsJob(t *testing.T) {
 			t.Errorf("change %d is %+v, want %+v", i, c, want)
 		}
 	}
-	if again := diff.Since(job.Told{}.TellAll(found, &seen), &seen); len(again) > 0 {
+	if again := diff.Since(job.Told{}.TellAll(found, &seen, time.Time{}), &seen); len(again) > 0 {
 		t.Errorf("told again: %+v", again[0])
 	}
 }

@@ -2,6 +2,7 @@ package diff_test
 
 import (
 	"testing"
+	"time"
 
 	"jobwatch/internal/job"
 )
@@ -61,7 +62,7 @@ func TestMachinesToldByNameAlone(t *testing.T) {
 // Watchers of two versions may tell in turn.
 func TestMachinesToldByAnOlderWatcherMeanwhile(t *testing.T) {
 	r := from(state("Running"), machine("app/g-1", "no snapshot"))
-	r.told = r.told.Tell(job.Change{Kind: job.KindFailure, Detail: job.DetailVM, VM: "app", From: "no snapshot", To: "host down"}, &r.last)
+	r.told = r.told.Tell(job.Change{Kind: job.KindFailure, Detail: job.DetailVM, VM: "app", From: "no snapshot", To: "host down"}, &r.last, time.Time{})
 	r.again(machine("app/g-1", "host down")).tells().check(t)
 	r.again(machine("app/g-1", "locked")).tells("failure.vm app/g-1 host down→locked").check(t)
 	r.again(machine("app/g-1", "no snapshot")).tells("failure.vm app/g-1 host down→no snapshot").check(t)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -44,7 +45,7 @@ func TestTurnsWithAnOlderWatcherEnd(t *testing.T) {
 			for _, c := range changes {
 				by[c.VM] = c.To
 			}
-			told = told.TellAll(changes, seen)
+			told = told.TellAll(changes, seen, time.Time{})
 			return len(changes)
 		}
 		for range 3 {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -20,13 +21,13 @@ func TestToldIsNoChange(t *testing.T) {
 		for _, seen := range polls.Draw(t, "job") {
 			w := watches.Draw(t, "watch")
 			found := changes(told, &seen, w)
-			told = told.TellAll(found, &seen)
+			told = told.TellAll(found, &seen, time.Time{})
 			if slices.ContainsFunc(found, newAttempt) {
 				rest := changes(told, &seen, w)
 				if i := slices.IndexFunc(rest, notCounted); i >= 0 {
 					t.Fatalf("behind a new attempt %+v tells %s", seen, sentence(rest[i]))
 				}
-				told = told.TellAll(rest, &seen)
+				told = told.TellAll(rest, &seen, time.Time{})
 			}
 			if rest := changes(told, &seen, w); len(rest) > 0 {
 				t.Fatalf("%+v tells again %s", seen, sentence(rest[0]))
@@ -44,7 +45,7 @@ func TestChangesComeInOrder(t *testing.T) {
 		var told job.Told
 		for _, seen := range polls.Draw(t, "job") {
 			found := changes(told, &seen, watches.Draw(t, "watch"))
-			told = told.TellAll(found, &seen)
+			told = told.TellAll(found, &seen, time.Time{})
 			if !slices.IsSortedFunc(found, func(a, b job.Change) int { return cmp.Compare(rank(a), rank(b)) }) {
 				t.Fatalf("out of order: %+v", found)
 			}
@@ -59,7 +60,7 @@ func TestStreamGivesWhatWasTold(t *testing.T) {
 		s := newStream(t)
 		for _, seen := range polls.Draw(t, "job") {
 			found := changes(told, &seen, watches.Draw(t, "watch"))
-			told = told.TellAll(found, &seen)
+			told = told.TellAll(found, &seen, s.now())
 			s.publish(found, seen)
 			if folded := s.fold(); !reflect.DeepEqual(folded.Told, told) {
 				t.Fatalf("the stream told %+v\n   the watcher %+v", folded.Told, told)

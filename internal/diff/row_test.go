@@ -43,7 +43,7 @@ func (r row) to(marks ...mark) row {
 // next again polls the same job.
 func (r row) toldOnly(number int) row {
 	r.words += fmt.Sprintf(" of which %d told", number)
-	r.told = r.told.TellAll(r.changes[:number], &r.last)
+	r.told = r.told.TellAll(r.changes[:number], &r.last, time.Time{})
 	r.changes = nil
 	return r
 }
@@ -76,7 +76,7 @@ func (r row) poll(marks []mark) row {
 }
 
 func (r row) tell() row {
-	r.told = r.told.TellAll(r.changes, &r.last)
+	r.told = r.told.TellAll(r.changes, &r.last, time.Time{})
 	r.changes = nil
 	return r
 }

@@ -23,8 +23,13 @@ type stream struct {
 
 func newStream(t *rapid.T) *stream { return &stream{t: t, minter: event.NewMinter(nil)} }
 
+// now is when the next poll is answered.
+func (s *stream) now() time.Time {
+	return time.Date(2026, 11, 23, 14, 0, len(s.messages), 999_999_999, time.UTC)
+}
+
 func (s *stream) publish(changes []job.Change, seen job.Snapshot) {
-	at := time.Date(2026, 11, 23, 14, 0, len(s.messages), 0, time.UTC)
+	at := s.now()
 	for _, c := range changes {
 		o := job.Observation{Snapshot: seen, Asked: at, Answered: at}
 		e, err := s.minter.Job(uint64(len(s.messages)+1), c, o, time.Time{})

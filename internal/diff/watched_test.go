@@ -2,6 +2,7 @@ package diff_test
 
 import (
 	"testing"
+	"time"
 
 	"jobwatch/internal/diff"
 )
@@ -9,7 +10,7 @@ import (
 // watched adds to a poll what the clock says of it.
 func (r row) watched(w diff.Watch) row {
 	r.words += " watched"
-	r.changes = append(r.changes, diff.Watched(r.told.TellAll(r.changes, &r.last), &r.last, w)...)
+	r.changes = append(r.changes, diff.Watched(r.told.TellAll(r.changes, &r.last, time.Time{}), &r.last, w)...)
 	return r
 }
 

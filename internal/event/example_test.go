@@ -27,7 +27,7 @@ func ExampleFold() {
 				panic(err)
 			}
 			stream = append(stream, message)
-			told = told.Tell(change, &seen.Snapshot)
+			told = told.Tell(change, &seen.Snapshot, seen.Answered)
 		}
 	}
 

@@ -44,7 +44,7 @@ func (f *Fold) addJob(e Event) {
 		f.Told = job.ToldBy(&data.Job) // the events before it are gone: aged or purged
 	}
 	seen := data.Job
-	f.Told = f.Told.Tell(data.Change.Change, &seen)
+	f.Told = f.Told.Tell(data.Change.Change, &seen, data.Change.ObservedAt)
 	f.Snapshot, f.Last = seen, e
 	f.Last.Data = nil // a fold of every job in the stream has to fit into memory
 	f.Asked = time.Time{}
@@ -58,6 +58,6 @@ func (f *Fold) addCommCell(e Event) {
 	if err != nil {
 		return
 	}
-	f.Told = f.Told.Tell(job.Change{Kind: job.KindCommCell, Detail: data.Detail}, &job.Snapshot{})
+	f.Told = f.Told.Tell(job.Change{Kind: job.KindCommCell, Detail: data.Detail}, &job.Snapshot{}, data.ObservedAt)
 	f.Last = e
 }

@@ -26,7 +26,7 @@ func TestFold(t *testing.T) {
 		mint(t, 2, phaseChange("", "Scan"), job.Snapshot{State: "Running", Phase: "Scan"}),
 		last,
 	)
-	if want := (job.Told{State: "Running", Phase: "Backup"}); !reflect.DeepEqual(f.Told, want) {
+	if want := (job.Told{State: "Running", Phase: "Backup", StateSince: answered.Unix()}); !reflect.DeepEqual(f.Told, want) {
 		t.Errorf("told %+v, want %+v", f.Told, want)
 	}
 	if want := seen(running).Snapshot; !reflect.DeepEqual(f.Snapshot, want) {
@@ -48,7 +48,7 @@ func TestFoldTellsNoMoreThanTheEvents(t *testing.T) {
 		mint(t, 1, stateChange("", "Running"), job.Snapshot{State: "Running"}),
 		mint(t, 2, stateChange("Running", "Failed"), failed),
 	)
-	if want := (job.Told{State: "Failed", StateBefore: "Running"}); !reflect.DeepEqual(f.Told, want) {
+	if want := (job.Told{State: "Failed", StateBefore: "Running", StateSince: answered.Unix()}); !reflect.DeepEqual(f.Told, want) {
 		t.Errorf("told %+v, want %+v", f.Told, want)
 	}
 }
@@ -83,11 +83,11 @@ func TestFoldOfMachines(t *testing.T) {
 		events []Event
 		want   job.Told
 	}{
-		"older": {[]Event{begun, older}, job.Told{State: "Running", VMs: map[string]job.Text{"mail": "disk full"}}},
+		"older": {[]Event{begun, older}, job.Told{State: "Running", StateSince: answered.Unix(), VMs: map[string]job.Text{"mail": "disk full"}}},
 		"older, then newer": {[]Event{begun, older, failed(3, "g-1", "disk full", "host down")},
-			job.Told{State: "Running", VMs: map[string]job.Text{"mail": "host down"}, VMGUIDs: map[string]job.Text{"mail": "g-1"}}},
+			job.Told{State: "Running", StateSince: answered.Unix(), VMs: map[string]job.Text{"mail": "host down"}, VMGUIDs: map[string]job.Text{"mail": "g-1"}}},
 		"older, then newer of another machine": {[]Event{begun, older, failed(3, "g-2", "", "host down")},
-			job.Told{State: "Running", VMs: map[string]job.Text{"mail": "disk full", "mail (g-2)": "host down"}, VMGUIDs: map[string]job.Text{"mail (g-2)": "g-2"}}},
+			job.Told{State: "Running", StateSince: answered.Unix(), VMs: map[string]job.Text{"mail": "disk full", "mail (g-2)": "host down"}, VMGUIDs: map[string]job.Text{"mail (g-2)": "g-2"}}},
 	} {
 		if f := fold(t, row.events...); !reflect.DeepEqual(f.Told, row.want) {
 			t.Errorf("%s: told %+v, want %+v", words, f.Told, row.want)

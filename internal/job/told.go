@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -57,59 +58,73 @@ type Told struct {
 	Stalled      bool            `json:"stalled,omitempty"`
 	Lost         bool            `json:"lost,omitempty"`        // and not seen since
 	Unreachable  bool            `json:"unreachable,omitempty"` // of a CommCell
+
+	// When the events that told so were observed, in Unix seconds; 0: not known, as in a store of an older version.
+	StateSince   int64 `json:"stateSince,omitempty"`
+	StalledSince int64 `json:"stalledSince,omitempty"` // 0 also where it is not stalled
 }
 
-// TellAll tells several changes, in their order.
-func (t Told) TellAll(changes []Change, of *Snapshot) Told {
+// TellAll tells several changes, in their order, all of them observed at the same time.
+func (t Told) TellAll(changes []Change, of *Snapshot, at time.Time) Told {
 	cloned := false // the caller may still hold what was told before
 	for i := range changes {
 		if c := &changes[i]; c.Kind == KindFailure && c.Detail == DetailVM && !cloned {
 			t.VMs, t.VMGUIDs, cloned = maps.Clone(t.VMs), maps.Clone(t.VMGUIDs), true
 		}
-		t = t.tell(&changes[i], of)
+		t = t.tell(&changes[i], of, unix(at))
 	}
 	return t
 }
 
 // Tell gives what has been told once the change is told too, in an event with the snapshot as its
-// job. This is the one meaning of an event: the watcher that commits it and the watcher that reads
+// job and the time as its observedAt (zero: of no event). This is the one meaning of an event: the watcher that commits it and the watcher that reads
 // it back from the stream fold it alike.
-func (t Told) Tell(c Change, of *Snapshot) Told { return t.TellAll([]Change{c}, of) }
+func (t Told) Tell(c Change, of *Snapshot, at time.Time) Told { return t.TellAll([]Change{c}, of, at) }
 
-func (t Told) tell(c *Change, of *Snapshot) Told {
+func unix(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.Unix()
+}
+
+func (t Told) tell(c *Change, of *Snapshot, at int64) Told {
 	t.Lost = false // any other event is of a job that is there
 	switch c.Kind {
 	case KindState:
-		return t.tellState(c, of.ReasonText() == "")
+		return t.tellState(c, of.ReasonText() == "", at)
 	case KindPhase:
 		t.Phase = c.To
 	case KindFailure:
 		return t.tellFailure(c)
 	case KindWatch:
-		return t.tellWatch(c)
+		return t.tellWatch(c, at)
 	case KindCommCell:
 		t.Unreachable = c.Detail == DetailUnreachable
 	}
 	return t
 }
 
-func (t Told) tellState(c *Change, noReason bool) Told {
+func (t Told) tellState(c *Change, noReason bool, at int64) Told {
 	if c.From == "" {
 		t = Told{}
 	}
 	t.State, t.StateBefore, t.FailureState, t.Stalled = c.To, c.From, false, false
+	t.StateSince, t.StalledSince = at, 0
 	if noReason {
 		t.Reason, t.ReasonCode = "", ""
 	}
 	return t
 }
 
-func (t Told) tellWatch(c *Change) Told {
+func (t Told) tellWatch(c *Change, at int64) Told {
 	switch c.Detail {
 	case DetailLost:
 		t.Lost = true
-	case DetailStalled, DetailResumed:
-		t.Stalled = c.Detail == DetailStalled
+	case DetailStalled:
+		t.Stalled, t.StalledSince = true, at
+	case DetailResumed:
+		t.Stalled, t.StalledSince = false, 0
 	case DetailAttempt:
 		t.Attempt = c.To
 		t.Items, t.Folders, t.Files, t.VMs, t.VMGUIDs = "", 0, 0, nil, nil

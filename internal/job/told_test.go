@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"time"
 )
 
 func TestParseFailures(t *testing.T) {
@@ -37,6 +38,7 @@ func allTold() Told {
 		State: "Killed", StateBefore: "Running", FailureState: true, Phase: "Backup",
 		Items: "1 Folders, 3 Files", Folders: 1, Files: 3, Reason: "no media", ReasonCode: "19:579",
 		VMs: map[string]Text{"mail": "disk full"}, VMGUIDs: map[string]Text{"mail": "g-1"}, Attempt: "1", Stalled: true, Lost: true,
+		StateSince: 50, StalledSince: 60,
 	}
 }
 
@@ -53,15 +55,17 @@ func TestTellClears(t *testing.T) {
 			func(told *Told) {
 				told.State, told.StateBefore, told.FailureState = "Running", "Killed", false
 				told.Stalled, told.Lost = false, false
+				told.StateSince, told.StalledSince = 70, 0
 			}},
 		{"a state of a job that waits for nothing", Change{Kind: KindState, From: "Killed", To: "Running"}, silent,
 			func(told *Told) {
 				told.State, told.StateBefore, told.FailureState = "Running", "Killed", false
 				told.Reason, told.ReasonCode = "", ""
 				told.Stalled, told.Lost = false, false
+				told.StateSince, told.StalledSince = 70, 0
 			}},
 		{"a state from null", Change{Kind: KindState, To: "Running"}, busy,
-			func(told *Told) { *told = Told{State: "Running"} }},
+			func(told *Told) { *told = Told{State: "Running", StateSince: 70} }},
 		{"a phase", Change{Kind: KindPhase, From: "Backup", To: "Scan"}, silent,
 			func(told *Told) { told.Phase, told.Lost = "Scan", false }},
 		{"an attempt", Change{Kind: KindWatch, Detail: DetailAttempt, From: "1", To: "2"}, silent,
@@ -69,9 +73,9 @@ func TestTellClears(t *testing.T) {
 				told.Attempt, told.Items, told.Folders, told.Files = "2", "", 0, 0
 				told.VMs, told.VMGUIDs, told.Lost = nil, nil, false
 			}},
-		{"a stall", Change{Kind: KindWatch, Detail: DetailStalled}, silent, func(told *Told) { told.Lost = false }},
+		{"a stall", Change{Kind: KindWatch, Detail: DetailStalled}, silent, func(told *Told) { told.StalledSince, told.Lost = 70, false }},
 		{"its end", Change{Kind: KindWatch, Detail: DetailResumed}, silent,
-			func(told *Told) { told.Stalled, told.Lost = false, false }},
+			func(told *Told) { told.Stalled, told.StalledSince, told.Lost = false, 0, false }},
 		{"a loss", Change{Kind: KindWatch, Detail: DetailLost}, silent, func(*Told) {}},
 		{"a reason without a code", Change{Kind: KindFailure, Detail: DetailReason, To: "no drive"}, busy,
 			func(told *Told) { told.Reason, told.ReasonCode, told.Lost = "no drive", "", false }},
@@ -82,7 +86,7 @@ func TestTellClears(t *testing.T) {
 	} {
 		want := allTold()
 		row.want(&want)
-		if got := allTold().Tell(row.change, row.of); !reflect.DeepEqual(got, want) {
+		if got := allTold().Tell(row.change, row.of, time.Unix(70, 999)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s leaves\n     %+v\nwant %+v", row.words, got, want)
 		}
 	}
@@ -91,7 +95,7 @@ func TestTellClears(t *testing.T) {
 // Another watcher may hold what was told before.
 func TestTellLeavesItsTold(t *testing.T) {
 	before := allTold()
-	before.TellAll([]Change{tellVM("db", "g-2", "", "host down"), tellVM("mail", "g-1", "disk full", "host down")}, &Snapshot{})
+	before.TellAll([]Change{tellVM("db", "g-2", "", "host down"), tellVM("mail", "g-1", "disk full", "host down")}, &Snapshot{}, time.Time{})
 	if want := allTold(); !reflect.DeepEqual(before, want) {
 		t.Errorf("what was told before is now %+v, want %+v", before, want)
 	}

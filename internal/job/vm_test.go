@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSameReasons(t *testing.T) {
@@ -91,10 +92,10 @@ func TestToldOfMachines(t *testing.T) {
 		"a new attempt": {[]Change{tellVM("app", "g-1", "", "a"), {Kind: KindWatch, Detail: DetailAttempt, To: "2"}, tellVM("web", "g-2", "", "b")},
 			map[string]Text{"app/g-1": "", "web/g-2": "b"}},
 	} {
-		told := Told{}.TellAll(row.tell, &Snapshot{})
+		told := Told{}.TellAll(row.tell, &Snapshot{}, time.Time{})
 		one := Told{}
 		for _, c := range row.tell {
-			one = one.Tell(c, &Snapshot{})
+			one = one.Tell(c, &Snapshot{}, time.Time{})
 		}
 		if !reflect.DeepEqual(one, told) {
 			t.Errorf("%s: one by one %+v, together %+v", words, one, told)

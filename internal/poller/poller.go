@@ -47,7 +47,7 @@ type Config struct {
 	Source   Source
 	Store    *store.Store
 	Schedule cron.Schedule
-	Spec     string       // the schedule in words, for people
+	Spec     string       // Schedule as it is configured, for people
 	Log      *slog.Logger // default slog.Default()
 
 	Identify func(context.Context) (guid string, err error) // asks which CommServe it is; nil: nobody does

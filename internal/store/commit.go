@@ -37,7 +37,7 @@ type PollResult struct {
 func (p *PollResult) ToldAfter() job.Told {
 	before := p.Known.Told
 	before.Lost = before.Lost && p.Missed
-	return before.TellAll(p.Changes, &p.Seen.Snapshot)
+	return before.TellAll(p.Changes, &p.Seen.Snapshot, p.Seen.Answered)
 }
 
 // Commit stores what a poll has found, and puts the events of it into the outbox. It returns ErrChanged when the
@@ -70,7 +70,7 @@ func (s *Store) Commit(p PollResult) error {
 
 // CommitCommCell stores that a CommCell answers, or does not, and puts the event of it into the outbox.
 func (s *Store) CommitCommCell(id job.ID, known Known, changes []job.Change, at time.Time, reason string) error {
-	next := step{id: id, known: known, told: known.Told.TellAll(changes, &job.Snapshot{}), untrack: true}
+	next := step{id: id, known: known, told: known.Told.TellAll(changes, &job.Snapshot{}, at), untrack: true}
 	next.fill = func(*record) []byte { return nil }
 	for _, c := range changes {
 		e, err := s.mint.CommCell(next.nextSequence(), c, id, at, reason)

@@ -25,7 +25,7 @@ func earlier(t *testing.T, o job.Observation) event.Fold {
 	e, err := event.NewMinter(nil).Job(3, job.Change{Kind: job.KindState, Detail: "completed", From: "Running", To: o.Snapshot.State}, o, at)
 	must(t, err)
 	f := event.Fold{Stream: 77, Last: e, Snapshot: o.Snapshot}
-	f.Told = f.Told.Tell(job.Change{Kind: job.KindState, To: o.Snapshot.State}, &o.Snapshot)
+	f.Told = f.Told.Tell(job.Change{Kind: job.KindState, To: o.Snapshot.State}, &o.Snapshot, time.Time{})
 	return f
 }
 

@@ -29,6 +29,9 @@ type shownJob struct {
 	Followed *string    `json:"followedBy"` // the member that polls its CommCell; null: this watcher does, or nobody
 	Sequence uint64     `json:"sequence"`   // of its last event; 0: none
 	Unsent   int        `json:"unsent"`     // events that wait for the broker
+
+	StateSince   *time.Time `json:"stateSince"`   // the event that told the state was observed then; null: not known
+	StalledSince *time.Time `json:"stalledSince"` // so, too; null also where the job is not told as stalled
 }
 
 type progress struct {
@@ -140,6 +143,12 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) show(l store.Listed) shownJob {
 	shown := shownJob{Snapshot: l.Snapshot, Seen: known(l.Seen), Sequence: l.Sequence, Unsent: l.Unsent}
+	if l.Told.StateSince != 0 {
+		shown.StateSince = new(time.Unix(l.Told.StateSince, 0).UTC())
+	}
+	if since := stalledSince(l.Told); since != none {
+		shown.StalledSince = new(time.Unix(since, 0).UTC())
+	}
 	if l.Why != "" {
 		shown.Tracked = new(string(l.Why))
 	}

@@ -44,7 +44,7 @@ type tableAnswer struct {
 	zipped        []byte
 }
 
-// table answers with all unfinished jobs and those that ended within ?since=, in columns.
+// showTable answers with all unfinished jobs and those that ended within ?since=, in columns.
 func (s *Server) showTable(w http.ResponseWriter, r *http.Request) {
 	since, err := length(r.URL.Query(), "since", tableSince)
 	if err != nil {

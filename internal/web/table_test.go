@@ -302,3 +302,56 @@ func BenchmarkTable(b *testing.B) {
 	b.ReportMetric(float64(held)/1e6, "MB-held")
 	b.ReportAllocs()
 }
+
+// Since when a job is in its state, and stalled, is told by the table and by the job alike.
+func TestTableSaysSinceWhen(t *testing.T) {
+	w := newWorld(t)
+	began := time.Now().Truncate(time.Second)
+	w.sees(running(71))
+	stalls := func(detail string) {
+		known, err := w.store.Recall(job.ID{CommCell: "prod", Number: 71})
+		w.must(err)
+		seen := running(71)
+		seen.CommCell = "prod"
+		seen.Settle()
+		at := began.Add(time.Hour)
+		w.must(w.store.Commit(store.PollResult{
+			Known: known, Seen: job.Observation{Snapshot: seen, Asked: at, Answered: at}, Changes: []job.Change{{Kind: job.KindWatch, Detail: detail}},
+		}))
+		w.server.tables.answers = nil
+	}
+	since := func(name string) (of *time.Time) {
+		t.Helper()
+		var is wholeJob
+		w.getJSON("/api/v1/jobs/prod/71", &is)
+		of = map[string]*time.Time{"stateSince": is.StateSince, "stalledSince": is.StalledSince}[name]
+		value := w.table("").Columns[name][0]
+		if of == nil || value == nil {
+			if of != nil || value != nil {
+				t.Errorf("%s: the table says %v, the job %v", name, value, of)
+			}
+			return nil
+		}
+		if value.(float64) != float64(of.Unix()) {
+			t.Errorf("%s: the table says %v, the job %v", name, value, of)
+		}
+		return of
+	}
+	if state := since("stateSince"); state == nil || state.Before(began) || time.Since(*state) > time.Minute {
+		t.Errorf("in its state since %v", state)
+	}
+	if stalled := since("stalledSince"); stalled != nil {
+		t.Errorf("stalled since %v", stalled)
+	}
+	stalls(job.DetailStalled)
+	if stalled := since("stalledSince"); stalled == nil || !stalled.Equal(began.Add(time.Hour)) {
+		t.Errorf("stalled since %v", stalled)
+	}
+	if state := since("stateSince"); state == nil || state.After(time.Now()) {
+		t.Errorf("in its state since %v", state)
+	}
+	stalls(job.DetailResumed)
+	if stalled := since("stalledSince"); stalled != nil {
+		t.Errorf("moved again, it is stalled since %v", stalled)
+	}
+}

@@ -1,10 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"hash/maphash"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +34,10 @@ var textColumns = [...]string{
 	"operation", "level", "startedBy", "reason", "code", "failures", "failedVms",
 }
 
-var numberColumns = [...]string{"start", "end", "size", "vmsFailed", "vmsTotal"}
+var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal"}
 
 func newTableRow(r store.Entry) (*tableRow, error) {
-	s, _, err := r.Snapshot()
+	s, told, err := r.Snapshot()
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +60,20 @@ func newTableRow(r store.Entry) (*tableRow, error) {
 	if s.SizeOfApplication != nil {
 		size = *s.SizeOfApplication
 	}
-	row.numbers = [...]int64{unixSeconds(s.StartTime), end, size, failed, total} // in the order of numberColumns
+	row.numbers = [...]int64{ // so, too
+		unixSeconds(s.StartTime), end, cmp.Or(told.StateSince, none), stalledSince(told), size, failed, total,
+	}
 	if s.PercentComplete != nil {
 		row.percent = *s.PercentComplete
 	}
 	return row, nil
+}
+
+func stalledSince(t job.Told) int64 {
+	if !t.Stalled {
+		return none
+	}
+	return cmp.Or(t.StalledSince, none)
 }
 
 func unixSeconds(t *time.Time) int64 {
@@ -162,6 +171,6 @@ func (w *tableWriter) rows(rows []*tableRow, percent func(*tableRow) float64) {
 		}
 	})
 	w.buffer = append(w.buffer[:len(w.buffer)-1], `},"texts":`...) // without the last comma
-	texts, _ := json.Marshal(slices.Clip(w.order))                 // strings cannot fail
+	texts, _ := json.Marshal(w.order)                              // strings cannot fail
 	w.buffer = append(w.buffer, texts...)
 }
