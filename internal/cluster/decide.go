@@ -110,9 +110,26 @@ func (b *board) waits(o *owned) int {
 	return 0
 }
 
-func (b *board) anyCaughtUp() bool {
+// able gives the members that may claim. Who finds what a newer version has written claims nothing.
+func (b *board) able() map[string]*seen {
+	all, newest := map[string]*seen{}, 0
+	for _, s := range b.members {
+		newest = max(newest, s.Layout)
+	}
+	for _, o := range b.owners {
+		newest = max(newest, o.Layout)
+	}
 	for name := range b.members {
-		if m := b.living(name); m != nil && m.CaughtUp {
+		if m := b.living(name); m != nil && m.Layout >= newest {
+			all[name] = m
+		}
+	}
+	return all
+}
+
+func (b *board) anyCaughtUp() bool {
+	for _, m := range b.able() {
+		if m.CaughtUp {
 			return true
 		}
 	}
@@ -124,9 +141,8 @@ func (b *board) anyCaughtUp() bool {
 func (b *board) candidates(cell string, loads map[string]int) []string {
 	most := b.anyCaughtUp()
 	var all []string
-	for name := range b.members {
-		m := b.living(name)
-		if m == nil || m.CaughtUp != most {
+	for name, m := range b.able() {
+		if m.CaughtUp != most {
 			continue
 		}
 		if _, follows := m.Settings[cell]; follows {

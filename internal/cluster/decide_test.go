@@ -59,6 +59,8 @@ func (w *world) member(words []string) {
 			m.Leaving = true
 		case "newer":
 			m.Layout = layout + 1
+		case "older":
+			m.Layout = layout - 1
 		default:
 			for cell := range strings.SplitSeq(word, ",") {
 				m.Settings[cell] = "same"
@@ -141,20 +143,29 @@ func TestDecide(t *testing.T) {
 			},
 			cells: "c1,c2", want: "claim c2 death",
 		},
-		"it has not read the stream, and another has":    {lines: []string{"w1 c1", "w2 caught-up c1", "tick 9", "w2 caught-up c1"}, cells: "c1", behind: true, want: ""},
-		"it has not read the stream, and nobody has":     {lines: []string{"w1 c1", "w2 c2", "tick 9", "w2 c2"}, cells: "c1", behind: true, want: "claim c1 start"},
-		"it was given one":                               {lines: append(three[:3:3], "c1 -  w1", "c2 w2", "c3 w3"), want: "claim c1 handover"},
-		"another was given one":                          {lines: append(three[:3:3], "c1 - w2", "c2 w1", "c3 w3"), want: ""},
-		"another was given one, and did not take it":     {lines: append(three[:3:3], "c1 - w2", "c2 w2 90", "c3 w3 90", "tick 1"), want: "claim c1 handover"},
-		"an owner was told to leave":                     {lines: append(three[:1:1], "w2 leaving c1", "c1 w2", "c2 w1", "c3 w1", "tick 4"), want: ""},
-		"an owner was told to leave, and does not":       {lines: append(three[:1:1], "w2 leaving c1", "c1 w2", "c2 w1", "c3 w1", "tick 5", "w2 leaving c1", "tick 1"), want: "claim c1 handover"},
-		"it was told to leave":                           {lines: append(three[:2:2], "c1 w1", "c2 w2", "c3 w1", "tick 1"), leave: true, want: "give c1 handover w2, give c3 handover w2"},
-		"it was told to leave, and is alone":             {lines: append(three[:1:1], "c1 w1"), leave: true, want: "give c1 handover"},
-		"its configuration lacks one":                    {lines: append(three[:2:2], "c1 w1", "c2 w1", "c3 w2", "tick 1"), cells: "c1,c3", want: "give c2 handover w2"},
-		"another's configuration lacks one":              {lines: []string{"w1 caught-up c1,c2", "w2 caught-up c2", "w3 caught-up c1", "c1 w3", "c2 w1 90", "tick 6", "w2 caught-up c2"}, cells: "c1,c2", want: "claim c1 death"},
-		"the bucket is new, and it polls one":            {lines: three[:3], polls: "c2", want: "claim c2 start"},
-		"a member is of a newer version":                 {lines: append(three[:1:1], "w2 caught-up newer c1,c2,c3", "c1 w3", "tick 9", "w2 caught-up newer c1,c2,c3"), want: ""},
-		"of a newer version, and it has started again":   {lines: append(three[:1:1], "w2 caught-up newer c1,c2,c3", "c1 w1"), polls: "-", want: "claim c1 start"},
+		"it has not read the stream, and another has":  {lines: []string{"w1 c1", "w2 caught-up c1", "tick 9", "w2 caught-up c1"}, cells: "c1", behind: true, want: ""},
+		"it has not read the stream, and nobody has":   {lines: []string{"w1 c1", "w2 c2", "tick 9", "w2 c2"}, cells: "c1", behind: true, want: "claim c1 start"},
+		"it was given one":                             {lines: append(three[:3:3], "c1 -  w1", "c2 w2", "c3 w3"), want: "claim c1 handover"},
+		"another was given one":                        {lines: append(three[:3:3], "c1 - w2", "c2 w1", "c3 w3"), want: ""},
+		"another was given one, and did not take it":   {lines: append(three[:3:3], "c1 - w2", "c2 w2 90", "c3 w3 90", "tick 1"), want: "claim c1 handover"},
+		"an owner was told to leave":                   {lines: append(three[:1:1], "w2 leaving c1", "c1 w2", "c2 w1", "c3 w1", "tick 4"), want: ""},
+		"an owner was told to leave, and does not":     {lines: append(three[:1:1], "w2 leaving c1", "c1 w2", "c2 w1", "c3 w1", "tick 5", "w2 leaving c1", "tick 1"), want: "claim c1 handover"},
+		"it was told to leave":                         {lines: append(three[:2:2], "c1 w1", "c2 w2", "c3 w1", "tick 1"), leave: true, want: "give c1 handover w2, give c3 handover w2"},
+		"it was told to leave, and is alone":           {lines: append(three[:1:1], "c1 w1"), leave: true, want: "give c1 handover"},
+		"its configuration lacks one":                  {lines: append(three[:2:2], "c1 w1", "c2 w1", "c3 w2", "tick 1"), cells: "c1,c3", want: "give c2 handover w2"},
+		"another's configuration lacks one":            {lines: []string{"w1 caught-up c1,c2", "w2 caught-up c2", "w3 caught-up c1", "c1 w3", "c2 w1 90", "tick 6", "w2 caught-up c2"}, cells: "c1,c2", want: "claim c1 death"},
+		"the bucket is new, and it polls one":          {lines: three[:3], polls: "c2", want: "claim c2 start"},
+		"a member is of a newer version":               {lines: append(three[:1:1], "w2 caught-up newer c1,c2,c3", "c1 w3", "tick 9", "w2 caught-up newer c1,c2,c3"), want: ""},
+		"of a newer version, and it has started again": {lines: append(three[:1:1], "w2 caught-up newer c1,c2,c3", "c1 w1"), polls: "-", want: "claim c1 start"},
+		"it leaves, and of two others one is newer, beside which the other claims nothing": {
+			lines: append(three[:2:2], "w3 caught-up newer c1,c2,c3", "c1 w1", "c3 w3 90", "tick 1"), leave: true, want: "give c1 handover w3",
+		},
+		"who has less to do is older, and claims nothing": {
+			lines: []string{"w1 caught-up c1,c2", "w2 older caught-up c1,c2", "c2 w1 90", "c1 -", "tick 1"}, cells: "c1,c2", want: "claim c1 handover",
+		},
+		"an older one has read the stream, and this one has not": {
+			lines: []string{"w1 c1", "w2 older caught-up c1", "c1 -", "tick 1"}, cells: "c1", behind: true, want: "claim c1 handover",
+		},
 		"much to do, and it has just changed":            {lines: append(three[:2:2], "c1 w1 50", "c2 w1 50", "c3 w1 50", "calm 59"), want: ""},
 		"much to do, for a minute":                       {lines: append(three[:2:2], "c1 w1 50", "c2 w1 50", "c3 w1 50", "calm 60"), want: "give c1 balance w2"},
 		"much to do, but that CommServe does not answer": {lines: append(three[:2:2], "c1 w1 50", "c2 w1 50", "c3 w1 50", "calm 60"), cells: "-c1,c2,c3", want: "give c2 balance w2"},

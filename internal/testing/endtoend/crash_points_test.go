@@ -80,7 +80,9 @@ func (r crashRow) isSurvived(t *testing.T) {
 // crashWorld is one whose jobs live on at each start of the watcher.
 type crashWorld struct {
 	*world
-	now atomic.Int64 // since the CommServe's start, nanoseconds
+	now   atomic.Int64 // since the CommServe's start, nanoseconds
+	began time.Time    // this life, or the last one
+	two   bool         // another watcher has told, too
 }
 
 func newCrashWorld(t *testing.T) *crashWorld {
@@ -112,7 +114,22 @@ func restlessSteps() (steps []sim.Step) {
 
 func (w *crashWorld) start(env ...string) {
 	w.now.Add(int64(betweenStarts))
+	w.began = time.Now()
 	w.world.start(env...)
+}
+
+// doubtUnread: what a watcher sees before it could read the stream gives way to what another has told meanwhile.
+func (w *crashWorld) doubtUnread() {
+	if w.two && strings.Contains(w.said.String(), "polling starts before the stream was read") {
+		w.t.Log("the stream was not read in time: what was seen until now is in doubt")
+		w.kills = append(w.kills, doubt{w.began, time.Now()})
+	}
+}
+
+func (w *crashWorld) judge() {
+	w.t.Helper()
+	w.doubtUnread()
+	w.world.judge()
 }
 
 // cycles waits until so many more have begun: each reads the list. What an answer tells may take two, for what a new
@@ -133,6 +150,7 @@ func (w *crashWorld) crash(at failpoint.Point, pass int) {
 	if status, ok := w.child.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		w.t.Fatalf("%s\npass %d of %q is never reached: %v", tail(w.said.String()), pass, at, err)
 	}
+	w.doubtUnread()
 	w.kills = append(w.kills, killedAt(time.Now()))
 	w.proxy.cut()
 }
@@ -176,6 +194,7 @@ func (w *crashWorld) foreignWriter() {
 		w.progress(crashJobs / 2)
 		w.judge()
 		w.kill()
+		w.two = true
 	}
 	w.config = ours
 }

@@ -22,7 +22,6 @@ const (
 // the watcher keeps does not grow. JOBWATCH_SOAK is how long it lasts; from ten minutes on memory is judged too.
 func TestSoak(t *testing.T) {
 	slow.Test(t, "1 min", "jobs begin, end and are forgotten by the thousand: what grows without end shows only then")
-	t.Parallel()
 	lasts := soakTime(t)
 	s := newSoak(t, lasts)
 	s.start()
