@@ -121,7 +121,7 @@ func (s *scene) statusNow() string {
 			stalled++
 		}
 	}
-	s.status["stream"] = map[string]any{"name": "JOBS", "messages": len(s.told), "bytes": 9 << 20, "first": 1, "last": len(s.told), "maxAge": "720h0m0s"}
+	s.status["stream"] = map[string]any{"name": "JOBS", "messages": len(s.told), "bytes": 9 << 20, "first": 1, "last": len(s.told), "maxAge": 2_592_000}
 	s.status["jobs"], s.status["jobs24h"], s.status["stalled"], s.status["time"] = all, ended, stalled, time.Now()
 	return s.text(s.status)
 }

@@ -120,6 +120,10 @@ func listOfMany(t *testing.T, browser context.Context) {
 	b.do(chromedp.Evaluate[chromedp.Void](`void (document.querySelector(".rows").scrollTop = 1e9)`))
 	b.shows(`document.querySelector('#jobs tr[aria-rowindex="50001"]')`)
 	b.shows(`document.querySelectorAll("*").length < 2000`)
+	b.do(chromedp.Click("#jobs tr[aria-rowindex='50001'] a.job"))
+	b.has("main h1", "prod/")
+	b.do(chromedp.Focus("main"), chromedp.KeyEvent(kb.Escape))
+	b.shows(`document.querySelector('#jobs tr[aria-rowindex="50001"]')`) // where one was
 	b.do(chromedp.Focus("#filter"), chromedp.KeyEvent("client-49999"))
 	b.order("prod/50000")
 	b.clean()

@@ -35,7 +35,7 @@ func TestViews(t *testing.T) {
 
 // overviewAnswers: what needs somebody, what runs, how the CommCells are, in the first view.
 func overviewAnswers(t *testing.T, browser context.Context) {
-	s := newScene(t, someJobs()...)
+	s := newScene(t, append(someJobs(), of(13, "Failed", "web-02", 4*time.Hour))...) // and was killed since: it needs somebody once
 	s.answersFor("lab", false, 20)
 	b := openTab(t, browser, s.url)
 	b.has("#sentence", "6 jobs need you", "lab is silent", "2 run, 2 wait; 2 ended well in 24 hours", "All that was seen is told")

@@ -29,7 +29,7 @@ export function Job() {
   const row = known.rows.get(key);
   if (!job) return html`<h1>${said(key)}</h1><p class="empty">${error ? said(error) : "Loading…"}</p>`;
   const events = told.value?.events ?? [];
-  return html`<${Head} job=${job} row=${row} />
+  return html`<${Head} job=${job} />
     ${error && html`<p class="notice">This is as old as it was when it could last be had: ${said(error)}</p>`}
     <section class="sheet"><h2 class="unseen">Facts</h2><dl class="facts" id="facts">${facts(job, row).map(([name, value, small]) => html`<div key=${name}><dt>${name}</dt><dd>${value}${small && html`<small>${small}</small>`}</dd></div>`)}</dl></section>
     <${CourseSheet} job=${job} events=${events} error=${told.error} />
@@ -126,14 +126,14 @@ function Told({ name, events, error, more, loading }) {
 // ---- the CommServe's own words, asked for where somebody wants them
 
 function Answer({ path, cell }) {
-  const [said, set] = useState(null);
+  const [got, set] = useState(null);
   const other = followedBy(cell);
   const look = async () => {
     set({ asking: true });
     set(await ask(`${path}/answer`).catch((err) => ({ error: err.message })));
   };
-  return sheet("What the CommServe says", said?.answeredAt ? html`asked ${when(parse(said.askedAt))}` : "", html`<div class="answer">
-    ${said?.error && html`<p class="notice">${visible(said.error)}</p>`}
-    ${said?.answer && html`<pre id="answer" tabindex="0"><bdi>${JSON.stringify(said.answer, null, 2).split("\n").map((text) => visible(text)).join("\n")}</bdi></pre>`}
-    ${other ? html`<p class="empty">${visible(other)} follows it: ask there.</p>` : html`<button type="button" id="ask" disabled=${said?.asking} onClick=${look}>${said?.asking ? "Asking…" : "Ask now"}</button>`}</div>`);
+  return sheet("What the CommServe says", got?.answeredAt ? html`asked ${when(parse(got.askedAt))}` : "", html`<div class="answer">
+    ${got?.error && html`<p class="notice">${visible(got.error)}</p>`}
+    ${got?.answer && html`<pre id="answer" tabindex="0"><bdi>${JSON.stringify(got.answer, null, 2).split("\n").map((text) => visible(text)).join("\n")}</bdi></pre>`}
+    ${other ? html`<p class="empty">${visible(other)} follows it: ask there.</p>` : html`<button type="button" id="ask" disabled=${got?.asking} onClick=${look}>${got?.asking ? "Asking…" : "Ask now"}</button>`}</div>`);
 }

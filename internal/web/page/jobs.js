@@ -61,7 +61,7 @@ function Head({ sort }) {
 function Row({ row, index }) {
   const { span: age, at } = since(row);
   const reason = why(row);
-  return html`<tr data-key=${row.key} aria-rowindex=${index} class="${row.shape} ${row.ended ? "ended" : ""} ${row.isBad ? "bad" : ""} ${row.key === selected ? "on" : ""}">
+  return html`<tr data-key=${row.key} onClick=${() => { selected = row.key; }} aria-rowindex=${index} class="${row.shape} ${row.ended ? "ended" : ""} ${row.isBad ? "bad" : ""} ${row.key === selected ? "on" : ""}">
     <td class="state">${shape(row.shape)}<span class="word">${said(stateOf(row))}</span><span class="sub phase">${row.shape === "stalled" ? "stalled · " : ""}${said(row.phase)}</span></td>
     <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said(whatOf(row))}</span></td>
     <td class="operation">${said(operationOf(row))}<span class="sub">${said(row.policy)}</span></td>
@@ -81,7 +81,10 @@ function Table({ items, sort, group }) {
   const box = useRef();
   const [seen, setSeen] = useState({ top: 0, height: 800 });
   const look = () => setSeen({ top: box.current.scrollTop, height: box.current.clientHeight });
-  useLayoutEffect(look, []);
+  useLayoutEffect(() => {
+    reveal(box.current, items.findIndex((item) => item.key === selected && selected)); // where one comes back to it
+    look();
+  }, []);
   useEffect(() => {
     addEventListener("resize", look);
     return () => removeEventListener("resize", look);
@@ -129,12 +132,17 @@ export function jobKeys(key) {
   const next = rows[key === "j" ? Math.min(at + 1, rows.length - 1) : Math.max(at - 1, 0)];
   selected = key === "Escape" || !next ? "" : next.key;
   if (!selected) document.activeElement?.blur();
-  const place = list(...asked()).items.indexOf(next);
+  reveal(box, list(...asked()).items.indexOf(next));
+  mark(20);
+}
+
+// reveal scrolls to the row at a place in the list, if it is not seen.
+function reveal(box, place) {
   const tall = rowHeight();
   const head = box.querySelector("thead").offsetHeight;
+  if (place < 0) return;
   if (place * tall < box.scrollTop) box.scrollTop = place * tall;
   if ((place + 1) * tall + head > box.scrollTop + box.clientHeight) box.scrollTop = (place + 1) * tall + head - box.clientHeight;
-  mark(20);
 }
 
 // mark gives the selected row the focus, as soon as it is an element.

@@ -84,7 +84,7 @@ const more = (count, query, shown) => html`<a class="more" href=${to("jobs", { q
 function Need() {
   const groups = alike();
   const count = attention().size;
-  return sheet("Needs attention", "ended badly with no good run since, stalled, or held over 30 minutes", groups.length ? html`<table class="short">${head("State", "Client, job", "Why", "Since")}
+  return sheet("Needs attention", "last run ended badly, stalled, or held over 30 minutes", groups.length ? html`<table class="short">${head("State", "Client, job", "Why", "Since")}
     <tbody id="need">${groups.slice(0, needShown).map((rows) => Needing(rows))}</tbody></table>` : html`<p class="empty">${known.loaded ? "Nothing." : "Loading…"}</p>`, more(count, "is:attention", groups.length && count));
 }
 
@@ -132,8 +132,8 @@ function Hours() {
     })}</svg>`);
 }
 
-// A bad end is told as a state and as a failure: one line is enough here.
-const worth = ({ event }) => event.data.change?.detail !== "state" || event.data.change.kind !== "failure";
+// A bad end is told as a state and as a failure: one line is enough here. And each job has a first attempt.
+const worth = ({ event: { data: { change } } }) => !change || !((change.kind === "failure" && change.detail === "state") || (change.detail === "attempt" && change.to === "1"));
 
 function Told() {
   const events = known.events.filter(worth).slice(0, toldShown);

@@ -23,6 +23,9 @@ func Handler() http.Handler {
 		http.ServeFileFS(w, r, files, "start.html")
 	})
 	for _, name := range Names() {
+		if name == "start.html" {
+			continue
+		}
 		mux.HandleFunc("GET /page/"+name, func(w http.ResponseWriter, r *http.Request) {
 			http.ServeFileFS(w, r, files, name)
 		})

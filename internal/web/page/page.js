@@ -5,7 +5,8 @@ import { render } from "./vendor/htm-preact.js";
 import { follow, known, onChange, silent } from "./state.js";
 import { attention } from "./views.js";
 import { html, shape, visible, when } from "./parts.js";
-import { go, here, onMove, to, turned, view } from "./route.js";
+import { back, go, here, onMove, to, turned, view } from "./route.js";
+import { fieldNames } from "./search.js";
 import * as time from "./time.js";
 import { Overview } from "./overview.js";
 import { Jobs, jobKeys } from "./jobs.js";
@@ -62,7 +63,7 @@ function Notices() {
 const keys = [["/", "find jobs"], ["j, k", "the next, the one before"], ["Enter", "open the job"], ["o", "open it in a tab of its own"], ["Esc", "back, or out of the search"], ["?", "these keys"]];
 const Keys = () => html`<dialog id="keys" aria-labelledby="keys-title"><h2 id="keys-title">Keys</h2>
   <dl>${keys.map(([key, does]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
-  <p class="faint">The search takes <code>class:failed,killed</code> <code>client:sql*</code> <code>-word</code> <code>"a phrase"</code> <code>is:attention</code>, and the fields state, phase, agent, subclient, policy, ma, op, level, by, reason, code, vm, cell, job.</p>
+  <p class="faint">The search takes <code>class:failed,killed</code> <code>client:sql*</code> <code>-word</code> <code>"a phrase"</code> <code>is:attention</code>, and the fields ${fieldNames.join(", ")}.</p>
   <form method="dialog"><button>Close</button></form></dialog>`;
 
 function onKey(press) {
@@ -70,7 +71,7 @@ function onKey(press) {
   if (press.ctrlKey || press.metaKey || press.altKey || document.getElementById("keys").open) return;
   if (press.key === "Escape") {
     if (input) input.blur();
-    else if (view() === "job") history.length > 1 ? history.back() : go(to("jobs"));
+    else if (view() === "job") back(to("jobs"));
     else jobKeys("Escape");
   } else if (input) {
     if (input.id === "filter" && (press.key === "Enter" || press.key === "ArrowDown")) { input.blur(); jobKeys("j"); press.preventDefault(); }

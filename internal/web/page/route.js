@@ -1,6 +1,7 @@
 // The address holds what is looked at: ?view=jobs&q=class:failed. It is a query, so that a path before it stays.
 
 let moved = () => {};
+let moves = 0; // within the page
 
 export const here = () => new URLSearchParams(location.search);
 export const view = () => here().get("view") ?? "overview";
@@ -18,9 +19,12 @@ export const turned = (params) => to(view(), { ...Object.fromEntries([...here()]
 
 export function go(address, replace = false) {
   if (address === location.search) return;
+  if (!replace) moves++;
   history[replace ? "replaceState" : "pushState"](null, "", address);
   moved(!replace);
 }
+
+export const back = (otherwise) => (moves ? history.back() : go(otherwise));
 
 export function onMove(f) {
   moved = f;

@@ -210,8 +210,10 @@ function takeEvent(sequence, event) {
 
 export function follow() {
   if (window.SharedWorker) {
+    const alone = () => { hold(take); load(); }; // where the worker does not start
     const worker = new SharedWorker(new URL("worker.js", import.meta.url), { type: "module", name: "jobwatch" });
     worker.port.onmessage = ({ data }) => (data.kind === "joined" ? load() : take(data));
+    worker.onerror = () => { if (!known.line) alone(); };
     addEventListener("pagehide", () => worker.port.postMessage("bye"));
     addEventListener("pageshow", (shown) => { if (shown.persisted) location.reload(); });
   } else {

@@ -42,9 +42,6 @@ export function span(ms) {
 }
 export const ago = (ms) => span(now() - ms);
 
-// lasting reads what Go writes: 720h0m0s.
-export const lasting = (text) => span([...text.matchAll(/([0-9.]+)(ms|[hms])/g)].reduce((ms, [, n, unit]) => ms + n * { h: 3600_000, m: 60_000, s: 1000, ms: 1 }[unit], 0));
-
 const units = ["B", "kB", "MB", "GB", "TB", "PB"];
 export function bytes(n) {
   let i = 0;

@@ -24,15 +24,18 @@ export const counts = once(() => {
 
 const heldTooLong = 30 * 60_000;
 
-// attention has what somebody should look at: it empties itself, by a good run of the same.
+// attention has what somebody should look at: of a subclient its last run, if that ended badly. It empties itself.
 const attentionIn = once(() => {
-  const good = new Map();
+  const lasts = new Map(); // of those that ended well or badly
   for (const row of known.rows.values()) {
-    if (row.ended && row.cls === "succeeded") good.set(row.subject, Math.max(good.get(row.subject) ?? 0, row.endedAt));
+    if (!row.isBad && !(row.ended && row.cls === "succeeded")) continue;
+    const last = lasts.get(row.subject);
+    if (!last || last.endedAt <= row.endedAt) lasts.set(row.subject, row);
   }
   const need = new Map();
+  for (const row of lasts.values()) if (row.isBad) need.set(row.key, row);
   for (const row of known.rows.values()) {
-    if (row.isBad ? row.endedAt > (good.get(row.subject) ?? 0) : row.shape === "stalled" || (!row.ended && row.cls === "held" && now() - row.since > heldTooLong)) need.set(row.key, row);
+    if (row.shape === "stalled" || (!row.ended && row.cls === "held" && now() - row.since > heldTooLong)) need.set(row.key, row);
   }
   return need;
 });
@@ -77,7 +80,6 @@ const values = {
   job: (row) => row.id, client: (row) => row.client.toLowerCase(), operation: (row) => row.operation + row.level, reason: (row) => row.reason.toLowerCase(),
   since: (row) => -(row.ended ? row.endedAt : row.since ?? row.start ?? 0), done: (row) => row.percent ?? -1, size: (row) => row.size ?? -1, took,
 };
-export const sorts = Object.keys(values);
 
 const byRank = (a, b) => a.rank - b.rank || (a.ended ? b.endedAt - a.endedAt : 0) || b.id - a.id || (a.key < b.key ? -1 : 1);
 function by(sort) {

@@ -4,7 +4,7 @@ import { known, silent } from "./state.js";
 import { Cells, card, cellState } from "./overview.js";
 import { html, said, shape, sheet, when } from "./parts.js";
 import { Readers } from "./events.js";
-import { ago, bytes, clock, counted, hour, lasting, now, number, parse, span } from "./time.js";
+import { ago, bytes, clock, counted, hour, now, number, parse, span } from "./time.js";
 
 const fact = ([name, value, small]) => html`<div key=${name}><dt>${name}</dt><dd>${value}${small && html`<small>${small}</small>`}</dd></div>`;
 const loading = html`<p class="empty">Loading…</p>`;
@@ -44,12 +44,10 @@ function Cycles({ ring }) {
 const checkShapes = { ok: "succeeded", note: "partial", red: "failed" };
 const Checks = ({ status }) => sheet("Checks", status.ready ? "ready" : "not ready", html`<ul id="checks" class="lines">${status.checks.map((check) => html`<li key=${check.name} class=${check.state}>${shape(checkShapes[check.state])} <b>${said(check.name)}</b><span>${said(check.detail || check.state)}</span></li>`)}</ul>`);
 
-const keeps = (age) => (!age || age === "0s" ? "all" : typeof age === "number" ? span(age * 1000) : lasting(age));
-
 function Telling({ status }) {
   const { outbox, stream } = status;
   const facts = [["Waits for NATS", counted(outbox?.unsent ?? status.unsent, "event"), outbox?.oldest && `the oldest for ${ago(parse(outbox.oldest))}`], outbox?.stopped > 0 && ["Refused", counted(outbox.stopped, "job"), said(outbox.refusal)],
-    stream && ["Stream", said(stream.name), `${number(stream.messages)} events, ${bytes(stream.bytes)}`], stream && ["Sequence", number(stream.last), `from ${number(stream.first)}`], stream && ["Keeps", keeps(stream.maxAge)],
+    stream && ["Stream", said(stream.name), `${number(stream.messages)} events, ${bytes(stream.bytes)}`], stream && ["Sequence", number(stream.last), `from ${number(stream.first)}`], stream && ["Keeps", stream.maxAge ? span(stream.maxAge * 1000) : "all"],
     stream === null && ["Stream", "cannot be read"]].filter(Boolean);
   return sheet("What is told", "", html`<dl id="telling" class="facts two">${facts.map(fact)}</dl>`);
 }
