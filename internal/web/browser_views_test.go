@@ -45,7 +45,8 @@ func overviewAnswers(t *testing.T, browser context.Context) {
 	b.shows(`document.querySelectorAll("#cells .down .cycles rect.bad").length === 20`)
 	b.has("#need tr:nth-child(1)", "Failed", "sql-02", "The MediaAgent cannot be reached", "2 jobs like this", "sql-03")
 	b.shows(`document.querySelectorAll("#need tr").length === 5 && !document.querySelector("#need").textContent.includes("web-03")`) // which ended well since
-	b.has("#need", "no progress for 41 min", "no drive is free")
+	b.has("#need", "no progress for 41 min", "no drive is free", "prod/8")
+	b.shows(`!document.querySelector("#need").textContent.includes("prod/13")`)
 	b.has("#running tr:nth-child(1)", "sql-01", "Running", "1 %")
 	b.shows(`document.querySelector("#hours rect.good") && document.querySelector("#hours rect.bad")`)
 	s.tells(of(12, "Completed", "sql-02", 0), map[string]any{"kind": "state", "detail": "completed", "from": "Running", "to": "Completed"}, "info")
