@@ -88,7 +88,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli"},
 	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
-	"github.com/google/jsonschema-go":    {"internal/config", "internal/event"},
+	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
 	"github.com/spf13/cobra":             {"internal/cli"},
 	"charm.land/lipgloss/v2":             {"internal/cli"},
 	"github.com/lmittmann/tint":          {"internal/cli"},

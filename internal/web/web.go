@@ -9,6 +9,7 @@
 //	/api/v1/table                    table.go: the jobs in columns, for the page
 //	/api/v1/events                   events.go, from the ring of live.go
 //	/api/v1/live                     line.go: events, status and progress in one line, for the page
+//	/api/v1/openapi.json             openapi.go: all of these, for programs
 //	/api/v1/status                   status.go: what the page's lights show
 //
 // A process that only runs relays has no store: it serves /healthz, /readyz, /metrics and its status.
@@ -112,6 +113,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/jobs", zipped(s.jobs))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", zipped(s.job))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", zipped(s.jobEvents))
+	mux.HandleFunc("GET /api/v1/openapi.json", zipped(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.openAPI()) }))
 	mux.HandleFunc("GET /api/v1/events", s.events)
 	mux.HandleFunc("GET /api/v1/live", s.line)
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
