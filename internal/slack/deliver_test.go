@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -526,6 +527,48 @@ func TestAPostThatShowsLate(t *testing.T) {
 			}
 			if replies := w.fake.Thread(w.root().TS); len(replies) != row.replies || refused < 2 {
 				t.Errorf("refused %d times, %d replies", refused, len(replies))
+			}
+		})
+	}
+}
+
+// Slack is slow: it changes the message when nobody waits for its answer any more. What is shown later stays.
+func TestAChangeThatComesLate(t *testing.T) {
+	for name, again := range map[string]func(*world){
+		"the same process": func(*world) {},
+		"another process":  (*world).restarts,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.deliver(life()[0])
+			changes := 0
+			w.fake.Faults(func(method string, _ int) (f fakeslack.Fault) {
+				if method == "chat.update" {
+					if changes++; changes == 1 {
+						f.Wait = time.Second
+					}
+				}
+				return f
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			if _, err := w.slack.Deliver(ctx, relay.Batch{Events: life()[1:2]}); err == nil {
+				t.Fatal("Slack has answered")
+			}
+			again(w)
+			w.slack.doubt = time.Hour
+			if refusal := w.refuses(relay.Uncertain, life()[1:]...); refusal.After < time.Minute {
+				t.Errorf("it is to be tried again after %v", refusal.After)
+			}
+			for until := time.Now().Add(time.Minute); w.root().Changes == 0; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(until) {
+					t.Fatal("the message is never changed")
+				}
+			}
+			w.slack.doubt = 0
+			w.deliver(life()[1:]...)
+			if root := w.root(); root.Changes != 2 || !strings.HasPrefix(root.Text, "Failed") {
+				t.Errorf("%d changes to %q", root.Changes, root.Text)
 			}
 		})
 	}

@@ -15,15 +15,16 @@ import (
 type record struct {
 	Channel string     `json:"channel"`
 	Turn    int        `json:"turn,omitempty"`
-	Intent  *time.Time `json:"intent,omitempty"` // when a root was about to be posted; kept until its ts is known
-	Posted  *time.Time `json:"posted,omitempty"` // when that was last tried
-	TS      string     `json:"ts,omitempty"`     // of the root; "": none, or not known yet
-	Shown   point      `json:"shown"`            // the last event that the root shows
-	Told    point      `json:"told"`             // the last event that the thread, or a group, has told of
-	Reply   *time.Time `json:"reply,omitempty"`  // when a reply was about to be posted; kept until it is known to be there
-	Telling point      `json:"telling,omitzero"` // the last event of that reply
-	Cast    string     `json:"cast,omitempty"`   // the state that the channel has been told of
-	Over    bool       `json:"over,omitempty"`   // of a CommCell: it answers again, and what comes next is another outage
+	Intent  *time.Time `json:"intent,omitempty"`  // when a root was about to be posted; kept until its ts is known
+	Posted  *time.Time `json:"posted,omitempty"`  // when that was last tried
+	TS      string     `json:"ts,omitempty"`      // of the root; "": none, or not known yet
+	Changed *time.Time `json:"changed,omitempty"` // when the root was last changed, where no answer came
+	Shown   point      `json:"shown"`             // the last event that the root shows
+	Told    point      `json:"told"`              // the last event that the thread, or a group, has told of
+	Reply   *time.Time `json:"reply,omitempty"`   // when a reply was about to be posted; kept until it is known to be there
+	Telling point      `json:"telling,omitzero"`  // the last event of that reply
+	Cast    string     `json:"cast,omitempty"`    // the state that the channel has been told of
+	Over    bool       `json:"over,omitempty"`    // of a CommCell: it answers again, and what comes next is another outage
 }
 
 // point is an event: its number within the job, and its time. A stream that was restored counts on from an earlier

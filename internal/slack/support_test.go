@@ -36,7 +36,10 @@ func (m *memory) Get(_ context.Context, key string) ([]byte, uint64, error) {
 	return m.values[key], m.at[key], nil
 }
 
-func (m *memory) Put(_ context.Context, key string, value []byte, revision uint64) (uint64, error) {
+func (m *memory) Put(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.puts++

@@ -3,6 +3,7 @@ package endtoend
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +43,7 @@ func TestRelaysUnderFire(t *testing.T) {
 	f.jobs.stop() // what the stream holds is all that there will be
 	events := f.jobs.read()
 	f.jobs.until("the webhook has taken all", func() bool { return f.to.distinct() == len(events) }, f.status)
-	f.jobs.until("Slack shows all", func() bool { return f.shown(events) }, f.status)
+	f.jobs.until("Slack shows all", func() bool { return f.unshown(events) == "" }, func() string { return f.unshown(events) }, f.status)
 	f.jobs.until("the audit log has all", func() bool { return f.logged() == len(events) }, f.status)
 	f.jobs.until("nothing waits", func() bool { return strings.Count(f.status(), `"pending": 0,`) == 3 }, f.status)
 	f.child.kill()
@@ -204,15 +205,18 @@ func lastStates(events []received) map[int64]string {
 	return states
 }
 
-// shown says whether each job's last state is in its message.
-func (f *fire) shown(events []received) bool {
+// unshown are the jobs whose last state is not in their message, with what is.
+func (f *fire) unshown(events []received) string {
 	roots := f.roots()
+	var b strings.Builder
 	for job, state := range lastStates(events) {
-		if len(roots[job]) == 0 || !strings.Contains(roots[job][0].Text, state) {
-			return false
+		if len(roots[job]) == 0 {
+			fmt.Fprintf(&b, "job %d is %s, and has no message\n", job, state)
+		} else if root := roots[job][0]; !strings.Contains(root.Text, state) {
+			fmt.Fprintf(&b, "job %d is %s: %s, changed %d times, %s\n", job, state, root.Text, root.Changes, root.Metadata)
 		}
 	}
-	return true
+	return b.String()
 }
 
 // judgeSlack: each job has one message, and no line of its thread stands there twice.
