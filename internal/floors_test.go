@@ -43,6 +43,7 @@ var floors = map[string]int{
 	"internal/audit":     4,
 	"internal/metrics":   4,
 	"internal/web":       5,
+	"internal/web/page":  0,
 	"internal/daemon":    6,
 	"internal/doctor":    7,
 	"internal/console":   3,
