@@ -5,7 +5,7 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint unit vuln tidy race
+.PHONY: help build man sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint unit vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -13,6 +13,9 @@ help: ## list the targets
 
 build: ## build bin/watcher
 	go build -o bin/watcher ./cmd/watcher
+
+man: ## write bin/man1: a man page for each command
+	go run ./cmd/manpages bin/man1
 
 sbom: build ## write bin/watcher.cdx.json: which modules bin/watcher is made of (CycloneDX)
 	$(sbomtool) bin -json -output bin/watcher.cdx.json bin/watcher
@@ -54,7 +57,7 @@ tidy: ## check that go mod tidy would change nothing, and that the modules are t
 
 lint: ## run the linters of .golangci.yml, and look for functions that nothing calls: in the program, and in the tests
 	$(tool) golangci-lint run
-	@dead=$$($(tool) deadcode ./cmd/watcher ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
+	@dead=$$($(tool) deadcode ./cmd/watcher ./cmd/manpages ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
 		echo "make: called by nothing that ships, or by no test either:" >&2; echo "$$dead" >&2; \
 		exit 1; }
 

@@ -43,10 +43,13 @@ var floors = map[string]int{
 	"internal/audit":     4,
 	"internal/metrics":   4,
 	"internal/web":       5,
+	"internal/web/page":  0,
 	"internal/daemon":    6,
 	"internal/doctor":    7,
+	"internal/console":   3,
 	"internal/cli":       8,
 	"cmd/watcher":        9,
+	"cmd/manpages":       9,
 
 	"internal/testing/slow":          -1, // for the tests of all
 	"internal/testing/fakeslack":     0,  // for the tests of all
@@ -85,11 +88,14 @@ var mayImport = map[string][]string{
 	"golang.org/x/time":                  {"internal/limiter", "internal/relay"},
 	"golang.org/x/net":                   {"internal/commvault", "internal/testing/nameserver"}, // html; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
-	"golang.org/x/term":                  {"internal/cli"},
+	"golang.org/x/term":                  {"internal/cli", "internal/console"},
 	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
-	"github.com/spf13/cobra":             {"internal/cli"},
-	"charm.land/lipgloss/v2":             {"internal/cli"},
+	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
+	"github.com/spf13/pflag":             {"cmd/manpages"},
+	"charm.land/lipgloss/v2":             {"internal/cli", "internal/console"},
+	"github.com/charmbracelet/x/ansi":    {"internal/console"},
+	"charm.land/bubbletea/v2":            {"internal/cli", "internal/console"},
 	"github.com/lmittmann/tint":          {"internal/cli"},
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},

@@ -48,6 +48,7 @@
 //   - internal/web: page, API, health over HTTP; it reads and changes nothing
 //   - internal/daemon: the running program: the order of its start, a poller for each CommCell, reload
 //   - internal/doctor: what watcher check finds
+//   - internal/console: jobs as a person's terminal shows them
 //   - internal/cli: commands, what they print, and exit statuses
 //
 // Each safeguard of what jobwatch promises, and the test that fails without it, is in docs/promises.md; how to add

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/printable"
 )
 
 // Period is when the events were that are wanted: from From on, before To. Zero: no limit.
@@ -61,7 +61,7 @@ func Export(dir string, asCSV bool, period Period, out io.Writer) error {
 			return nil
 		}
 		for i := range row {
-			row[i] = inert(row[i])
+			row[i] = printable.Inert(row[i])
 		}
 		return w.Write(row)
 	})
@@ -100,23 +100,6 @@ func rowOf(l Line) (row []string, at time.Time) {
 		string(d.Change.From), string(d.Change.To), string(j.Client), string(j.Agent), string(j.Backupset), string(j.Subclient),
 		string(j.Operation), string(j.BackupLevel), string(j.State), string(j.StateClass), string(d.Change.VM), string(j.ReasonText()),
 		e.Sequence, notBefore, d.Change.ObservedAt.UTC().Format(time.RFC3339Nano)), e.Time
-}
-
-// inert keeps a spreadsheet from taking a text for a formula: such a text has an apostrophe in front.
-func inert(cell string) string {
-	cell = strings.ToValidUTF8(cell, string(utf8.RuneError))
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n|%＝＋－＠", firstRune(strings.TrimLeft(cell, " \u00a0\ufeff"))) {
-		return "'" + cell
-	}
-	return cell
-}
-
-func firstRune(text string) rune {
-	r, size := utf8.DecodeRuneInString(text)
-	if size == 0 {
-		return ' '
-	}
-	return r
 }
 
 // eachLine shows the lines that there are, up to the checkpoint.

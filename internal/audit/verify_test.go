@@ -261,17 +261,6 @@ func TestExport(t *testing.T) {
 	}
 }
 
-func TestInert(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", "a=b": "a=b", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x", " =1": "' =1", "\t=1": "'\t=1", "\r": "'\r",
-		"\u00a0=1": "'\u00a0=1", "＝1": "'＝1", "日本": "日本", "\xff": "\ufffd", "%x": "'%x",
-	} {
-		if got := inert(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestCompare(t *testing.T) {
 	l := newLog(t, Config{})
 	b := batchOf(10, 20)

@@ -21,6 +21,7 @@ import (
 // admin is that of the running watcher, or one on the store's file itself.
 type admin interface {
 	Jobs(ctx context.Context, after job.ID, limit int) ([]store.Listed, error)
+	selector
 	Job(ctx context.Context, id job.ID) (store.Listed, error)
 	Track(ctx context.Context, id job.ID) error
 	Untrack(ctx context.Context, id job.ID) error

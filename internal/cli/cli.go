@@ -73,6 +73,9 @@ func fail(err error) error {
 	return &failure{err}
 }
 
+// Root is the command line itself, for who describes it.
+func Root() *cobra.Command { return newRoot() }
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "watcher",
@@ -85,6 +88,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringP("config", "c", "watcher.yaml", "the configuration `file`")
-	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newWait(), newReplay(), newStore(), newRelay(), newCluster(), newAudit(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
+	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newTop(), newWait(), newReplay(), newStore(), newRelay(), newCluster(), newAudit(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
+	inOneVoice(root)
 	return root
 }

@@ -1,42 +1,85 @@
 package cli
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/control"
 	"jobwatch/internal/printable"
 	"jobwatch/internal/store"
 )
 
-// completeJobs offers the names of known jobs to a shell. Where none can be had it stays silent: the line that is
-// being typed is no place for errors.
-func completeJobs(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	_ = withAdmin(c, false, func(a admin) error {
-		return eachJob(c.Context(), a, func(l store.Listed) error {
-			name := l.ID().String()
-			if !strings.HasPrefix(name, begun) {
-				return nil
-			}
-			about := printable.Line(string(l.Snapshot.Client) + " " + string(l.Snapshot.State))
-			if names = append(names, name+"\t"+strings.TrimSpace(about)); len(names) == mostOffered {
-				return errEnough
-			}
-			return nil
-		})
-	})
-	return names, cobra.ShellCompDirectiveNoFileComp
-}
+// What is offered to a shell. Where nothing can be had it stays silent: the line that is being typed is no place for errors.
 
 const mostOffered = 200 // jobs; a shell asks before it shows as many
 
-var errEnough = errors.New("enough")
+// completeJobs offers the names of known jobs, what has not ended and is new first.
+func completeJobs(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	_ = withAdmin(c, false, func(a admin) error {
+		ids, err := a.Select(c.Context(), control.Selection{})
+		if err != nil {
+			return err
+		}
+		some := ids[:0]
+		for _, id := range ids {
+			if strings.HasPrefix(id.String(), begun) && len(some) < mostOffered {
+				some = append(some, id)
+			}
+		}
+		return eachOf(c.Context(), a, some, func(l store.Listed) error {
+			about := printable.Line(string(l.Snapshot.Client) + " " + string(l.Snapshot.State))
+			names = append(names, l.ID().String()+"\t"+strings.TrimSpace(about))
+			return nil
+		})
+	})
+	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
 
 func completeJob(c *cobra.Command, typed []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if len(typed) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return completeJobs(c, typed, begun)
+}
+
+// completeNames has --client and --commcell offer the names that there are.
+func completeNames(c *cobra.Command) {
+	_ = c.RegisterFlagCompletionFunc("commcell", completeCommCell)
+	_ = c.RegisterFlagCompletionFunc("client", completeClient)
+}
+
+func completeCommCell(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	if cfg, err := loadConfig(c); err == nil {
+		for _, cell := range cfg.CommCells {
+			if strings.HasPrefix(cell.Name, begun) {
+				names = append(names, cell.Name)
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeClient offers the clients of the latest jobs: to read all 50,000 would keep the shell waiting.
+func completeClient(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	const latest = 2000
+	var names []string
+	seen := map[string]bool{}
+	_ = withAdmin(c, false, func(a admin) error {
+		ids, err := a.Select(c.Context(), control.Selection{})
+		if err != nil {
+			return err
+		}
+		return eachOf(c.Context(), a, ids[:min(len(ids), latest)], func(l store.Listed) error {
+			name := printable.Line(string(l.Snapshot.Client))
+			if name != "" && !seen[name] && strings.HasPrefix(strings.ToLower(name), strings.ToLower(begun)) {
+				seen[name] = true
+				names = append(names, name)
+			}
+			return nil
+		})
+	})
+	return names, cobra.ShellCompDirectiveNoFileComp
 }

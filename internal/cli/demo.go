@@ -82,7 +82,7 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 	reader.InProcess = embedded
 
 	outliveReaders()
-	printer := newPrinter(out)
+	printer, events := newPrinter(out), newEvents(out, false)
 	printer.welcome(commServe.Addr().String(), embedded.ClientURL(), "http://"+cfg.HTTP.Listen)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, commServe, sim.New(play)) })
@@ -90,7 +90,7 @@ func demo(ctx context.Context, play sim.Config, out, errs io.Writer) error {
 		return (&daemon.Daemon{Config: cfg, Version: version(), Log: log, Level: level, Embedded: embedded}).Run(ctx)
 	})
 	group.Go(func() error {
-		show := func(m stream.Message) error { _ = printer.event(m); return nil } // the page goes on without a reader here
+		show := func(m stream.Message) error { _ = events.Print(m); return nil } // the page goes on without a reader here
 		return follower{settings: reader, print: show, log: log}.Run(ctx)
 	})
 	if err := group.Wait(); err != nil {

@@ -2,170 +2,163 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/console"
+	"jobwatch/internal/control"
 	"jobwatch/internal/job"
-	"jobwatch/internal/printable"
 	"jobwatch/internal/store"
 )
 
-var classes = []string{
-	string(job.Active), string(job.Queued), string(job.Held), string(job.Succeeded),
-	string(job.Partial), string(job.Failed), string(job.Killed), string(job.Unknown),
-}
-
-// jobFilter says which jobs are listed; empty members take all.
-type jobFilter struct {
-	commcell, class, client string
-	tracked                 bool
-}
-
-func (f jobFilter) takes(l store.Listed) bool {
-	s := &l.Snapshot
-	return (f.commcell == "" || s.CommCell == f.commcell) &&
-		(f.class == "" || string(s.StateClass) == f.class) &&
-		(f.client == "" || string(s.Client) == f.client) &&
-		(!f.tracked || l.Why != "" && l.Why != store.Untracked)
-}
-
 func newJobsList() *cobra.Command {
-	var filter jobFilter
+	var asked jobQuery
+	var watch bool
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List the jobs that are known",
+		Short: "List the jobs that are known: what has not ended and is new comes first",
+		Long: "list prints the jobs that have not ended, the newest first, and then those that have, the latest end first.\n" +
+			"On a terminal a job is one line, cut to its width; elsewhere nothing is cut, and times have date and zone.\n" +
+			"DONE is of the last answer, where a watcher runs. With --watch, which wants one, it goes on until Ctrl-C: on a\n" +
+			"terminal the list is drawn anew in place; elsewhere what changes is printed, behind new, changed or gone.",
 		Example: "  watcher jobs list\n" +
-			"  watcher jobs list --tracked --class failed\n" +
-			"  watcher jobs list --client fall.example.com -o json",
+			"  watcher jobs list --failed --since 24h\n" +
+			"  watcher jobs list --stalled --client 'sql-*' --watch\n" +
+			"  watcher jobs list --class held --class queued --sort started -o wide\n" +
+			"  watcher jobs list --tracked -o jsonl",
 		Args: cobra.NoArgs,
 	}
-	form := outputFlag(c)
-	c.Flags().StringVar(&filter.commcell, "commcell", "", "only those of this CommCell")
-	c.Flags().StringVar(&filter.class, "class", "", "only those whose state is of this `class`: "+strings.Join(classes, ", "))
-	c.Flags().StringVar(&filter.client, "client", "", "only those of this client")
-	c.Flags().BoolVar(&filter.tracked, "tracked", false, "only those that are looked at")
-	_ = c.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classes, cobra.ShellCompDirectiveNoFileComp))
+	form := formFlag(c, listForms)
+	utc := utcFlag(c)
+	asked.flags(c)
+	c.Flags().BoolVar(&watch, "watch", false, "go on, and show what changes")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if filter.class != "" && !slices.Contains(classes, filter.class) {
-			return fmt.Errorf("--class %s: no class; there are %s", filter.class, strings.Join(classes, ", "))
+		if err := asked.check(time.Now()); err != nil {
+			return err
 		}
 		cfg, err := loadConfig(c)
 		if err == nil {
-			err = knowsCommCell(cfg, filter.commcell)
+			err = knowsCommCell(cfg, asked.CommCell)
 		}
 		if err != nil {
 			return err
 		}
-		return withAdmin(c, false, func(a admin) error {
-			list := newJobTable(c.OutOrStdout())
-			if *form == asJSON {
-				list = newJobArray(c.OutOrStdout())
+		screen := console.ScreenOf(c.OutOrStdout())
+		clock := console.NewClock(*utc, screen.Terminal())
+		if watch {
+			file, _ := c.Flags().GetString("config")
+			watcher, err := newLive(cfg, file)
+			if err != nil {
+				return fail(err)
 			}
-			return listJobs(c.Context(), a, filter, list)
+			return fail(watchJobs(c.Context(), watcher, asked, screen, clock))
+		}
+		return withAdmin(c, false, func(a admin) error {
+			return listJobs(c.Context(), a, asked, newJobList(*form, screen, clock))
 		})
 	}
 	return c
 }
 
-// jobList is a way to print jobs, one by one: there may be 100,000.
-type jobList interface {
-	add(l store.Listed) error
-	end() error
+// jobQuery says which jobs are listed, in which order, and how many.
+type jobQuery struct {
+	jobFilter
+	sort  string
+	limit int
 }
 
-const jobsAtOnce = 1000
+func (q *jobQuery) flags(c *cobra.Command) {
+	q.filterFlags(c, "")
+	f := c.Flags()
+	f.StringVar(&q.sort, "sort", "", "order by this `key`, with - before it the other way round: "+strings.Join(sortKeys(), ", "))
+	f.IntVar(&q.limit, "limit", 0, "print this `number` of jobs at most; 0: all")
+	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(sortKeys(), cobra.ShellCompDirectiveNoFileComp))
+}
 
-func listJobs(ctx context.Context, a admin, filter jobFilter, list jobList) error {
-	err := eachJob(ctx, a, func(l store.Listed) error {
-		if !filter.takes(l) {
-			return nil
-		}
-		return list.add(l)
-	})
+func (q *jobQuery) filterFlags(c *cobra.Command, since string) {
+	f := c.Flags()
+	f.StringVar(&q.CommCell, "commcell", "", "only those of this `CommCell`")
+	f.StringSliceVar(&q.classes, "class", nil, "only those whose state is of this `class`, or one of several: "+strings.Join(classes, ", "))
+	f.StringVar(&q.client, "client", "", "only those of this `client`; * and ? stand for any characters, and any one")
+	f.BoolVar(&q.failed, "failed", false, "only those that ended badly: class failed, partial or killed")
+	f.BoolVar(&q.stalled, "stalled", false, "only those that get no further")
+	f.BoolVar(&q.held, "held", false, "only those that are held: pending, suspended, interrupted")
+	f.BoolVar(&q.tracked, "tracked", false, "only those that are looked at")
+	f.StringVar(&q.since, "since", since, "of those that have ended, only what ended since: a `time` (RFC 3339) or a duration (24h)")
+	_ = c.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classes, cobra.ShellCompDirectiveNoFileComp))
+	completeNames(c)
+}
+
+func (q *jobQuery) check(now time.Time) error {
+	if _, known := sorts[strings.TrimPrefix(q.sort, "-")]; q.sort != "" && !known {
+		return fmt.Errorf("--sort %s: no key; there are %s", q.sort, strings.Join(sortKeys(), ", "))
+	}
+	if q.limit < 0 {
+		return fmt.Errorf("--limit %d: wants 0 or more", q.limit)
+	}
+	return q.jobFilter.check(now)
+}
+
+// selector is the part of an admin that jobs are listed by.
+type selector interface {
+	Select(ctx context.Context, s control.Selection) ([]job.ID, error)
+	Show(ctx context.Context, ids []job.ID) ([]store.Listed, error)
+}
+
+const jobsAtOnce = 200
+
+var errEnough = errors.New("enough")
+
+func listJobs(ctx context.Context, a selector, q jobQuery, list jobList) error {
+	err := eachSelected(ctx, a, q, list.add)
 	if err != nil {
 		return err
 	}
 	return list.end()
 }
 
-// eachJob yields all jobs that are known, until yield has an error.
-func eachJob(ctx context.Context, a admin, yield func(store.Listed) error) error {
-	for after := (job.ID{}); ; {
-		page, err := a.Jobs(ctx, after, jobsAtOnce)
+// eachSelected yields the jobs of a query. Of 50,000 few are held at once: sorted, they are read twice.
+func eachSelected(ctx context.Context, a selector, q jobQuery, yield func(store.Listed) error) error {
+	ids, err := a.Select(ctx, q.Selection)
+	if err == nil && q.sort != "" {
+		ids, err = sorted(ctx, a, ids, q)
+	}
+	if err != nil {
+		return err
+	}
+	count := 0
+	err = eachOf(ctx, a, ids, func(l store.Listed) error {
+		if !q.takes(&l) {
+			return nil
+		}
+		if count++; q.limit > 0 && count > q.limit {
+			return errEnough
+		}
+		return yield(l)
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// eachOf reads jobs, some at once.
+func eachOf(ctx context.Context, a selector, ids []job.ID, yield func(store.Listed) error) error {
+	for some := range slices.Chunk(ids, jobsAtOnce) {
+		page, err := a.Show(ctx, some)
 		if err != nil {
 			return err
 		}
 		for _, l := range page {
-			after = l.ID()
 			if err := yield(l); err != nil {
 				return err
 			}
 		}
-		if len(page) < jobsAtOnce {
-			return nil
-		}
 	}
-}
-
-type jobTable struct{ table }
-
-func newJobTable(out io.Writer) jobList {
-	return &jobTable{newTable(out, "JOB", "CLIENT", "OPERATION", "STATE", "PHASE", "STARTED", "TRACKED", "REASON")}
-}
-
-func (t *jobTable) add(l store.Listed) error {
-	s := &l.Snapshot
-	t.row(l.ID().String(), shorten(string(s.Client), 32), string(s.Operation), string(s.State), string(s.Phase),
-		localTime(s.StartTime), followed(l), shorten(string(s.ReasonText()), 60))
 	return nil
-}
-
-// followed says why a job is polled, or who follows it in place of this watcher: the page says it in the same words.
-func followed(l store.Listed) string {
-	if l.FollowedBy != "" && !l.Snapshot.Terminal {
-		return "followed by " + l.FollowedBy
-	}
-	return string(l.Why)
-}
-
-// array prints a JSON array.
-type array struct {
-	out   io.Writer
-	count int
-}
-
-type jobArray struct{ array }
-
-func newJobArray(out io.Writer) jobList { return &jobArray{array{out: out}} }
-
-func (a *jobArray) add(l store.Listed) error {
-	text, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	return a.put(text)
-}
-
-func (a *array) put(text []byte) error {
-	opening := "[\n"
-	if a.count > 0 {
-		opening = ",\n"
-	}
-	a.count++
-	_, err := fmt.Fprintf(printable.JSON{Out: a.out}, "%s%s", opening, text)
-	return err
-}
-
-func (a *array) end() error {
-	if a.count == 0 {
-		_, err := fmt.Fprintln(a.out, "[]")
-		return err
-	}
-	_, err := fmt.Fprintln(a.out, "\n]")
-	return err
 }

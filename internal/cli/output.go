@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,23 +22,37 @@ const (
 // output is the value of -o.
 type output string
 
-func (o *output) String() string { return string(*o) }
-func (o *output) Type() string   { return asTable + "|" + asJSON }
+// form is the flag of it.
+type form struct {
+	*output
+	all []string
+}
 
-func (o *output) Set(text string) error {
-	if text != asTable && text != asJSON {
-		return fmt.Errorf("write %s or %s", asTable, asJSON)
+func (f form) String() string { return string(*f.output) }
+func (f form) Type() string   { return strings.Join(f.all, "|") }
+
+func (f form) Set(text string) error {
+	if !slices.Contains(f.all, text) {
+		last := len(f.all) - 1
+		return fmt.Errorf("write %s or %s", strings.Join(f.all[:last], ", "), f.all[last])
 	}
-	*o = output(text)
+	*f.output = output(text)
 	return nil
 }
 
 // outputFlag gives a command that lists its -o.
-func outputFlag(c *cobra.Command) *output {
-	form := output(asTable)
-	c.Flags().VarP(&form, "output", "o", "how to print")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{asTable, asJSON}, cobra.ShellCompDirectiveNoFileComp))
-	return &form
+func outputFlag(c *cobra.Command) *output { return formFlag(c, []string{asTable, asJSON}) }
+
+func formFlag(c *cobra.Command, all []string) *output {
+	chosen := output(all[0])
+	c.Flags().VarP(form{&chosen, all}, "output", "o", "how to print")
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
+	return &chosen
+}
+
+// utcFlag gives a command that says times to people its --utc.
+func utcFlag(c *cobra.Command) *bool {
+	return c.Flags().Bool("utc", false, "say times in UTC, not in the local zone")
 }
 
 // table prints rows of columns.

@@ -95,6 +95,26 @@ func sequences(ctx context.Context, a admin, of func(store.Listed) uint64) (map[
 	return all, err
 }
 
+// eachJob yields all jobs that are known, until yield has an error.
+func eachJob(ctx context.Context, a admin, yield func(store.Listed) error) error {
+	const atOnce = 1000
+	for after := (job.ID{}); ; {
+		page, err := a.Jobs(ctx, after, atOnce)
+		if err != nil {
+			return err
+		}
+		for _, l := range page {
+			after = l.ID()
+			if err := yield(l); err != nil {
+				return err
+			}
+		}
+		if len(page) < atOnce {
+			return nil
+		}
+	}
+}
+
 func (v *verification) print(out io.Writer, form output) error {
 	if form == asJSON {
 		if err := printJSON(out, v); err != nil {

@@ -116,7 +116,7 @@ func (w *waiting) run(ctx context.Context, c *cobra.Command, cfg *config.Config)
 	}
 	settings.ReadOnly, settings.Name = true, "jobwatch wait"
 	log, _ := newLog(c.ErrOrStderr(), config.Log{Level: "warn", Format: cfg.Log.Format})
-	w.print = newPrinter(c.OutOrStdout()).event
+	w.print = newEvents(c.OutOrStdout(), false).Print
 	prefix := cfg.NATS.SubjectPrefix
 	f := follower{settings: settings, log: log, start: stream.Start{Subjects: []string{event.Filter(prefix, w.id)}}, print: w.see}
 	f.place = func(ctx context.Context, b *stream.Broker) (uint64, error) { return w.catchUp(ctx, b, prefix) }

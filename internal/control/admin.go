@@ -33,6 +33,9 @@ type Admin struct {
 type CommCell struct {
 	Jobs    map[int64]string // configured job => where the configuration lists it, "watcher.yaml:12"
 	PollNow func(job.ID)     // nil: no poller runs
+
+	// Progress is what the last answer about a job said of how far it is; nil: there was none. nil itself: no poller runs.
+	Progress func(number int64) *store.Progress
 }
 
 // Refused is what cannot be done as it was asked for. Its status is the one of HTTP that says why.
@@ -50,17 +53,8 @@ func refused(status int, format string, values ...any) error {
 // Jobs lists up to limit jobs behind the one given, in the order of CommCell and number.
 func (a *Admin) Jobs(_ context.Context, after job.ID, limit int) ([]store.Listed, error) {
 	page, err := a.Store.List(after, limit)
-	for i := range page {
-		page[i].FollowedBy = a.followedBy(&page[i])
-	}
+	a.addLive(page)
 	return page, err
-}
-
-func (a *Admin) followedBy(l *store.Listed) string {
-	if a.FollowedBy == nil {
-		return ""
-	}
-	return a.FollowedBy(l.Snapshot.CommCell)
 }
 
 // Job shows one job. The error says so where nothing is known of it.
@@ -69,8 +63,9 @@ func (a *Admin) Job(_ context.Context, id job.ID) (store.Listed, error) {
 	if err == nil && !found {
 		err = refused(http.StatusNotFound, "%s: no such job here; list them with: watcher jobs list", id)
 	}
-	l.FollowedBy = a.followedBy(&l)
-	return l, err
+	one := []store.Listed{l}
+	a.addLive(one)
+	return one[0], err
 }
 
 // Track has a job polled from now on, until its end is told; at once where a poller runs.

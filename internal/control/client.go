@@ -1,10 +1,12 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -60,50 +62,74 @@ func (c *Client) Jobs(ctx context.Context, after job.ID, limit int) ([]store.Lis
 		query.Set("after", after.String())
 	}
 	var page jobPage
-	err := c.do(ctx, http.MethodGet, "/jobs?"+query.Encode(), &page)
+	err := c.do(ctx, http.MethodGet, "/jobs?"+query.Encode(), nil, &page)
+	return page.Jobs, err
+}
+
+// Select is Admin.Select.
+func (c *Client) Select(ctx context.Context, s Selection) ([]job.ID, error) {
+	var selected jobNames
+	if err := c.do(ctx, http.MethodPost, "/jobs/select", s, &selected); err != nil {
+		return nil, err
+	}
+	return selected.ids()
+}
+
+// Show is Admin.Show.
+func (c *Client) Show(ctx context.Context, ids []job.ID) ([]store.Listed, error) {
+	var page jobPage
+	err := c.do(ctx, http.MethodPost, "/jobs/show", namesOf(ids), &page)
 	return page.Jobs, err
 }
 
 // Job is Admin.Job.
 func (c *Client) Job(ctx context.Context, id job.ID) (store.Listed, error) {
 	var l store.Listed
-	err := c.do(ctx, http.MethodGet, "/jobs/"+id.String(), &l)
+	err := c.do(ctx, http.MethodGet, "/jobs/"+id.String(), nil, &l)
 	return l, err
 }
 
 // Track is Admin.Track.
 func (c *Client) Track(ctx context.Context, id job.ID) error {
-	return c.do(ctx, http.MethodPut, "/jobs/"+id.String(), nil)
+	return c.do(ctx, http.MethodPut, "/jobs/"+id.String(), nil, nil)
 }
 
 // Untrack is Admin.Untrack.
 func (c *Client) Untrack(ctx context.Context, id job.ID) error {
-	return c.do(ctx, http.MethodDelete, "/jobs/"+id.String(), nil)
+	return c.do(ctx, http.MethodDelete, "/jobs/"+id.String(), nil, nil)
 }
 
 // Stat is Admin.Stat.
 func (c *Client) Stat(ctx context.Context) (store.Stat, error) {
 	var stat store.Stat
-	err := c.do(ctx, http.MethodGet, "/store", &stat)
+	err := c.do(ctx, http.MethodGet, "/store", nil, &stat)
 	return stat, err
 }
 
 // Backup is Admin.Backup; the running watcher writes the file.
 func (c *Client) Backup(ctx context.Context, file string) (int64, error) {
 	var made backup
-	err := c.do(ctx, http.MethodPost, "/store/backup?"+url.Values{"file": {file}}.Encode(), &made)
+	err := c.do(ctx, http.MethodPost, "/store/backup?"+url.Values{"file": {file}}.Encode(), nil, &made)
 	return made.Bytes, err
 }
 
 // Verify is Admin.Verify.
 func (c *Client) Verify(ctx context.Context) (store.Verified, error) {
 	var verified store.Verified
-	err := c.do(ctx, http.MethodGet, "/store/verify", &verified)
+	err := c.do(ctx, http.MethodGet, "/store/verify", nil, &verified)
 	return verified, err
 }
 
-func (c *Client) do(ctx context.Context, method, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, "http://watcher"+path, nil)
+func (c *Client) do(ctx context.Context, method, path string, ask, into any) error {
+	var body io.Reader
+	if ask != nil {
+		text, err := json.Marshal(ask)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://watcher"+path, body)
 	if err != nil {
 		return err
 	}

@@ -110,20 +110,20 @@ type logLevel struct {
 // Dump is what the running watcher shows of its inside.
 func (c *Client) Dump(ctx context.Context) (Dump, error) {
 	var d Dump
-	err := c.do(ctx, http.MethodGet, "/debug/dump", &d)
+	err := c.do(ctx, http.MethodGet, "/debug/dump", nil, &d)
 	return d, err
 }
 
 // Profile is one of Profiles, as go tool pprof reads it; that of the processor takes so long.
 func (c *Client) Profile(ctx context.Context, kind string, long time.Duration) ([]byte, error) {
 	var p profiled
-	err := c.do(ctx, http.MethodGet, "/debug/profile/"+kind+"?for="+long.String(), &p)
+	err := c.do(ctx, http.MethodGet, "/debug/profile/"+kind+"?for="+long.String(), nil, &p)
 	return p.Profile, err
 }
 
 // SetLogLevel holds until the watcher ends, or log.level is edited.
 func (c *Client) SetLogLevel(ctx context.Context, level string) (before string, err error) {
 	var l logLevel
-	err = c.do(ctx, http.MethodPut, "/debug/log-level/"+level, &l)
+	err = c.do(ctx, http.MethodPut, "/debug/log-level/"+level, nil, &l)
 	return l.Before, err
 }

@@ -16,6 +16,8 @@ import (
 // Server lets other processes of the same user use an Admin.
 //
 //	GET    /jobs?after=prod/71&limit=500    => {"jobs": […]}
+//	POST   /jobs/select                     Selection => {"names": ["prod/1248", …]}
+//	POST   /jobs/show                       {"names": […]} => {"jobs": […]}
 //	GET    /jobs/{commcell}/{id}            => one of them
 //	PUT    /jobs/{commcell}/{id}            tracks it
 //	DELETE /jobs/{commcell}/{id}            untracks it
@@ -68,6 +70,18 @@ func (a *Admin) handle(mux *http.ServeMux) {
 		jobs, err := a.Jobs(r.Context(), after, limit)
 		answer(w, jobPage{jobs}, err)
 	})
+	mux.HandleFunc("POST /jobs/select", asked(func(ctx context.Context, s Selection) (any, error) {
+		ids, err := a.Select(ctx, s)
+		return namesOf(ids), err
+	}))
+	mux.HandleFunc("POST /jobs/show", asked(func(ctx context.Context, names jobNames) (any, error) {
+		ids, err := names.ids()
+		if err != nil {
+			return nil, err
+		}
+		jobs, err := a.Show(ctx, ids)
+		return jobPage{jobs}, err
+	}))
 	mux.HandleFunc("GET /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return a.Job(ctx, id) }))
 	mux.HandleFunc("PUT /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, a.Track(ctx, id) }))
 	mux.HandleFunc("DELETE /jobs/{commcell}/{id}", named(func(ctx context.Context, id job.ID) (any, error) { return nil, a.Untrack(ctx, id) }))
@@ -87,6 +101,28 @@ func (a *Admin) handle(mux *http.ServeMux) {
 
 type jobPage struct {
 	Jobs []store.Listed `json:"jobs"`
+}
+
+type jobNames struct {
+	Names []string `json:"names"`
+}
+
+func namesOf(ids []job.ID) jobNames {
+	n := jobNames{make([]string, len(ids))}
+	for i, id := range ids {
+		n.Names[i] = id.String()
+	}
+	return n
+}
+
+func (n jobNames) ids() (ids []job.ID, err error) {
+	ids = make([]job.ID, len(n.Names))
+	for i, name := range n.Names {
+		if ids[i], err = job.ParseID(name); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }
 
 type backup struct {
@@ -123,6 +159,21 @@ func named(do func(context.Context, job.ID) (any, error)) http.HandlerFunc {
 		answer(w, value, err)
 	}
 }
+
+// asked answers what the body of a request asks.
+func asked[T any](do func(context.Context, T) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var what T
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, largestRequest)).Decode(&what); err != nil {
+			answer(w, nil, err)
+			return
+		}
+		value, err := do(r.Context(), what)
+		answer(w, value, err)
+	}
+}
+
+const largestRequest = 1 << 20 // bytes
 
 func answer(w http.ResponseWriter, value any, err error) {
 	w.Header().Set("Content-Type", "application/json")

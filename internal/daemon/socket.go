@@ -7,6 +7,7 @@ import (
 	"jobwatch/internal/config"
 	"jobwatch/internal/control"
 	"jobwatch/internal/poller"
+	"jobwatch/internal/store"
 )
 
 // serveSocket lets the commands jobs, store and debug reach this process. Without a socket the watching goes on.
@@ -41,9 +42,19 @@ func CommCells(cells []config.CommCell, file string, pollers []*poller.Poller) m
 	}
 	for _, p := range pollers {
 		if cell, found := known[p.CommCell]; found {
-			cell.PollNow = p.PollNow
+			cell.PollNow, cell.Progress = p.PollNow, progressOf(p)
 			known[p.CommCell] = cell
 		}
 	}
 	return known
+}
+
+func progressOf(p *poller.Poller) func(int64) *store.Progress {
+	return func(number int64) *store.Progress {
+		now, known := p.Progress(number)
+		if !known {
+			return nil
+		}
+		return &store.Progress{Percent: now.Percent, Asked: now.Asked}
+	}
 }

@@ -81,6 +81,24 @@ func (t Told) TellAll(changes []Change, of *Snapshot, at time.Time) Told {
 // it back from the stream fold it alike.
 func (t Told) Tell(c Change, of *Snapshot, at time.Time) Told { return t.TellAll([]Change{c}, of, at) }
 
+// InStateSince is when the event that told the state was observed; nil: not known.
+func (t Told) InStateSince() *time.Time { return moment(t.StateSince) }
+
+// GetsNoFurtherSince is when the job was told as stalled; nil: it is not, or that is not known.
+func (t Told) GetsNoFurtherSince() *time.Time {
+	if !t.Stalled {
+		return nil
+	}
+	return moment(t.StalledSince)
+}
+
+func moment(unix int64) *time.Time {
+	if unix == 0 {
+		return nil
+	}
+	return new(time.Unix(unix, 0).UTC())
+}
+
 func unix(at time.Time) int64 {
 	if at.IsZero() {
 		return 0

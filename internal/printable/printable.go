@@ -1,6 +1,6 @@
 // Package printable makes texts fit for a terminal. Those of a CommServe, a broker or another program's event may hold
 // what moves a cursor, hides text, or turns a line around (a right-to-left override): such a character stands as it is
-// written in JSON. The page does the same by itself (page.js).
+// written in JSON. The page does the same by itself (web/page/parts.js).
 package printable
 
 import (

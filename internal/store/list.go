@@ -21,6 +21,13 @@ type Listed struct {
 	Sequence       uint64       // of its last event, sent or not; 0: none
 	Sent           uint64       // of its last event that the broker acknowledged
 	Unsent         int          // events that wait for the broker
+	Progress       *Progress    // of the last answer, where a poller runs; the store does not keep it
+}
+
+// Progress is how far a job was by the last answer about it.
+type Progress struct {
+	Percent *float64  `json:"percentComplete"` // nil: it said nothing of it
+	Asked   time.Time `json:"askedAt"`
 }
 
 // ID names the job listed.
@@ -157,11 +164,19 @@ type listedJSON struct {
 	Sequence   uint64     `json:"sequence"`   // of the job's last event, sent or not
 	Sent       uint64     `json:"sent"`       // of the last that the broker acknowledged
 	Unsent     int        `json:"unsent"`     // events that wait for the broker
+	Stalled    bool       `json:"stalled"`    // it was told that the job gets no further
+	Progress   *Progress  `json:"progress"`   // of the last answer; null: none yet in this process
+
+	StateSince   *time.Time `json:"stateSince"`   // the event that told the state was observed then; null: not known
+	StalledSince *time.Time `json:"stalledSince"` // so, too; null also where it is not stalled
 }
 
-// MarshalJSON leaves out what was told: subscribers have it from the stream.
+// MarshalJSON leaves out what else was told: subscribers have it from the stream.
 func (l Listed) MarshalJSON() ([]byte, error) {
-	j := listedJSON{Tracked: job.Text(l.Why), FollowedBy: job.Text(l.FollowedBy), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent}
+	j := listedJSON{
+		Tracked: job.Text(l.Why), FollowedBy: job.Text(l.FollowedBy), Sequence: l.Sequence, Sent: l.Sent, Unsent: l.Unsent,
+		Stalled: l.Told.Stalled, Progress: l.Progress, StateSince: l.Told.InStateSince(), StalledSince: l.Told.GetsNoFurtherSince(),
+	}
 	j.storedSnapshot = storedSnapshot{Snapshot: l.Snapshot, Machines: l.Snapshot.Machines, Truncated: l.Snapshot.Truncated}
 	if !l.Seen.IsZero() {
 		j.SnapshotAt = &l.Seen
@@ -175,10 +190,19 @@ func (l *Listed) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*l = Listed{Snapshot: j.Snapshot, Why: Why(j.Tracked), FollowedBy: string(j.FollowedBy), Sequence: j.Sequence, Sent: j.Sent, Unsent: j.Unsent}
+	*l = Listed{
+		Snapshot: j.Snapshot, Told: job.Told{Stalled: j.Stalled}, Why: Why(j.Tracked), FollowedBy: string(j.FollowedBy),
+		Sequence: j.Sequence, Sent: j.Sent, Unsent: j.Unsent, Progress: j.Progress,
+	}
 	l.Snapshot.Machines, l.Snapshot.Truncated = j.Machines, j.Truncated
 	if j.SnapshotAt != nil {
 		l.Seen = *j.SnapshotAt
+	}
+	if j.StateSince != nil {
+		l.Told.StateSince = j.StateSince.Unix()
+	}
+	if j.StalledSince != nil {
+		l.Told.StalledSince = j.StalledSince.Unix()
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func pageShowsMembers(t *testing.T, browser context.Context) {
 	shown.Store(&cluster.Status{Members: all, CommCells: []cluster.CommCellStatus{owned("prod", "w1"), owned("test", "w2"), {Name: "lost"}}})
 	w := newWorld(t, inCluster(&shown, "prod", "test", "lost"))
 	w.sees(running(71))
-	b := w.opens(browser, w.url)
+	b := w.opens(browser, w.url+"?view=cluster")
 	for n, card := range []struct {
 		light string
 		words []string
@@ -63,7 +63,8 @@ func pageShowsMembers(t *testing.T, browser context.Context) {
 	b.card("cells", 0, "up", "prod", "followed here, by w1")
 	b.card("cells", 1, "", "test", "followed by w2, for 4 h", "its light is on that member's page")
 	b.card("cells", 2, "down", "lost", "nobody polls it")
-	b.shows("document.querySelector('#jobs td.done progress')")
+	list := w.opens(browser, w.url+"?view=jobs")
+	list.shows("document.querySelector('#jobs td.done progress')")
 	for _, width := range []int64{1400, 360} {
 		b.do(chromedp.EmulateViewport(width, 900))
 		b.shows(fmt.Sprintf("document.documentElement.scrollWidth <= %d && [...document.querySelectorAll('#members li')].every((li) => li.scrollWidth <= li.clientWidth)", width))
@@ -72,9 +73,10 @@ func pageShowsMembers(t *testing.T, browser context.Context) {
 	shown.Store(&cluster.Status{Members: all[:2], CommCells: []cluster.CommCellStatus{owned("prod", "w2")}, Trouble: "no answer within 5s"})
 	b.has("#trouble", "cluster: cannot take part: no answer within 5s")
 	b.card("cells", 0, "", "prod", "followed by w2, for 4 h")
-	b.has("#jobs td.done", "followed by w2")
-	b.shows("!document.querySelector('#jobs td.done progress') && document.querySelectorAll('#members li').length === 2")
-	b.shows("document.title === 'jobwatch' && !document.querySelector('#members img')")
+	list.has("#jobs td.done", "followed by w2")
+	list.shows("!document.querySelector('#jobs td.done progress')")
+	b.shows("document.querySelectorAll('#members li').length === 2")
+	b.shows("document.title === 'Cluster · jobwatch' && !document.querySelector('#members img')")
 	b.clean()
 }
 

@@ -48,12 +48,13 @@ func pageBehindAProxy(t *testing.T, browser context.Context) {
 	b := w.opens(browser, front+"/jobwatch/")
 	b.has("#link", "Live")
 	b.has("#cells .up", "prod")
-	b.has("#jobs tr", "prod/71", "Running")
+	b.has("#running tr", "prod/71", "Running")
 	w.sees(ended(71, "Completed", time.Now()))
 	b.has("#events li", "Running → Completed")
-	b.has("#jobs tr", "Completed")
-	b.shows("document.querySelector('h1 img').naturalWidth > 0 && getComputedStyle(document.body).maxWidth === '1500px'")
-	for _, link := range []string{"#jobs a", "footer a:nth-child(1)", "footer a:nth-child(2)", "footer a:nth-child(3)", "link[rel=icon]"} {
+	b.do(chromedp.Click("nav[aria-label=Pages] a:nth-child(2)"))
+	b.has(rowOf(71), "Completed")
+	b.shows("document.querySelector('.brand img').naturalWidth > 0 && getComputedStyle(document.querySelector('main')).maxWidth === '1560px'")
+	for _, link := range []string{"#jobs a", "footer a:nth-child(1)", "footer a:nth-child(2)", "footer a:nth-child(3)", "footer a:nth-child(4)", "link[rel=icon]"} {
 		href, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q).href", link)))
 		w.must(err)
 		if !strings.HasPrefix(href, front+"/jobwatch/") {
@@ -74,10 +75,10 @@ func pageBehindAProxy(t *testing.T, browser context.Context) {
 	b.clean()
 }
 
-// pageCountsAllJobs has more jobs than the page holds, of which the newest run and fail, and pages of jobs that take long.
+// pageCountsAllJobs has more jobs than a page of the API, of which the newest run and fail, and a table that takes long.
 func pageCountsAllJobs(t *testing.T, browser context.Context) {
 	w := newWorld(t)
-	const old = jobsThatThePageHolds + 2000 // which were never asked for
+	const old = 12_000 // which were never asked for
 	var ids []job.ID
 	for n := range int64(old) {
 		ids = append(ids, job.ID{CommCell: "prod", Number: n + 1})
@@ -89,7 +90,7 @@ func pageCountsAllJobs(t *testing.T, browser context.Context) {
 	release := make(chan struct{})
 	front := w.proxied(func(proxy http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/api/v1/jobs" && r.URL.Query().Has("after") {
+			if r.URL.Path == "/api/v1/table" {
 				select {
 				case <-release:
 				case <-r.Context().Done():
@@ -98,23 +99,23 @@ func pageCountsAllJobs(t *testing.T, browser context.Context) {
 			proxy.ServeHTTP(rw, r)
 		})
 	})
-	b := w.opens(browser, front)
-	counted := fmt.Sprintf("2 running, 2 failed or incomplete, %d in all", old+6)
-	b.has("#count", counted, "; loading, 500 so far")
-	for i, number := range []int{old + 4, old + 3, old + 5, old} { // what runs, what waits, and then the latest
-		b.has(fmt.Sprintf("#jobs tr:nth-child(%d)", i+1), fmt.Sprintf("prod/%d", number))
-	}
+	b := w.opens(browser, front+"?view=jobs")
+	b.has("#count", "loading 12,006 jobs…", "of all: 2 running, 2 failed or incomplete, 12,006 in all")
+	b.has("#chip-active", "2")
+	b.has("#nojobs", "Loading…")
 	close(release)
-	b.shows(`!document.querySelector("#count").textContent.includes("loading")`)
-	b.has("#count", counted+"; 500 shown")
-	b.has("#jobs tr:nth-child(499)", fmt.Sprintf("prod/%d", old+2)) // what failed has its rows, however much has not ended
-	b.has("#jobs tr:nth-child(500)", fmt.Sprintf("prod/%d", old+1))
-	b.do(chromedp.SendKeys("#filter", "killed"))
-	b.has("#count", counted+"; 1 match of the first 1000")
+	b.has("#count", "12,006 jobs; of all: 2 running")
+	b.has("#chip-unknown", "12,000")
+	for i, number := range []int{old + 4, old + 3, old + 5, old} { // what runs, what waits, and then the latest
+		b.has(fmt.Sprintf("#jobs tr[aria-rowindex='%d']", i+2), fmt.Sprintf("prod/%d", number))
+	}
+	for query, found := range map[string]string{"killed": "prod/12002", "class:failed": "prod/12001", "is:waiting -class:unknown": "prod/12005", "prod/6789": "prod/6789"} {
+		b.do(chromedp.Navigate(front + "?view=jobs&q=" + escaped(query)))
+		b.order(found)
+		b.has("#count", "1 of 12,006 jobs match")
+	}
 	b.clean()
 }
-
-const jobsThatThePageHolds = 10_000 // jobsHeld of page.js
 
 // pageGrowsOld has the watcher die: the page says since when it knows nothing, and claims nothing more.
 func pageGrowsOld(t *testing.T, browser context.Context) {
@@ -122,19 +123,17 @@ func pageGrowsOld(t *testing.T, browser context.Context) {
 	w.sees(running(71))
 	b := w.opens(browser, w.url)
 	b.has("#cells .up", "answers")
-	b.shows("document.querySelector('#silence').hidden && document.title === 'jobwatch'")
+	b.shows("document.querySelector('#silence').hidden && document.title === 'Overview · jobwatch'")
 	w.stop()
 	b.has("#cells .last", "last answer 1") // 10 s and more: ages go on
 	b.has("#silence", "Nothing was heard from the watcher since")
-	b.shows("!document.querySelector('#silence').hidden && document.title === '(!) jobwatch'")
+	b.shows("!document.querySelector('#silence').hidden && document.title.startsWith('(!) ')")
 	b.has("#cells li", "prod", "nothing heard of it")
-	b.shows(`document.querySelectorAll("#cells .up, #cells .down").length === 0 &&
-		getComputedStyle(document.querySelector(".light")).backgroundColor === getComputedStyle(document.body.appendChild(
-			Object.assign(document.createElement("i"), { style: "background: var(--idle)" }))).backgroundColor`)
+	b.shows(`document.querySelectorAll("#cells .up, #cells .down").length === 0 && document.querySelector("#cells .shape.unknown")`)
 	w.serve(w.server.Config)
 	b.has("#cells .up", "answers")
 	b.has("#link", "Live")
-	b.shows("document.querySelector('#silence').hidden && document.title === 'jobwatch'")
+	b.shows("document.querySelector('#silence').hidden && !document.title.startsWith('(!)')")
 }
 
 // pageKeepsLinesStraight has texts that override the direction: they stand as written, and turn nothing around.
@@ -143,7 +142,9 @@ func pageKeepsLinesStraight(t *testing.T, browser context.Context) {
 	const shown = `fs\u202egpj.elif \u2066\u001b[2J\u200f`
 	w := newWorld(t)
 	w.becomes(http.StatusServiceUnavailable, "ok    nats")
-	b := w.opens(browser, w.url)
+	b := w.opens(browser, w.url+"?view=jobs")
+	events := w.opens(browser, w.url+"?view=events")
+	events.has("#link", "Live")
 	b.has("#link", "Live")
 	s := job.Snapshot{Number: 71, State: "Running", Phase: evil, Client: evil, Operation: evil}
 	w.sees(s)
@@ -152,12 +153,14 @@ func pageKeepsLinesStraight(t *testing.T, browser context.Context) {
 	for _, cell := range []string{"client", "operation", "phase", "reason"} {
 		b.has("#jobs ."+cell, shown)
 	}
-	b.has("#events", "prod/71 · "+shown, shown+": "+shown)
-	b.has("#events .what bdi", shown)
+	events.has("#events", "prod/71 · "+shown, shown+": "+shown)
+	events.has("#events .what bdi", shown)
 	b.has("#jobs .client bdi", shown)
 	w.commServe.goes(fmt.Errorf("%s", evil))
 	w.poll()
+	b.do(chromedp.Navigate(w.url))
 	b.has("#cells .down .reason", shown)
+	events.shows(`!/[\p{Bidi_Control}\x1b]/u.test(document.body.textContent)`)
 	b.shows(`!/[\p{Bidi_Control}\x1b]/u.test(document.body.textContent)`)
 	b.clean()
 }

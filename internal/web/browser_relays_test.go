@@ -35,7 +35,7 @@ func pageShowsRelays(t *testing.T, browser context.Context) {
 	shown.Store(&all)
 	w := newWorld(t, func(c *Config) { c.Relays = func() []Relay { return *shown.Load() } })
 	w.poll()
-	b := w.opens(browser, w.url)
+	b := w.opens(browser, w.url+"?view=relays")
 	for n, card := range []struct {
 		light string // class of the card
 		words []string
@@ -43,7 +43,7 @@ func pageShowsRelays(t *testing.T, browser context.Context) {
 		{"", []string{"starting", "starts to deliver to slack", "nothing waits"}},
 		{"", []string{"standby", "stands by: another watcher delivers to webhook, for 4 h", "by host-2"}},
 		{"up", []string{"delivering", "delivers to slack, for 4 h", "nothing waits; by host-1"}},
-		{"note", []string{"behind", "delivers to slack", "1248 events wait, the oldest for 3 h; 1 job set aside; 7 dead letters; 30 missed; by host-1"}},
+		{"note", []string{"behind", "delivers to slack", "1,248 events wait, the oldest for 3 h", "1 job set aside; 7 dead letters; 30 missed; by host-1"}},
 		{"down", []string{"away", "email is away, for 4 h", evil, "1 event waits, the oldest for 2 h"}},
 		{"", []string{"off", "is off; to webhook, for 4 h", "HTTP 410 Gone", "2 events wait, the oldest for 2 d"}},
 		{"down", []string{"stopped-stopped-", "cannot start; to webhook, for 4 h", "no such file"}},
@@ -54,7 +54,7 @@ func pageShowsRelays(t *testing.T, browser context.Context) {
 		b.shows(fmt.Sprintf("document.querySelector(%q).className === %q", selector, card.light))
 	}
 	b.has("#trouble", "relay alarm: stands still")
-	b.shows("document.title === 'jobwatch' && !document.querySelector('#relays img')")
+	b.shows("document.title === 'Relays · jobwatch' && !document.querySelector('#relays img')")
 	for _, width := range []int64{1400, 360} {
 		b.do(chromedp.EmulateViewport(width, 900))
 		b.shows(fmt.Sprintf("document.documentElement.scrollWidth <= %d && [...document.querySelectorAll('#relays li')].every((li) => li.scrollWidth <= li.clientWidth)", width))
@@ -64,8 +64,8 @@ func pageShowsRelays(t *testing.T, browser context.Context) {
 	mended.State, mended.Reason, mended.Pending, mended.Oldest = relay.Delivering, "", 0, nil
 	shown.Store(&[]Relay{mended})
 	b.shows("document.querySelectorAll('#relays li').length === 1 && document.querySelector('#relays li').className === 'up'")
-	b.shows("document.querySelector('#relays .reason').hidden")
+	b.shows("!document.querySelector('#relays .reason')")
 	shown.Store(&[]Relay{})
-	b.shows("document.querySelector('#relays-part').hidden")
+	b.has("#norelays", "No relay runs here.")
 	b.clean()
 }

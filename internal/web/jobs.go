@@ -142,12 +142,9 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) show(l store.Listed) shownJob {
-	shown := shownJob{Snapshot: l.Snapshot, Seen: known(l.Seen), Sequence: l.Sequence, Unsent: l.Unsent}
-	if l.Told.StateSince != 0 {
-		shown.StateSince = new(time.Unix(l.Told.StateSince, 0).UTC())
-	}
-	if since := stalledSince(l.Told); since != none {
-		shown.StalledSince = new(time.Unix(since, 0).UTC())
+	shown := shownJob{
+		Snapshot: l.Snapshot, Seen: known(l.Seen), Sequence: l.Sequence, Unsent: l.Unsent,
+		StateSince: l.Told.InStateSince(), StalledSince: l.Told.GetsNoFurtherSince(),
 	}
 	if l.Why != "" {
 		shown.Tracked = new(string(l.Why))

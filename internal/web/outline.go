@@ -74,7 +74,7 @@ func activeFirst(a, b store.Brief) int {
 		strings.Compare(a.ID.CommCell, b.ID.CommCell))
 }
 
-// rank is the page's own, too (page.js).
+// rank is the page's own, too (page/state.js).
 func rank(b store.Brief) int {
 	bad := b.Class == job.Failed || b.Class == job.Killed || b.Class == job.Partial
 	switch {

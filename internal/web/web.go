@@ -1,7 +1,7 @@
 // Package web is the HTTP side: the page, the API, health and readiness, the metrics. It reads, and
 // changes nothing; whoever is slow or asks too much is dropped, and slows nobody.
 //
-//	/                                page, from the files in page
+//	/                                package page
 //	/healthz, /readyz                health.go
 //	/metrics                         as it is given
 //	/api/v1/jobs[/<commcell>/<id>]   jobs.go
@@ -30,6 +30,7 @@ import (
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
 	"jobwatch/internal/tlsfile"
+	"jobwatch/internal/web/page"
 )
 
 // Config says what is shown, and to whom.
@@ -118,6 +119,6 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such address; docs/http.md lists them")
 	})
-	mux.HandleFunc("GET /", zipped(page().ServeHTTP))
+	mux.HandleFunc("GET /", zipped(page.Handler().ServeHTTP))
 	return mux
 }

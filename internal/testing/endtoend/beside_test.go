@@ -42,7 +42,7 @@ func TestBesideARunningWatcher(t *testing.T) {
 		t.Errorf("failed are %v", jobs)
 	}
 	typed(t, "jobs", "list", "-c", w.config).Succeeds(t, "JOB", "sim/71", "client.71", "Running")
-	typed(t, "jobs", "show", "sim/72", "-c", w.config).Succeeds(t, "state", "Failed", "sequence")
+	typed(t, "jobs", "show", "sim/72", "-c", w.config).Succeeds(t, "sim/72  Failed", "Events ")
 	typed(t, "jobs", "untrack", "sim/71", "-c", w.config).Succeeds(t, "sim/71: untracked")
 	if jobs := list("--tracked"); len(jobs) != 2 { // those that have ended are polled once more
 		t.Errorf("tracked are %v", jobs)

@@ -37,7 +37,7 @@ func TestDemo(t *testing.T) {
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
 	}
-	missing := []string{"The page is at http://127.0.0.1:", "nats --server nats://127.0.0.1:", "state ", "phase ", "failure.state", "Completed"}
+	missing := []string{"The page is at http://127.0.0.1:", "nats --server nats://127.0.0.1:", "state ", "phase ", "failure.", "Completed"}
 	lines := bufio.NewScanner(out)
 	address := ""
 	for len(missing) > 0 && lines.Scan() {

@@ -1,0 +1,270 @@
+package web
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"jobwatch/internal/job"
+	"jobwatch/internal/testing/slow"
+)
+
+// TestViews opens what the page shows beside the list of jobs, in a browser.
+func TestViews(t *testing.T) {
+	slow.Test(t, "40 s", "each view of the page in a real browser")
+	browser := startBrowser(t)
+	for name, test := range map[string]func(*testing.T, context.Context){
+		"overview":           overviewAnswers,
+		"job":                jobShowsItsCourse,
+		"events":             eventsAreChosen,
+		"nothing is hostile": hostileScene,
+		"for everybody":      nobodyIsKeptOut,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, browser) })
+	}
+}
+
+// overviewAnswers: what needs somebody, what runs, how the CommCells are, in the first view.
+func overviewAnswers(t *testing.T, browser context.Context) {
+	s := newScene(t, append(someJobs(), of(13, "Failed", "web-02", 4*time.Hour))...) // and was killed since: it needs somebody once
+	s.answersFor("lab", false, 20)
+	b := openTab(t, browser, s.url)
+	b.has("#sentence", "6 jobs need you", "lab is silent", "2 run, 2 wait; 2 ended well in 24 hours", "All that was seen is told")
+	b.shows(`document.title === "(6) Overview · jobwatch"`)
+	b.has("#cells .up", "prod", "answers, for 4 h")
+	b.has("#cells .down", "lab", "does not answer", "connection refused")
+	b.shows(`document.querySelectorAll("#cells .down .cycles rect.bad").length === 20`)
+	b.has("#need tr:nth-child(1)", "Failed", "sql-02", "The MediaAgent cannot be reached", "2 jobs like this", "sql-03")
+	b.shows(`document.querySelectorAll("#need tr").length === 5 && !document.querySelector("#need").textContent.includes("web-03")`) // which ended well since
+	b.has("#need", "no progress for 41 min", "no drive is free", "prod/8")
+	b.shows(`!document.querySelector("#need").textContent.includes("prod/13")`)
+	b.has("#running tr:nth-child(1)", "sql-01", "Running", "1 %")
+	b.shows(`document.querySelector("#hours rect.good") && document.querySelector("#hours rect.bad")`)
+	s.tells(of(12, "Completed", "sql-02", 0), map[string]any{"kind": "state", "detail": "completed", "from": "Running", "to": "Completed"}, "info")
+	b.has("#sentence", "5 jobs need you", "3 ended well")
+	b.has("#events li", "prod/12", "Running → Completed")
+	b.clean()
+}
+
+// jobShowsItsCourse has a job that changed between looks, while one of them got no answer, and machines that failed.
+func jobShowsItsCourse(t *testing.T, browser context.Context) {
+	at := func(minutes int) time.Time {
+		return time.Now().Add(time.Duration(minutes) * time.Minute).Truncate(time.Second)
+	}
+	s := newScene(t)
+	s.answersFor("prod", true, 0)
+	s.mu.Lock()
+	cell := s.status["commcells"].([]map[string]any)[0]
+	ring := cell["ring"].([][4]int64)
+	for i := 60; i < 70; i++ { // 30 to 25 minutes ago
+		ring[i][3] = 0
+	}
+	s.mu.Unlock()
+	is := func(state, phase string) sceneRow {
+		return of(71, state, "vcenter-west.example.com", time.Minute, func(r *sceneRow) {
+			r.StartTime, r.Phase, r.SizeOfApplication = new(at(-55)), job.Text(phase), new(int64(1_860_000_000_000))
+			r.Machines = []job.VM{{Name: "sql-14", Job: new(int64(7214)), Reason: "quiescing took longer than 900 seconds"}, {Name: "app-1"}, {Name: "sql-44", Reason: "quiescing took longer than 900 seconds"}, {Name: "old", Reason: "on no host"}}
+		})
+	}
+	change := func(kind, detail, from, to string, before, seen int) map[string]any {
+		return map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": at(before), "observedAt": at(seen)}
+	}
+	s.tells(is("Running", "Discovery"), change("state", "running", "Waiting", "Running", -55, -54), "info")
+	s.tells(is("Running", "Backup"), change("phase", "backup", "Discovery", "Backup", -50, -49), "info")
+	failed := change("failure", "vm", "", "quiescing took longer than 900 seconds", -40, -39)
+	failed["vm"], failed["vmJob"] = "sql-14", 7214
+	s.tells(is("Running", "Backup"), failed, "warning")
+	s.tells(is("Completed w/ one or more errors", ""), change("state", "completed_with_errors", "Running", "Completed w/ one or more errors", -2, -1), "warning")
+	s.mu.Lock()
+	s.machine["prod/71"] = s.rows[0].Machines
+	s.answers["prod/71"] = map[string]any{"job": map[string]any{"state": "Completed"}}
+	s.mu.Unlock()
+	b := openTab(t, browser, s.url+"?view=job&job=prod/71")
+	b.has("#job", "vcenter-west.example.com", "Completed w/ one or more errors")
+	b.has("#facts", "Took", "54 min", "1 of 4 well", "3 failed", "1.86 TB", "daily-to-disk")
+	b.shows(`document.querySelectorAll("#course .bar.state").length === 2 && document.querySelectorAll("#course .bar.phase").length === 2 && document.querySelectorAll("#course .mark").length === 1`)
+	b.shows(`[...document.querySelectorAll("#course .bar")].every((bar) => bar.dataset.soft === "true")`)
+	b.has("#course .gap", "no answer")
+	b.has("#machines tr.group:nth-child(1)", "2 ×", "quiescing took longer")
+	b.shows(`document.querySelector("#machines a").getAttribute("href") === "?view=job&job=prod%2F7214"`)
+	b.has("#told li:nth-child(1)", "Running → Completed w/ one or more errors", "sequence 4", "between", "jobs.prod.71.vcenter-west%2Eexample%2Ecom.state.completed_with_errors")
+	b.has(".copies", "jobs.prod.71.>", "watcher tail --job prod/71")
+	b.do(chromedp.Click("#ask"))
+	b.has("#answer", `"state": "Completed"`)
+	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/71&course=table&machines=all"))
+	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing")
+	b.has("#machines", "app-1", "no failure told")
+	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/99"))
+	b.has("main", "is not known here")
+}
+
+// eventsAreChosen by kind, words and subject, and held while somebody reads.
+func eventsAreChosen(t *testing.T, browser context.Context) {
+	s := newScene(t, someJobs()...)
+	b := openTab(t, browser, s.url+"?view=events&subject=jobs.*.*.*.failure.>")
+	b.has("#noevents", "Nothing was told yet.")
+	b.has("#link", "Live")
+	s.tells(of(1, "Failed", "sql-01", 0), map[string]any{"kind": "state", "detail": "failed", "from": "Running", "to": "Failed"}, "error")
+	s.tells(of(1, "Failed", "sql-01", 0), map[string]any{"kind": "failure", "detail": "state", "from": "Running", "to": "Failed"}, "error")
+	b.has("#eventcount", "1 of the last 2")
+	b.has("#events", "jobs.prod.1.sql-01.failure.state")
+	b.do(chromedp.Click("#pause"))
+	s.tells(of(2, "Failed", "oracle-01", 0), map[string]any{"kind": "failure", "detail": "state", "from": "Running", "to": "Failed"}, "error")
+	b.has("#pause", "Go on: 1 new one")
+	b.has("#eventcount", "1 of the last 2")
+	b.do(chromedp.Click("#pause"))
+	b.has("#eventcount", "2 of the last 3")
+	b.has("#readers", "mail", "14 events behind", "siem", "has all")
+	b.clean()
+}
+
+const hostile = `<img src=x onerror="document.title='broken'">` + "fs\u202egpj\u2066\x1b[2J"
+
+// hostileScene has the CommServe call all things by a name that would be markup, or turn a line around.
+func hostileScene(t *testing.T, browser context.Context) {
+	evil := of(71, "Pending", hostile, time.Hour, func(r *sceneRow) {
+		r.Reason, r.ReasonCode, r.Agent, r.Backupset, r.Subclient, r.StoragePolicy, r.Operation, r.BackupLevel, r.StartedBy, r.Phase = hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile
+		r.State, r.Machines = hostile, []job.VM{{Name: hostile, Reason: hostile, Host: hostile}}
+	})
+	s := newScene(t, evil)
+	s.answersFor("lab", false, 3)
+	s.mu.Lock()
+	s.machine["prod/71"] = evil.Machines
+	cells := s.status["commcells"].([]map[string]any)
+	cells[1]["reason"], cells[1]["schedule"] = hostile, hostile
+	s.mu.Unlock()
+	s.tells(evil, map[string]any{"kind": "failure", "detail": "vm", "vm": hostile, "from": hostile, "to": hostile}, "warning")
+	b := openTab(t, browser, s.url)
+	for _, address := range everyView("prod/71") {
+		b.do(chromedp.Navigate(s.url + address))
+		b.has("#link", "Live")
+		b.shows(`document.querySelector("main h1") && !document.querySelector("main img, main b i, body script")`)
+		b.shows(`!/[\p{Bidi_Control}\x1b]/u.test(document.body.textContent) && document.title.endsWith("· jobwatch")`)
+	}
+	for _, address := range []string{"?view=jobs", "?view=job&job=prod/71", "?view=events", "?view=watcher"} {
+		b.do(chromedp.Navigate(s.url + address))
+		b.shows(fmt.Sprintf(`[...document.querySelectorAll("main bdi")].some((one) => one.textContent.includes(%q))`, `<img src=x onerror="document.title='broken'">fs\u202egpj\u2066\u001b[2J`))
+	}
+	b.clean()
+}
+
+func everyView(key string) []string {
+	return []string{"?view=overview", "?view=jobs", "?view=jobs&group=reason", "?view=job&job=" + key, "?view=job&course=table&machines=all&job=" + key, "?view=events", "?view=relays", "?view=watcher", "?view=cluster", "?view=nothing"}
+}
+
+// The pictures of the documents are of this test: go test ./internal/web -run 'TestViews/for_everybody' -pictures ../../docs
+var (
+	pictures = flag.String("pictures", "", "folder to write the documents' pictures of the page to")
+	pictured = map[string]string{
+		"?view=overview light": "dashboard.png", "?view=overview phone": "page-phone.png", "?view=jobs light": "page-jobs.png",
+		"?view=job&job=prod/9 light": "page-job.png",
+	}
+)
+
+// busyScene has something of all that the page can show.
+func busyScene(t *testing.T) *scene {
+	rows := someJobs()
+	for n := range int64(300) {
+		state := []string{"Completed", "Completed", "Completed", "Running", "Completed", "Waiting", "Completed", "Completed", "Running", "Completed", "Completed w/ one or more errors"}[n%11]
+		rows = append(rows, of(1000+n, state, fmt.Sprintf("client-%02d.fra.example.com", n), time.Duration(n*n*7%1380)*time.Minute, func(r *sceneRow) {
+			r.SizeOfApplication = new(1_000_000_000 * (n*n%900 + 1))
+			if r.StateClass == cut(string(job.Partial)) {
+				r.Failures = cut(fmt.Sprintf("0 Folders, %d Files", n%3+1))
+			}
+		}))
+	}
+	s := newScene(t, rows...)
+	s.answersFor("branch-north", true, 0)
+	s.answersFor("lab", false, 20)
+	at := func(minutes int) time.Time { return time.Now().Add(time.Duration(minutes) * time.Minute) }
+	tells := func(state, phase string, attempt int64, kind, detail, from string, before, seen int) {
+		to := state
+		if kind == "phase" {
+			to = phase
+		}
+		change := map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": at(before), "observedAt": at(seen)}
+		if detail == "vm" {
+			change["vm"], change["vmJob"], change["to"] = "sql-44", 9044, "Quiescing took longer than 900 seconds"
+		}
+		s.tells(of(9, state, "vcenter-west.example.com", 2*time.Minute, func(r *sceneRow) {
+			r.StartTime, r.Phase, r.SizeOfApplication, r.Attempt, r.Agent, r.Instance = new(at(-55)), cut(phase), new(int64(1_860_000_000_000)), &attempt, "Virtual Server", "VMware"
+			r.Throughput, r.Streams, r.FilesTransferred, r.Failures, r.SavingsPercent = new(2061.4), new(int64(4)), new(int64(275_773)), "0 Folders, 0 Files", new(84.0)
+			r.Machines = []job.VM{
+				{Name: "sql-44", Job: new(int64(9044)), Agent: "proxy-1", Host: "esx-1", EndTime: new(at(-20)), Reason: "Quiescing took longer than 900 seconds"}, {Name: "app-1", EndTime: new(at(-9))},
+				{Name: "cache-21", Agent: "proxy-2", Host: "esx-2", EndTime: new(at(-12)), Reason: "Quiescing took longer than 900 seconds"}, {Name: "old-web", Agent: "proxy-1", Reason: "The machine is on no host any more"},
+			}
+			s.machine["prod/9"] = r.Machines
+		}), change, map[bool]string{true: "warning", false: "info"}[detail == "vm" || state != "Running"])
+	}
+	s.mu.Lock()
+	ring := s.status["commcells"].([]map[string]any)[0]["ring"].([][4]int64)
+	for i := 60; i < 70; i++ { // 30 to 25 minutes ago
+		ring[i][3] = 0
+	}
+	s.status["relays"] = []any{
+		map[string]any{"name": "mail", "to": "email", "state": "delivering", "since": at(-60), "pending": 14, "oldest": at(-3), "dead": 1},
+		map[string]any{"name": "siem", "to": "webhook", "state": "away", "since": at(-5), "reason": "no route to host"},
+	}
+	s.mu.Unlock()
+	tells("Waiting", "", 1, "state", "waiting", "", -55, -55)
+	tells("Running", "Discovery", 1, "state", "running", "Waiting", -54, -53)
+	tells("Running", "Backup", 1, "phase", "backup", "Discovery", -50, -49)
+	tells("Interrupted", "Backup", 1, "state", "interrupted", "Running", -38, -37)
+	tells("Running", "Backup", 2, "state", "running", "Interrupted", -34, -33)
+	tells("Running", "Backup", 2, "failure", "vm", "", -20, -19)
+	tells("Running", "Archive Index", 2, "phase", "archive_index", "Backup", -10, -9)
+	tells("Completed w/ one or more errors", "", 2, "state", "completed_with_errors", "Running", -3, -2)
+	return s
+}
+
+// nobodyIsKeptOut looks with axe at each view, in light, dark and on a phone: for contrast, names, roles, order.
+func nobodyIsKeptOut(t *testing.T, browser context.Context) {
+	axe, err := os.ReadFile("testdata/axe/axe.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := busyScene(t)
+	b := openTab(t, browser, s.url)
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+	}{{"light", "light", 1400}, {"dark", "dark", 1400}, {"phone", "light", 360}} {
+		b.do(chromedp.EmulateViewport(look.width, 900))
+		b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}})
+			return err
+		}))
+		for _, address := range everyView("prod/9") {
+			b.do(chromedp.Navigate(s.url + address))
+			b.has("#link", "Live")
+			b.shows(`document.querySelector("main h1") && !document.querySelector("main").textContent.includes("Loading")`)
+			b.shows(fmt.Sprintf("document.documentElement.scrollWidth <= %d", look.width))
+			b.do(chromedp.Evaluate[chromedp.Void](string(axe) + ";void 0"))
+			found, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {}).then((r) => r.passes.length < 5 ? "axe has looked at nothing" : r.violations.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + " " + n.failureSummary.slice(0, 300)).join(" | ")).join("\n"))`, chromedp.EvalAwaitPromise))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found != "" {
+				t.Errorf("%s, %s: %s", address, look.name, strings.TrimSpace(found))
+			}
+			if name := pictured[address+" "+look.name]; name != "" && *pictures != "" {
+				png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+				if err == nil {
+					err = os.WriteFile(filepath.Join(*pictures, name), png, 0o644)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,113 @@
+// The course of a job, from its events. A change lies somewhere between two looks: its edge is slanted from the one to the
+// other. Where the CommServe did not answer nothing is known, and the chart says so.
+
+import { drawn, html, said, shape, visible, when } from "./parts.js";
+import { clock, hour, now, parse, span } from "./time.js";
+
+const [left, right, wide] = [84, 10, 1160];
+const rowsAt = { State: [6, 28], Phase: [42, 24], Attempt: [74, 16], Failures: [98, 20], Cycles: [126, 12] };
+
+// looksOf has one entry for all events of one answer: {from, at, job, failed: [event]}.
+function looksOf(events) {
+  const looks = new Map();
+  for (const { event } of events) {
+    const { change, job } = event.data;
+    if (!job) continue;
+    const look = looks.get(change.observedAt) ?? { from: parse(change.notBefore) ?? parse(change.observedAt), at: parse(change.observedAt), failed: [] };
+    look.job = job;
+    if (change.kind === "failure" && change.detail !== "state") look.failed.push(change);
+    looks.set(change.observedAt, look);
+  }
+  return [...looks.values()].sort((a, b) => a.at - b.at);
+}
+
+// stretches are the times in which something stayed: {from, at, until, ends, value, cls}.
+function stretches(looks, valueOf, end) {
+  const all = [];
+  for (const look of looks) {
+    const value = valueOf(look.job);
+    if (all.length && all.at(-1).value === value) continue;
+    if (all.length) Object.assign(all.at(-1), { ends: look.from, until: look.at });
+    all.push({ from: look.from, at: look.at, ends: end, until: end, value, cls: look.job.stateClass ?? "unknown" });
+  }
+  return all.filter((one) => one.value);
+}
+
+// silences are the times in which whole cycles got no answer: from the last that got one to the next that does.
+function silences(cycles, from, until) {
+  const all = [];
+  let open = null;
+  let answered = null;
+  for (const [at, took, asked, got] of cycles) {
+    const began = at * 1000;
+    if (asked > 0 && got === 0) open ??= { from: answered ?? began, until: began + took };
+    else if (got > 0) {
+      if (open) all.push({ from: open.from, until: began });
+      [open, answered] = [null, began + took];
+    }
+    if (open) open.until = began + took;
+  }
+  if (open) all.push({ ...open, until: now() });
+  return all.map((gap) => ({ from: Math.max(gap.from, from), until: Math.min(gap.until, until) })).filter((gap) => gap.until > gap.from);
+}
+
+export function Course({ job, events, cycles, asTable }) {
+  const looks = looksOf(events);
+  if (!looks.length) return html`<p class="empty">Nothing was told of it yet.</p>`;
+  const from = Math.min(looks[0].from, parse(job.startTime) ?? Infinity);
+  const until = Math.max(job.terminal ? looks.at(-1).at : now(), from + 1000);
+  const end = job.terminal ? until + (until - from) / 40 : until; // room for the last state
+  const all = {
+    State: stretches(looks, (of) => of.state, end),
+    Phase: stretches(looks, (of) => of.phase, end),
+    Attempt: stretches(looks, (of) => (of.attempt && !of.terminal ? String(of.attempt) : ""), end),
+  };
+  const gaps = silences(cycles, from, until);
+  return asTable ? html`<${AsTable} all=${all} looks=${looks} gaps=${gaps} open=${!job.terminal} end=${end} />` : html`<${Chart} ...${{ all, looks, gaps, cycles, from, until: end }} />`;
+}
+
+function Chart({ all, looks, gaps, cycles, from, until }) {
+  const x = (ms) => left + (ms - from) / (until - from) * (wide - left - right);
+  const inside = (ms) => ms >= from && ms <= until;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Course"><svg id="course" class="course" viewBox="0 0 ${wide} 164" role="img" aria-label="States, phases and failures over time; the same under Table">
+    <defs><pattern id="gap" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="7" height="7" class="gapground" /><rect width="1.8" height="7" class="gapline" /></pattern></defs>
+    ${ticks(from, until).map((at) => html`<g key=${at}><line x1=${x(at)} x2=${x(at)} y1="2" y2="144" /><text x=${x(at)} y="160" text-anchor="middle">${hour(at)}</text></g>`)}
+    ${Object.entries(rowsAt).map(([name, [y, tall]]) => html`<text key=${name} x="0" y=${y + tall / 2 + 4}>${name}</text>`)}
+    ${Object.entries(all).map(([name, of]) => of.map((one, i) => Bar(one, name, x, i)))}
+    ${looks.filter((look) => look.failed.length).map((look) => html`<g key=${look.at} class="mark" transform="translate(${x(look.at) - 8},${rowsAt.Failures[0]})"><title>${clock(look.at)}: ${look.failed.map((c) => visible(`${c.vm ? `${c.vm}: ` : ""}${c.to ?? ""}`)).join("; ")}</title>${drawn("partial")}${look.failed.length > 1 && html`<text x="18" y="13">${look.failed.length}</text>`}</g>`)}
+    ${cycles.filter(([at]) => inside(at * 1000)).map(([at, , asked, got]) => html`<line key=${at} class="cycle ${asked > 0 && !got ? "bad" : ""}" x1=${x(at * 1000)} x2=${x(at * 1000)} y1=${rowsAt.Cycles[0]} y2=${rowsAt.Cycles[0] + rowsAt.Cycles[1]} />`)}
+    ${gaps.map((gap) => html`<g key=${gap.from} class="gap"><title>no answer from ${clock(gap.from)} to ${clock(gap.until)}</title><rect x=${x(gap.from)} y="2" width=${Math.max(2, x(gap.until) - x(gap.from))} height="142" fill="url(#gap)" />
+      ${x(gap.until) - x(gap.from) > 30 && html`<text x=${(x(gap.from) + x(gap.until)) / 2} y="116" text-anchor="middle">no answer, ${span(gap.until - gap.from)}</text>`}</g>`)}
+  </svg></div>
+  <p class="legend"><span><svg viewBox="0 0 18 10" class="shape active" aria-hidden="true"><path d="M0 10L9 0h9v10z" fill="currentColor" /></svg> slanted edge: changed between two looks</span>
+    <span><i class="hatch"></i> the CommServe did not answer: nothing is known</span><span>${shape("partial")} something failed</span><span>Cycles: the last ${cycles.length} looks at the CommCell</span></p>`;
+}
+
+function Bar(one, name, x, i) {
+  const [y, tall] = rowsAt[name];
+  const [a, b, c, d] = [x(one.from), x(one.at), x(one.until), x(one.ends)];
+  const room = (c + d) / 2 - b;
+  const text = visible(one.value);
+  const fits = Math.floor((room - 8) / 7.5);
+  return html`<g key=${`${name} ${i}`} class="bar ${name.toLowerCase()} ${one.cls}" data-soft=${one.at > one.from}><title>${text}: from ${one.at > one.from ? `between ${clock(one.from)} and ` : ""}${clock(one.at)}</title>
+    <path d="M${a} ${y + tall}L${b} ${y}H${Math.max(b, c - 1)}L${Math.max(a, d - 1)} ${y + tall}z" />
+    ${fits > 2 && html`<text x=${b + 6} y=${y + tall / 2 + 4}>${text.length > fits ? `${text.slice(0, fits - 1)}…` : text}</text>`}</g>`;
+}
+
+const steps = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800].map((s) => s * 1000);
+function ticks(from, until) {
+  const step = steps.find((s) => (until - from) / s <= 8) ?? steps.at(-1) * 4;
+  const all = [];
+  for (let at = Math.ceil(from / step) * step; at <= until; at += step) all.push(at);
+  return all;
+}
+
+function AsTable({ all, looks, gaps, open, end }) {
+  const lines = [
+    ...Object.entries(all).flatMap(([name, of]) => of.map((one) => [one.from, one.at, open && one.ends === end ? "still" : one.ends === end ? "" : span(one.ends - one.at), name, one.value])),
+    ...looks.flatMap((look) => look.failed.map((c) => [look.from, look.at, "", `Failure ${c.detail}`, `${c.vm ? `${c.vm}: ` : ""}${c.to ?? ""}`])),
+    ...gaps.map((gap) => [gap.from, gap.from, span(gap.until - gap.from), "No answer", "nothing is known"]),
+  ].sort((a, b) => a[1] - b[1]);
+  return html`<table class="short" id="coursetable"><thead><tr>${["Seen", "Not before", "For", "What", ""].map((title) => html`<th scope="col" key=${title}>${title || html`<span class="unseen">Value</span>`}</th>`)}</tr></thead>
+    <tbody>${lines.map(([from, at, lasted, name, value], i) => html`<tr key=${i}><td>${when(at, clock)}</td><td>${from < at ? when(from, clock) : ""}</td><td>${lasted}</td><td>${name}</td><td>${said(value)}</td></tr>`)}</tbody></table>`;
+}

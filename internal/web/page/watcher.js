@@ -1,0 +1,127 @@
+// The watcher itself: its CommCells and cycles, what waits, what NATS and the store hold; its relays; its cluster.
+
+import { known, silent } from "./state.js";
+import { Cells, card, cellState } from "./overview.js";
+import { html, said, shape, sheet, when } from "./parts.js";
+import { Readers } from "./events.js";
+import { ago, bytes, clock, counted, hour, now, number, parse, span } from "./time.js";
+
+const fact = ([name, value, small]) => html`<div key=${name}><dt>${name}</dt><dd>${value}${small && html`<small>${small}</small>`}</dd></div>`;
+const loading = html`<p class="empty">Loading…</p>`;
+
+export function Watcher() {
+  const { status } = known;
+  if (!status) return html`<h1>Watcher</h1>${loading}`;
+  return html`<h1 class="unseen">Watcher</h1><div class="cols"><div class="stack">${status.commcells.map((cell) => html`<${Cell} key=${cell.name} cell=${cell} />`)}</div>
+    <div class="stack"><${Checks} status=${status} /><${Telling} status=${status} /><${Readers} /><${Itself} status=${status} /></div></div>`;
+}
+
+function Cell({ cell }) {
+  const { light, says, foreign } = cellState(cell);
+  const facts = foreign ? [] : [["Schedule", cell.schedule && said(cell.schedule), cell.nextTick && html`next ${when(parse(cell.nextTick))}`], ["Last answer", cell.answered ? `${ago(parse(cell.answered))} ago` : "none yet"],
+    ["Last cycle", `${cell.tickSeconds.toFixed(1)} s`, `${number(cell.ticks)} so far, ${number(cell.ticksSkipped)} skipped`], ["At once", counted(cell.requestLimit, "request")],
+    ["Unfinished", cell.unfinished !== undefined && number(cell.unfinished)]].filter(([, value]) => value);
+  return html`<section class="sheet cell ${light}"><header><h2>${shape({ up: "succeeded", down: "failed" }[light] ?? "unknown")} ${said(cell.name)}</h2><span class="what">${says}</span></header>
+    ${cell.reason && !foreign && html`<p class="notice">${said(cell.reason)}</p>`}${facts.length > 0 && html`<dl class="facts">${facts.map(fact)}</dl>`}${!foreign && cell.ring?.length > 1 && html`<${Cycles} ring=${cell.ring} />`}</section>`;
+}
+
+// Cycles draws when each of the last cycles began, how long it took, and which got no answer.
+function Cycles({ ring }) {
+  const [wide, tall] = [800, 84];
+  const [first, last] = [ring[0][0], ring.at(-1)[0]];
+  const x = (at) => 44 + (at - first) / Math.max(1, last - first) * (wide - 56);
+  const most = Math.max(...ring.map(([, took]) => took), 1);
+  const missed = ring.filter(([, , asked, got]) => asked > 0 && !got).length;
+  const seconds = (ms) => (ms < 950 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+  return html`<svg class="times" viewBox="0 0 ${wide} 112" role="img" aria-label="${counted(ring.length, "cycle")}, the longest ${seconds(most)}, ${missed} without an answer"><text x="0" y="14">${seconds(most)}</text><line x1="44" x2=${wide} y1="10" y2="10" /><line x1="44" x2=${wide} y1=${tall + 10} y2=${tall + 10} />
+    ${ring.map(([at, took, asked, got]) => {
+      const lost = asked > 0 && !got;
+      const height = lost ? tall : Math.max(2, took / most * tall);
+      return html`<rect key=${at} class=${lost ? "bad" : got < asked ? "part" : "good"} x=${x(at) - 2} y=${tall + 10 - height} width="4" height=${height}><title>${clock(at * 1000)}: ${seconds(took)}, ${got} of ${asked} answered</title></rect>`;
+    })}<text x="44" y="108">${hour(first * 1000)}</text><text x=${wide} y="108" text-anchor="end">${hour(last * 1000)}</text></svg>`;
+}
+
+const checkShapes = { ok: "succeeded", note: "partial", red: "failed" };
+const Checks = ({ status }) => sheet("Checks", status.ready ? "ready" : "not ready", html`<ul id="checks" class="lines">${status.checks.map((check) => html`<li key=${check.name} class=${check.state}>${shape(checkShapes[check.state])} <b>${said(check.name)}</b><span>${said(check.detail || check.state)}</span></li>`)}</ul>`);
+
+function Telling({ status }) {
+  const { outbox, stream } = status;
+  const facts = [["Waits for NATS", counted(outbox?.unsent ?? status.unsent, "event"), outbox?.oldest && `the oldest for ${ago(parse(outbox.oldest))}`], outbox?.stopped > 0 && ["Refused", counted(outbox.stopped, "job"), said(outbox.refusal)],
+    stream && ["Stream", said(stream.name), `${number(stream.messages)} events, ${bytes(stream.bytes)}`], stream && ["Sequence", number(stream.last), `from ${number(stream.first)}`], stream && ["Keeps", stream.maxAge ? span(stream.maxAge * 1000) : "all"],
+    stream === null && ["Stream", "cannot be read"]].filter(Boolean);
+  return sheet("What is told", "", html`<dl id="telling" class="facts two">${facts.map(fact)}</dl>`);
+}
+
+const Itself = ({ status }) => sheet("This watcher", "", html`<dl class="facts two">${[["Version", said(status.version)], status.started && ["Runs for", ago(parse(status.started)), when(parse(status.started))],
+  status.store && ["Store", bytes(status.store.bytes)], status.jobs && ["Jobs known", number(status.jobs.all)], status.instance && ["Instance", said(status.instance)]].filter(Boolean).map(fact)}</dl>
+  <p class="text"><a href="readyz">readiness</a> · <a href="metrics">metrics</a> · <a href="api/v1/status">status as JSON</a></p>`);
+
+// ---- relays
+
+const relayStates = {
+  starting: (to) => `starts to deliver to ${to}`,
+  standby: (to) => `stands by: another watcher delivers to ${to}`,
+  delivering: (to) => `delivers to ${to}`,
+  away: (to) => `${to} is away`,
+  off: (to) => `is off; to ${to}`,
+  stopped: (to) => `cannot start; to ${to}`,
+};
+
+function relayLight(relay) {
+  if (relay.alarm || relay.state === "away" || relay.state === "stopped") return "down";
+  if (relay.state !== "delivering") return "";
+  return known.status.checks.find((check) => check.name === `relay ${relay.name}`)?.state === "note" ? "note" : "up";
+}
+
+function relayFacts(relay) {
+  const oldest = relay.oldest ? `, the oldest for ${ago(parse(relay.oldest))}` : "";
+  const facts = [relay.pending ? `${counted(relay.pending, "event waits", "events wait")}${oldest}` : "nothing waits"];
+  if (relay.parked) facts.push(`${counted(relay.parked, "job")} set aside`);
+  if (relay.dead) facts.push(counted(relay.dead, "dead letter"));
+  if (relay.missed) facts.push(`${number(relay.missed)} missed`);
+  if (relay.holder) facts.push(`by ${relay.holder}`);
+  return facts.join("; ");
+}
+
+export function Relays() {
+  const { status } = known;
+  if (!status) return html`<h1>Relays</h1>${loading}`;
+  return html`<h1>Relays</h1><ul id="relays" class="cards wide">${status.relays.map((relay) => {
+    const does = relay.alarm ? `stands still; to ${relay.to}` : relayStates[relay.state]?.(relay.to) ?? relay.state;
+    return card(relay.name, silent() ? "" : relayLight(relay), said(relay.name), ["what", silent() ? "nothing heard of it" : relay.state === "starting" ? does : `${does}, for ${ago(parse(relay.since))}`],
+      relay.reason && ["reason", said(relay.reason)], ["last", said(relayFacts(relay))]);
+  })}</ul>${status.relays.length === 0 && html`<p id="norelays" class="empty">No relay runs here. Relays bring events to Slack, mail, webhooks and an audit file; see docs/relays.md.</p>`}<${Readers} />`;
+}
+
+// ---- the cluster
+
+// silentFor counts from the last sign of life of any member: all of them are by NATS's clock.
+function silentFor(member) {
+  const last = Math.max(...known.status.members.map((m) => parse(m.lastSeen)));
+  return ago(now() - (last - parse(member.lastSeen)));
+}
+
+function doesOf(member) {
+  if (!member.alive) return `gives no sign of life, for ${silentFor(member)}`;
+  if (member.commcells.length) return `polls ${member.commcells.join(", ")}`;
+  if (member.leaving) return "polls nothing";
+  return member.caughtUp ? "polls nothing, and could take over" : "reads the stream before it takes anything over";
+}
+
+function memberCard(member) {
+  const differs = member.differs ?? [];
+  const light = silent() ? "" : !member.alive ? "down" : member.leaving || differs.length ? "note" : member.caughtUp ? "up" : "";
+  const notes = [];
+  if (member.alive && member.leaving) notes.push("told to leave: takes nothing more until its next start");
+  if (member.alive && differs.length) notes.push(`configured differently: ${differs.join(", ")}`);
+  return card(member.instance, light, html`${said(member.instance)}${member.instance === known.status.instance ? " (this one)" : ""}`, ["what", silent() ? "nothing heard of it" : said(doesOf(member))],
+    notes.length && ["reason", said(notes.join("; "))], ["last", html`${counted(member.tracked, "job")} followed; ${said(member.version)} on ${said(member.host)}`]);
+}
+
+export function Cluster() {
+  const { status } = known;
+  if (!status) return html`<h1>Cluster</h1>${loading}`;
+  return html`<h1>Cluster</h1>${status.instance ? html`<ul id="members" class="cards wide">${status.members.map(memberCard)}</ul>
+    <h2>CommCells</h2><${Cells} />`
+    : html`<p class="empty">This watcher is alone; docs/cluster.md says how several share the work.</p>`}`;
+}
