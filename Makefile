@@ -76,7 +76,7 @@ vuln: ## run govulncheck where its database can be reached
 
 # endtoend takes longest, and mostly waits: it begins first, and six of its tests wait beside each other.
 race: ## run all tests under the race detector; TESTFLAGS are passed on
-	go test -race -timeout 25m -parallel 6 $(TESTFLAGS) ./internal/testing/endtoend ./...
+	go test -race -timeout 25m -parallel 6 $(TESTFLAGS) ./internal/testing/endtoend ./internal/testing/lives ./...
 
 FUZZTIME ?= 20s
 
