@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"jobwatch/internal/stream"
 )
 
@@ -170,11 +168,9 @@ func (d deliveries) take(s *stage) (got []string) {
 	return got
 }
 
-// tooEarly claims once more where one of several servers has not heard of a new consumer yet, and says that nobody answers
-// for it.
+// tooEarly claims once more where one of several servers has not heard of a new consumer yet.
 func (r *reader) tooEarly(s *stage, err error) bool {
-	if s.world.Replicas() == 1 || len(r.held) > 0 || errors.Is(err, stream.ErrConsumerGone) ||
-		errors.Is(err, stream.ErrDisconnected) || errors.Is(err, context.DeadlineExceeded) {
+	if len(r.held) > 0 || !s.unheardOf(err) {
 		return false
 	}
 	r.Close()
@@ -315,16 +311,18 @@ func whileWaiting(do step, want error) step {
 			ended <- err
 		}()
 		do(s)
-		if err := <-ended; !errors.Is(err, want) && !s.unheardOf(err, want) {
+		err := <-ended
+		late := errors.Is(want, stream.ErrConsumerGone) && s.unheardOf(err) // the claim that follows finds out
+		if !errors.Is(err, want) && !late {
 			s.Fatalf("next: got %v, want %v", err, want)
 		}
 	}
 }
 
-// unheardOf says that one of several servers had not heard of a new consumer yet when it was deleted: nobody answered for
-// it. The claim that follows in each rule finds out.
-func (s *stage) unheardOf(err, want error) bool {
-	return s.world.Replicas() > 1 && errors.Is(want, stream.ErrConsumerGone) && errors.Is(err, nats.ErrNoResponders)
+// unheardOf says that one of several servers had not heard of a new consumer yet: it says that nobody answers for it.
+func (s *stage) unheardOf(err error) bool {
+	return s.world.Replicas() > 1 && !errors.Is(err, stream.ErrConsumerGone) && !errors.Is(err, stream.ErrDisconnected) &&
+		!errors.Is(err, context.DeadlineExceeded)
 }
 
 func (s *stage) readingEnds(want error) {
