@@ -125,15 +125,18 @@ function Told({ name, events, error, more, loading }) {
 
 // ---- the CommServe's own words, asked for where somebody wants them
 
+const patience = 120_000; // a CommServe may take long
+const written = (answer) => (typeof answer === "string" ? answer : JSON.stringify(answer, null, 2)); // XML comes as a text
+
 function Answer({ path, cell }) {
   const [got, set] = useState(null);
   const other = followedBy(cell);
   const look = async () => {
     set({ asking: true });
-    set(await ask(`${path}/answer`).catch((err) => ({ error: err.message })));
+    set(await ask(`${path}/answer`, patience).catch((err) => ({ error: err.message })));
   };
   return sheet("What the CommServe says", got?.answeredAt ? html`asked ${when(parse(got.askedAt))}` : "", html`<div class="answer">
     ${got?.error && html`<p class="notice">${visible(got.error)}</p>`}
-    ${got?.answer && html`<pre id="answer" tabindex="0"><bdi>${JSON.stringify(got.answer, null, 2).split("\n").map((text) => visible(text)).join("\n")}</bdi></pre>`}
+    ${got?.answer && html`<pre id="answer" tabindex="0"><bdi>${written(got.answer).split("\n").map((text) => visible(text)).join("\n")}</bdi></pre>`}
     ${other ? html`<p class="empty">${visible(other)} follows it: ask there.</p>` : html`<button type="button" id="ask" disabled=${got?.asking} onClick=${look}>${got?.asking ? "Asking…" : "Ask now"}</button>`}</div>`);
 }
