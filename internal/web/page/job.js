@@ -126,6 +126,8 @@ function Told({ name, events, error, more, loading }) {
 // ---- the CommServe's own words, asked for where somebody wants them
 
 const patience = 120_000; // a CommServe may take long
+// exact keeps a number of more digits than JavaScript's own have, where the browser can.
+const exact = (text) => JSON.parse(text, (_, value, as) => (typeof value === "number" && JSON.rawJSON && String(value) !== as.source ? JSON.rawJSON(as.source) : value));
 const written = (answer) => (typeof answer === "string" ? answer : JSON.stringify(answer, null, 2)); // XML comes as a text
 
 function Answer({ path, cell }) {
@@ -133,7 +135,7 @@ function Answer({ path, cell }) {
   const other = followedBy(cell);
   const look = async () => {
     set({ asking: true });
-    set(await ask(`${path}/answer`, patience).catch((err) => ({ error: err.message })));
+    set(await ask(`${path}/answer`, patience, exact).catch((err) => ({ error: err.message })));
   };
   return sheet("What the CommServe says", got?.answeredAt ? html`asked ${when(parse(got.askedAt))}` : "", html`<div class="answer">
     ${got?.error && html`<p class="notice">${visible(got.error)}</p>`}
