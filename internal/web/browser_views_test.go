@@ -111,13 +111,15 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 // eventsAreChosen by kind, words and subject, and held while somebody reads.
 func eventsAreChosen(t *testing.T, browser context.Context) {
 	s := newScene(t, someJobs()...)
-	b := openTab(t, browser, s.url+"?view=events&subject=jobs.*.*.*.failure.>")
+	s.status["subjectPrefix"] = "acme.backup"
+	b := openTab(t, browser, s.url+"?view=events&subject=acme.backup.jobs.*.*.*.failure.>")
 	b.has("#noevents", "Nothing was told yet.")
 	b.has("#link", "Live")
 	s.tells(of(1, "Failed", "sql-01", 0), map[string]any{"kind": "state", "detail": "failed", "from": "Running", "to": "Failed"}, "error")
 	s.tells(of(1, "Failed", "sql-01", 0), map[string]any{"kind": "failure", "detail": "state", "from": "Running", "to": "Failed"}, "error")
 	b.has("#eventcount", "1 of the last 2")
-	b.has("#events", "jobs.prod.1.sql-01.failure.state")
+	b.has("#events", "acme.backup.jobs.prod.1.sql-01.failure.state")
+	b.has(".copies", "acme.backup.jobs.>")
 	b.do(chromedp.Click("#pause"))
 	s.tells(of(2, "Failed", "oracle-01", 0), map[string]any{"kind": "failure", "detail": "state", "from": "Running", "to": "Failed"}, "error")
 	b.has("#pause", "Go on: 1 new one")

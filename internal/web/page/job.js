@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 import { ask, known } from "./state.js";
-import { copy, done, eventLine, followedBy, html, jobLink, join, said, shape, sheet, visible, when } from "./parts.js";
+import { copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
 import { here, to, turned } from "./route.js";
 import { Course } from "./course.js";
 import { ago, bytes, clock, counted, now, number, parse, span } from "./time.js";
@@ -116,7 +116,7 @@ const Machine = (job, vm) => html`<tr key=${vm.guid ?? vm.name}><td>${shape(mach
 function Told({ name, events, error, more, loading }) {
   const [cell, id] = name.split("/");
   const subject = events[0]?.subject;
-  const all = subject ? `${subject.split(".").slice(0, -3).join(".")}.>` : `jobs.${cell}.${id}.>`;
+  const all = subject ? `${subject.split(".").slice(0, -3).join(".")}.>` : prefixed(`jobs.${cell}.${id}.>`);
   const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}${subject && copy(subject)}`;
   return sheet("Told", loading ? "" : counted(events.length, "event"), html`<div class="copies">${copy(all)}${copy(`watcher tail --job ${name}`)}${copy(`watcher jobs history ${name}`)}</div>
     ${error && html`<p class="notice">The stream cannot be read: ${said(error)}</p>`}
