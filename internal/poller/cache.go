@@ -44,6 +44,8 @@ type cachedJob struct {
 	older      int32  // answers older than that one, in a row
 	misses     int32  // answers without the job, in a row, as the store has them
 	unseen     uint8  // answers without the job, in a row, while the list names its end; as far as it matters
+	pending    uint8  // answers without the job, in a row, while its refresh is pending; as far as it matters
+	pendingAs  uint32 // when the foreign event's answer was asked for, in Unix seconds (low bits); another one ends the row
 	olderClock int64  // the own time of the last older one, in Unix seconds
 	failure    string // the last failure that was logged; a miss is reported by who does not poll the job
 
@@ -171,7 +173,7 @@ func (c *jobCache) settle(j trackedJob, seen *job.Snapshot, again bool) {
 }
 
 func (s *cachedJob) observed(seen *job.Observation, progress lastProgress) {
-	s.asked, s.updated, s.misses, s.unseen = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0
+	s.asked, s.updated, s.misses, s.unseen, s.pending = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0, 0
 	s.progress = progress
 	s.class.Store(classNumber(seen.Snapshot.StateClass))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)

@@ -81,8 +81,8 @@ const (
 )
 
 // countMiss counts a miss; one of a cycle that knew no job at all ends the run, as does one of a job that is listed. A
-// job that was missed long enough is lost; and if a refresh is pending, no poll will ever tell more than the newest
-// snapshot stored.
+// job that was missed long enough is lost. What waits for its refresh waits for no more than three misses, of whatever
+// cycles: no poll may ever tell more than the newest snapshot stored.
 func (p *Poller) countMiss(m miss, endsRun bool) error {
 	if !p.cache.claim(&m.trackedJob) {
 		return nil
@@ -106,15 +106,27 @@ func (p *Poller) countMiss(m miss, endsRun bool) error {
 		return err
 	}
 	m.cached.misses = int32(run.Count)
-	if run.Count < missesInARow {
+	gone := run.Count >= missesInARow
+	resolve := m.cached.missPending(known) >= missesInARow || gone && known.RefreshPending
+	ended := gone && m.why == store.FinalPoll && known.Terminal // its end is told: the CommServe has forgotten it, as it may
+	lost := gone && !ended && p.LostAfter > 0 && m.at.Sub(run.Since) >= p.LostAfter
+	if !lost && !resolve && !ended {
 		return nil
 	}
-	ended := m.why == store.FinalPoll && known.Terminal // its end is told: the CommServe has forgotten it, as it may
-	lost := p.LostAfter > 0 && !m.owed && m.at.Sub(run.Since) >= p.LostAfter && !ended
-	if !lost && !known.RefreshPending && !ended {
-		return nil
+	return p.giveUp(m, known, gone, lost)
+}
+
+// missPending counts the misses in a row of a job whose refresh is pending. Another foreign event begins a new row.
+func (s *cachedJob) missPending(known store.Known) uint8 {
+	asked := uint32(known.Asked.Unix())
+	if !known.RefreshPending || asked != s.pendingAs {
+		s.pending = 0
 	}
-	return p.giveUp(m, known, lost)
+	s.pendingAs = asked
+	if known.RefreshPending {
+		s.pending = min(s.pending+1, missesInARow)
+	}
+	return s.pending
 }
 
 // noteUnseenEnd counts a job whose end the Job list names, and whose details the CommServe does not know, or not any
@@ -152,8 +164,9 @@ func oneMore(run store.Misses, at time.Time) store.Misses {
 	return run
 }
 
-// giveUp tells what there still is to tell of a job that the CommServe does not know.
-func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
+// giveUp tells what there still is to tell of a job that the CommServe does not know. One that is not gone for all that is
+// known is polled on; one whose end is told with this as after any poll, but for the final one, which was not made.
+func (p *Poller) giveUp(m miss, known store.Known, gone, lost bool) error {
 	stored, _, err := p.Store.Snapshot(m.id)
 	if err != nil {
 		return err
@@ -162,12 +175,20 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 	result := store.PollResult{
 		Known: known, Seen: job.Observation{Snapshot: stored, Asked: known.Asked, Answered: m.at}, Missed: true,
 		NotBefore: m.cached.notBefore(known), LastProgress: known.LastProgress,
-		Untrack: m.why != store.Configured && (lost || stored.Terminal),
 	}
 	if known.RefreshPending {
-		result.Changes = diff.Since(known.Told, &stored)
+		if !known.Updated.IsZero() && idReused(known, &stored) {
+			result.Known.Told, result.NotBefore = job.Told{}, time.Time{} // nothing was told of this one
+		}
+		result.Changes = diff.Since(result.Known.Told, &stored)
 	}
 	result.Changes = append(result.Changes, diff.Watched(result.ToldAfter(), &stored, diff.Watch{Lost: lost})...)
+	switch {
+	case gone:
+		result.Untrack = m.why != store.Configured && (lost || stored.Terminal)
+	case stored.Terminal && m.why != store.FinalPoll:
+		result.Ended, result.Untrack = m.ends(true, p.moreToTell(&result))
+	}
 	if len(result.Changes) == 0 && !result.Untrack && !known.RefreshPending {
 		return nil // a configured job, told as lost before
 	}
@@ -179,7 +200,7 @@ func (p *Poller) giveUp(m miss, known store.Known, lost bool) error {
 		return err
 	}
 	p.Counts.events(result.Changes, result.NotBefore, m.at)
-	if result.Untrack {
+	if result.Ended || result.Untrack {
 		p.cache.forget(m.trackedJob)
 	}
 	return nil

@@ -65,6 +65,6 @@ func (p *Poller) olderAnswer(j trackedJob, known store.Known) error {
 	if err != nil && !errors.Is(err, store.ErrChanged) {
 		return &storeError{err}
 	}
-	j.cached.misses = 0
+	j.cached.misses, j.cached.pending = 0, 0
 	return errOlder
 }

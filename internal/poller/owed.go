@@ -105,7 +105,7 @@ func (p *Poller) pollOwed(ctx context.Context) (left, missed bool, err error) {
 	}
 	for _, m := range c.missing {
 		p.report(ctx, m.id, m.err)
-		if err := p.countMiss(m, false); err != nil {
+		if err := p.countMiss(m, true); err != nil {
 			return true, true, err
 		}
 	}

@@ -15,18 +15,27 @@ import (
 // isToldBy has another watcher tell of a job that this one stands by for.
 func (b *bench) isToldBy(m *event.Minter, number int64, sequence uint64, from, to job.Text, edits ...func(*job.Snapshot)) {
 	b.t.Helper()
+	b.mustStore(b.store.StandBy(b.foreign(m, number, sequence, from, to, edits...)))
+}
+
+// adopts has another watcher tell of a job that this one polls.
+func (b *bench) adopts(m *event.Minter, number int64, sequence uint64, from, to job.Text, edits ...func(*job.Snapshot)) {
+	b.t.Helper()
+	b.mustStore(b.store.Adopt(b.foreign(m, number, sequence, from, to, edits...)))
+}
+
+func (b *bench) foreign(m *event.Minter, number int64, sequence uint64, from, to job.Text, edits ...func(*job.Snapshot)) (job.ID, event.Fold) {
+	b.t.Helper()
 	seen := job.Observation{Snapshot: job.Snapshot{CommCell: "prod", Number: number, State: to}, Answered: time.Now()}
 	for _, edit := range edits {
 		edit(&seen.Snapshot)
 	}
 	seen.Snapshot.Settle()
 	e, err := m.Job(sequence, job.Change{Kind: job.KindState, Detail: job.Slug(to), From: from, To: to}, seen, time.Now().Add(-time.Minute))
-	if err == nil {
-		err = b.store.StandBy(seen.ID(), fold(b.t, e))
-	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	return seen.ID(), fold(b.t, e)
 }
 
 // standsBy runs RunOwed until the function it gives is called.
