@@ -29,8 +29,9 @@ type query struct {
 	limit, offset int           // paging, by headers
 	entries       int           // of the feed, at most
 	decode        func(body []byte) error
-	salvage       func(body []byte, err error) error // of what could be read of a body that is not whole; may be nil
-	refused       func(e *Error, body []byte)        // reads more of an answer that is none of 2xx; may be nil
+	show          func(body []byte, token string) error // in place of decode, for who shows what the server said
+	salvage       func(body []byte, err error) error    // of what could be read of a body that is not whole; may be nil
+	refused       func(e *Error, body []byte)           // reads more of an answer that is none of 2xx; may be nil
 }
 
 func httpClient(config Config) *http.Client {
@@ -128,6 +129,8 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 	}
 	err = read(response, body)
 	switch {
+	case err == nil && q.show != nil:
+		return code, q.show(body.Bytes(), t.text)
 	case err == nil:
 		return code, q.decode(body.Bytes())
 	case q.salvage == nil:

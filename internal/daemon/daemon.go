@@ -263,7 +263,7 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 		Filter: NewFilter(cell),
 		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,
 		KeepFinished: cell.KeepFinished, Concurrency: cell.Concurrency, RateLimit: cell.RateLimit,
-		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID,
+		Timeout: cell.Timeout, StallAfter: cell.StallAfter, LostAfter: cell.LostAfter, Meter: meter, Identify: client.GUID, GUID: cell.GUID, AskRaw: client.RawDetails,
 		Feed: client, FeedEvery: cell.FeedEvery,
 	}), nil
 }

@@ -10,6 +10,7 @@
 //	older.go      an answer that is older than the last
 //	missing.go    a job that the CommServe does not know
 //	finalpoll.go  a job that has ended
+//	asknow.go     what is asked for people
 //	owed.go       what is asked for a CommCell that another watcher polls
 //	stall.go      a job that shows no progress
 //	feed.go       the CommServe's own events, which name jobs to poll; feedlog.go: what they said
@@ -52,6 +53,8 @@ type Config struct {
 
 	Identify func(context.Context) (guid string, err error) // asks which CommServe it is; nil: nobody does
 	GUID     string                                         // of the one wanted; "": the first one met
+
+	AskRaw func(ctx context.Context, number int64) (commvault.Raw, error) // for AskNow, which alone needs it
 
 	Jobs           []int64       // polled in each cycle, whatever becomes of them
 	Discover       bool          // track what the Job list names

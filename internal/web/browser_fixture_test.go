@@ -277,6 +277,10 @@ func (s *scene) events(w http.ResponseWriter, r *http.Request) {
 func (s *scene) answer(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if r.Header.Get("X-Requested-With") == "" {
+		refuse(w, http.StatusForbidden, "it may be another site's page")
+		return
+	}
 	if answer, known := s.answers[r.PathValue("commcell")+"/"+r.PathValue("id")]; known {
 		_, _ = fmt.Fprint(w, s.text(map[string]any{"askedAt": time.Now(), "answeredAt": time.Now(), "answer": answer}))
 		return

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -86,7 +87,7 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	s.tells(is("Completed w/ one or more errors", ""), change("state", "completed_with_errors", "Running", "Completed w/ one or more errors", -2, -1), "warning")
 	s.mu.Lock()
 	s.machine["prod/71"] = s.rows[0].Machines
-	s.answers["prod/71"] = map[string]any{"job": map[string]any{"state": "Completed"}}
+	s.answers["prod/71"] = map[string]any{"job": map[string]any{"state": "Completed", "attributes": json.Number("288230376151711745")}}
 	s.mu.Unlock()
 	b := openTab(t, browser, s.url+"?view=job&job=prod/71")
 	b.has("#job", "vcenter-west.example.com", "Completed w/ one or more errors")
@@ -99,7 +100,7 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.has("#told li:nth-child(1)", "Running → Completed w/ one or more errors", "sequence 4", "between", "jobs.prod.71.vcenter-west%2Eexample%2Ecom.state.completed_with_errors")
 	b.has(".copies", "jobs.prod.71.>", "watcher tail --job prod/71")
 	b.do(chromedp.Click("#ask"))
-	b.has("#answer", `"state": "Completed"`)
+	b.has("#answer", `"state": "Completed"`, `"attributes": 288230376151711745`)
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/71&course=table&machines=all"))
 	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing")
 	b.has("#machines", "app-1", "no failure told")
@@ -110,13 +111,15 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 // eventsAreChosen by kind, words and subject, and held while somebody reads.
 func eventsAreChosen(t *testing.T, browser context.Context) {
 	s := newScene(t, someJobs()...)
-	b := openTab(t, browser, s.url+"?view=events&subject=jobs.*.*.*.failure.>")
+	s.status["subjectPrefix"] = "acme.backup"
+	b := openTab(t, browser, s.url+"?view=events&subject=acme.backup.jobs.*.*.*.failure.>")
 	b.has("#noevents", "Nothing was told yet.")
 	b.has("#link", "Live")
 	s.tells(of(1, "Failed", "sql-01", 0), map[string]any{"kind": "state", "detail": "failed", "from": "Running", "to": "Failed"}, "error")
 	s.tells(of(1, "Failed", "sql-01", 0), map[string]any{"kind": "failure", "detail": "state", "from": "Running", "to": "Failed"}, "error")
 	b.has("#eventcount", "1 of the last 2")
-	b.has("#events", "jobs.prod.1.sql-01.failure.state")
+	b.has("#events", "acme.backup.jobs.prod.1.sql-01.failure.state")
+	b.has(".copies", "acme.backup.jobs.>")
 	b.do(chromedp.Click("#pause"))
 	s.tells(of(2, "Failed", "oracle-01", 0), map[string]any{"kind": "failure", "detail": "state", "from": "Running", "to": "Failed"}, "error")
 	b.has("#pause", "Go on: 1 new one")

@@ -131,7 +131,7 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.broken(w, err)
 	case !found:
-		refuse(w, http.StatusNotFound, id.String()+" is not known here: never tracked, or forgotten since it ended")
+		refuse(w, http.StatusNotFound, notKnown(id))
 	default:
 		machines := l.Snapshot.Machines
 		if machines == nil {
@@ -139,6 +139,10 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(w, http.StatusOK, wholeJob{s.show(l), machines, l.Told, l.RefreshPending})
 	}
+}
+
+func notKnown(id job.ID) string {
+	return id.String() + " is not known here: never tracked, or forgotten since it ended"
 }
 
 func (s *Server) show(l store.Listed) shownJob {

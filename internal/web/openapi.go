@@ -59,6 +59,9 @@ var endpoints = []endpoint{
 	{"/api/v1/jobs/{commcell}/{id}", "One job, with all that is known of it.", ofAJob, "job", []int{404}},
 	{"/api/v1/jobs/{commcell}/{id}/events", "The events of one job that the stream holds.", append(slices.Clone(ofAJob),
 		inQuery("limit", "So many of the newest.", upTo(jobEventsMost))), "jobEvents", []int{400, 404, 503}},
+	{"/api/v1/jobs/{commcell}/{id}/answer", "What the CommServe says of one job now: it is asked, once.", append(slices.Clone(ofAJob),
+		parameter{"X-Requested-With", "header", "Anything; needed of whoever is no browser that sends Sec-Fetch-Site: same-origin.", false, aText}),
+		"jobAnswer", []int{404, 409, 429, 502}},
 	{"/api/v1/table", "All unfinished jobs and those that ended lately, in columns.", []parameter{
 		inQuery("since", "The finished ones ended within it; 24h without it.", aText)}, "table", []int{304, 400}},
 	{"/api/v1/status", "How the watcher, its CommCells, relays and members stand.", nil, "status", nil},
@@ -76,6 +79,7 @@ var schemas = sync.OnceValue(func() map[string]any {
 	options := &jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[job.Text]():        text,
 		reflect.TypeFor[json.RawMessage](): {Type: "object"}, // an event
+		reflect.TypeFor[asGiven]():         {Types: []string{"object", "string"}, Description: "As it came; a string where that is XML."},
 		reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
 	}}
 	all := map[string]any{
@@ -86,7 +90,8 @@ var schemas = sync.OnceValue(func() map[string]any {
 		},
 	}
 	for name, of := range map[string]reflect.Type{
-		"jobs": reflect.TypeFor[jobsPage](), "job": reflect.TypeFor[wholeJob](), "jobEvents": reflect.TypeFor[jobEvents](), "status": reflect.TypeFor[status](),
+		"jobs": reflect.TypeFor[jobsPage](), "job": reflect.TypeFor[wholeJob](), "jobEvents": reflect.TypeFor[jobEvents](),
+		"jobAnswer": reflect.TypeFor[jobAnswer](), "status": reflect.TypeFor[status](),
 	} {
 		schema, err := jsonschema.ForType(of, options)
 		if err != nil {

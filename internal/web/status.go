@@ -26,7 +26,8 @@ type status struct {
 	Members  []cluster.MemberStatus `json:"members"`            // none: it is alone
 
 	Started time.Time      `json:"started"`
-	Day     map[string]int `json:"jobs24h"` // that ended within a day, by class; null as jobs is, as the next is
+	Prefix  string         `json:"subjectPrefix"` // of the subjects of events; "": none
+	Day     map[string]int `json:"jobs24h"`       // that ended within a day, by class; null as jobs is, as the next is
 	Stalled *int           `json:"stalled"`
 	Readers []reader       `json:"readers"` // of the stream; null: they could not be had, as the next
 	Stream  *streamState   `json:"stream"`
@@ -82,7 +83,7 @@ func (s *Server) stands(ctx context.Context) status {
 	if s.Store == nil {
 		return is
 	}
-	is.CommCells = s.commCells(of, isMember)
+	is.CommCells, is.Prefix = s.commCells(of, isMember), s.Publisher.Prefix
 	is.Unsent = s.Store.Unsent()
 	is.Stream, is.Readers = s.stream.read(ctx, s.Broker)
 	is.Outbox = s.outbox()

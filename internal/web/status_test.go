@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
+	"jobwatch/internal/publish"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/store"
 )
@@ -34,6 +36,18 @@ func TestStatusCountsJobs(t *testing.T) {
 		s := w.status()
 		return fmt.Sprint(s.Day) == "map[failed:1 killed:1 partial:1 succeeded:1 unknown:2]" && *s.Stalled == 1 && *s.CommCells[0].Jobs == 3
 	})
+}
+
+func TestStatusHasTheSubjectPrefix(t *testing.T) {
+	if code, body := newWorld(t).get("/api/v1/status"); code != 200 || !strings.Contains(body, `"subjectPrefix":""`) {
+		t.Errorf("without one: %d %s", code, body)
+	}
+	w := newWorld(t, func(c *Config) {
+		c.Publisher = publish.New(publish.Config{Store: c.Store, Broker: c.Broker, Prefix: "acme.backup"})
+	})
+	if got := w.status().Prefix; got != "acme.backup" {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestStatusHasTheLastCycles(t *testing.T) {

@@ -36,6 +36,7 @@ type commServe struct {
 	jobs map[int64]job.Snapshot
 	down error // the answer to everything instead
 	busy error // the answer about each job instead
+	raw  func(context.Context, int64) (commvault.Raw, error)
 }
 
 var errAway = &commvault.Error{Operation: "JobDetails", Kind: commvault.Unreachable, Err: errors.New("connection refused")}
@@ -67,6 +68,24 @@ func (c *commServe) JobDetails(_ context.Context, number int64) (job.Observation
 		return job.Observation{}, commvault.ErrUnknownJob
 	}
 	return job.Observation{Snapshot: s, Asked: asked, Answered: time.Now().UTC()}, nil
+}
+
+// RawDetails is of a test's own making, or a short answer.
+func (c *commServe) RawDetails(ctx context.Context, number int64) (commvault.Raw, error) {
+	c.mu.Lock()
+	raw := c.raw
+	c.mu.Unlock()
+	if raw != nil {
+		return raw(ctx, number)
+	}
+	now := time.Now().UTC()
+	return commvault.Raw{Asked: now, Answered: now, JSON: json.RawMessage(`{"job":{}}`)}, nil
+}
+
+func (c *commServe) says(raw func(context.Context, int64) (commvault.Raw, error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.raw = raw
 }
 
 func (c *commServe) List(_ context.Context, _ time.Duration, yield func([]commvault.Line) error) error {
@@ -123,7 +142,7 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 	meter.ReadQuota(func() commvault.Quota { return *w.quota.Load() })
 	w.quota.Store(&commvault.Quota{Period: time.Hour})
 	w.poller = poller.New(poller.Config{
-		CommCell: "prod", Source: w.commServe, Store: w.store, Schedule: schedule, Discover: true,
+		CommCell: "prod", Source: w.commServe, Store: w.store, Schedule: schedule, Discover: true, AskRaw: w.commServe.RawDetails,
 		Meter: meter, Log: slog.New(slog.DiscardHandler),
 	})
 	broker := stream.New(stream.Config{

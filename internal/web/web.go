@@ -6,6 +6,7 @@
 //	/metrics                         as it is given
 //	/api/v1/jobs[/<commcell>/<id>]   jobs.go
 //	/api/v1/jobs/…/events            jobevents.go: of one job, from the stream
+//	/api/v1/jobs/…/answer            asknow.go: what the CommServe says of one job now
 //	/api/v1/table                    table.go: the jobs in columns, for the page
 //	/api/v1/events                   events.go, from the ring of live.go
 //	/api/v1/live                     line.go: events, status and progress in one line, for the page
@@ -70,6 +71,7 @@ type Server struct {
 	storeFault, ownFault lastSaid      // in the log
 	slots                chan struct{} // one for each follower of events
 	readers              chan struct{} // one for each who reads a job's events
+	turns                turns         // of those who have a CommServe asked
 	handler              http.Handler
 }
 
@@ -113,6 +115,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/jobs", zipped(s.jobs))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", zipped(s.job))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", zipped(s.jobEvents))
+	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/answer", zipped(s.askNow))
 	mux.HandleFunc("GET /api/v1/openapi.json", zipped(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.openAPI()) }))
 	mux.HandleFunc("GET /api/v1/events", s.events)
 	mux.HandleFunc("GET /api/v1/live", s.line)

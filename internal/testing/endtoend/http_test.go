@@ -35,6 +35,8 @@ func TestRunServesHTTP(t *testing.T) {
 		"/metrics":     `jobwatch_requests_total{code="200",commcell="sim",operation="Login"} 1`,
 		"/api/v1/jobs": `"commcell":"sim"`,
 		"/":            "<title>jobwatch</title>",
+
+		"/api/v1/jobs/sim/1001/answer": `"jobId":1001`,
 	}
 	for deadline := time.Now().Add(time.Minute); len(wanted) > 0 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		for path, want := range wanted {
@@ -85,7 +87,12 @@ http: {listen: %q}
 }
 
 func fetch(url string) (int, string) {
-	response, err := http.Get(url)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	request.Header.Set("X-Requested-With", "test")
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return 0, ""
 	}

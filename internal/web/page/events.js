@@ -2,19 +2,19 @@
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 import { known } from "./state.js";
-import { copy, eventLine, html, said, sheet } from "./parts.js";
+import { copy, eventLine, html, prefixed, said, sheet } from "./parts.js";
 import { go, here, turned } from "./route.js";
 import { counted, number } from "./time.js";
 
 const shownAtFirst = 100;
 const kinds = ["state", "phase", "failure", "watch", "commcell"];
 
-// subjectOf is what an event was published under, without a prefix. A long client's name ends in a hash there: it is shown to its place.
+// subjectOf is what an event was published under. A long client's name ends in a hash there: it is shown to its place.
 const escape = (name) => [...new TextEncoder().encode(name)].map((b) => (b > 32 && b !== 127 && !".*>%".includes(String.fromCharCode(b)) ? String.fromCharCode(b) : `%${b.toString(16).toUpperCase().padStart(2, "0")}`)).join("");
 export function subjectOf({ data: { job, change, commcell, detail } }) {
-  if (!job) return `commcells.${commcell}.${detail}`;
+  if (!job) return prefixed(`commcells.${commcell}.${detail}`);
   const client = !job.client ? "-" : job.client === "-" ? "%2D" : decode(escape(job.client));
-  return `jobs.${job.commcell}.${job.id}.${client}.${change.kind}.${change.detail}`;
+  return prefixed(`jobs.${job.commcell}.${job.id}.${client}.${change.kind}.${change.detail}`);
 }
 const decode = (bytes) => { try { return new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0))); } catch { return bytes; } };
 
@@ -51,11 +51,11 @@ export function Events() {
   return html`<h1 class="unseen">Events</h1><div class="cols"><section class="sheet"><header><h2>Told</h2><span class="faint" id="eventcount">${number(found.length)} of the last ${number(all.length)}</span>
       <button type="button" id="pause" class="more" aria-pressed=${String(Boolean(held))} onClick=${() => hold(held ? null : [...known.events])}>${held ? `Go on${fresh > 0 ? `: ${counted(fresh, "new one")}` : ""}` : "Pause"}</button></header>
     <div class="filters"><label>words <input id="words" value=${params.get("q") ?? ""} onInput=${set("q")} autocomplete="off" /></label>${choice("kind", kinds)}${choice("severity", ["info", "warning", "error"])}
-      <label>subject <input id="subject" class="code" value=${params.get("subject") ?? ""} onInput=${set("subject")} placeholder="jobs.*.*.*.failure.>" autocomplete="off" spellcheck="false" /></label></div>
+      <label>subject <input id="subject" class="code" value=${params.get("subject") ?? ""} onInput=${set("subject")} placeholder=${prefixed("jobs.*.*.*.failure.>")} autocomplete="off" spellcheck="false" /></label></div>
     ${found.length ? html`<ol id="events" class="events">${found.slice(0, shown).map((one) => eventLine(one, ({ sequence, event }) => html`${sequence ? `sequence ${sequence}` : ""}${copy(subjectOf(event))}`))}</ol>`
       : html`<p id="noevents" class="empty">${all.length ? "None of the last events is so." : "Nothing was told yet. A change of a job's state or phase appears here as it is published."}</p>`}
     ${found.length > shown ? html`<p class="empty"><button type="button" id="older" onClick=${() => show(shown + shownAtFirst)}>Older ones</button></p>` : html`<p class="empty">Older ones: <code>watcher tail --since 24h</code></p>`}</section>
-  <div class="stack"><${Readers} />${sheet("Subjects", "", html`<p class="text">Under <b>subject</b> stands what a subscriber would ask for; the list then has what of the last events it would have got. <code>*</code> is one part, <code>></code> all that follow. A prefix that is configured comes before.</p><div class="copies">${["jobs.>", "jobs.*.*.*.failure.>", "jobs.*.*.*.state.completed", "commcells.>"].map((one) => html`<a key=${one} href=${turned({ subject: one })}><code>${one}</code></a>`)}</div>`)}</div></div>`;
+  <div class="stack"><${Readers} />${sheet("Subjects", "", html`<p class="text">Under <b>subject</b> stands what a subscriber would ask for; the list then has what of the last events it would have got. <code>*</code> is one part, <code>></code> all that follow.</p><div class="copies">${["jobs.>", "jobs.*.*.*.failure.>", "jobs.*.*.*.state.completed", "commcells.>"].map(prefixed).map((one) => html`<a key=${one} href=${turned({ subject: one })}><code>${one}</code></a>`)}</div>`)}</div></div>`;
 }
 
 export function Readers() {

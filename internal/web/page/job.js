@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 import { ask, known } from "./state.js";
-import { copy, done, eventLine, followedBy, html, jobLink, join, said, shape, sheet, visible, when } from "./parts.js";
+import { copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
 import { here, to, turned } from "./route.js";
 import { Course } from "./course.js";
 import { ago, bytes, clock, counted, now, number, parse, span } from "./time.js";
@@ -116,7 +116,7 @@ const Machine = (job, vm) => html`<tr key=${vm.guid ?? vm.name}><td>${shape(mach
 function Told({ name, events, error, more, loading }) {
   const [cell, id] = name.split("/");
   const subject = events[0]?.subject;
-  const all = subject ? `${subject.split(".").slice(0, -3).join(".")}.>` : `jobs.${cell}.${id}.>`;
+  const all = subject ? `${subject.split(".").slice(0, -3).join(".")}.>` : prefixed(`jobs.${cell}.${id}.>`);
   const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}${subject && copy(subject)}`;
   return sheet("Told", loading ? "" : counted(events.length, "event"), html`<div class="copies">${copy(all)}${copy(`watcher tail --job ${name}`)}${copy(`watcher jobs history ${name}`)}</div>
     ${error && html`<p class="notice">The stream cannot be read: ${said(error)}</p>`}
@@ -125,15 +125,20 @@ function Told({ name, events, error, more, loading }) {
 
 // ---- the CommServe's own words, asked for where somebody wants them
 
+const patience = 120_000; // a CommServe may take long
+// exact keeps a number of more digits than JavaScript's own have, where the browser can.
+const exact = (text) => JSON.parse(text, (_, value, as) => (typeof value === "number" && JSON.rawJSON && String(value) !== as.source ? JSON.rawJSON(as.source) : value));
+const written = (answer) => (typeof answer === "string" ? answer : JSON.stringify(answer, null, 2)); // XML comes as a text
+
 function Answer({ path, cell }) {
   const [got, set] = useState(null);
   const other = followedBy(cell);
   const look = async () => {
     set({ asking: true });
-    set(await ask(`${path}/answer`).catch((err) => ({ error: err.message })));
+    set(await ask(`${path}/answer`, patience, exact).catch((err) => ({ error: err.message })));
   };
   return sheet("What the CommServe says", got?.answeredAt ? html`asked ${when(parse(got.askedAt))}` : "", html`<div class="answer">
     ${got?.error && html`<p class="notice">${visible(got.error)}</p>`}
-    ${got?.answer && html`<pre id="answer" tabindex="0"><bdi>${JSON.stringify(got.answer, null, 2).split("\n").map((text) => visible(text)).join("\n")}</bdi></pre>`}
+    ${got?.answer && html`<pre id="answer" tabindex="0"><bdi>${written(got.answer).split("\n").map((text) => visible(text)).join("\n")}</bdi></pre>`}
     ${other ? html`<p class="empty">${visible(other)} follows it: ask there.</p>` : html`<button type="button" id="ask" disabled=${got?.asking} onClick=${look}>${got?.asking ? "Asking…" : "Ask now"}</button>`}</div>`);
 }

@@ -66,6 +66,9 @@ export function followedBy(cell) {
   return owner && owner !== known.status.instance ? owner : "";
 }
 
+// prefixed is a subject as it is in NATS.
+export const prefixed = (subject) => [known.status?.subjectPrefix, subject].filter(Boolean).join(".");
+
 // done shows how far a job is, and about when it will have ended.
 export function done(row) {
   if (row.ended) return "";
