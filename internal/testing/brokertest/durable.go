@@ -321,7 +321,7 @@ func whileWaiting(do step, want error) step {
 
 // unheardOf says that one of several servers had not heard of a new consumer yet: it says that nobody answers for it.
 func (s *stage) unheardOf(err error) bool {
-	return s.world.Replicas() > 1 && !errors.Is(err, stream.ErrConsumerGone) && !errors.Is(err, stream.ErrDisconnected) &&
+	return err != nil && s.world.Replicas() > 1 && !errors.Is(err, stream.ErrConsumerGone) && !errors.Is(err, stream.ErrDisconnected) &&
 		!errors.Is(err, context.DeadlineExceeded)
 }
 
