@@ -233,3 +233,31 @@ func TestAskNowWithoutAnswer(t *testing.T) {
 		t.Errorf("something was made of it: before\n%s\nafter\n%s", before, after)
 	}
 }
+
+// deadlines notes what a connection was given.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read, write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error  { d.read = at; return nil }
+func (d *deadlines) SetWriteDeadline(at time.Time) error { d.write = at; return nil }
+
+// A CommServe may take longer than an answer here may; a reader may not.
+func TestAskNowMayTakeLong(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	connection := &deadlines{ResponseRecorder: httptest.NewRecorder(), read: time.Now()}
+	asked := false
+	w.commServe.says(func(context.Context, int64) (commvault.Raw, error) {
+		asked = connection.read.IsZero() && connection.write.IsZero()
+		return commvault.Raw{JSON: json.RawMessage(`{}`)}, nil
+	})
+	r := httptest.NewRequest(http.MethodGet, answerOf71, nil)
+	r.Host = "localhost"
+	fromPage(r)
+	w.server.ServeHTTP(connection, r)
+	if left := time.Until(connection.write); connection.Code != http.StatusOK || !asked || left <= 0 || left > answerWithin {
+		t.Errorf("got %d; without a deadline while asked: %v; then %v for the answer", connection.Code, asked, left)
+	}
+}

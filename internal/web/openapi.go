@@ -60,7 +60,7 @@ var endpoints = []endpoint{
 	{"/api/v1/jobs/{commcell}/{id}/events", "The events of one job that the stream holds.", append(slices.Clone(ofAJob),
 		inQuery("limit", "So many of the newest.", upTo(jobEventsMost))), "jobEvents", []int{400, 404, 503}},
 	{"/api/v1/jobs/{commcell}/{id}/answer", "What the CommServe says of one job now: it is asked, once.", append(slices.Clone(ofAJob),
-		parameter{"X-Requested-With", "header", "Anything; needed of whoever is no browser that sends Sec-Fetch-Site: same-origin.", false, aText}),
+		parameter{"X-Requested-With", "header", "Anything; needed where no browser sends Sec-Fetch-Site, which has to be same-origin or none.", false, aText}),
 		"jobAnswer", []int{404, 409, 429, 502}},
 	{"/api/v1/table", "All unfinished jobs and those that ended lately, in columns.", []parameter{
 		inQuery("since", "The finished ones ended within it; 24h without it.", aText)}, "table", []int{304, 400}},
