@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/ports"
 	"jobwatch/internal/testing/slow"
 )
 
@@ -20,7 +19,7 @@ func newRestorable(t *testing.T) (w *world, stop, start func(), dir string) {
 	t.Helper()
 	w = &world{t: t, last: map[string]uint64{}, number: map[string]int{}}
 	dir = filepath.Join(t.TempDir(), "nats")
-	address := freeAddress(t)
+	address := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 	stop = func() { w.server.Close() }
 	start = func() {
 		var err error
@@ -32,19 +31,6 @@ func newRestorable(t *testing.T) (w *world, stop, start func(), dir string) {
 	t.Cleanup(func() { stop() })
 	w.broker = w.connect()
 	return w, stop, start, dir
-}
-
-// freeAddress lies below the ports that systems give to connections: it stays free while nobody listens there.
-func freeAddress(t *testing.T) string {
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			listener.Close()
-			return address
-		}
-	}
-	t.Fatal("no port below 30000 is free")
-	return ""
 }
 
 func replaceDir(t *testing.T, to, from string) {

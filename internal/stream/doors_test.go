@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"jobwatch/internal/testing/certs"
+	"jobwatch/internal/testing/ports"
 	"jobwatch/internal/testing/slow"
 	"jobwatch/internal/tlsfile"
 )
@@ -57,7 +58,7 @@ func TestWaysIn(t *testing.T) {
 	)
 	listener := func(secure *tls.Config) func(*server.Options) {
 		return func(o *server.Options) {
-			o.Websocket = server.WebsocketOpts{Host: "127.0.0.1", Port: freePort(t), TLSConfig: secure, NoTLS: secure == nil}
+			o.Websocket = server.WebsocketOpts{Host: "127.0.0.1", Port: ports.Free(t), TLSConfig: secure, NoTLS: secure == nil}
 		}
 	}
 	for name, row := range map[string]struct {
@@ -110,7 +111,7 @@ func TestWaysIn(t *testing.T) {
 // startLeaf runs a server whose leaf node is connected to a hub that has JetStream in the domain hub.
 func startLeaf(t *testing.T, change func(*server.Options)) *server.Server {
 	t.Helper()
-	port := freePort(t)
+	port := ports.Free(t)
 	startServer(t, func(o *server.Options) {
 		o.JetStreamDomain, o.LeafNode = "hub", server.LeafNodeOpts{Host: "127.0.0.1", Port: port}
 	})

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+
+	"jobwatch/internal/testing/ports"
 )
 
 // echo answers with what it was asked.
@@ -73,7 +75,7 @@ func TestRequestsAreAnswered(t *testing.T) {
 }
 
 func TestRequestsAreAnsweredOnTheNextConnection(t *testing.T) {
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), ports.Free(t)
 	at := func(o *server.Options) { o.Port, o.StoreDir = port, dir }
 	srv := startServer(t, at)
 	b := use(t, srv)

@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"jobwatch/internal/testing/ports"
 )
 
 func TestTheConnectionComesBack(t *testing.T) {
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), ports.Free(t)
 	at := func(o *server.Options) { o.Port, o.StoreDir = port, dir }
 	srv := startServer(t, at)
 	b := use(t, srv)
@@ -199,14 +200,4 @@ func (b *Broker) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lastErr = nil
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -2,8 +2,6 @@ package endtoend
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +11,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/rs/zerolog"
+
+	"jobwatch/internal/testing/ports"
 )
 
 // proxy stands between the watcher and NATS. While it swallows, what the watcher sends arrives, and
@@ -34,18 +34,8 @@ func newProxy(t *testing.T, target string) *proxy {
 	return p
 }
 
-// keptAddress is free, and stays so while nobody listens there: it lies below the ports that systems give to connections.
-func keptAddress(t *testing.T) string {
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			listener.Close()
-			return address
-		}
-	}
-	t.Fatal("no port below 30000 is free")
-	return ""
-}
+// keptAddress is free, and stays so while nobody listens there.
+func keptAddress(t *testing.T) string { return fmt.Sprintf("127.0.0.1:%d", ports.Free(t)) }
 
 func (p *proxy) address() string { return p.listen }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"jobwatch/internal/testing/ports"
 )
 
 // Servers are the three. Each keeps its addresses over a restart, and comes to each other one through a link.
@@ -31,8 +33,8 @@ func Start(t testing.TB) *Servers {
 	s := &Servers{t: t, dir: t.TempDir(), none: newLink(t, "")}
 	s.none.cut()
 	for i := range 3 {
-		s.ports[i] = freePort(t)
-		routes := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+		s.ports[i] = ports.Free(t)
+		routes := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 		for j := range 3 {
 			s.links[j][i] = newLink(t, routes)
 		}
@@ -189,16 +191,6 @@ func Until(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("waited two minutes until %s", what)
 		}
 	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // link is how one server comes to another.
