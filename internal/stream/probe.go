@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -51,8 +52,7 @@ func Probe(ctx context.Context, cfg Config) []Finding {
 func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		found := append(b.probeAbsence(ctx, s), b.probeRoutes(ctx, false)...)
-		return append(append(found, b.probeRights(ctx, s, false)...), b.probeWords(ctx, s)...)
+		return append(b.probeAbsence(ctx, s), b.probePublishing(ctx, s, false)...)
 	}
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
@@ -68,8 +68,19 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	}
 	found = append(found, graded(Warning, differences(b.cfg, info.Config))...)
 	found = append(found, graded(Warning, s.payloadTooSmall())...)
-	found = append(found, b.probeRoutes(ctx, true)...)
-	return append(append(found, b.probeRights(ctx, s, true)...), b.probeWords(ctx, s)...)
+	if !covers(info.Config.Subjects, b.cfg.Subjects) {
+		return found // nobody takes what is published, which is said
+	}
+	return append(found, b.probePublishing(ctx, s, true)...)
+}
+
+// probePublishing asks where subjects lead only where they may be published to: else the answer would be that nobody says.
+func (b *Broker) probePublishing(ctx context.Context, s *session, there bool) []Finding {
+	rights := b.probeRights(ctx, s, there)
+	if slices.ContainsFunc(rights, func(f Finding) bool { return f.Grade == Failed }) {
+		return append(rights, b.probeWords(ctx, s)...)
+	}
+	return append(append(b.probeRoutes(ctx, there), rights...), b.probeWords(ctx, s)...)
 }
 
 func graded(grade Grade, lines []string) []Finding {
