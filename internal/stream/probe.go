@@ -74,14 +74,16 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	return append(found, b.probePublishing(ctx, s, true)...)
 }
 
-// probePublishing asks where subjects lead only where they may be published to: else the answer would be that nobody says.
+// probePublishing leaves out what could not be looked at of the ways of subjects that may not be published to at all.
 func (b *Broker) probePublishing(ctx context.Context, s *session, there bool) []Finding {
-	rights := b.probeRights(ctx, s, there)
-	if slices.ContainsFunc(rights, func(f Finding) bool { return f.Grade == Failed }) {
-		return append(rights, b.probeWords(ctx, s)...)
+	routes, rights := b.probeRoutes(ctx, there), b.probeRights(ctx, s, there)
+	if slices.ContainsFunc(rights, failed) && !slices.ContainsFunc(routes, failed) {
+		routes = nil
 	}
-	return append(append(b.probeRoutes(ctx, there), rights...), b.probeWords(ctx, s)...)
+	return append(append(routes, rights...), b.probeWords(ctx, s)...)
 }
+
+func failed(f Finding) bool { return f.Grade == Failed }
 
 func graded(grade Grade, lines []string) []Finding {
 	var found []Finding
