@@ -52,6 +52,7 @@ var floors = map[string]int{
 	"cmd/manpages":       9,
 
 	"internal/testing/slow":          -1, // for the tests of all
+	"internal/testing/golden":        -1, // for the tests of all
 	"internal/testing/fakeslack":     0,  // for the tests of all
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
