@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/sim":       0,
 	"internal/failpoint": 0,
 	"internal/printable": 0,
+	"internal/progress":  0,
 	"internal/limiter":   0,
 	"internal/tlsfile":   0,
 	"internal/event":     1,
@@ -98,6 +99,7 @@ var mayImport = map[string][]string{
 	"charm.land/lipgloss/v2":             {"internal/cli", "internal/console"},
 	"github.com/charmbracelet/x/ansi":    {"internal/console"},
 	"charm.land/bubbletea/v2":            {"internal/cli", "internal/console"},
+	"charm.land/bubbles/v2":              {"internal/console"},
 	"github.com/lmittmann/tint":          {"internal/cli"},
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -81,7 +82,9 @@ func newAuditExport() *cobra.Command {
 		if period.To, err = parseTime("--to", *to); err != nil {
 			return err
 		}
-		return fail(audit.Export(args[0], *form == "csv", period, c.OutOrStdout()))
+		return fail(withProgressBeside(c, func(ctx context.Context) error {
+			return audit.Export(ctx, args[0], *form == "csv", period, c.OutOrStdout())
+		}))
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -55,13 +56,15 @@ func newAuditVerify() *cobra.Command {
 func verifyAudit(c *cobra.Command, dir string, trusted audit.Trusted, cfg *config.Config, form output) error {
 	var v auditVerification
 	var err error
-	if v.Verified, err = audit.Verify(dir, trusted); err != nil {
-		return err
-	}
-	if cfg != nil && len(v.Findings) == 0 {
-		if v.Stream, err = compareAudit(c.Context(), cfg, dir); err != nil {
+	err = withProgress(c, func(ctx context.Context) error {
+		if v.Verified, err = audit.Verify(ctx, dir, trusted); err != nil || cfg == nil || len(v.Findings) > 0 {
 			return err
 		}
+		v.Stream, err = compareAudit(ctx, cfg, dir)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if form == asJSON {
 		err = printJSON(c.OutOrStdout(), v)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/console"
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 )
@@ -95,7 +97,11 @@ func newRelayLetters(verb, short string, act actOnLetters, past string) *cobra.C
 			return errors.New("name which: --job JOB, --id EVENT or --all")
 		}
 		return withRelay(c, args, func(ctx context.Context, r relayed) error {
-			n, err := act(ctx, r, r.Stream, r.SubjectPrefix, r.name, only)
+			n := 0
+			err := console.WithProgress(ctx, c.ErrOrStderr(), func(ctx context.Context, _ io.Writer) (err error) {
+				n, err = act(ctx, r, r.Stream, r.SubjectPrefix, r.name, only)
+				return err
+			})
 			if err != nil {
 				return err
 			}

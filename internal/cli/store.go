@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -82,7 +83,11 @@ func newStoreBackup() *cobra.Command {
 				return fail(err)
 			}
 			return withAdmin(c, false, func(a admin) error {
-				bytes, err := a.Backup(c.Context(), file)
+				var bytes int64
+				err := withProgress(c, func(ctx context.Context) (err error) {
+					bytes, err = a.Backup(ctx, file)
+					return err
+				})
 				if err != nil {
 					return err
 				}
