@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/console"
 	"jobwatch/internal/printable"
 )
 
@@ -53,6 +54,12 @@ func formFlag(c *cobra.Command, all []string) *output {
 // utcFlag gives a command that says times to people its --utc.
 func utcFlag(c *cobra.Command) *bool {
 	return c.Flags().Bool("utc", false, "say times in UTC, not in the local zone")
+}
+
+// screenOf is what a command prints jobs and events on, and how it says times there.
+func screenOf(c *cobra.Command, utc bool) (console.Screen, console.Clock) {
+	s := console.ScreenOf(c.OutOrStdout())
+	return s, console.NewClock(utc, s.Terminal())
 }
 
 // table prints rows of columns.

@@ -45,10 +45,7 @@ func newTail() *cobra.Command {
 		if err := wanted.check(); err != nil {
 			return err
 		}
-		cfg, err := loadConfig(c)
-		if err == nil {
-			err = knowsCommCell(cfg, wanted.CommCell)
-		}
+		cfg, err := loadKnowing(c, wanted.CommCell)
 		if err != nil {
 			return err
 		}
