@@ -24,10 +24,13 @@ func newAuditVerify() *cobra.Command {
 			"  watcher audit verify data/audit/trail --since yesterday.checkpoint\n" +
 			"  watcher audit verify data/audit/trail -c watcher.yaml",
 		Args: cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeDir,
 	}
 	form := outputFlag(c)
 	key := keyFlag(c)
 	since := c.Flags().String("since", "", "a checkpoint of before, in this `file` (-: standard input): does the log of today hold that of then?")
+	completeFlag(c, "since", completeFile)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		var trusted audit.Trusted
 		var err error

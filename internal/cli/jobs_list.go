@@ -69,7 +69,7 @@ func (q *jobQuery) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&q.sort, "sort", "", "order by this `key`, with - before it the other way round: "+strings.Join(sortKeys(), ", "))
 	f.IntVar(&q.limit, "limit", 0, "print this `number` of jobs at most; 0: all")
-	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(sortKeys(), cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "sort", fixed(sortKeys()...))
 }
 
 func (q *jobQuery) filterFlags(c *cobra.Command, since string) {
@@ -82,7 +82,7 @@ func (q *jobQuery) filterFlags(c *cobra.Command, since string) {
 	f.BoolVar(&q.held, "held", false, "only those that are held: pending, suspended, interrupted")
 	f.BoolVar(&q.tracked, "tracked", false, "only those that are looked at")
 	f.StringVar(&q.since, "since", since, "of those that have ended, only what ended since: a `time` (RFC 3339) or a duration (24h)")
-	_ = c.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classes, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "class", fixed(classes...))
 	completeNames(c)
 }
 

@@ -47,7 +47,7 @@ func outputFlag(c *cobra.Command) *output { return formFlag(c, []string{asTable,
 func formFlag(c *cobra.Command, all []string) *output {
 	chosen := output(all[0])
 	c.Flags().VarP(form{&chosen, all}, "output", "o", "how to print")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "output", fixed(all...))
 	return &chosen
 }
 

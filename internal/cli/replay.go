@@ -40,6 +40,8 @@ func newReplay() *cobra.Command {
 	c.Flags().StringVar(&since, "since", "", "begin there: a `time` (RFC 3339) or a duration (24h)")
 	c.Flags().StringArrayVar(&subjects, "subject", nil, "only what this `filter` takes, as jobs.prod.>, without the prefix; several may be given")
 	c.Flags().StringVar(&to, "to", "-", "where to: - prints; a `relay`, which delivers it; or a subject, which it is published to")
+	completeFlag(c, "to", completeRelays)
+	completeFlag(c, "subject", completeFilters)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if since == "" {
 			return errors.New("--since is missing: a duration as 24h, or a time as 2026-11-23T14:00:00Z")
@@ -72,6 +74,17 @@ func newReplay() *cobra.Command {
 		return replayTo(c, cfg, part, to)
 	}
 	return c
+}
+
+// completeFilters offers what takes the events of each CommCell.
+func completeFilters(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	filters := []string{"jobs.>", "commcells.>"}
+	if cfg, err := loadConfig(c); err == nil {
+		for _, cell := range cfg.CommCells {
+			filters = append(filters, "jobs."+cell.Name+".>")
+		}
+	}
+	return filters, cobra.ShellCompDirectiveNoFileComp
 }
 
 // replayToRelay has a relay deliver once more what it takes of a part of the stream; where none was chosen, of what its own

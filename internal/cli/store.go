@@ -77,6 +77,9 @@ func newStoreBackup() *cobra.Command {
 			"of store.path: what was told since is read from the stream at the start.",
 		Example: "  watcher store backup /var/backups/watcher.db",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeFiles(1),
+
 		RunE: func(c *cobra.Command, args []string) error {
 			file, err := filepath.Abs(args[0])
 			if err != nil {
