@@ -97,6 +97,17 @@ func (s *scene) answersFor(name string, up bool, silent int) {
 	s.status["commcells"] = append(cells, cell)
 }
 
+// goesSilent has some of a CommCell's last 120 cycles get no answer.
+func (s *scene) goesSilent(name string, from, to int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cell := range s.status["commcells"].([]map[string]any) {
+		for i := from; cell["name"] == name && i < to; i++ {
+			cell["ring"].([][4]int64)[i][3] = 0
+		}
+	}
+}
+
 func (s *scene) text(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -25,6 +25,7 @@ func TestViews(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"overview":           overviewAnswers,
+		"course so far":      overviewDrawsCourses,
 		"job":                jobShowsItsCourse,
 		"events":             eventsAreChosen,
 		"nothing is hostile": hostileScene,
@@ -56,28 +57,55 @@ func overviewAnswers(t *testing.T, browser context.Context) {
 	b.clean()
 }
 
+// overviewDrawsCourses of what runs, from what the page holds: what it does not know it draws as not known.
+func overviewDrawsCourses(t *testing.T, browser context.Context) {
+	s := newScene(t, of(1, "Running", "sql-01", 80*time.Minute), of(3, "Waiting", "payroll", 6*time.Minute, func(r *sceneRow) { r.StartTime, r.Reason = nil, "all streams are in use" }),
+		of(2, "Running", "oracle-01", 20*time.Minute, func(r *sceneRow) { r.stalled = time.Now().Add(-11 * time.Minute) }))
+	s.goesSilent("prod", 60, 70) // 30 to 25 minutes ago
+	s.answersFor("lab", true, 0)
+	runs := func(phase string, before, seen int, kind, from, to string) {
+		change := map[string]any{"kind": kind, "detail": "any", "from": from, "to": to, "notBefore": minutes(before), "observedAt": minutes(seen)}
+		s.tells(of(71, "Running", "files", 0, func(r *sceneRow) {
+			r.StartTime, r.since, r.Phase, r.PercentComplete = new(minutes(-55)), minutes(-50), job.Text(phase), new(50.0)
+		}), change, "info")
+	}
+	runs("Scan", -51, -50, "state", "Waiting", "Running")
+	runs("Backup", -41, -40, "phase", "Scan", "Backup")
+	b := openTab(t, browser, s.url)
+	course := func(row int) string { return fmt.Sprintf("#running tr:nth-child(%d) .sofar", row) }
+	b.has(course(1), "not known 10 min, Running ")
+	b.shows(fmt.Sprintf(`document.querySelectorAll("%[1]s .bar").length === 2 && document.querySelectorAll("%[1]s .bar.nothing").length === 1`, course(1)))
+	b.has("#running tr:nth-child(2)", "files", "about")
+	b.has(course(2), "not known 5 min", "Running, Scan 10 min", "Running, Backup ", "no answer from", "until about")
+	b.shows(fmt.Sprintf(`document.querySelectorAll("%[1]s .bar").length === 3 && document.querySelectorAll("%[1]s .lull").length === 1 && document.querySelectorAll("%[1]s .ahead").length === 1`, course(2)))
+	b.shows(fmt.Sprintf(`Math.abs(document.querySelector("%[1]s .ahead").getBBox().width - 100) < 3`, course(2))) // 50 %
+	b.has(course(3), "no progress since")
+	b.shows(fmt.Sprintf(`document.querySelector("%s rect.stalled")`, course(3)))
+	b.has(course(4), "Waiting ", "all streams are in use")
+	b.shows(fmt.Sprintf(`!document.querySelector("%s .nothing")`, course(4)))
+	s.tells(of(1, "Running", "sql-01", 80*time.Minute, func(r *sceneRow) { r.Phase = "Archive Index" }), map[string]any{"kind": "phase", "detail": "any", "from": "Backup", "to": "Archive Index", "notBefore": minutes(-2), "observedAt": minutes(-1)}, "info")
+	b.has(course(1), "not known 10 min, Running ", "Archive Index ")
+	b.shows(`performance.getEntriesByType("resource").every((one) => !one.name.includes("/api/v1/jobs"))`)
+	b.clean()
+}
+
+func minutes(n int) time.Time {
+	return time.Now().Add(time.Duration(n) * time.Minute).Truncate(time.Second)
+}
+
 // jobShowsItsCourse has a job that changed between looks, while one of them got no answer, and machines that failed.
 func jobShowsItsCourse(t *testing.T, browser context.Context) {
-	at := func(minutes int) time.Time {
-		return time.Now().Add(time.Duration(minutes) * time.Minute).Truncate(time.Second)
-	}
 	s := newScene(t)
 	s.answersFor("prod", true, 0)
-	s.mu.Lock()
-	cell := s.status["commcells"].([]map[string]any)[0]
-	ring := cell["ring"].([][4]int64)
-	for i := 60; i < 70; i++ { // 30 to 25 minutes ago
-		ring[i][3] = 0
-	}
-	s.mu.Unlock()
+	s.goesSilent("prod", 60, 70) // 30 to 25 minutes ago
 	is := func(state, phase string) sceneRow {
 		return of(71, state, "vcenter-west.example.com", time.Minute, func(r *sceneRow) {
-			r.StartTime, r.Phase, r.SizeOfApplication = new(at(-55)), job.Text(phase), new(int64(1_860_000_000_000))
+			r.StartTime, r.Phase, r.SizeOfApplication = new(minutes(-55)), job.Text(phase), new(int64(1_860_000_000_000))
 			r.Machines = []job.VM{{Name: "sql-14", Job: new(int64(7214)), Reason: "quiescing took longer than 900 seconds"}, {Name: "app-1"}, {Name: "sql-44", Reason: "quiescing took longer than 900 seconds"}, {Name: "old", Reason: "on no host"}}
 		})
 	}
 	change := func(kind, detail, from, to string, before, seen int) map[string]any {
-		return map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": at(before), "observedAt": at(seen)}
+		return map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": minutes(before), "observedAt": minutes(seen)}
 	}
 	s.tells(is("Running", "Discovery"), change("state", "running", "Waiting", "Running", -55, -54), "info")
 	s.tells(is("Running", "Backup"), change("phase", "backup", "Discovery", "Backup", -50, -49), "info")
@@ -208,11 +236,8 @@ func busyScene(t *testing.T) *scene {
 			s.machine["prod/9"] = r.Machines
 		}), change, map[bool]string{true: "warning", false: "info"}[detail == "vm" || state != "Running"])
 	}
+	s.goesSilent("prod", 60, 70) // 30 to 25 minutes ago
 	s.mu.Lock()
-	ring := s.status["commcells"].([]map[string]any)[0]["ring"].([][4]int64)
-	for i := 60; i < 70; i++ { // 30 to 25 minutes ago
-		ring[i][3] = 0
-	}
 	s.status["relays"] = []any{
 		map[string]any{"name": "mail", "to": "email", "state": "delivering", "since": at(-60), "pending": 14, "oldest": at(-3), "dead": 1},
 		map[string]any{"name": "siem", "to": "webhook", "state": "away", "since": at(-5), "reason": "no route to host"},

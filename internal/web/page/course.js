@@ -1,8 +1,9 @@
 // The course of a job, from its events. A change lies somewhere between two looks: its edge is slanted from the one to the
 // other. Where the CommServe did not answer nothing is known, and the chart says so.
 
-import { drawn, html, said, shape, visible, when } from "./parts.js";
-import { clock, hour, now, parse, span } from "./time.js";
+import { drawn, endOf, html, said, shape, visible, when } from "./parts.js";
+import { known, silent } from "./state.js";
+import { clock, hour, now, parse, short, span } from "./time.js";
 
 const [left, right, wide] = [84, 10, 1160];
 const rowsAt = { State: [6, 28], Phase: [42, 24], Attempt: [74, 16], Failures: [98, 20], Cycles: [126, 12] };
@@ -66,11 +67,14 @@ export function Course({ job, events, cycles, asTable }) {
   return asTable ? html`<${AsTable} all=${all} looks=${looks} gaps=${gaps} open=${!job.terminal} end=${end} />` : html`<${Chart} ...${{ all, looks, gaps, cycles, from, until: end }} />`;
 }
 
+// Hatch is the ground of what nobody answered for: one of a page.
+export const Hatch = () => html`<defs><pattern id="gap" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="7" height="7" class="gapground" /><rect width="1.8" height="7" class="gapline" /></pattern></defs>`;
+
 function Chart({ all, looks, gaps, cycles, from, until }) {
   const x = (ms) => left + (ms - from) / (until - from) * (wide - left - right);
   const inside = (ms) => ms >= from && ms <= until;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Course"><svg id="course" class="course" viewBox="0 0 ${wide} 164" role="img" aria-label="States, phases and failures over time; the same under Table">
-    <defs><pattern id="gap" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="7" height="7" class="gapground" /><rect width="1.8" height="7" class="gapline" /></pattern></defs>
+    <${Hatch} />
     ${ticks(from, until).map((at) => html`<g key=${at}><line x1=${x(at)} x2=${x(at)} y1="2" y2="144" /><text x=${x(at)} y="160" text-anchor="middle">${hour(at)}</text></g>`)}
     ${Object.entries(rowsAt).map(([name, [y, tall]]) => html`<text key=${name} x="0" y=${y + tall / 2 + 4}>${name}</text>`)}
     ${Object.entries(all).map(([name, of]) => of.map((one, i) => Bar(one, name, x, i)))}
@@ -110,4 +114,36 @@ function AsTable({ all, looks, gaps, open, end }) {
   ].sort((a, b) => a[1] - b[1]);
   return html`<table class="short" id="coursetable"><thead><tr>${["Seen", "Not before", "For", "What", ""].map((title) => html`<th scope="col" key=${title}>${title || html`<span class="unseen">Value</span>`}</th>`)}</tr></thead>
     <tbody>${lines.map(([from, at, lasted, name, value], i) => html`<tr key=${i}><td>${when(at, clock)}</td><td>${from < at ? when(from, clock) : ""}</td><td>${lasted}</td><td>${name}</td><td>${said(value)}</td></tr>`)}</tbody></table>`;
+}
+
+// ---- in small
+
+// soFar are the stretches of a job that has not ended, of what the page knows without asking. Before that nothing is known.
+function soFar(row, events) {
+  const looks = looksOf(events);
+  const at = now();
+  const all = stretches(looks, (of) => [of.state, of.phase].filter(Boolean).join(", ") || "no state told", at);
+  const before = (from, value, cls) => all.unshift({ from, at: from, until: all[0]?.at ?? at, ends: all[0]?.from ?? at, value, cls });
+  if (row.since && !(all[0]?.at <= row.since)) before(row.since, row.state || "no state told", row.cls);
+  if (row.start && !(all[0]?.from <= row.start)) before(row.start, "not known", "nothing");
+  return all;
+}
+
+// Small draws the course of a row, and in an outline until when it may last.
+export function Small({ row, events, cycles }) {
+  const all = soFar(row, events);
+  if (!all.length) return "";
+  const from = all[0].from;
+  const until = Math.max(endOf(row) ?? 0, now(), from + 1000);
+  const x = (ms) => ((ms - from) / (until - from) * 200).toFixed(1);
+  const gaps = silences(cycles, from, now());
+  if (silent()) gaps.push({ from: Math.max(from, now() - (Date.now() - known.heard)), until: now() });
+  const lasted = (one, name) => `${visible(name)} ${span(one.until - one.at)}`;
+  const words = [...all.map((one) => lasted(one, one.value)), ...gaps.map((gap) => `no answer from ${clock(gap.from)} to ${clock(gap.until)}`), row.shape === "stalled" && `no progress since ${clock(row.stalled)}`, endOf(row) && `until about ${short(endOf(row))}`].filter(Boolean).join("; ");
+  return html`<svg class="small" viewBox="0 0 200 10" preserveAspectRatio="none" role="img" aria-label="Course: ${words}"><title>${words}</title>
+    ${until > now() && html`<rect class="ahead" x=${x(now())} y=".5" width=${200 - x(now())} height="9" />`}
+    ${all.map((one, i) => html`<g key=${i} class="bar ${one.cls}"><path d="M${x(one.from)} 10L${x(one.at)} 0H${x(one.until)}L${x(one.ends)} 10z" /></g>`)}
+    ${row.shape === "stalled" && html`<rect class="bar stalled" x=${x(Math.max(row.stalled, from))} y="0" width=${x(now()) - x(Math.max(row.stalled, from))} height="10" />`}
+    ${gaps.map((gap) => html`<rect key=${gap.from} class="lull" x=${x(gap.from)} y="0" width=${Math.max(2, x(gap.until) - x(gap.from))} height="10" fill="url(#gap)" />`)}</svg>
+    <span class="sub">${row.shape === "stalled" ? html`no progress since ${when(row.stalled, short)}` : `${all.length > 3 ? "… " : ""}${all.slice(-3).map((one) => lasted(one, one.value.split(", ").pop())).join(", ")}`}</span>`;
 }
