@@ -112,7 +112,12 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	failed := change("failure", "vm", "", "quiescing took longer than 900 seconds", -40, -39)
 	failed["vm"], failed["vmJob"] = "sql-14", 7214
 	s.tells(is("Running", "Backup"), failed, "warning")
-	s.tells(is("Completed w/ one or more errors", ""), change("state", "completed_with_errors", "Running", "Completed w/ one or more errors", -2, -1), "warning")
+	ended := change("state", "completed_with_errors", "Running", "Completed w/ one or more errors", -2, -1)
+	ended["log"] = []map[string]any{
+		{"code": "19:181", "severity": "major", "time": minutes(-45), "text": "interrupted by <b>admin</b>"}, {"code": "19:183", "severity": "info", "time": minutes(-44), "text": "resumed"},
+		{"code": "19:1", "severity": "info", "time": minutes(-5000), "text": "its clock was wrong"},
+	}
+	s.tells(is("Completed w/ one or more errors", ""), ended, "warning")
 	s.mu.Lock()
 	s.machine["prod/71"] = s.rows[0].Machines
 	s.answers["prod/71"] = map[string]any{"job": map[string]any{"state": "Completed", "attributes": json.Number("288230376151711745")}}
@@ -123,6 +128,8 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.shows(`document.querySelectorAll("#course .bar.state").length === 2 && document.querySelectorAll("#course .bar.phase").length === 2 && document.querySelectorAll("#course .mark").length === 1`)
 	b.shows(`[...document.querySelectorAll("#course .bar")].every((bar) => bar.dataset.soft === "true")`)
 	b.has("#course .gap", "no answer")
+	b.shows(`document.querySelectorAll("#course .said").length === 2 && document.querySelector("#course .said.failed title").textContent.includes("interrupted by <b>admin</b> 19:181")`)
+	b.has("#told li:nth-child(1)", "CommServe", "resumed 19:183")
 	b.has("#machines tr.group:nth-child(1)", "2 ×", "quiescing took longer")
 	b.shows(`document.querySelector("#machines a").getAttribute("href") === "?view=job&job=prod%2F7214"`)
 	b.has("#told li:nth-child(1)", "Running → Completed w/ one or more errors", "sequence 4", "between", "jobs.prod.71.vcenter-west%2Eexample%2Ecom.state.completed_with_errors")
@@ -130,7 +137,7 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.do(chromedp.Click("#ask"))
 	b.has("#answer", `"state": "Completed"`, `"attributes": 288230376151711745`)
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/71&course=table&machines=all"))
-	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing")
+	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing", "The CommServe told", "its clock was wrong 19:1")
 	b.has("#machines", "app-1", "no failure told")
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/99"))
 	b.has("main", "is not known here")
@@ -223,6 +230,9 @@ func busyScene(t *testing.T) *scene {
 			to = phase
 		}
 		change := map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": at(before), "observedAt": at(seen)}
+		if state == "Interrupted" {
+			change["log"] = []map[string]any{{"code": "19:181", "severity": "major", "time": at(seen), "text": "Job [9] was interrupted by user [admin]."}, {"code": "19:183", "severity": "info", "time": at(seen + 2), "text": "Job [9] was resumed."}}
+		}
 		if detail == "vm" {
 			change["vm"], change["vmJob"], change["to"] = "sql-44", 9044, "Quiescing took longer than 900 seconds"
 		}

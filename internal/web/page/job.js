@@ -4,7 +4,7 @@ import { useEffect, useState } from "./vendor/htm-preact.js";
 import { ask, known } from "./state.js";
 import { copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
 import { here, to, turned } from "./route.js";
-import { Course } from "./course.js";
+import { Course, logOf } from "./course.js";
 import { ago, bytes, clock, counted, now, number, parse, span } from "./time.js";
 
 const eventsShown = 500;
@@ -117,7 +117,9 @@ function Told({ name, events, error, more, loading }) {
   const [cell, id] = name.split("/");
   const subject = events[0]?.subject;
   const all = subject ? `${subject.split(".").slice(0, -3).join(".")}.>` : prefixed(`jobs.${cell}.${id}.>`);
-  const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}${subject && copy(subject)}`;
+  const shown = new Set(); // of the CommServe's entries: all events of one answer carry the same
+  const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}
+    ${logOf([{ event }]).filter(({ at, words }) => !shown.has(at + words) && shown.add(at + words)).map(({ at, words }) => html`<span key=${at + words} class="sub">CommServe, ${when(at, clock)}: ${said(words)}</span>`)}${subject && copy(subject)}`;
   return sheet("Told", loading ? "" : counted(events.length, "event"), html`<div class="copies">${copy(all)}${copy(`watcher tail --job ${name}`)}${copy(`watcher jobs history ${name}`)}</div>
     ${error && html`<p class="notice">The stream cannot be read: ${said(error)}</p>`}
     <ol id="told" class="events">${[...events].reverse().map((one) => eventLine(one, line, true))}</ol>${more && html`<p class="empty">There are older ones; <code>watcher jobs history</code> has them.</p>`}`);
