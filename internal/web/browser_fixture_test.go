@@ -47,7 +47,7 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 	s := &scene{T: t, rows: rows, machine: map[string][]job.VM{}, lines: map[chan string]bool{}, answers: map[string]any{}, status: map[string]any{
 		"version": "test", "ready": true, "checks": []check{{"store", ok, ""}, {"nats", ok, ""}}, "unsent": 0, "relays": []Relay{}, "members": []any{},
 		"outbox": map[string]any{"unsent": 0, "oldest": nil, "stopped": 0, "refusal": ""}, "store": map[string]any{"bytes": 48 << 20}, "started": time.Now().Add(-30 * time.Hour),
-		"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay"}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other"}},
+		"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay", "delivered": 0, "ackFloor": 0, "begins": nil, "beginsAt": time.Now().Add(-72 * time.Hour)}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other", "delivered": 1000, "ackFloor": 1000, "begins": 1, "beginsAt": nil}},
 	}}
 	s.answersFor("prod", true, 0)
 	mux := http.NewServeMux()

@@ -27,6 +27,7 @@ func TestViews(t *testing.T) {
 		"overview":           overviewAnswers,
 		"course so far":      overviewDrawsCourses,
 		"job":                jobShowsItsCourse,
+		"who got it":         jobSaysWhoGotIt,
 		"events":             eventsAreChosen,
 		"nothing is hostile": hostileScene,
 		"for everybody":      nobodyIsKeptOut,
@@ -141,6 +142,40 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.has("#machines", "app-1", "no failure told")
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/99"))
 	b.has("main", "is not known here")
+}
+
+// jobSaysWhoGotIt: of each reader that asks for such events, by what NATS knows of it.
+func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	reader := func(name, filter string, delivered, floor int, begins, at any) map[string]any {
+		kind := map[bool]string{true: "relay", false: "other"}[strings.HasPrefix(name, "relay-")]
+		return map[string]any{"name": name, "filter": filter, "delivered": delivered, "ackFloor": floor, "begins": begins, "beginsAt": at, "kind": kind}
+	}
+	s.status["readers"] = []any{
+		reader("audit", "", 4, 4, 1, nil), reader("relay-slack", "jobs.*.*.*.state.>, commcells.>", 4, 4, nil, minutes(-60)), reader("siem", "jobs.>", 3, 2, 1, nil),
+		reader("wall", "jobs.*.*.*.state.>", 2, 2, 1, nil), reader("late", "jobs.>", 4, 4, nil, minutes(60)), reader("others", "jobs.prod.72.>", 0, 0, 1, nil), reader("new", "jobs.>", 0, 0, 5, nil),
+	}
+	s.status["relays"] = []any{map[string]any{"name": "slack", "to": "slack", "state": "delivering", "since": minutes(-60), "pending": 0, "parked": 1, "dead": 2}}
+	tells := func(state string) {
+		s.tells(of(71, state, "files", time.Minute), map[string]any{"kind": "state", "detail": strings.ToLower(state), "to": state}, "info")
+	}
+	for _, state := range []string{"Waiting", "Running", "Pending", "Running"} {
+		tells(state)
+	}
+	b := openTab(t, browser, s.url+"?view=job&job=prod/71")
+	b.has("#got li:nth-child(1)", "audit, relay-slackacknowledged all of these")
+	b.has("#got li:nth-child(2)", "siem", "1 event not sent yet, from sequence 4, 1 event sent, not acknowledged")
+	b.has("#got li:nth-child(3)", "wall", "2 events not sent yet, from sequence 3")
+	b.has("#got li:nth-child(4)", "slack", "has set 1 job aside, has 2 dead letters")
+	b.shows(`document.querySelectorAll("#got li").length === 4`)
+	b.has("#told li:nth-child(1)", "not yet sent to siem · not yet sent to wall")
+	b.has("#told li:nth-child(2)", "siem has not acknowledged it · not yet sent to wall")
+	b.shows(`!document.querySelector("#told li:nth-child(3)").textContent.includes("siem")`)
+	s.mu.Lock()
+	s.status["readers"] = nil
+	s.mu.Unlock()
+	b.has("#got", "cannot be read from NATS")
+	b.clean()
 }
 
 // eventsAreChosen by kind, words and subject, and held while somebody reads.

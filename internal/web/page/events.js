@@ -19,7 +19,7 @@ export function subjectOf({ data: { job, change, commcell, detail } }) {
 const decode = (bytes) => { try { return new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0))); } catch { return bytes; } };
 
 // fits says whether a subject is one of a filter's, as NATS takes it.
-function fits(filter, subject) {
+export function fits(filter, subject) {
   const [want, has] = [filter.split("."), subject.split(".")];
   for (let i = 0; i < want.length; i++) {
     if (want[i] === ">") return has.length > i;
