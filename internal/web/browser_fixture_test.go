@@ -32,6 +32,7 @@ type scene struct {
 	opened  int // lines, ever
 	tables  int // that were asked for
 	answers map[string]any
+	asked   []string // of the events told before
 
 	lineWaits chan struct{} // nil, or a line says nothing until it is closed
 	tableSent func()        // nil, or called when a table is made, before it is sent
@@ -54,6 +55,7 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 	mux.HandleFunc("GET /api/v1/table", s.table)
 	mux.HandleFunc("GET /api/v1/live", s.live)
 	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, s.statusNow()) })
+	mux.HandleFunc("GET /api/v1/told", s.back)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", s.job)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", s.events)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/answer", s.answer)
@@ -283,6 +285,27 @@ func (s *scene) events(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_, _ = fmt.Fprint(w, s.text(map[string]any{"events": found, "more": false}))
+}
+
+// back has 100 events a page, and takes note of what else was asked for.
+func (s *scene) back(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	query := r.URL.Query()
+	before, err := strconv.Atoi(query.Get("before"))
+	if err != nil || before > len(s.told)+1 {
+		before = len(s.told) + 1
+	}
+	query.Del("before")
+	s.asked = append(s.asked, query.Encode())
+	page := map[string]any{"events": []any{}, "first": 1, "next": nil}
+	for before--; before > 0 && len(page["events"].([]any)) < 100; before-- {
+		page["events"] = append(page["events"].([]any), map[string]any{"sequence": before, "subject": fmt.Sprint("jobs.told.", before), "event": s.told[before-1]})
+	}
+	if before > 0 {
+		page["next"] = before + 1
+	}
+	_, _ = fmt.Fprint(w, s.text(page))
 }
 
 func (s *scene) answer(w http.ResponseWriter, r *http.Request) {

@@ -29,6 +29,7 @@ func TestViews(t *testing.T) {
 		"job":                jobShowsItsCourse,
 		"who got it":         jobSaysWhoGotIt,
 		"events":             eventsAreChosen,
+		"older events":       eventsGoBack,
 		"nothing is hostile": hostileScene,
 		"for everybody":      nobodyIsKeptOut,
 	} {
@@ -197,6 +198,50 @@ func eventsAreChosen(t *testing.T, browser context.Context) {
 	b.do(chromedp.Click("#pause"))
 	b.has("#eventcount", "2 of the last 3")
 	b.has("#readers", "mail", "14 events behind", "siem", "has all")
+	b.clean()
+}
+
+// eventsGoBack to the first that the stream has, also where they are held at one of long ago.
+func eventsGoBack(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	tells := func(client string) {
+		s.tells(of(1, "Failed", client, 0), map[string]any{"kind": "state", "detail": "failed", "from": "Running", "to": "Failed"}, "error")
+	}
+	for n := range 350 {
+		tells([]string{"sql-01", "web-01"}[n%2])
+	}
+	b := openTab(t, browser, s.url+"?view=events")
+	b.has("#eventcount", "60 of the last 60")
+	b.do(chromedp.Click("#pause"))
+	b.shows(`new URLSearchParams(location.search).get("paused") === "350"`)
+	for range 600 { // more than the page keeps
+		tells("later")
+	}
+	b.has("#pause", "Go on: 500 new ones")
+	for _, count := range []string{"160 of the last 160, back to sequence 191", "260 of the last 260", "350 of the last 350, back to sequence 1"} {
+		b.do(chromedp.Click("#older"))
+		b.has("#eventcount", count)
+	}
+	for range 3 {
+		b.shows(`document.querySelector("#firstone, #older:not(:disabled)")`)
+		b.do(chromedp.Evaluate[chromedp.Void](`void document.querySelector("#older")?.click()`))
+	}
+	b.has("#firstone", "no older ones")
+	b.shows(`document.querySelectorAll("#events li").length === 350 && document.querySelector("#events li:last-child").textContent.includes("jobs.told.1")`)
+	b.do(chromedp.Navigate(s.url + "?view=events&paused=120&client=SQL-*&class=failed&severity=warning&since=1h&commcell=prod"))
+	b.has("#eventcount", "50 of the last 100, back to sequence 21")
+	b.has("#events li:first-child", "sequence 119")
+	b.shows(`document.querySelector("#class").value === "failed" && document.querySelector("#commcell").value === "prod" && document.querySelector("#client").value === "SQL-*"`)
+	s.mu.Lock()
+	asked := s.asked[len(s.asked)-1]
+	s.mu.Unlock()
+	if asked != "class=failed&client=SQL-%2A&commcell=prod&severity=warning&since=1h" {
+		t.Errorf("asked for %s", asked)
+	}
+	for address, count := range map[string]string{"client=web-0?": "0 of", "class=held": "0 of", "severity=error&client=later": "500 of", "until=1h": "0 of", "since=1h": "500 of", "commcell=lab": "0 of"} {
+		b.do(chromedp.Navigate(s.url + "?view=events&" + address))
+		b.has("#eventcount", count+" the last 500")
+	}
 	b.clean()
 }
 
