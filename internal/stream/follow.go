@@ -230,11 +230,19 @@ func (b *Broker) readWith(ctx context.Context, r *reader, from, to uint64, patie
 	return read, nil
 }
 
-// anyLeft asks the leader whether a message is left between two sequences, both included.
-func (b *Broker) anyLeft(ctx context.Context, from, to uint64) (bool, error) {
-	m, err := b.get(ctx, query{Sequence: from, NextBySubject: ">"})
-	if errors.Is(err, ErrNone) {
-		return false, nil
+// anyLeft asks the leader whether a message is left between two sequences, both included, under one of the subjects; none: any.
+func (b *Broker) anyLeft(ctx context.Context, from, to uint64, subjects ...string) (bool, error) {
+	if len(subjects) == 0 {
+		subjects = []string{">"}
 	}
-	return m.Sequence <= to, err
+	for _, subject := range subjects {
+		m, err := b.get(ctx, query{Sequence: from, NextBySubject: subject})
+		if errors.Is(err, ErrNone) {
+			continue
+		}
+		if err != nil || m.Sequence <= to {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

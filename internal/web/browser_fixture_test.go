@@ -32,6 +32,7 @@ type scene struct {
 	opened  int // lines, ever
 	tables  int // that were asked for
 	answers map[string]any
+	asked   []string // of the events told before
 
 	lineWaits chan struct{} // nil, or a line says nothing until it is closed
 	tableSent func()        // nil, or called when a table is made, before it is sent
@@ -47,13 +48,14 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 	s := &scene{T: t, rows: rows, machine: map[string][]job.VM{}, lines: map[chan string]bool{}, answers: map[string]any{}, status: map[string]any{
 		"version": "test", "ready": true, "checks": []check{{"store", ok, ""}, {"nats", ok, ""}}, "unsent": 0, "relays": []Relay{}, "members": []any{},
 		"outbox": map[string]any{"unsent": 0, "oldest": nil, "stopped": 0, "refusal": ""}, "store": map[string]any{"bytes": 48 << 20}, "started": time.Now().Add(-30 * time.Hour),
-		"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay"}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other"}},
+		"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay", "delivered": 0, "ackFloor": 0, "begins": nil, "beginsAt": time.Now().Add(-72 * time.Hour)}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other", "delivered": 1000, "ackFloor": 1000, "begins": 1, "beginsAt": nil}},
 	}}
 	s.answersFor("prod", true, 0)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/table", s.table)
 	mux.HandleFunc("GET /api/v1/live", s.live)
 	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, s.statusNow()) })
+	mux.HandleFunc("GET /api/v1/told", s.back)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", s.job)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", s.events)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/answer", s.answer)
@@ -95,6 +97,17 @@ func (s *scene) answersFor(name string, up bool, silent int) {
 	cells, _ := s.status["commcells"].([]map[string]any)
 	cells = slices.DeleteFunc(slices.Clone(cells), func(c map[string]any) bool { return c["name"] == name })
 	s.status["commcells"] = append(cells, cell)
+}
+
+// goesSilent has some of a CommCell's last 120 cycles get no answer.
+func (s *scene) goesSilent(name string, from, to int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cell := range s.status["commcells"].([]map[string]any) {
+		for i := from; cell["name"] == name && i < to; i++ {
+			cell["ring"].([][4]int64)[i][3] = 0
+		}
+	}
 }
 
 func (s *scene) text(value any) string {
@@ -272,6 +285,27 @@ func (s *scene) events(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_, _ = fmt.Fprint(w, s.text(map[string]any{"events": found, "more": false}))
+}
+
+// back has 100 events a page, and takes note of what else was asked for.
+func (s *scene) back(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	query := r.URL.Query()
+	before, err := strconv.Atoi(query.Get("before"))
+	if err != nil || before > len(s.told)+1 {
+		before = len(s.told) + 1
+	}
+	query.Del("before")
+	s.asked = append(s.asked, query.Encode())
+	page := map[string]any{"events": []any{}, "first": 1, "next": nil}
+	for before--; before > 0 && len(page["events"].([]any)) < 100; before-- {
+		page["events"] = append(page["events"].([]any), map[string]any{"sequence": before, "subject": fmt.Sprint("jobs.told.", before), "event": s.told[before-1]})
+	}
+	if before > 0 {
+		page["next"] = before + 1
+	}
+	_, _ = fmt.Fprint(w, s.text(page))
 }
 
 func (s *scene) answer(w http.ResponseWriter, r *http.Request) {

@@ -196,19 +196,34 @@ func eventsBesideTheTable(t *testing.T, browser context.Context) {
 	b.clean()
 }
 
-// lineThatCannotGoOn: a line that says so has the table loaded anew.
+// lineThatCannotGoOn: a line that says so has the table loaded anew, and what was told before is not shown as if nothing lay between.
 func lineThatCannotGoOn(t *testing.T, browser context.Context) {
 	s := newScene(t, someJobs()...)
+	tells := func(phase string) {
+		s.tells(of(2, "Running", "oracle-01", time.Hour), map[string]any{"kind": "phase", "detail": "any", "to": phase}, "info")
+	}
+	tells("early")
 	b := openTab(t, browser, s.url+"?view=jobs&q=client:sql-01")
 	b.has(rowOf(1), "Running")
 	b.has("#link", "Live")
+	events := openTab(t, browser, s.url+"?view=events")
+	events.has("#eventcount", "1 of the last 1")
 	s.mu.Lock()
+	lines := s.lines
+	s.lines = nil
+	s.mu.Unlock()
+	for range 70 {
+		tells("unheard")
+	}
+	s.mu.Lock()
+	s.lines = lines
 	s.rows[0] = of(1, "Completed", "sql-01", 0)
 	for line := range s.lines {
 		line <- "event: gone\ndata: {}\n\n"
 	}
 	s.mu.Unlock()
 	b.has(rowOf(1), "Completed")
+	events.has("#eventcount", "60 of the last 60")
 }
 
 // jobsAreExported as they are found and sorted; what a spreadsheet would take for a formula stays a text.

@@ -30,6 +30,11 @@ type reader struct {
 	Paused     bool       `json:"paused"`
 	Delivered  *time.Time `json:"lastDelivered"`
 	Kind       string     `json:"kind"` // relay, other
+
+	Furthest uint64     `json:"delivered"` // stream sequence of the furthest message delivered
+	Floor    uint64     `json:"ackFloor"`  // every message up to this stream sequence that it asked for is acknowledged
+	Begins   *uint64    `json:"begins"`    // stream sequence with which it began; null: it began with a time
+	BeginsAt *time.Time `json:"beginsAt"`  // that time; null: it began with a sequence
 }
 
 // streamBoard asks NATS about the stream seldom, however many look.
@@ -115,9 +120,15 @@ func readerOf(r stream.Reading) reader {
 	if r.Metadata[relay.Mark] != "" {
 		kind = "relay"
 	}
-	of := reader{r.Name, strings.Join(r.Filters, ", "), r.Pending, r.Unsettled, r.Paused, nil, kind}
+	of := reader{
+		Name: r.Name, Filter: strings.Join(r.Filters, ", "), Pending: r.Pending, AckPending: r.Unsettled, Paused: r.Paused, Kind: kind,
+		Furthest: r.Furthest, Floor: r.Floor, BeginsAt: known(r.BeginsAt),
+	}
 	if r.Delivered != nil {
 		of.Delivered = known(*r.Delivered)
+	}
+	if r.Begins != 0 {
+		of.Begins = &r.Begins
 	}
 	return of
 }

@@ -30,14 +30,14 @@ export function hold(hand) {
       hand({ kind: lost ? "back" : "open" });
       [lost, fails] = [false, 0];
     };
-    const again = () => {
+    const again = (how) => {
       source.close();
-      setTimeout(open, Math.min(1000 * 2 ** fails++, 5000) * (0.5 + Math.random() / 2));
+      setTimeout(how, Math.min(1000 * 2 ** fails++, 5000) * (0.5 + Math.random() / 2));
     };
     source.onerror = () => {
       if (!lost) hand({ kind: "lost" });
       lost = true;
-      again();
+      again(open);
     };
     source.addEventListener("event", (m) => {
       const sequence = Number(m.lastEventId);
@@ -48,7 +48,7 @@ export function hold(hand) {
     source.addEventListener("gone", () => {
       next = 0;
       hand({ kind: "gone" });
-      again();
+      again(begin);
     });
   }
 

@@ -175,6 +175,7 @@ function take(message) {
       break;
     case "back": // what was missed is told, but for what the watcher has forgotten
     case "gone":
+      if (message.kind === "gone") known.events = []; // no gap is among them
       known.line = "open";
       load();
       break;
