@@ -4,7 +4,8 @@ import { known, silent } from "./state.js";
 import { Cells, card, cellState } from "./overview.js";
 import { html, said, shape, sheet, when } from "./parts.js";
 import { Readers } from "./events.js";
-import { ago, bytes, clock, counted, hour, now, number, parse, span } from "./time.js";
+import { Chart } from "./chart.js";
+import { ago, bytes, counted, hour, now, number, parse, span } from "./time.js";
 
 const fact = ([name, value, small]) => html`<div key=${name}><dt>${name}</dt><dd>${value}${small && html`<small>${small}</small>`}</dd></div>`;
 const loading = html`<p class="empty">Loading…</p>`;
@@ -25,21 +26,14 @@ function Cell({ cell }) {
     ${cell.reason && !foreign && html`<p class="notice">${said(cell.reason)}</p>`}${facts.length > 0 && html`<dl class="facts">${facts.map(fact)}</dl>`}${!foreign && cell.ring?.length > 1 && html`<${Cycles} ring=${cell.ring} />`}</section>`;
 }
 
-// Cycles draws when each of the last cycles began, how long it took, and which got no answer.
+// Cycles draws how long each of the last cycles took, how many requests it made, and which got no answer.
 function Cycles({ ring }) {
-  const [wide, tall] = [800, 84];
-  const [first, last] = [ring[0][0], ring.at(-1)[0]];
-  const x = (at) => 44 + (at - first) / Math.max(1, last - first) * (wide - 56);
-  const most = Math.max(...ring.map(([, took]) => took), 1);
-  const missed = ring.filter(([, , asked, got]) => asked > 0 && !got).length;
-  const seconds = (ms) => (ms < 950 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
-  return html`<svg class="times" viewBox="0 0 ${wide} 112" role="img" aria-label="${counted(ring.length, "cycle")}, the longest ${seconds(most)}, ${missed} without an answer"><text x="0" y="14">${seconds(most)}</text><line x1="44" x2=${wide} y1="10" y2="10" /><line x1="44" x2=${wide} y1=${tall + 10} y2=${tall + 10} />
-    ${ring.map(([at, took, asked, got]) => {
-      const lost = asked > 0 && !got;
-      const height = lost ? tall : Math.max(2, took / most * tall);
-      return html`<rect key=${at} class=${lost ? "bad" : got < asked ? "part" : "good"} x=${x(at) - 2} y=${tall + 10 - height} width="4" height=${height}><title>${clock(at * 1000)}: ${seconds(took)}, ${got} of ${asked} answered</title></rect>`;
-    })}<text x="44" y="108">${hour(first * 1000)}</text><text x=${wide} y="108" text-anchor="end">${hour(last * 1000)}</text></svg>`;
+  const lost = ring.filter(([, , asked, got]) => asked > 0 && !got).map(([at]) => at);
+  const of = (place) => ring.map((cycle) => cycle[place]);
+  const series = [{ name: "took", values: of(1).map((ms) => ms / 1000), write: seconds, colour: "--active" }, { name: "requests", values: of(2), write: String, colour: "--idle", right: true }, { name: "answered", values: of(3), write: String, colour: "--good", right: true }];
+  return html`<${Chart} label="${counted(ring.length, "cycle")} from ${hour(ring[0][0] * 1000)} to ${hour(ring.at(-1)[0] * 1000)}, the longest ${seconds(Math.max(...series[0].values))}, ${lost.length} without an answer" times=${of(0)} series=${series} lost=${lost} />`;
 }
+const seconds = (s) => (s < 0.95 ? `${Math.round(s * 1000)} ms` : s < 9.95 ? `${s.toFixed(1)} s` : `${number(s)} s`);
 
 const checkShapes = { ok: "succeeded", note: "partial", red: "failed" };
 const Checks = ({ status }) => sheet("Checks", status.ready ? "ready" : "not ready", html`<ul id="checks" class="lines">${status.checks.map((check) => html`<li key=${check.name} class=${check.state}>${shape(checkShapes[check.state])} <b>${said(check.name)}</b><span>${said(check.detail || check.state)}</span></li>`)}</ul>`);
