@@ -79,15 +79,15 @@ func (c *CommCell) Polled(result string) {
 // PollTook records how long a poll took.
 func (c *CommCell) PollTook(took time.Duration) { c.polled.Observe(took.Seconds()) }
 
-// Committed counts events, and for those of a state how late they may be.
-func (c *CommCell) Committed(changes []job.Change, notBefore, observed time.Time) {
+// Committed counts events.
+func (c *CommCell) Committed(changes []job.Change) {
 	for _, change := range changes {
 		c.of.events.WithLabelValues(c.name, change.Kind).Inc()
-		if change.Kind == job.KindState && !notBefore.IsZero() {
-			c.of.delay.Observe(observed.Sub(notBefore).Seconds())
-		}
 	}
 }
+
+// Detected records how late a change of state was seen, at most.
+func (c *CommCell) Detected(after time.Duration) { c.of.delay.Observe(after.Seconds()) }
 
 // CycleTook notes how long a cycle took.
 func (c *CommCell) CycleTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }
