@@ -46,6 +46,7 @@ type Config struct {
 	Pollers   func() []*poller.Poller // they change with the configuration
 	Relays    func() []Relay          // nil: none run here; they change, too
 	Metrics   http.Handler
+	Meters    Meters // nil: nothing was counted
 
 	Cluster   func() cluster.Status // as this member sees it; nil, and CommCells with it: this watcher is alone
 	Instance  string                // its name there
