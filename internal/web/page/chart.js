@@ -30,7 +30,7 @@ function options(of, point) {
     series: [{}, ...series.map((one, i) => ({ scale: one.right ? "right" : "left", stroke: () => colour(one.colour), dash: dashes[i], width: 1.5, points: { show: Boolean(one.sparse), size: 5 }, spanGaps: true }))],
     hooks: {
       drawClear: [(u) => {
-        u.ctx.fillStyle = colour("--bad");
+        u.ctx.fillStyle = `${colour("--bad")}99`;
         for (const at of of().lost) u.ctx.fillRect(u.valToPos(at, "x", true) - 2, u.bbox.top, 4, u.bbox.height);
       }],
       setCursor: [(u) => point(u.cursor.idx ?? null)],
