@@ -63,7 +63,7 @@ func watcherDrawsTheCycles(t *testing.T, browser context.Context) {
 func watcherSaysHowItStands(t *testing.T, browser context.Context) {
 	s := newScene(t, someJobs()...)
 	b := openTab(t, browser, s.url+"?view=watcher")
-	b.has(".cell", "6 of 8", "2.3 a second, as its quota allows", "417 of 1,000", "in 60 min", "within 13 s", "99 of 100 within 29 s; of 1,000 changes", "160,000 × 200 · 12 × timeout · 3 × 429")
+	b.has(".cell", "6 of 8", "2.3 a second, as its quota allows", "417 of 1,000", "in 60 min", "within 13 s", "99 of 100 within 29 s; of 1,000 changes", "160,015", "HTTP 200: 160,000 · timeout: 12 · HTTP 429: 3")
 	b.has("#telling", "nats-1.example.com:4222", "2.12.1, for 9 h", "2 reconnects", "0.8 ms")
 	b.has("main", "31.0 GB free")
 	b.shows(`!document.querySelector("#refusals") && !document.querySelector(".cell").textContent.includes("Left alone")`)

@@ -27,7 +27,7 @@ function options(of, point) {
     axes: [{ ...axis, grid: { show: false }, size: 22, space: 70, values: (_, ticks, i, space, step) => ticks.map((t) => (step < 60 ? clock : hour)(t * 1000)) },
       { ...axis, grid, scale: "left", size: 52, space: 26, values: values(series[0].write) },
       { ...axis, grid: { show: false }, show: right, scale: "right", side: 1, size: 42, space: 26, values: values(String) }],
-    series: [{}, ...series.map((one, i) => ({ scale: one.right ? "right" : "left", stroke: () => colour(one.colour), dash: dashes[i], width: 1.5, points: { show: Boolean(one.sparse), size: 5 }, spanGaps: true }))],
+    series: [{}, ...series.map((one, i) => ({ scale: one.right ? "right" : "left", stroke: () => colour(one.colour), dash: dashes[i], width: 1.5, points: { show: Boolean(one.sparse), size: 5, fill: () => colour("--sheet") }, spanGaps: true }))],
     hooks: {
       drawClear: [(u) => {
         u.ctx.fillStyle = `${colour("--bad")}99`;

@@ -30,11 +30,12 @@ function Cell({ cell }) {
 function asking({ limits, quota, requests, delay }) {
   if (!limits) return [];
   const rate = limits.perSecond ? `${limits.perSecond.toFixed(1)} a second${limits.perSecond < limits.rateLimit || !limits.rateLimit ? ", as its quota allows" : ""}` : "any number a second";
-  const came = Object.entries(requests).sort(([, a], [, b]) => b - a).map(([code, n]) => html`<span key=${code} class=${code === "200" ? "" : "bad"}>${number(n)} × ${said(code)}</span>`);
+  const came = Object.entries(requests).sort(([, a], [, b]) => b - a);
+  const by = came.map(([code, n]) => html`<span key=${code} class=${code === "200" ? "" : "bad"}>${/^\d/.test(code) ? "HTTP " : ""}${said(code)}: ${number(n)}</span>`);
   return [["Requests at once", `${number(limits.atOnce)} of ${number(limits.concurrency)}`, rate], limits.heldUntil && ["Left alone", html`until ${when(parse(limits.heldUntil))}`, said(limits.heldBecause)],
     quota && ["Quota", quota.limit ? `${number(quota.spent)} of ${number(quota.limit)}` : "none named", `${quota.limit ? "" : `${number(quota.spent)} sent `}in ${span(quota.periodSeconds * 1000)}`],
     delay && ["Changes are seen", `within ${seconds(delay.p50Seconds)}`, `99 of 100 within ${seconds(delay.p99Seconds)}; of ${counted(delay.changes, "change")}`],
-    came.length && ["Requests since the start", join(came)]].filter(Boolean);
+    came.length && ["Requests since the start", number(came.reduce((all, [, n]) => all + n, 0)), join(by)]].filter(Boolean);
 }
 
 // Cycles draws how long each of the last cycles took, how many requests it made, and which got no answer.
