@@ -8,9 +8,13 @@ import { clock, parse } from "./time.js";
 // Folded asks when it is opened, each time.
 function Folded({ id, title, rest, get, show }) {
   const [is, set] = useState({});
-  const toggled = (toggle) => toggle.currentTarget.open && get().then((value) => set({ value }), (err) => set({ error: err.message }));
+  const toggled = (toggle) => {
+    if (!toggle.currentTarget.open) return;
+    set((before) => ({ ...before, asked: true }));
+    get().then((value) => set({ value }), (err) => set({ error: err.message }));
+  };
   return html`<details id=${id} class="sheet" onToggle=${toggled}><summary><h2>${title}</h2><span class="faint">${rest}</span></summary>
-    ${is.error ? html`<p class="empty">${said(is.error)}</p>` : is.value ? show(is.value) : html`<p class="empty">Loading…</p>`}</details>`;
+    ${is.error ? html`<p class="empty">${said(is.error)}</p>` : is.value ? show(is.value) : is.asked && html`<p class="empty">Loading…</p>`}</details>`;
 }
 
 const text = (label, lines) => html`<pre tabindex="0" role="region" aria-label=${label}>${lines.map(visible).join("\n")}</pre>`;

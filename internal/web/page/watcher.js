@@ -38,8 +38,11 @@ function asking({ limits, quota, requests, delay }) {
     came.length && ["Requests since the start", number(came.reduce((all, [, n]) => all + n, 0)), join(by)]].filter(Boolean);
 }
 
+const inOrder = (cycles) => [...cycles].sort(([a], [b]) => a - b); // the watcher's clock may have been set back
+
 // Cycles draws how long each of the last cycles took, how many requests it made, and which got no answer.
 function Cycles({ ring }) {
+  ring = inOrder(ring);
   const lost = ring.filter(([, , asked, got]) => asked > 0 && !got).map(([at]) => at);
   const of = (place) => ring.map((cycle) => cycle[place]);
   const series = [{ name: "took", values: of(1).map((ms) => ms / 1000), write: seconds, colour: "--active" }, { name: "requests", values: of(2), write: String, colour: "--idle", right: true }, { name: "answered", values: of(3), write: String, colour: "--good", right: true }];
@@ -48,6 +51,7 @@ function Cycles({ ring }) {
 
 // Delays draws how late changes of state were seen, by the cycle that saw them.
 function Delays({ delays }) {
+  delays = inOrder(delays);
   const of = (place) => delays.map((cycle) => cycle[place] / 1000);
   const series = [{ name: "half of the changes seen within", values: of(1), write: seconds, colour: "--active", sparse: true }, { name: "99 of 100 within", values: of(2), write: seconds, colour: "--held", sparse: true }];
   return html`<${Chart} label="How late changes were seen in ${counted(delays.length, "cycle")}: the latest ${seconds(Math.max(...series[1].values))}" times=${delays.map(([at]) => at)} series=${series} />`;
