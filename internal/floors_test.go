@@ -95,7 +95,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/term":                  {"internal/cli", "internal/console", "internal/testing/terminal"},
 	"github.com/creack/pty":              {"internal/testing/terminal"},
 	"github.com/charmbracelet/x/vt":      {"internal/testing/terminal"},
-	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
+	"golang.org/x/sys":                   {"internal/doctor", "internal/audit", "internal/store"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
 	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
 	"github.com/spf13/pflag":             {"cmd/manpages"},

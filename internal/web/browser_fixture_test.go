@@ -33,6 +33,7 @@ type scene struct {
 	tables  int // that were asked for
 	answers map[string]any
 	asked   []string // of the events told before
+	config  Configuration
 
 	lineWaits chan struct{} // nil, or a line says nothing until it is closed
 	tableSent func()        // nil, or called when a table is made, before it is sent
@@ -45,11 +46,13 @@ type sceneRow struct {
 }
 
 func newScene(t *testing.T, rows ...sceneRow) *scene {
-	s := &scene{T: t, rows: rows, machine: map[string][]job.VM{}, lines: map[chan string]bool{}, answers: map[string]any{}, status: map[string]any{
-		"version": "test", "ready": true, "checks": []check{{"store", ok, ""}, {"nats", ok, ""}}, "unsent": 0, "relays": []Relay{}, "members": []any{},
-		"outbox": map[string]any{"unsent": 0, "oldest": nil, "stopped": 0, "refusal": ""}, "store": map[string]any{"bytes": 48 << 20}, "started": time.Now().Add(-30 * time.Hour),
-		"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay", "delivered": 0, "ackFloor": 0, "begins": nil, "beginsAt": time.Now().Add(-72 * time.Hour)}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other", "delivered": 1000, "ackFloor": 1000, "begins": 1, "beginsAt": nil}},
-	}}
+	s := &scene{T: t, rows: rows, machine: map[string][]job.VM{}, lines: map[chan string]bool{}, answers: map[string]any{},
+		config: Configuration{"/etc/jobwatch/watcher.yaml", time.Now(), "commcells:\n- name: prod\n  auth:\n    token: (not shown)\n"}, status: map[string]any{
+			"version": "test", "ready": true, "checks": []check{{"store", ok, ""}, {"nats", ok, ""}}, "unsent": 0, "relays": []Relay{}, "members": []any{},
+			"outbox": map[string]any{"unsent": 0, "oldest": nil, "stopped": 0, "refusal": "", "refusals": []any{}}, "store": map[string]any{"bytes": 48 << 20, "free": 31_000_000_000},
+			"nats": map[string]any{"server": "nats-1.example.com:4222", "version": "2.12.1", "since": time.Now().Add(-9 * time.Hour), "reconnects": 2, "roundTripMillis": 0.83}, "started": time.Now().Add(-30 * time.Hour),
+			"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay", "delivered": 0, "ackFloor": 0, "begins": nil, "beginsAt": time.Now().Add(-72 * time.Hour)}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other", "delivered": 1000, "ackFloor": 1000, "begins": 1, "beginsAt": nil}},
+		}}
 	s.answersFor("prod", true, 0)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/table", s.table)
@@ -59,6 +62,14 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", s.job)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", s.events)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/answer", s.answer)
+	mux.HandleFunc("GET /api/v1/config", func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_, _ = fmt.Fprint(w, s.text(s.config))
+	})
+	mux.HandleFunc("GET /api/v1/build", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, s.text(build{Version: "test", Commit: "0123456789abcdef", Time: new(time.Now()), Modified: true, Go: "go1.26", Platform: "linux/amd64", Modules: []module{{"example.com/one", "v1.2.3"}}}))
+	})
 	for _, path := range []string{"/readyz", "/metrics", "/api/v1/jobs"} {
 		mux.HandleFunc("GET "+path, func(http.ResponseWriter, *http.Request) {})
 	}
@@ -77,17 +88,22 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 
 // answersFor has a CommCell answer, or none of the last cycles got an answer.
 func (s *scene) answersFor(name string, up bool, silent int) {
-	ring := [][4]int64{}
+	ring, delays := [][4]int64{}, [][4]int64{}
 	for i := range 120 {
 		answered := int64(40)
 		if i >= 120-silent {
 			answered = 0
+		}
+		if i%3 == 0 {
+			delays = append(delays, [4]int64{time.Now().Unix() - int64(120-i)*30, 12_000 + int64(i%5)*900, 29_000, 4})
 		}
 		ring = append(ring, [4]int64{time.Now().Unix() - int64(120-i)*30, 400 + int64(i%7)*90, 40, answered})
 	}
 	cell := map[string]any{
 		"name": name, "owner": nil, "up": up, "since": time.Now().Add(-4 * time.Hour), "answered": time.Now().Add(-2 * time.Second), "tracked": map[string]int{"active": 2, "queued": 1},
 		"nextTick": time.Now().Add(20 * time.Second), "tickSeconds": 0.9, "ticks": 4000, "ticksSkipped": 0, "requestLimit": 8, "ring": ring, "schedule": "@every 30s", "unfinished": 3,
+		"limits": limits{AtOnce: 6, Ceiling: 8, Rate: 2.25, Wanted: 5}, "quota": quota{Limit: 1000, Period: 3600, Spent: 417}, "requests": map[string]int{"200": 160_000, "429": 3, "timeout": 12},
+		"delay": delay{12.5, 29, 1000}, "delays": delays,
 	}
 	if !up {
 		cell["reason"], cell["failure"] = "connection refused", "no_answer"

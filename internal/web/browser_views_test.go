@@ -258,7 +258,8 @@ func hostileScene(t *testing.T, browser context.Context) {
 	s.mu.Lock()
 	s.machine["prod/71"] = evil.Machines
 	cells := s.status["commcells"].([]map[string]any)
-	cells[1]["reason"], cells[1]["schedule"] = hostile, hostile
+	cells[1]["reason"], cells[1]["schedule"], cells[1]["limits"] = hostile, hostile, limits{Held: new(time.Now()), Cause: hostile}
+	s.status["outbox"] = outbox{Stopped: 1, Refusals: []refusal{{"subject", 1, hostile, hostile}}}
 	s.mu.Unlock()
 	s.tells(evil, map[string]any{"kind": "failure", "detail": "vm", "vm": hostile, "from": hostile, "to": hostile}, "warning")
 	b := openTab(t, browser, s.url)
@@ -333,6 +334,7 @@ func busyScene(t *testing.T) *scene {
 		map[string]any{"name": "siem", "to": "webhook", "state": "away", "since": at(-5), "reason": "no route to host"},
 	}
 	s.mu.Unlock()
+	s.status["outbox"] = outbox{Unsent: 2, Stopped: 1, Refusals: []refusal{{"stream_full", 1, "stream JOBS is full: maximum bytes exceeded", "nats stream edit JOBS --max-bytes=-1"}}}
 	tells("Waiting", "", 1, "state", "waiting", "", -55, -55)
 	tells("Running", "Discovery", 1, "state", "running", "Waiting", -54, -53)
 	tells("Running", "Backup", 1, "phase", "backup", "Discovery", -50, -49)
@@ -364,6 +366,7 @@ func nobodyIsKeptOut(t *testing.T, browser context.Context) {
 		for _, address := range everyView("prod/9") {
 			b.do(chromedp.Navigate(s.url + address))
 			b.has("#link", "Live")
+			b.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("main details").forEach((one) => { one.open = true; }); void 0`))
 			b.shows(`document.querySelector("main h1") && !document.querySelector("main").textContent.includes("Loading")`)
 			b.shows(fmt.Sprintf("document.documentElement.scrollWidth <= %d", look.width))
 			b.do(chromedp.Evaluate[chromedp.Void](string(axe) + ";void 0"))

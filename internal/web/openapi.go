@@ -65,6 +65,8 @@ var endpoints = []endpoint{
 	{"/api/v1/table", "All unfinished jobs and those that ended lately, in columns.", []parameter{
 		inQuery("since", "The finished ones ended within it; 24h without it.", aText)}, "table", []int{304, 400}},
 	{"/api/v1/status", "How the watcher, its CommCells, relays and members stand.", nil, "status", nil},
+	{"/api/v1/config", "The configuration in force, without secrets.", nil, "config", []int{404}},
+	{"/api/v1/build", "What this program is built of.", nil, "build", nil},
 	{"/api/v1/events", "The stream's events as they come: each a CloudEvent; event is its kind, id its sequence in the stream.", []parameter{
 		inQuery("commcell", "Of these CommCells.", severally), inQuery("kind", "Of these kinds.", severally),
 		inQuery("recent", "Begin with so many of the last.", upTo(ringSize)), lastEventID}, "", []int{400, 503}},
@@ -100,6 +102,7 @@ var schemas = sync.OnceValue(func() map[string]any {
 	for name, of := range map[string]reflect.Type{
 		"jobs": reflect.TypeFor[jobsPage](), "job": reflect.TypeFor[wholeJob](), "jobEvents": reflect.TypeFor[jobEvents](),
 		"told": reflect.TypeFor[told](), "jobAnswer": reflect.TypeFor[jobAnswer](), "status": reflect.TypeFor[status](),
+		"config": reflect.TypeFor[Configuration](), "build": reflect.TypeFor[build](),
 	} {
 		schema, err := jsonschema.ForType(of, options)
 		if err != nil {

@@ -70,7 +70,9 @@ func TestOpenAPIDocument(t *testing.T) {
 
 // What is answered is what the document says, with no member more or less.
 func TestAnswersAreAsOpenAPISays(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(c *Config) {
+		c.Configuration = func() Configuration { return Configuration{"watcher.yaml", time.Now(), "log: {}"} }
+	})
 	_, text := w.get("/api/v1/openapi.json")
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	w.must(err)

@@ -156,7 +156,7 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 	w.runs(publisher.Run)
 	c := Config{
 		Listen: "127.0.0.1:0", Store: w.store, Broker: broker, Publisher: publisher, Pollers: func() []*poller.Poller { return []*poller.Poller{w.poller} },
-		Metrics: meters.Handler(), Version: "test", Log: slog.New(slog.DiscardHandler),
+		Metrics: meters.Handler(), Meters: meters, Version: "test", Log: slog.New(slog.DiscardHandler),
 	}
 	for _, edit := range edits {
 		edit(&c)
