@@ -19,7 +19,7 @@ import (
 
 // tab is the page in a real Chromium.
 type tab struct {
-	*testing.T
+	testing.TB
 	ctx context.Context
 
 	mu     sync.Mutex
@@ -49,7 +49,7 @@ func TestPage(t *testing.T) {
 }
 
 // startBrowser starts a Chromium that knows nothing.
-func startBrowser(t *testing.T) context.Context {
+func startBrowser(t testing.TB) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
@@ -67,14 +67,14 @@ func startBrowser(t *testing.T) context.Context {
 // opens opens the page in a tab of its own.
 func (w *world) opens(browser context.Context, url string) *tab {
 	w.Helper()
-	return openTab(w.T, browser, url)
+	return openTab(w.TB, browser, url)
 }
 
-func openTab(t *testing.T, browser context.Context, url string) *tab {
+func openTab(t testing.TB, browser context.Context, url string) *tab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
-	b := &tab{T: t, ctx: ctx}
+	b := &tab{TB: t, ctx: ctx}
 	b.do(chromedp.EmulateViewport(1400, 900))
 	console := chromedp.Console(ctx)
 	go func() {
