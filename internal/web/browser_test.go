@@ -37,7 +37,7 @@ func TestPage(t *testing.T) {
 		"comes back":           pageComesBack,
 		"with a token":         pageWithAToken,
 		"on a phone":           pageOnAPhone,
-		"behind a proxy":       pageBehindAProxy,
+		"behind nginx":         pageBehindNginx,
 		"counts all jobs":      pageCountsAllJobs,
 		"grows old":            pageGrowsOld,
 		"keeps lines straight": pageKeepsLinesStraight,
