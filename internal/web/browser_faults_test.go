@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +87,47 @@ func pageGrowsOld(t *testing.T, browser context.Context) {
 	b.has("#link", "Live")
 	b.shows("document.querySelector('#silence').hidden && !document.title.startsWith('(!)')")
 }
+
+// pageLeavesADeadLine: a line that says nothing more, and does not break, is left for another.
+func pageLeavesADeadLine(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	w.sees(running(71))
+	var first sync.Once
+	dead := make(chan struct{})
+	front := w.proxied(func(proxy http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/api/v1/live" {
+				first.Do(func() { rw = swallower{rw, dead} })
+			}
+			proxy.ServeHTTP(rw, r)
+		})
+	})
+	b := w.opens(browser, front+"?view=jobs")
+	b.has("#link", "Live")
+	b.has(rowOf(71), "Running")
+	close(dead)
+	w.sees(ended(71, "Completed", time.Now()))
+	b.has(rowOf(71), "Completed")
+	b.has("#link", "Live")
+	b.clean()
+}
+
+// swallower hands on no answer any more once it is dead.
+type swallower struct {
+	http.ResponseWriter
+	dead chan struct{}
+}
+
+func (s swallower) Write(data []byte) (int, error) {
+	select {
+	case <-s.dead:
+		return len(data), nil
+	default:
+		return s.ResponseWriter.Write(data)
+	}
+}
+
+func (s swallower) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // pageKeepsLinesStraight has texts that override the direction: they stand as written, and turn nothing around.
 func pageKeepsLinesStraight(t *testing.T, browser context.Context) {

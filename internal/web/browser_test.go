@@ -40,6 +40,7 @@ func TestPage(t *testing.T) {
 		"behind nginx":         pageBehindNginx,
 		"counts all jobs":      pageCountsAllJobs,
 		"grows old":            pageGrowsOld,
+		"leaves a dead line":   pageLeavesADeadLine,
 		"keeps lines straight": pageKeepsLinesStraight,
 		"shows relays":         pageShowsRelays,
 		"shows members":        pageShowsMembers,
