@@ -28,7 +28,7 @@ type tab struct {
 
 // TestPage opens the page in tabs of one browser, which takes long to start.
 func TestPage(t *testing.T) {
-	slow.Test(t, "20 s", "the page in a real browser")
+	slow.Test(t, "60 s", "the page in a real browser, which has to wait until it is silent")
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"shows what happens":   pageShowsWhatHappens,
