@@ -111,7 +111,7 @@ func (b *tab) shows(expression string) {
 	_, err := chromedp.Run(b.ctx, chromedp.Poll[chromedp.Void](expression,
 		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(pollFor)))
 	if err != nil {
-		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.search + "\n" + document.body.innerText`))
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.Fatalf("waited in vain: %s: %v\nthe page says:\n%s\nits console:\n%s", expression, err, text, strings.Join(b.errors, "\n"))
