@@ -205,7 +205,10 @@ func (w *world) serve(c Config) {
 		w.url = "https://" + c.Listen
 	}
 	w.server = New(c)
-	w.stop = w.runs(func(ctx context.Context) error { return w.server.Run(ctx, counting{listener, &w.wire}) })
+	if c.TLS == nil { // else net/http would not see that it is TLS
+		listener = counting{listener, &w.wire}
+	}
+	w.stop = w.runs(func(ctx context.Context) error { return w.server.Run(ctx, listener) })
 }
 
 // runs runs a loop until it is stopped, or the test ends.
