@@ -175,24 +175,30 @@ func (s *scene) tableNow() string {
 		}
 		return places[t]
 	}
-	seconds := func(t *time.Time) any {
-		if t == nil || t.IsZero() {
-			return nil
-		}
-		return t.Unix()
-	}
 	columns := map[string][]any{}
+	var number, start int64 // of the row above
 	for _, r := range s.rows {
+		after := func(at *time.Time, than int64) any { // as the table tells times
+			if at == nil || at.IsZero() {
+				return nil
+			}
+			return at.Unix() - than
+		}
+		begun, own := after(r.StartTime, start), int64(0)
+		if begun != nil {
+			start = r.StartTime.Unix()
+			own = start
+		}
 		terminal := 0
 		if r.Terminal {
 			terminal = 1
 		}
 		for name, value := range map[string]any{
-			"commcell": text(r.CommCell), "id": r.Number, "state": text(string(r.State)), "class": text(string(r.StateClass)), "terminal": terminal, "phase": text(string(r.Phase)),
+			"commcell": text(r.CommCell), "id": r.Number - number, "state": text(string(r.State)), "class": text(string(r.StateClass)), "terminal": terminal, "phase": text(string(r.Phase)),
 			"client": text(string(r.Client)), "agent": text(string(r.Agent)), "backupset": text(string(r.Backupset)), "subclient": text(string(r.Subclient)), "policy": text(string(r.StoragePolicy)),
 			"mediaAgent": text(string(r.MediaAgent)), "operation": text(string(r.Operation)), "level": text(string(r.BackupLevel)), "startedBy": text(string(r.StartedBy)), "reason": text(string(r.Reason)),
-			"code": text(string(r.ReasonCode)), "failures": text(string(r.Failures)), "failedVms": text(r.failedVMs), "start": seconds(r.StartTime), "end": seconds(r.EndTime),
-			"stateSince": seconds(&r.since), "stalledSince": seconds(&r.stalled), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil,
+			"code": text(string(r.ReasonCode)), "failures": text(string(r.Failures)), "failedVms": text(r.failedVMs), "start": begun, "end": after(r.EndTime, own),
+			"stateSince": after(&r.since, own), "stalledSince": after(&r.stalled, own), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil,
 		} {
 			if v := r.VMs; v != nil && name == "vmsFailed" {
 				value = v.Failed
@@ -201,6 +207,7 @@ func (s *scene) tableNow() string {
 			}
 			columns[name] = append(columns[name], value)
 		}
+		number = r.Number
 	}
 	return s.text(map[string]any{"time": time.Now(), "event": len(s.told), "count": len(s.rows), "texts": words, "columns": columns})
 }
