@@ -173,6 +173,9 @@ func (m *minute) staysUp(lasts string) {
 	ctx, stop := signal.NotifyContext(m.t.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	fmt.Printf("the page: %s\nthe simulator: %s/sim\nthe configuration: %s\n%s\n", m.page, m.commServe, m.config, m.truth())
+	fmt.Printf("well again, so that it needs nobody: crm-01; held for less than 30 minutes: print-03, since %s\n", m.looked.Add(-8*time.Minute).Format(time.TimeOnly))
+	fmt.Printf("the watcher works; branch does not answer, since %s: three jobs ran there then, and what became of them nobody knows\n", m.looked.Add(-branchEnds).Format(time.TimeOnly))
+	fmt.Print("relays: pager has been told all; cmdb takes 10 s for each state of a job, and falls behind: by over 10,000\n")
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):
