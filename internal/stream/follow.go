@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/progress"
 )
 
 // Start says where in the stream a reader begins, and what it reads. The zero Start is all of it.
@@ -100,10 +102,23 @@ func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) erro
 	if !some {
 		return info.Last, nil
 	}
-	if read, err := b.readThrough(ctx, from, info.Last, yield); err != nil {
+	if read, err := b.readThrough(ctx, from, info.Last, telling(ctx, info.Last, yield)); err != nil {
 		return read, err
 	}
 	return info.Last, nil
+}
+
+// telling is yield for a reading up to a sequence, and tells whoever looks on how far that is.
+func telling(ctx context.Context, last uint64, yield func(Message) error) func(Message) error {
+	first, is := uint64(0), func(int64) {}
+	return func(m Message) error {
+		if first == 0 {
+			first = m.Sequence
+			is = progress.Of(ctx, "reading the stream", "events", int64(last-first)+1)
+		}
+		is(int64(m.Sequence-first) + 1)
+		return yield(m)
+	}
 }
 
 // readThrough yields the messages from one sequence to another, both included, and returns the last one read. It goes

@@ -23,6 +23,7 @@ func (b *Broker) ReadPart(ctx context.Context, start Start, yield func(Message) 
 		return err
 	}
 	defer r.close()
+	yield = telling(ctx, info.Last, yield)
 	for {
 		m, err := r.next(jetstream.NextMaxWait(scanIdle))
 		if errors.Is(err, nats.ErrTimeout) {
