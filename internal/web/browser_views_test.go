@@ -238,7 +238,7 @@ func eventsGoBack(t *testing.T, browser context.Context) {
 	if asked != "class=failed&client=SQL-%2A&commcell=prod&severity=warning&since=1h" {
 		t.Errorf("asked for %s", asked)
 	}
-	for address, count := range map[string]string{"client=web-0?": "0 of", "class=held": "0 of", "severity=error&client=later": "500 of", "until=1h": "0 of", "since=1h": "500 of", "commcell=lab": "0 of"} {
+	for address, count := range map[string]string{"client=web-0?": "0 of", "class=held": "0 of", "severity=error&client=later": "500 of", "until=1h": "0 of", "since=1h30m": "500 of", "commcell=lab": "0 of"} {
 		b.do(chromedp.Navigate(s.url + "?view=events&" + address))
 		b.has("#eventcount", count+" the last 500")
 	}

@@ -128,7 +128,7 @@ func TestToldLooksAtSoManyAtOnce(t *testing.T) {
 	js := w.jetStream()
 	const others = toldReads + toldReads/2 // of another program
 	for range others {
-		_, err := js.PublishAsync("jobs.prod.9.x.state.other", []byte("{}"))
+		_, err := js.PublishAsync("jobs.prod.9.x.state.other", []byte("{}"), jetstream.WithStallWait(time.Minute))
 		w.must(err)
 	}
 	<-js.PublishAsyncComplete()

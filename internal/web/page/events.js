@@ -34,8 +34,8 @@ export function fits(filter, subject) {
 // timeOf is the time that a text says: as 2026-11-23T14:00:00Z, or how long ago it was, as 24h.
 const units = { s: 1000, m: 60_000, h: 3600_000 };
 function timeOf(text) {
-  const [, count, unit] = /^(\d+(?:\.\d+)?)([smh])$/.exec(text ?? "") ?? [];
-  return count ? now() - count * units[unit] : parse(text);
+  if (!/^([\d.]+[smh])+$/.test(text)) return parse(text);
+  return [...text.matchAll(/([\d.]+)(.)/g)].reduce((at, [, count, unit]) => at - count * units[unit], now());
 }
 
 // isLike compares a client's name with a pattern, as the watcher does.
@@ -62,28 +62,25 @@ function selects(params) {
 
 // useHeld has the events that the page holds, up to where it is paused. It keeps those that known.events drops, while older ones
 // hang on them; with each epoch it begins anew.
-function useHeld(paused) {
+function useHeld(given, paused) {
   const ref = useRef({ given: "", epoch: 0, events: [] });
   const of = ref.current;
   const now = known.events.filter(({ sequence }) => !paused || sequence <= paused);
   const at = now.indexOf(of.events[0]);
-  if (of.given !== location.search || (!paused && of.events.length > 0 && (at < 0 || of.events.length > heldMost))) ref.current = { given: location.search, epoch: of.epoch + 1, events: now };
+  if (of.given !== given || (!paused && of.events.length > 0 && (at < 0 || of.events.length > heldMost))) ref.current = { given, epoch: of.epoch + 1, events: now };
   else if (!of.events.length) of.events = now;
   else if (at > 0) of.events = [...now.slice(0, at), ...of.events];
   return ref.current;
 }
 
 // useOlder has the events before those that the page holds, as the watcher reads them from the stream, page by page.
-function useOlder(params, epoch, from) {
-  const query = new URLSearchParams([...params].filter(([name, value]) => chosenBy.includes(name) && value));
-  const given = `${params} ${epoch}`;
+function useOlder(query, given, from) {
   const [of, set] = useState({ given });
   const is = of.given === given ? of : { given };
   const more = async () => {
     set({ ...is, asking: true });
-    query.set("before", is.next ?? from ?? "");
-    if (!query.get("before")) query.delete("before");
-    const page = await ask(`told?${query}`).catch((err) => ({ error: err.message }));
+    const before = is.next ?? from;
+    const page = await ask(`told?${query}${before ? `&before=${before}` : ""}`).catch((err) => ({ error: err.message }));
     set((now) => (now.given !== given ? now : page.error ? { ...is, error: page.error } : { given, events: [...is.events ?? [], ...page.events], next: page.next, back: page.next ?? page.first, ended: page.next === null }));
   };
   return [is, more];
@@ -93,9 +90,10 @@ export function Events() {
   const params = here();
   const paused = Number(params.get("paused")) || 0; // the last that is shown
   const [shown, show] = useState(shownAtFirst);
-  const { events: held, epoch } = useHeld(paused);
+  const query = new URLSearchParams([...params].filter(([name, value]) => chosenBy.includes(name) && value));
+  const { events: held, epoch } = useHeld(`${query} ${paused}`, paused);
   const first = held.at(-1)?.sequence;
-  const [older, more] = useOlder(params, epoch, first ?? (paused ? paused + 1 : 0));
+  const [older, more] = useOlder(query, `${query} ${paused} ${epoch}`, first ?? (paused ? paused + 1 : 0));
   const all = [...held, ...(older.events ?? []).filter(({ sequence }) => !first || sequence < first)];
   const found = all.filter(selects(params));
   const fewer = found.length <= shown;
@@ -112,7 +110,7 @@ export function Events() {
     ${found.length ? html`<ol id="events" class="events">${found.slice(0, shown).map((one) => eventLine(one, ({ sequence, event, subject }) => html`${sequence ? `sequence ${sequence}` : ""}${copy(subject ?? subjectOf(event))}`))}</ol>`
       : html`<p id="noevents" class="empty">${all.length || older.ended ? "None of the last events is so." : "Nothing was told yet. A change of a job's state or phase appears here as it is published."}</p>`}
     ${older.error && html`<p class="notice">The stream cannot be read: ${said(older.error)}</p>`}
-    ${fewer && older.ended ? html`<p class="empty" id="firstone">The stream has no older ones.</p>` : html`<p class="empty"><button type="button" id="older" disabled=${older.asking} onClick=${() => { show(shown + shownAtFirst); if (fewer) more(); }}>${older.asking ? "Reading…" : "Older ones"}</button></p>`}</section>
+    ${fewer && older.ended ? html`<p class="empty" id="firstone">${params.get("since") ? "There are no older ones since then." : "The stream has no older ones."}</p>` : html`<p class="empty"><button type="button" id="older" disabled=${older.asking} onClick=${() => { show(shown + shownAtFirst); if (fewer) more(); }}>${older.asking ? "Reading…" : "Older ones"}</button></p>`}</section>
   <div class="stack"><${Readers} />${sheet("Subjects", "", html`<p class="text">Under <b>subject</b> stands what a subscriber would ask for; the list then has what it would have got. <code>*</code> is one part, <code>></code> all that follow.</p><div class="copies">${["jobs.>", "jobs.*.*.*.failure.>", "jobs.*.*.*.state.completed", "commcells.>"].map(prefixed).map((one) => html`<a key=${one} href=${turned({ subject: one })}><code>${one}</code></a>`)}</div>`)}</div></div>`;
 }
 
