@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"internal/commvault": 1,
 	"internal/stream":    1,
 	"internal/standin":   2,
+	"internal/record":    3,
 	"internal/store":     2,
 	"internal/cluster":   3,
 	"internal/sharing":   4,

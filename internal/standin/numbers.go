@@ -3,24 +3,28 @@ package standin
 import (
 	"regexp"
 	"strconv"
-	"strings"
 )
 
 var numeral = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$`)
 
 const maxNumeral = 40 // longer is no number
 
-// numericWords are those of members whose numbers are sizes, times, counts and the product's own choices.
-var numericWords = set(`
-	time times timestamp timeout date size sizes bytes count counter num total totals percent percentage rate ratio throughput through
-	put duration elapsed seconds minutes hours days interval code errno level levels flag flags attributes priority status statuses
-	error errors attempt attempts progress savings speed amount capacity capability version limit offset age type types severity
-	failures failed objects files folders streams records skipped written transferred xfered state states color space index
-	sequence order option options acknowledge since current retry retries depth
-`)
+// Of a member whose number is a size, a time, a count or one of the product's own choices the last word says so, or the first.
+var (
+	lastWords = set(`
+		time times timestamp timeout date size bytes count counter num total percent percentage rate ratio throughput put duration
+		elapsed seconds minutes hours days interval code errno level levels flag flags attributes priority status error errors attempt
+		attempts progress savings speed amount capacity capability limit offset age type severity failures failed objects files
+		folders streams records written transferred color space sequence order acknowledge since retry retries depth items
+	`)
+	firstWords = set("num size total percent max min")
 
-// numberNames are members with numbers whose words alone do not show it.
-var numberNames = set("applicationid attemptnumber attempt attemptnum attemptno number percentcomplete numofobjects jobattributesex usedspace guestsize ccn")
+	// numberNames are members with numbers whose words do not show it.
+	numberNames = set(`
+		applicationid attemptnumber attempt attemptnum attemptno jobattributesex usedspace dataxferednetwork timesource ccn
+		compressedbytes currentphase backuplevel
+	`)
+)
 
 var idWords = set("id ids")
 
@@ -52,7 +56,8 @@ func (m member) counts() bool {
 	if secretName.MatchString(m.name) {
 		return m.known && m.has(timeWords)
 	}
-	return numberNames[m.name] || m.known && m.has(numericWords)
+	last := len(m.words) - 1
+	return numberNames[m.name] || m.known && last >= 0 && (lastWords[m.words[last]] || firstWords[m.words[0]])
 }
 
 // number gives a JSON number again. A short one that nothing is known of names nobody, unless it is a secret.
@@ -68,13 +73,14 @@ func (s *Scrubber) number(m member, text string) string {
 
 const shortNumber = 4 // digits
 
-// numeral gives a number in a string again. In a member that nothing is known of it may be a name: even a short one is replaced.
+// numeral gives a number in a string again. In a member that nothing is known of it may be a name: even a short one is
+// replaced, but for those that XML has in place of yes and no.
 func (s *Scrubber) numeral(m member, text string) string {
 	of, is := m.isID()
 	switch {
 	case is:
 		return s.idText(of, text)
-	case m.counts(), strings.Trim(text, "0") == "":
+	case m.counts(), text == "0", text == "1", m.name == "number" && digits(text) <= shortNumber: // of an attempt
 		return text
 	}
 	return s.otherDigits(text)

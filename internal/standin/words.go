@@ -5,7 +5,7 @@ import "strings"
 // words are those that the API's names of members are made of, in lower case.
 var words = set(`
 	access account acknowledge acted action active activity actual additional address admin affected after age aged agent agents
-	alert alerts alias all allow allowed amount analytics any api app application applications archive archived area array
+	alert alerts alias all allocation allow allowed amount analytics any api app application applications archive archived area array
 	ascending at attachment attempt attempts attribute attributes auth authentication auto automatic auxiliary available average
 	awaiting back background backup backups backupset bandwidth base basic batch bcd before begin bit bits block blocks body boolean
 	browse by byte bytes cache call can cancel canceled capability capacity catalog category cause cbt ccn cell center change
@@ -17,7 +17,7 @@ var words = set(`
 	delay delayed delete deleted deletion delta dependent depth desc descending description dest destination detail details device
 	diff different differential direct direction directory disabled discovered discovery disk disks display dm domain done down download
 	dr drive drives duration dynamic each edge effective elapsed element elements email enable enabled encrypted encryption end ended
-	engine engines enterprise entities entity entry enum environment error errors estimate estimated estimation event events evgui
+	engine engines enterprise entities entity entry enum environment error errors estimate estimated estimation event events ev ex
 	exception exclude excluded execution exist existing exit exitval expected expiration expires expiry export extended extension
 	extent external factor fail failed failure failures family fault feature fetch file files filter filters final finalize finish
 	finished first flag flags flow folder folders for force forever format forward free frequency from full fully function gb
@@ -37,13 +37,13 @@ var words = set(`
 	period permission permissions phase phases physical ping plan plans platform point points policies policy pool port position
 	post power powered preempt preemptable preferred present preserve preview previous primary priority private problem process
 	processed processing processinginstructioninfo product profile program progress properties property protected protection
-	protocol provider proxies proxy pruned public pull purge push query queue queued quota range rate ratio raw read reader reads
+	protocol provider proxies proxy pruned public pull purge push put query queue queued quota range rate ratio raw read reader reads
 	ready reason reasons reboot received recent record records recover recovery reference refresh region register registered
 	registration release remaining remark remote remove removed renew replica replicate replication report request requested
 	requests required reserved reset resource resources resp response restart restartable restored restore restores result results
 	resubmit resume resumed retain retained retention retries retry return revert revision right rights role roles root route row
 	rows rule rules run running runs sa saas safe sample saved savings scalable scan schedule scheduled scheduler schema scope score
-	script search second secondary seconds secret section secure security select selected self send sent sequence server servers
+	script search second secondary seconds secret section secure security select selected self send sent sequence serv server servers
 	service services session set setting settings severity shared short should show shown signature silo simple since site size
 	sizes skip skipped sla slot smtp snap snapshot software sort source space span speed spool sql stage stamp standard start
 	started state states static statistics stats status statuses step steps stop stopped storage store stored stream streams string
@@ -55,6 +55,7 @@ var words = set(`
 	validate validation validity value values vendor verification verified verify version versions view virtual virtualization
 	visible vm vms vmware volume volumes vsa wait waiting warning warnings web week window windows with without work worker
 	workflow workload write writer writes written xfered xferred xml year yes zone
+	gui aging bkp deferred field hook inputs interfaces inventory lookup renewable rst sec sidb sp standalone synced throughtput title until
 	j m v cred creds sessions errlist err errno jobid dataid gui csguid req url
 `)
 
