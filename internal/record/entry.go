@@ -73,9 +73,11 @@ func (e *Entry) offset() time.Duration { return time.Duration(e.At) * time.Milli
 // isAnswer says whether the entry brought what was asked for, as far as its head tells.
 func (e *Entry) isAnswer() bool { return e.Status == http.StatusOK && !e.Cut && !e.Long }
 
-// Operations that are told apart. Any other is opOther.
+// Details is the operation that answers all about a job.
+const Details = "JobDetails"
+
+// Operations that are told apart beside it. Any other is opOther.
 const (
-	opDetails  = "JobDetails"
 	opList     = "Job"
 	opSummary  = "Job/{id}"
 	opEvents   = "Events"

@@ -48,7 +48,7 @@ func (p *Player) next(wanted *Entry) *Entry {
 		return c.next(now)
 	}
 	other := *wanted // the same, asked in another way
-	if other.Attempts = !wanted.Attempts; wanted.Op == opDetails {
+	if other.Attempts = !wanted.Attempts; wanted.Op == Details {
 		if c := p.courses[other.question()]; c != nil {
 			return c.next(now)
 		}
@@ -62,7 +62,7 @@ const json200 = "application/json"
 func neverAsked(wanted *Entry) *Entry {
 	status, body := http.StatusOK, ""
 	switch wanted.Op {
-	case opDetails:
+	case Details:
 		body = `{}`
 	case opSummary:
 		body = `{"totalRecordsWithoutPaging":0}`

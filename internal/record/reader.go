@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Read reads a record. A last line that is not whole, as after a kill, is left out.
@@ -34,6 +35,9 @@ func read(in io.Reader) (head Head, entries []Entry, err error) {
 	first, err := lines.ReadBytes('\n')
 	if json.Unmarshal(first, &head) != nil || head.Format != format {
 		return head, nil, fmt.Errorf("its first line is none of a %s", format)
+	}
+	if !slices.Contains(basePaths, head.BasePath) { // whoever wrote it
+		head.BasePath = ""
 	}
 	for number := 2; err == nil; number++ {
 		var line []byte

@@ -95,7 +95,7 @@ func asked(r *http.Request) Entry {
 	e.Op, e.Job = operation(r.URL.Path)
 	e.Query = ownQuery(r.URL.Query())
 	e.Limit, e.Offset = number(r.Header.Get("limit")), number(r.Header.Get("offset"))
-	if e.Op == opDetails {
+	if e.Op == Details {
 		body := requestBody(r)
 		if found := jobInBody.FindSubmatch(body); found != nil {
 			e.Job = number(string(found[1]))
@@ -133,7 +133,7 @@ func requestBody(r *http.Request) []byte {
 // operation knows a request by the end of its path, whatever stands before it.
 func operation(path string) (op string, job int64) {
 	path = strings.TrimSuffix(path, "/")
-	for _, op := range []string{opPair, opDetails, opList, opEvents, opCommServ, opLogin, opRenew} {
+	for _, op := range []string{opPair, Details, opList, opEvents, opCommServ, opLogin, opRenew} {
 		if strings.HasSuffix(path, "/"+op) {
 			return op, 0
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -167,5 +166,5 @@ func (w *Writer) Close() (Stats, error) {
 // IsRecord says whether a folder holds one.
 func IsRecord(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, FileName))
-	return !errors.Is(err, fs.ErrNotExist)
+	return err == nil
 }
