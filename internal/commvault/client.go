@@ -58,6 +58,7 @@ type Client struct {
 	session    *session
 	attempts   attemptsSupport
 	quota      quota
+	clock      clock
 	log        *slog.Logger
 	observe    func(operation string, code int, took time.Duration, err error)
 }

@@ -113,11 +113,13 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 	if err != nil {
 		return 0, err
 	}
+	asked := time.Now()
 	response, err := c.http.Do(request)
 	if err != nil {
 		return 0, err
 	}
 	defer response.Body.Close()
+	c.clock.observe(response, asked, time.Now())
 	body := buffers.Get().(*bytes.Buffer)
 	body.Reset()
 	defer func() {

@@ -23,7 +23,7 @@ import (
 // checkCommCell goes as far as the CommServe lets it.
 func checkCommCell(ctx context.Context, cell config.CommCell) []Finding {
 	p := &commCellProbe{cell: cell}
-	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.identity, p.details, p.feed} {
+	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.clock, p.identity, p.details, p.feed} {
 		if !step(ctx) {
 			break
 		}
@@ -119,7 +119,7 @@ func (p *commCellProbe) connection(ctx context.Context) bool {
 
 const soonExpired = 30 * 24 * time.Hour
 
-// handshake checks the certificate that requests will meet. What is wrong with one, the requests themselves say best.
+// handshake checks the certificate that requests will meet. What else is wrong, the requests themselves say best.
 func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	secure := &tls.Config{}
 	if p.tls != nil {
@@ -128,6 +128,9 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	secure.ServerName, _, _ = net.SplitHostPort(p.host)
 	session := tls.Client(conn, secure)
 	if err := session.HandshakeContext(ctx); err != nil {
+		if bad, is := errors.AsType[*tls.CertificateVerificationError](err); is {
+			return p.failed("TLS", errors.New(commvault.Untrusted(bad)))
+		}
 		if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
 			return p.failed("TLS", fmt.Errorf("%s speaks no TLS; write http:// in url:, or name the port that does", p.host))
 		}
@@ -142,6 +145,11 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	}
 	return p.ok("TLS", "%s, certificate of %s, valid until %s", tls.VersionName(session.ConnectionState().Version),
 		certificate.Subject.CommonName, certificate.NotAfter.Format(time.DateOnly))
+}
+
+var mendOf = map[string]string{
+	"login": "mend auth.username and auth.password_file; an account that is locked is unlocked in the Command Center, by who administers users",
+	"token": "put another token into auth.token_file",
 }
 
 func (p *commCellProbe) list(ctx context.Context) bool {
@@ -170,7 +178,7 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 	switch commvault.KindOf(err) {
 	case "":
 	case commvault.Auth:
-		return p.failed(way, onceTried(err, p.cell.Name))
+		return p.failed(way, fmt.Errorf("%w; %s", onceTried(err, p.cell.Name), mendOf[way]))
 	case commvault.HTTP, commvault.Unreachable:
 		return p.failed("job list", fmt.Errorf("%w; is url: the web service's root?", onceTried(err, p.cell.Name)))
 	default:
@@ -207,7 +215,26 @@ func (p *commCellProbe) filtered(leftOutBy map[int64]string) bool {
 // onceTried takes out of a refusal what is only so for a watcher that runs on, and what stands before it anyway.
 func onceTried(err error, commcell string) error {
 	text, _, _ := strings.Cut(err.Error(), " (next try")
-	return errors.New(strings.TrimPrefix(text, "commcell "+commcell+": "))
+	return errors.New(strings.TrimSuffix(strings.TrimPrefix(text, "commcell "+commcell+": "), "."))
+}
+
+const skewed = 30 * time.Second // is more than a network explains
+
+// clock is not needed to watch; with clocks that differ, ages and delays are wrong by as much.
+func (p *commCellProbe) clock(context.Context) bool {
+	ahead, known := p.client.Ahead()
+	ahead = ahead.Round(time.Second)
+	switch {
+	case !known:
+		return true
+	case ahead.Abs() < skewed:
+		return p.ok("clock", "differs from this machine's by less than %v", skewed)
+	case ahead > 0:
+		p.warn("clock", "the CommServe's is %v ahead of this machine's; ages and delays are wrong by as much: set the clocks by NTP", ahead)
+	default:
+		p.warn("clock", "the CommServe's is %v behind this machine's; ages and delays are wrong by as much: set the clocks by NTP", -ahead)
+	}
+	return true
 }
 
 // identity is not needed to watch; without it a CommServe that takes another's place would not be noticed.
@@ -241,7 +268,7 @@ func (p *commCellProbe) details(ctx context.Context) bool {
 		return true
 	}
 	if err != nil {
-		return p.failed("job details", err)
+		return p.failed("job details", fmt.Errorf("%w; may this user see the jobs of all clients that are to be watched?", onceTried(err, p.cell.Name)))
 	}
 	if refusal := p.client.AttemptsRefused(); refusal != "" {
 		p.warn("attempts", "the CommServe is too old to tell them: with showAttempt it refuses what it answers without (%s)", refusal)
