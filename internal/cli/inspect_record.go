@@ -47,7 +47,7 @@ type askedOften struct {
 }
 
 func printRecord(out io.Writer, head record.Head, entries []record.Entry) error {
-	_, err := fmt.Fprintf(out, "of %s, by watcher %s; asked in %s, ids %s\n", head.Began.Local().Format(time.DateTime),
+	_, err := fmt.Fprintf(out, "of %s, by watcher %s; asked in %s, ids %s\n", head.Began.UTC().Format(time.RFC3339),
 		printable.Line(head.Version), printable.Line(head.Asked), printable.Line(head.IDs))
 	if err != nil {
 		return err

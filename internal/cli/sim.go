@@ -98,7 +98,7 @@ func (s *simulator) handler(c *cobra.Command) (handler http.Handler, welcome fun
 		return nil, nil, fail(err)
 	}
 	return record.NewPlayer(entries, s.config.Speed, s.config.Log), func(address string) string {
-		return fmt.Sprintf(replayWelcome, address, len(entries), head.Began.Local().Format(time.DateTime), head.BasePath, scheduleOf(head))
+		return fmt.Sprintf(replayWelcome, address, len(entries), head.Began.UTC().Format(time.RFC3339), head.BasePath, scheduleOf(head))
 	}, nil
 }
 

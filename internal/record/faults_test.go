@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -10,10 +11,13 @@ import (
 	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestEachFaultIsPlayedAgain: what a client makes of a bad answer it makes of the record's, too.
 func TestEachFaultIsPlayedAgain(t *testing.T) {
+	slow.Test(t, "4 s", "each kind of fault that the simulator knows, in both formats")
+	t.Parallel()
 	for _, kind := range sim.FaultKinds() {
 		for _, format := range []string{"json", "xml"} {
 			t.Run(string(kind)+" "+format, func(t *testing.T) {
@@ -45,8 +49,7 @@ func outcomes(t *testing.T, client *commvault.Client) (all string) {
 			line, err := client.Summary(t.Context(), number)
 			all += fmt.Sprintln("summary", kindOf(err), job.LookUp(line.Status, false), line.Status == "", line.Number)
 		}
-		lines := 0
-		err := client.List(t.Context(), time.Hour, func(page []commvault.Line) error { lines += len(page); return nil })
+		lines, err := listed(t, client)
 		all += fmt.Sprintln("list", kindOf(err), lines)
 		entries, mark, err := client.Feed(t.Context(), commvault.FeedMark{})
 		all += fmt.Sprintln("feed", kindOf(err), len(entries), mark.Begun())
@@ -58,9 +61,14 @@ func outcomes(t *testing.T, client *commvault.Client) (all string) {
 	return all + string(quota)
 }
 
+func listed(t *testing.T, client *commvault.Client) (lines int, err error) {
+	err = client.List(t.Context(), time.Hour, func(page []commvault.Line) error { lines += len(page); return nil })
+	return lines, err
+}
+
 // kindOf is also how long the server wants to be left alone.
 func kindOf(err error) string {
-	e, ours := err.(*commvault.Error)
+	e, ours := errors.AsType[*commvault.Error](err)
 	if !ours {
 		return fmt.Sprint(err)
 	}

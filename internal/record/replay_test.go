@@ -14,11 +14,14 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/record"
 	"jobwatch/internal/sim"
+	"jobwatch/internal/testing/slow"
 )
 
 // TestReplayTellsTheSameButForNames records what a watcher asks of a CommServe whose jobs go through all that jobs do, and
 // wants of the record the same events, in the same order.
 func TestReplayTellsTheSameButForNames(t *testing.T) {
+	slow.Test(t, "4 s", "minutes of some dozen jobs, recorded and played, in both formats, with ids kept and renumbered")
+	t.Parallel()
 	for _, format := range []string{"json", "xml"} {
 		for _, renumber := range []bool{false, true} {
 			t.Run(fmt.Sprint(format, renumber), func(t *testing.T) {

@@ -87,7 +87,7 @@ func (s *Scrubber) xmlBody(body []byte) (string, Form) {
 	case err == nil:
 		return text, XML
 	case errors.Is(err, io.EOF), strings.Contains(err.Error(), "unexpected EOF"):
-		return text, CutXML
+		return text + "<", CutXML
 	case errors.Is(err, errDoctype):
 		return text + anyDoctype, BrokenXML
 	}

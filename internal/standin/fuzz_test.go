@@ -102,3 +102,24 @@ func outline(v any) string {
 	}
 	return fmt.Sprintf("%T", v)
 }
+
+// FuzzBody wants of anything no more than its form: not what was planted in it, and where it was whole a whole one again.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{
+		"<a b='PLANT'>PLANT<!-- PLANT --><c/></a>", `<?xml version="1.0"?><PLANT:a PLANT="1">&#x41;PLANT</PLANT:a>`, "<!DOCTYPE PLANT><a/>", "<html><title>PLANT",
+		`{"PLANT":"PLANT","a":[1,"PLANT`, "PLANT", "\xef\xbb\xbf{\"a\":\"\r\nPLANT\"}", "<a><PLANT></a>", "{PLANT}", "<a>&PLANT;</a>", "\x00PLANT", "<a PLANT=PLANT>",
+		`"Job PLANT does not exist"`, "<a><![CDATA[PLANT]]></a>",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		body := strings.ReplaceAll(text, "PLANT", planted)
+		got, form := standin.New(false).Body([]byte(body))
+		if strings.Contains(strings.ToLower(got), strings.ToLower(planted)) {
+			t.Fatalf("%q becomes %s %q", body, form, got)
+		}
+		if _, again := standin.New(false).Body([]byte(got)); again != form && form != standin.Other {
+			t.Fatalf("%q, which is %s, becomes %q, which is %s", body, form, got, again)
+		}
+	})
+}

@@ -19,7 +19,7 @@ func split(name string) (all []string) {
 	for from := 0; from < len(runes); {
 		to := from + 1
 		class := classOf(runes[from])
-		for to < len(runes) && joins(runes, from, to, class) {
+		for to < len(runes) && joins(runes, to, class) {
 			to++
 		}
 		all = append(all, string(runes[from:to]))
@@ -49,8 +49,8 @@ func classOf(r rune) class {
 	return other
 }
 
-// joins says whether the rune at to goes on with the word from there.
-func joins(runes []rune, from, to int, first class) bool {
+// joins says whether the rune goes on with the word before it, which begins with one of a class.
+func joins(runes []rune, to int, first class) bool {
 	is, before := classOf(runes[to]), classOf(runes[to-1])
 	switch {
 	case first == other:
@@ -93,14 +93,16 @@ func (m member) has(some map[string]bool) bool {
 // memberName gives a name again with each word replaced that is not the API's: names may be data, in a map of them.
 func (s *Scrubber) memberName(name string) string {
 	var b strings.Builder
-	for _, part := range split(name) {
+	all := split(name)
+	short := hasOneShortNumber(all)
+	for _, part := range all {
 		switch classOf([]rune(part)[0]) {
 		case upper, lower:
 			if !words[strings.ToLower(part)] {
 				part = s.instead("word", part, func(count int) string { return "X" + letters(count) })
 			}
 		case digit:
-			if len(part) > 2 {
+			if !short {
 				part = s.instead("digits", part, strconv.Itoa)
 			}
 		case other:
@@ -111,4 +113,19 @@ func (s *Scrubber) memberName(name string) string {
 		b.WriteString(part)
 	}
 	return b.String()
+}
+
+// hasOneShortNumber is of a name like DM2Content. With more it may be an address, without a word a number by itself.
+func hasOneShortNumber(all []string) bool {
+	numbers, named := 0, false
+	for _, part := range all {
+		switch classOf([]rune(part)[0]) {
+		case upper, lower:
+			named = named || words[strings.ToLower(part)]
+		case digit:
+			numbers += len(part)
+		case other:
+		}
+	}
+	return named && numbers <= 2
 }

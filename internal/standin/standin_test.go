@@ -54,6 +54,7 @@ func TestValues(t *testing.T) {
 		{"state", `"Wird gesichert"`, `"Unknown state a"`},
 		{"currentPhase", `"Zyxquell"`, `"Unknown phase a"`},
 		{"pendingReasonErrorCode", `"Zyxquell"`, `"Text a"`},
+		{"Agent", `"Oracle"`, `"name-1"`},
 		{"Host", `"esx-01.corp.example.org"`, `"host-1.example.com"`},
 		{"smtpAddress", `"j.zyx@corp.example.org"`, `"user-1@example.com"`},
 		{"hostName", `"10.11.12.13"`, `"198.18.0.1"`},
@@ -110,8 +111,8 @@ func shape(text string) string {
 
 func TestNamesOfMembersMayBeData(t *testing.T) {
 	s := standin.New(false)
-	body := `{"attemptsInfo":{"attemptNumber":1},"zyxquell.corp":{"phaseZyxquell":2,"4711-Zyx":3},"@jobId":1,"jMFailureReasonStatus":"","GUIDs":[],"":0}`
-	want := `{"attemptsInfo":{"attemptNumber":1},"Xa.Xb":{"phaseXc":2,"1-Xd":3},"@jobId":1,"jMFailureReasonStatus":"","GUIDs":[],"":0}`
+	body := `{"attemptsInfo":{"attemptNumber":1},"zyxquell.corp":{"phaseZyxquell":2,"4711-Zyx":3},"@jobId":1,"jMFailureReasonStatus":"","GUIDs":[],"":0,"10.11.12.13":0,"DM2Content":0,"77":0}`
+	want := `{"attemptsInfo":{"attemptNumber":1},"Xa.Xb":{"phaseXc":2,"1-Xd":3},"@jobId":1,"jMFailureReasonStatus":"","GUIDs":[],"":0,"2.3.4.5":0,"DM2Content":0,"6":0}`
 	if got, form := s.Body([]byte(body)); got != want || form != standin.JSON {
 		t.Errorf("%s:\n got %s\nwant %s", form, got, want)
 	}
@@ -184,7 +185,7 @@ func TestBodies(t *testing.T) {
 		{`<?xml version="1.0" zyx="z"?><!-- zyx --><job xmlns:q="zyx" q:zyx="z" state="Running" clientName="zyx"/>`,
 			`<?xml version="1.0" encoding="UTF-8"?><job state="Running" clientName="name-1"></job>`, standin.XML},
 		{`<job><state>Running</state><zyx>zyx &amp; zyx</zyx></job>`, `<job><state>Running</state><Xa>Text a</Xa></job>`, standin.XML},
-		{`<job><state>Runn`, `<job><state>Unknown state a`, standin.CutXML},
+		{`<job><state>Runn`, `<job><state>Unknown state a<`, standin.CutXML},
 		{`<job><state>Running</zyx>`, `<job><state>Running<>`, standin.BrokenXML},
 		{`<!DOCTYPE zyx [<!ENTITY zyx "zyx">]><job>&zyx;</job>`, `<!DOCTYPE other>`, standin.BrokenXML},
 	} {

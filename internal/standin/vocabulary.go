@@ -23,7 +23,7 @@ var vocabularies = func() map[string]map[string]bool {
 		{"backuptype backuplevel backuplevelname localizedbackuplevelname", `
 			Full|Incremental|Differential|Synthetic Full|Synthetic_Full|Unknown|None|Transaction Log|Pre-Selected|Automatic Incremental|
 			FULL|INCREMANTAL|INCREMENTAL|DIFFERENTIAL|SYNTHETIC_FULL|NONE|TRANSACTION_LOG|Snap|Archive|Automatic`},
-		{"appname apptypename agent", `
+		{"appname apptypename", `
 			Windows File System|Linux File System|Virtual Server|Default Application Type Name|File System|SQL Server|Oracle|
 			Oracle RAC|SAP for Oracle|SAP HANA|Exchange Database|Exchange Mailbox|Active Directory|MySQL|PostgreSQL|DB2|Sybase|
 			Informix|NAS|Cloud Apps|Sharepoint Server|Documentum|Domino Database|Notes Database|Unix File System|Solaris File System|
