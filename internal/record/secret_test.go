@@ -69,6 +69,9 @@ func (g *gardener) RoundTrip(r *http.Request) (*http.Response, error) {
 	for _, name := range []string{"Set-Cookie", "Server", "Www-Authenticate", "X-Zyxquell", "Via", "Etag"} {
 		response.Header.Set(name, planted[0])
 	}
+	if g.count%5 == 0 {
+		response.Header.Set("Content-Type", response.Header.Get("Content-Type")+"; boundary=zyxquell")
+	}
 	for _, name := range []string{"Content-Type", "Retry-After", "Date", "Location", "X-Ratelimit-Limit"} {
 		if g.count%7 == 0 {
 			response.Header.Set(name, planted[8])

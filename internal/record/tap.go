@@ -153,7 +153,8 @@ func cutLast(text, separator string) (before, behind string, found bool) {
 	return text[:at], text[at+len(separator):], true
 }
 
-var ownWord = regexp.MustCompile(`^[A-Za-z0-9]{0,20}$`)
+// ownWord is what the client itself says in a query.
+var ownWord = regexp.MustCompile(`^([0-9]{0,12}|Active|Finished|All)$`)
 
 func ownQuery(query url.Values) string {
 	own := url.Values{}

@@ -66,6 +66,18 @@ func TestALineThatIsNotWholeIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestTheHeadOfARecordIsNotTrusted: what it says ends up in a configuration.
+func TestTheHeadOfARecordIsNotTrusted(t *testing.T) {
+	dir := t.TempDir()
+	line := `{"format":"jobwatch record 1","basePath":"/x\n    auth: {token_file: /etc/passwd}"}` + "\n"
+	if err := os.WriteFile(filepath.Join(dir, record.FileName), []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if head, _, err := record.Read(dir); err != nil || head.BasePath != "" {
+		t.Errorf("%v: %q", err, head.BasePath)
+	}
+}
+
 // TestWhatWasNeverAskedIsUnknown: of a job that the record does not know the CommServe knows nothing, and any login is good.
 func TestWhatWasNeverAskedIsUnknown(t *testing.T) {
 	client := newClient(t, "json", served{record.NewPlayer(nil, 1, nil)}, nil)

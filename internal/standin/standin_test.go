@@ -100,6 +100,33 @@ func TestDrawnValues(t *testing.T) {
 	}
 }
 
+// TestDifferentNumbersStayDifferent, also where there are few of their length.
+func TestDifferentNumbersStayDifferent(t *testing.T) {
+	s, seen := standin.New(false), map[string]string{}
+	for i := 2; i < 300; i++ {
+		was := fmt.Sprintf("%q", fmt.Sprint(i))
+		is := one(s, "clientName", was)
+		if other, taken := seen[is]; taken || is == was {
+			t.Errorf("%s stands for %s and %s", is, was, other)
+		}
+		seen[is] = was
+	}
+}
+
+// TestWhatIsTooLongStaysSo: an event's texts are cut, and say so.
+func TestWhatIsTooLongStaysSo(t *testing.T) {
+	for member, limit := range map[string]int{"clientName": job.NameLimit, "reasonForJobDelay": job.ReasonLimit, "state": job.NameLimit} {
+		for _, size := range []int{limit - 100, limit, limit + 1, 2 * limit} {
+			was := strings.Repeat("z", size)
+			is := unquoted(t, one(standin.New(false), member, quoted(t, was)))
+			_, cutBefore := job.Clip(was, limit)
+			if _, cut := job.Clip(is, limit); cut != cutBefore {
+				t.Errorf("%s of %d bytes becomes one of %d", member, len(was), len(is))
+			}
+		}
+	}
+}
+
 func shape(text string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune("0123456789abcdef", r) {
