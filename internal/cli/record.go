@@ -58,8 +58,8 @@ func (r *recording) run(c *cobra.Command, dir string) error {
 		return err
 	case r.long < 0:
 		return errors.New("--for must not be below 0")
-	case r.most < 1 || r.most > 10_000:
-		return errors.New("--max-size must be from 1 to 10000")
+	case r.most < 1 || r.most > 1000:
+		return errors.New("--max-size must be from 1 to 1000")
 	}
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
@@ -85,12 +85,12 @@ func (r *recording) run(c *cobra.Command, dir string) error {
 	if err := errors.Join(unpolled, unwritten); err != nil {
 		return fail(err)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), recorded, printable.Line(filepath.Join(dir, record.FileName)), stats.Entries, len(stats.Jobs),
+	_, err = fmt.Fprintf(c.OutOrStdout(), recorded, printable.Line(filepath.Join(dir, record.FileName)), stats.Entries, stats.Answered, len(stats.Jobs),
 		float64(stats.Size)/(1<<20), printable.Line(dir))
 	return fail(err)
 }
 
-const recorded = `%s: %d requests and their answers, about %d jobs, %.1f MiB
+const recorded = `%s: %d requests, %d of them answered, about %d jobs, %.1f MiB
 look at it before you give it away: watcher inspect %s
 `
 

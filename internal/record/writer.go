@@ -43,9 +43,10 @@ type Writer struct {
 
 // Stats are what a record has come to.
 type Stats struct {
-	Entries int
-	Jobs    map[int64]bool
-	Size    int64
+	Entries  int
+	Answered int // of them
+	Jobs     map[int64]bool
+	Size     int64
 }
 
 // ErrFull says that a record has come to its largest size.
@@ -122,6 +123,9 @@ func (w *Writer) write(e Entry, body []byte) {
 		return
 	}
 	w.stats.Entries++
+	if e.isAnswer() {
+		w.stats.Answered++
+	}
 	if e.Job != 0 {
 		w.stats.Jobs[e.Job] = true
 	}
