@@ -30,6 +30,8 @@ var floors = map[string]int{
 	"internal/diff":      1,
 	"internal/commvault": 1,
 	"internal/stream":    1,
+	"internal/standin":   2,
+	"internal/record":    3,
 	"internal/store":     2,
 	"internal/cluster":   3,
 	"internal/sharing":   4,
@@ -82,7 +84,7 @@ const testSupport = "internal/testing/"
 var mayImport = map[string][]string{
 	"github.com/goccy/go-yaml":           {"internal/config"},
 	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
-	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/store"},
+	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/standin", "internal/store"},
 	"github.com/nats-io/nats-server/v2":  {"internal/stream", "internal/testing/threeservers"},
 	"github.com/nats-io/jwt/v2":          {"internal/stream"},
 	"github.com/nats-io/nkeys":           {"internal/stream"},

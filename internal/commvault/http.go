@@ -39,6 +39,9 @@ func httpClient(config Config) *http.Client {
 	if transport == nil {
 		transport = ownTransport(config)
 	}
+	if config.Wrap != nil {
+		transport = config.Wrap(transport)
+	}
 	// Go would carry the Authtoken header along, to any host, and ask with GET what was a POST.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &http.Client{Transport: transport, CheckRedirect: stay}

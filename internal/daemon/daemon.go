@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/cluster"
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
 	"jobwatch/internal/event"
 	"jobwatch/internal/metrics"
@@ -262,12 +263,16 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 		return nil, err
 	}
 	meter.ReadQuota(client.Quota)
+	return newPoller(cell, client, p.store, meter, p.Log)
+}
+
+func newPoller(cell config.CommCell, client *commvault.Client, st *store.Store, meter poller.Meter, log *slog.Logger) (*poller.Poller, error) {
 	schedule, err := config.ParseSchedule(cell.Schedule)
 	if err != nil {
 		return nil, err
 	}
 	return poller.New(poller.Config{
-		CommCell: cell.Name, Source: client, Store: p.store, Schedule: schedule, Spec: cell.Schedule, Log: p.Log,
+		CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Spec: cell.Schedule, Log: log,
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 		Filter: NewFilter(cell),
 		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,
