@@ -47,6 +47,7 @@ var floors = map[string]int{
 	"internal/web/page":  0,
 	"internal/daemon":    6,
 	"internal/doctor":    7,
+	"internal/setup":     1,
 	"internal/console":   3,
 	"internal/cli":       8,
 	"cmd/watcher":        9,
