@@ -60,7 +60,13 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 	return fail(errors.Join(do(on), st.Close()))
 }
 
+// loadConfig is for who looks; loadToRun for who asks a CommServe, or delivers.
 func loadConfig(c *cobra.Command) (*config.Config, error) {
+	file, _ := c.Flags().GetString("config")
+	return config.LoadToLook(file)
+}
+
+func loadToRun(c *cobra.Command) (*config.Config, error) {
 	file, _ := c.Flags().GetString("config")
 	cfg, err := config.Load(file)
 	if err != nil {

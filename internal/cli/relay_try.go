@@ -34,7 +34,7 @@ func newRelayTry() *cobra.Command {
 	}
 	dry := c.Flags().Bool("dry", false, "print what would be sent, and send nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		cfg, err := loadConfig(c)
+		cfg, err := loadToRun(c)
 		if err != nil {
 			return err
 		}
