@@ -21,6 +21,9 @@ func (b *Broker) ReadPart(ctx context.Context, start Start, yield func(Message) 
 	return b.ReadUpTo(ctx, start, info.Last, yield)
 }
 
+// partPatience is how many waits in a row for a message that is there are endured: a server under load takes its time.
+const partPatience = 15 * scanPatience
+
 // ReadUpTo is ReadPart, up to a sequence of the stream, which is included.
 func (b *Broker) ReadUpTo(ctx context.Context, start Start, to uint64, yield func(Message) error) error {
 	r, err := b.openReader(ctx, start)
@@ -42,7 +45,7 @@ func (b *Broker) ReadUpTo(ctx context.Context, start Start, to uint64, yield fun
 				if left, err := r.left(); err != nil || !left {
 					return err
 				}
-			} else if idle++; idle > scanPatience {
+			} else if idle++; idle > partPatience {
 				return r.explain(errSilent)
 			}
 			r.due = r.delivered // what was due may have been deleted
