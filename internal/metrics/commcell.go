@@ -18,8 +18,9 @@ type CommCell struct {
 	of   *Metrics
 
 	unchanged, details200 prometheus.Counter
-	polled, ticked        prometheus.Observer
-	skipped               prometheus.Counter
+	polled, ticked, delay prometheus.Observer
+	skipped, vms          prometheus.Counter
+	details               prometheus.Observer // how long such a request takes
 }
 
 const (
@@ -45,6 +46,11 @@ func (m *Metrics) CommCell(name string) *CommCell {
 	for _, kind := range kinds {
 		m.events.WithLabelValues(name, kind)
 	}
+	for _, class := range endClasses {
+		for _, operation := range operations {
+			m.ended.WithLabelValues(name, string(class), operation)
+		}
+	}
 	return &CommCell{
 		name: name, of: m,
 		unchanged:  m.polls.WithLabelValues(name, unchanged),
@@ -52,6 +58,9 @@ func (m *Metrics) CommCell(name string) *CommCell {
 		polled:     m.polled.WithLabelValues(name),
 		ticked:     m.ticked.WithLabelValues(name),
 		skipped:    m.skipped.WithLabelValues(name),
+		delay:      m.delay.WithLabelValues(name),
+		vms:        m.vms.WithLabelValues(name),
+		details:    m.asked.WithLabelValues(name, jobDetails),
 	}
 }
 
@@ -59,11 +68,13 @@ func (m *Metrics) CommCell(name string) *CommCell {
 func (c *CommCell) ReadQuota(read func() commvault.Quota) { c.of.quotas.Store(c.name, read) }
 
 // Request counts one request to the CommServe (commvault.Config.Observe).
-func (c *CommCell) Request(operation string, code int, _ time.Duration, _ error) {
+func (c *CommCell) Request(operation string, code int, took time.Duration, _ error) {
 	if operation == jobDetails && code == http.StatusOK {
 		c.details200.Inc()
+		c.details.Observe(took.Seconds())
 		return
 	}
+	c.of.asked.WithLabelValues(c.name, operation).Observe(took.Seconds())
 	c.of.requests.WithLabelValues(c.name, operation, strconv.Itoa(code)).Inc()
 }
 
@@ -80,11 +91,17 @@ func (c *CommCell) Polled(result string) {
 func (c *CommCell) PollTook(took time.Duration) { c.polled.Observe(took.Seconds()) }
 
 // Committed counts events, and for those of a state how late they may be.
-func (c *CommCell) Committed(changes []job.Change, notBefore, observed time.Time) {
+func (c *CommCell) Committed(changes []job.Change, of *job.Snapshot, notBefore, observed time.Time) {
 	for _, change := range changes {
 		c.of.events.WithLabelValues(c.name, change.Kind).Inc()
+		if change.Kind == job.KindFailure && change.Detail == job.DetailVM {
+			c.vms.Inc()
+		}
 		if change.Kind == job.KindState && !notBefore.IsZero() {
-			c.of.delay.Observe(observed.Sub(notBefore).Seconds())
+			c.delay.Observe(observed.Sub(notBefore).Seconds())
+		}
+		if ends(change, of) {
+			c.of.ended.WithLabelValues(c.name, string(job.LookUp(change.To, true).Class), operationOf(of)).Inc()
 		}
 	}
 }

@@ -60,7 +60,7 @@ var (
 	unseen        = describe("unseen_ends_total", "Jobs whose end the Job list named while the CommServe did not know their details: that end is not told.", "commcell")
 )
 
-// publish.Reasons and classes of jobs start at 0: docs/http.md lists them, and a test holds them against it.
+// publish.Reasons and classes of jobs start at 0: docs/metrics.md lists them, and a test holds them against it.
 var classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {

@@ -14,9 +14,9 @@ import (
 // Meter counts what a Poller does. Its methods are called from many goroutines, the first two at
 // each poll: they must be cheap.
 type Meter interface {
-	Polled(result string)        // a poll ended: ok, unchanged, older, or the kind of the error
-	PollTook(took time.Duration) // a poll, its repetitions included
-	Committed(changes []job.Change, notBefore, observed time.Time)
+	Polled(result string)                                                            // a poll ended: ok, unchanged, older, or the kind of the error
+	PollTook(took time.Duration)                                                     // a poll, its repetitions included
+	Committed(changes []job.Change, of *job.Snapshot, notBefore, observed time.Time) // of: nil of a CommCell
 	CycleTook(took time.Duration)
 	TickSkipped()
 }
@@ -99,9 +99,9 @@ func (c *Counts) pollEnded(start time.Time) {
 	}
 }
 
-func (c *Counts) events(changes []job.Change, notBefore, observed time.Time) {
+func (c *Counts) events(changes []job.Change, of *job.Snapshot, notBefore, observed time.Time) {
 	if c.meter != nil && len(changes) > 0 {
-		c.meter.Committed(changes, notBefore, observed)
+		c.meter.Committed(changes, of, notBefore, observed)
 	}
 }
 

@@ -65,7 +65,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		p.cache.log.carried(j.id.Number, seen.Answered)
 	}
 	p.Counts.polled("ok")
-	p.Counts.events(result.Changes, result.NotBefore, seen.Answered)
+	p.Counts.events(result.Changes, &seen.Snapshot, result.NotBefore, seen.Answered)
 	if result.Ended || result.Untrack {
 		p.cache.forget(j)
 		return nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -80,18 +81,22 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t)
 	w.becomes(503, "ok    nats")
 	w.measures(map[string]float64{ // before anything happened
-		"jobwatch_polls_total commcell=prod result=ok":          0,
-		"jobwatch_polls_total commcell=prod result=unreachable": 0,
-		"jobwatch_events_total commcell=prod kind=state":        0,
-		"jobwatch_events_total commcell=prod kind=commcell":     0,
-		"jobwatch_ticks_skipped_total commcell=prod":            0,
-		"jobwatch_publish_errors_total reason=stream_full":      0,
-		"jobwatch_published_total":                              0,
-		"jobwatch_taken_over_total commcell=prod":               0,
-		"jobwatch_quota_requests commcell=prod":                 0,
-		"jobwatch_quota_period_seconds commcell=prod":           3600,
-		"jobwatch_poll_duration_seconds commcell=prod":          0,
-		"jobwatch_build_info version=test":                      1,
+		"jobwatch_polls_total commcell=prod result=ok":                    0,
+		"jobwatch_polls_total commcell=prod result=unreachable":           0,
+		"jobwatch_events_total commcell=prod kind=state":                  0,
+		"jobwatch_events_total commcell=prod kind=commcell":               0,
+		"jobwatch_ticks_skipped_total commcell=prod":                      0,
+		"jobwatch_publish_errors_total reason=stream_full":                0,
+		"jobwatch_published_total":                                        0,
+		"jobwatch_taken_over_total commcell=prod":                         0,
+		"jobwatch_quota_requests commcell=prod":                           0,
+		"jobwatch_quota_period_seconds commcell=prod":                     3600,
+		"jobwatch_poll_duration_seconds commcell=prod":                    0,
+		"jobwatch_build_info version=test goversion=" + runtime.Version(): 1,
+		"jobwatch_detection_delay_seconds commcell=prod":                  0,
+		"jobwatch_jobs_ended_total class=failed operation=backup":         0,
+		"jobwatch_jobs_ended_total class=unknown operation=other":         0,
+		"jobwatch_vms_failed_total commcell=prod":                         0,
 	})
 	if _, known := value(w.scrape(), "jobwatch_commcell_up"); known {
 		t.Error("up or down, before anything was asked")
@@ -106,22 +111,24 @@ func TestMetrics(t *testing.T) {
 	w.sees(ended(72, "Failed", time.Now()))
 	w.sent()
 	w.measures(map[string]float64{
-		"jobwatch_polls_total commcell=prod result=ok":          3,
-		"jobwatch_polls_total commcell=prod result=unchanged":   3,
-		"jobwatch_poll_duration_seconds commcell=prod":          6,
-		"jobwatch_tick_duration_seconds commcell=prod":          3,
-		"jobwatch_events_total commcell=prod kind=state":        3,
-		"jobwatch_events_total commcell=prod kind=phase":        2,
-		"jobwatch_events_total commcell=prod kind=failure":      1,
-		"jobwatch_detection_delay_seconds":                      1, // a first observation has none
-		"jobwatch_published_total":                              6,
-		"jobwatch_outbox_events":                                0,
-		"jobwatch_outbox_oldest_seconds":                        0,
-		"jobwatch_tracked_jobs commcell=prod class=active":      1,
-		"jobwatch_tracked_jobs commcell=prod class=failed":      0, // its end is told: it is polled no more
-		"jobwatch_commcell_up commcell=prod":                    1,
-		"jobwatch_leases_held":                                  0,
-		"jobwatch_polls_total commcell=prod result=unreachable": 0,
+		"jobwatch_polls_total commcell=prod result=ok":           3,
+		"jobwatch_polls_total commcell=prod result=unchanged":    3,
+		"jobwatch_poll_duration_seconds commcell=prod":           6,
+		"jobwatch_tick_duration_seconds commcell=prod":           3,
+		"jobwatch_events_total commcell=prod kind=state":         3,
+		"jobwatch_events_total commcell=prod kind=phase":         2,
+		"jobwatch_events_total commcell=prod kind=failure":       1,
+		"jobwatch_detection_delay_seconds commcell=prod":         1, // a first observation has none
+		"jobwatch_jobs_ended_total class=failed operation=other": 1,
+		"jobwatch_jobs_ended_total class=killed operation=other": 0,
+		"jobwatch_published_total":                               6,
+		"jobwatch_outbox_events":                                 0,
+		"jobwatch_outbox_oldest_seconds":                         0,
+		"jobwatch_tracked_jobs commcell=prod class=active":       1,
+		"jobwatch_tracked_jobs commcell=prod class=failed":       0, // its end is told: it is polled no more
+		"jobwatch_commcell_up commcell=prod":                     1,
+		"jobwatch_leases_held":                                   0,
+		"jobwatch_polls_total commcell=prod result=unreachable":  0,
 	})
 	if sum := w.scrape()["jobwatch_detection_delay_seconds"].Metric[0].Histogram.GetSampleSum(); sum <= 0 || sum > 60 {
 		t.Errorf("the delay is %v s", sum)
@@ -129,9 +136,9 @@ func TestMetrics(t *testing.T) {
 }
 
 // TestLabelsAreThereFromTheStart holds the series of a process to which nothing has happened yet against the values
-// that docs/http.md lists: an alert sees no increase from nothing.
+// that docs/metrics.md lists: an alert sees no increase from nothing.
 func TestLabelsAreThereFromTheStart(t *testing.T) {
-	docs, err := os.ReadFile("../../docs/http.md")
+	docs, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +147,7 @@ func TestLabelsAreThereFromTheStart(t *testing.T) {
 		t.Helper()
 		found := regexp.MustCompile(pattern).FindSubmatch(docs)
 		if found == nil {
-			t.Fatalf("docs/http.md has no %s", pattern)
+			t.Fatalf("docs/metrics.md has no %s", pattern)
 		}
 		for _, word := range regexp.MustCompile(words).FindAllStringSubmatch(string(found[2]), -1) {
 			if sample := fmt.Sprintf("%s %s=%s", found[1], label, word[1]); !has(families, sample) {
@@ -150,6 +157,8 @@ func TestLabelsAreThereFromTheStart(t *testing.T) {
 	}
 	listed("result", "`(jobwatch_polls_total){.*?` \\|(.*)", "`([a-z_]+)`")
 	listed("reason", "`(jobwatch_publish_errors_total){.*?` \\|(.*)", "`([a-z_]+)`")
+	listed("class", "`(jobwatch_jobs_ended_total){.*?` \\|(.*?);", "`([a-z_]+)`")
+	listed("operation", "`(jobwatch_jobs_ended_total){.*?` \\|.*?(;.*)", "`([a-z_]+)`")
 	listed("kind", "`(jobwatch_events_total){.*?` \\| events committed:(.*)", `([a-z]+)`)
 	for _, class := range classes {
 		if sample := "jobwatch_tracked_jobs class=" + class; !has(families, sample) {
