@@ -57,6 +57,7 @@ type Client struct {
 	session    *session
 	attempts   attemptsSupport
 	quota      quota
+	hints      hints
 	log        *slog.Logger
 	observe    func(operation string, code int, took time.Duration, err error)
 }

@@ -123,6 +123,7 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 		}
 	}()
 	c.quota.observe(response)
+	c.hints.observe(response)
 	code = response.StatusCode
 	if good := code == http.StatusOK || q.token && code/100 == 2; !good {
 		return code, c.refusal(response, body, q)

@@ -64,6 +64,9 @@ func (m *Metrics) CommCell(name string) *CommCell {
 	}
 }
 
+// ReadServer has what answers show of the CommServe read at each scrape.
+func (c *CommCell) ReadServer(read func() commvault.Server) { c.of.servers.Store(c.name, read) }
+
 // ReadQuota has the quota of the CommCell read at each scrape.
 func (c *CommCell) ReadQuota(read func() commvault.Quota) { c.of.quotas.Store(c.name, read) }
 

@@ -24,8 +24,8 @@ type Metrics struct {
 	ended, vms                       *prometheus.CounterVec
 	polled, ticked, delay, asked     *prometheus.HistogramVec
 
-	relays relayCounts
-	quotas sync.Map // CommCell => func() commvault.Quota
+	relays          relayCounts
+	quotas, servers sync.Map // CommCell => func() commvault.Quota, commvault.Server
 }
 
 var (

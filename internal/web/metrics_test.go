@@ -101,6 +101,11 @@ func TestMetrics(t *testing.T) {
 	if _, known := value(w.scrape(), "jobwatch_commcell_up"); known {
 		t.Error("up or down, before anything was asked")
 	}
+	for _, unknown := range []string{"jobwatch_commcell_last_answer_timestamp_seconds", "jobwatch_clock_skew_seconds", "jobwatch_tls_not_after_timestamp_seconds"} {
+		if has(w.scrape(), unknown) {
+			t.Errorf("%s, before there was an answer", unknown)
+		}
+	}
 	if has(w.scrape(), "jobwatch_quota_limit") {
 		t.Error("a limit, before one was named")
 	}
@@ -126,10 +131,15 @@ func TestMetrics(t *testing.T) {
 		"jobwatch_outbox_oldest_seconds":                         0,
 		"jobwatch_tracked_jobs commcell=prod class=active":       1,
 		"jobwatch_tracked_jobs commcell=prod class=failed":       0, // its end is told: it is polled no more
-		"jobwatch_commcell_up commcell=prod":                     1,
-		"jobwatch_leases_held":                                   0,
-		"jobwatch_polls_total commcell=prod result=unreachable":  0,
+		"jobwatch_commcell_up commcell=prod":                     1, "jobwatch_tick_jobs commcell=prod": 2,
+		"jobwatch_jobs_stalled commcell=prod":                   0,
+		"jobwatch_jobs_held_oldest_seconds commcell=prod":       0,
+		"jobwatch_leases_held":                                  0,
+		"jobwatch_polls_total commcell=prod result=unreachable": 0,
 	})
+	if at, _ := value(w.scrape(), "jobwatch_commcell_last_answer_timestamp_seconds commcell=prod"); time.Since(time.UnixMilli(int64(at*1000))).Abs() > time.Minute {
+		t.Errorf("the last answer came at %v", at)
+	}
 	if sum := w.scrape()["jobwatch_detection_delay_seconds"].Metric[0].Histogram.GetSampleSum(); sum <= 0 || sum > 60 {
 		t.Errorf("the delay is %v s", sum)
 	}
