@@ -90,7 +90,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/net":                   {"internal/commvault", "internal/testing/nameserver"}, // html; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli", "internal/console"},
-	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
+	"golang.org/x/sys":                   {"internal/doctor", "internal/audit", "internal/metrics"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
 	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
 	"github.com/spf13/pflag":             {"cmd/manpages"},

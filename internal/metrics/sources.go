@@ -9,10 +9,13 @@ import (
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
 )
 
-// Sources are read at each scrape. Where only relays run, there are no others.
+// Sources are read at each scrape. Where only relays run, there are they and the broker alone.
 type Sources struct {
+	Broker    *stream.Broker
+	Board     *stream.Board // asks it about the stream; nil: nobody does
 	Store     *store.Store
 	Publisher *publish.Publisher
 	Pollers   func() []*poller.Poller
@@ -57,6 +60,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 func (c collector) Describe(to chan<- *prometheus.Desc) {
 	for _, all := range [][]*prometheus.Desc{
 		{published, publishErrors, outboxEvents, outboxOldest},
+		around,
 		ofCommCells,
 		{leases, members, unowned, takeovers},
 		{relayPending, relayOldest, relayUp},
@@ -78,9 +82,16 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	if c.Relays != nil {
 		collectRelays(c.Relays(), gauge)
 	}
+	if c.Broker != nil {
+		collectNATS(c.Broker, count, gauge)
+	}
 	if c.Store == nil {
 		return
 	}
+	if c.Board != nil {
+		collectStream(c.Board, c.Broker, gauge)
+	}
+	collectStore(c.Store, gauge)
 	count(published, float64(c.Publisher.Counts.Published.Load()))
 	for reason, n := range withZeros(c.Publisher.Errors()) {
 		count(publishErrors, float64(n), reason)

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"hash/maphash"
+	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -27,6 +28,14 @@ func (s *Store) Size() (bytes int64, err error) {
 	})
 	return bytes, err
 }
+
+// Free is how much of the file holds nothing, and is written to before it grows.
+func (s *Store) Free() (bytes int64) {
+	return int64(s.db.Stats().FreePageN) * int64(s.db.Info().PageSize)
+}
+
+// Folder is the one that the file lies in.
+func (s *Store) Folder() string { return filepath.Dir(s.db.Path()) }
 
 // Version is another after each transaction.
 func (s *Store) Version() (version int) {

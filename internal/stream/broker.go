@@ -39,6 +39,7 @@ type Broker struct {
 	leaves    int             // of such servers in a row
 	refuted   chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
 	connected chan struct{}   // closed when session is set, replaced when it is lost
+	ups       int             // connections that there have been
 	lastErr   error           // why NATS or the stream cannot be used; nil when it can
 	logged    map[string]bool // reasons logged since it last could be used
 	warned    map[string]bool // differences of the stream, logged once and for all
@@ -83,6 +84,13 @@ func (b *Broker) Connected() bool {
 	return b.session != nil
 }
 
+// Reconnects is how many connections there have been after the first.
+func (b *Broker) Reconnects() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(b.ups-1, 0)
+}
+
 // LastError says why NATS cannot be used now (refused credentials, nobody at the address, a stream without a leader).
 // It is nil when nothing is known to be wrong, and holds no secret.
 func (b *Broker) LastError() error {
@@ -112,6 +120,7 @@ func (b *Broker) up(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.session, b.lastErr = s, nil
+	b.ups++
 	clear(b.logged)
 	close(b.connected)
 	b.log.Info("connected to NATS at " + s.host)

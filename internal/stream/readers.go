@@ -16,6 +16,7 @@ type Reading struct {
 	Unsettled int        // delivered, and not acknowledged
 	Delivered *time.Time // the last one
 	Paused    bool
+	Durable   bool // its name stays, whoever reads
 }
 
 const readingsMost = 500
@@ -40,7 +41,7 @@ func (b *Broker) Readings(ctx context.Context) ([]Reading, error) {
 		}
 		all = append(all, Reading{
 			Name: is.Name, Filters: filtersOf(is.Config), Metadata: is.Config.Metadata,
-			Pending: is.NumPending, Unsettled: is.NumAckPending, Delivered: is.Delivered.Last, Paused: is.Paused,
+			Pending: is.NumPending, Unsettled: is.NumAckPending, Delivered: is.Delivered.Last, Paused: is.Paused, Durable: is.Config.Durable != "",
 		})
 	}
 	if err := list.Err(); err != nil {

@@ -38,7 +38,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 func (s *Server) follow(w http.ResponseWriter, r *http.Request, out pipe, talk func(context.Context, *pipe) error) {
 	select {
 	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+		s.Meter.Follows(len(s.slots))
+		defer func() {
+			<-s.slots
+			s.Meter.Follows(len(s.slots))
+		}()
 	default:
 		w.Header().Set("Retry-After", "10")
 		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d follow already, which is the most; try again later", maxFollowers))
@@ -72,6 +76,7 @@ func (s *Server) pump(ctx context.Context, out *pipe, every time.Duration, say f
 			events = follower.events
 		case t, inTime := <-events:
 			if !inTime {
+				s.Meter.Dropped()
 				return errSlow
 			}
 			if err := out.send(t); err != nil {

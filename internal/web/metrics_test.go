@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -132,11 +135,25 @@ func TestMetrics(t *testing.T) {
 		"jobwatch_tracked_jobs commcell=prod class=active":       1,
 		"jobwatch_tracked_jobs commcell=prod class=failed":       0, // its end is told: it is polled no more
 		"jobwatch_commcell_up commcell=prod":                     1, "jobwatch_tick_jobs commcell=prod": 2,
-		"jobwatch_jobs_stalled commcell=prod":                   0,
-		"jobwatch_jobs_held_oldest_seconds commcell=prod":       0,
+		"jobwatch_jobs_stalled commcell=prod":             0,
+		"jobwatch_jobs_held_oldest_seconds commcell=prod": 0, "jobwatch_nats_connected": 1,
+		"jobwatch_nats_reconnects_total":                        0,
+		"jobwatch_stream_messages":                              6,
+		"jobwatch_config_last_reload_successful":                1,
+		"jobwatch_http_followers":                               0,
+		"jobwatch_http_followers_dropped_total":                 0,
 		"jobwatch_leases_held":                                  0,
 		"jobwatch_polls_total commcell=prod result=unreachable": 0,
 	})
+	families := w.scrape()
+	for _, something := range []string{"jobwatch_store_size_bytes", "jobwatch_disk_free_bytes", "jobwatch_stream_bytes", "jobwatch_store_commit_duration_seconds"} {
+		if is, there := value(families, something); !there || is <= 0 {
+			t.Errorf("%s is %v (there: %v)", something, is, there)
+		}
+	}
+	if at, _ := value(families, "jobwatch_stream_first_timestamp_seconds"); time.Since(time.UnixMilli(int64(at*1000))).Abs() > time.Minute {
+		t.Errorf("the stream begins at %v", at)
+	}
 	if at, _ := value(w.scrape(), "jobwatch_commcell_last_answer_timestamp_seconds commcell=prod"); time.Since(time.UnixMilli(int64(at*1000))).Abs() > time.Minute {
 		t.Errorf("the last answer came at %v", at)
 	}
@@ -250,4 +267,58 @@ func TestASecondWatcherIsCounted(t *testing.T) {
 	})
 	w.poll()
 	w.readyz(200, "ok    publish")
+}
+
+// Durable consumers are told of by name; one whose name is gone tomorrow would be a series for ever.
+func TestWhoReadsTheStreamIsMeasured(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	w.sent()
+	nc, err := nats.Connect(w.nats.ClientURL())
+	w.must(err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	w.must(err)
+	siem, err := js.CreateConsumer(t.Context(), "JOBS", jetstream.ConsumerConfig{Durable: "siem", AckPolicy: jetstream.AckExplicitPolicy})
+	w.must(err)
+	_, err = js.CreateConsumer(t.Context(), "JOBS", jetstream.ConsumerConfig{Name: "passing", InactiveThreshold: time.Minute})
+	w.must(err)
+	_, err = siem.Next()
+	w.must(err)
+	w.measures(map[string]float64{
+		"jobwatch_consumer_pending consumer=siem":     1,
+		"jobwatch_consumer_ack_pending consumer=siem": 1,
+	})
+	if has(w.scrape(), "jobwatch_consumer_pending consumer=passing") {
+		t.Error("a consumer that does not stay is told of")
+	}
+}
+
+func TestWhoFollowsIsMeasured(t *testing.T) {
+	w := newWorld(t)
+	ctx, leave := context.WithCancel(t.Context())
+	follow, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/api/v1/events", nil)
+	w.must(err)
+	response, err := w.client.Do(follow)
+	w.must(err)
+	defer response.Body.Close()
+	followers := func(n float64) func() bool {
+		return func() bool { now, _ := value(w.scrape(), "jobwatch_http_followers"); return now == n }
+	}
+	w.until("one follows", followers(1))
+	leave()
+	w.until("none follows", followers(0))
+}
+
+func TestReconnectsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	w.becomes(503, "ok    nats")
+	w.stopNATS()
+	connected := func(n float64) func() bool {
+		return func() bool { now, _ := value(w.scrape(), "jobwatch_nats_connected"); return now == n }
+	}
+	w.until("NATS is away", connected(0))
+	w.startNATS()
+	w.until("NATS is back", connected(1))
+	w.measures(map[string]float64{"jobwatch_nats_reconnects_total": 1})
 }

@@ -2,9 +2,7 @@ package web
 
 import (
 	"context"
-	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"jobwatch/internal/relay"
@@ -32,82 +30,22 @@ type reader struct {
 	Kind       string     `json:"kind"` // relay, other
 }
 
-// streamBoard asks NATS about the stream seldom, however many look.
-type streamBoard struct {
-	mu      sync.Mutex
-	asked   time.Time     // when the last request ended; guarded by mu, as the rest is
-	asking  chan struct{} // closed when the request under way ends; nil: none is
-	stream  *streamState  // nil: could not be had
-	readers []reader      // so, too
-	without time.Time     // until then they are not asked for: there is no right to
-}
+// streamBoard shows what the metrics tell of, too.
+type streamBoard struct{ *stream.Board }
 
-const (
-	streamHolds  = 10 * time.Second
-	streamWithin = 5 * time.Second
-	streamWait   = time.Second // that a status waits for it at most
-	withoutRight = time.Hour
-)
-
-func (b *streamBoard) read(ctx context.Context, broker *stream.Broker) (*streamState, []reader) {
-	b.mu.Lock()
-	if b.asking == nil && time.Since(b.asked) >= streamHolds {
-		b.asking = make(chan struct{})
-		go b.ask(broker)
-	}
-	asking := b.asking
-	b.mu.Unlock()
-	if asking != nil {
-		wait := time.NewTimer(streamWait)
-		defer wait.Stop()
-		select {
-		case <-asking:
-		case <-wait.C:
-		case <-ctx.Done():
-		}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if time.Since(b.asked) >= 2*streamHolds {
-		return nil, nil
-	}
-	return b.stream, b.readers
-}
-
-// ask does not end with who wants to know: others wait for it, too.
-func (b *streamBoard) ask(broker *stream.Broker) {
-	ctx, cancel := context.WithTimeout(context.Background(), streamWithin)
-	defer cancel()
-	var state *streamState
-	if is, err := broker.Info(ctx); err == nil {
+// read gives nil where something could not be had.
+func (b streamBoard) read(ctx context.Context, broker *stream.Broker) (state *streamState, readers []reader) {
+	is, readings := b.Read(ctx, broker)
+	if is != nil {
 		state = &streamState{is.Name, is.Messages, is.Bytes, is.First, is.Last, is.MaxAge.Seconds()}
 	}
-	var readers []reader
-	var refused *stream.RefusedError
-	if b.mayAsk() && state != nil {
-		readings, err := broker.Readings(ctx)
-		errors.As(err, &refused)
-		if err == nil {
-			readers = []reader{}
-		}
-		for _, r := range readings {
-			readers = append(readers, readerOf(r))
-		}
+	if readings != nil {
+		readers = []reader{}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if refused != nil {
-		b.without = time.Now().Add(withoutRight)
+	for _, r := range readings {
+		readers = append(readers, readerOf(r))
 	}
-	b.stream, b.readers, b.asked = state, readers, time.Now()
-	close(b.asking)
-	b.asking = nil
-}
-
-func (b *streamBoard) mayAsk() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return time.Now().After(b.without)
+	return state, readers
 }
 
 func readerOf(r stream.Reading) reader {

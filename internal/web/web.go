@@ -42,10 +42,12 @@ type Config struct {
 
 	Store     *store.Store // nil, and Publisher and Pollers with it: relays alone run here
 	Broker    *stream.Broker
+	Board     *stream.Board // asks it; nil: one of its own
 	Publisher *publish.Publisher
 	Pollers   func() []*poller.Poller // they change with the configuration
 	Relays    func() []Relay          // nil: none run here; they change, too
 	Metrics   http.Handler
+	Meter     Meter // may be nil
 
 	Cluster   func() cluster.Status // as this member sees it; nil, and CommCells with it: this watcher is alone
 	Instance  string                // its name there
@@ -56,6 +58,17 @@ type Config struct {
 	LineEvery time.Duration // between two status of a line; default 3 s
 	Log       *slog.Logger  // default slog.Default()
 }
+
+// Meter counts who follows events.
+type Meter interface {
+	Follows(now int) // one has come, or gone
+	Dropped()        // one lagged too far behind
+}
+
+type noMeter struct{}
+
+func (noMeter) Follows(int) {}
+func (noMeter) Dropped()    {}
 
 // Server serves one process's state.
 type Server struct {
@@ -91,8 +104,14 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	if c.Board == nil {
+		c.Board = new(stream.Board)
+	}
+	if c.Meter == nil {
+		c.Meter = noMeter{}
+	}
 	s := &Server{
-		Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers), readers: make(chan struct{}, jobEventsAtOnce),
+		Config: c, stream: streamBoard{c.Board}, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers), readers: make(chan struct{}, jobEventsAtOnce),
 		started: time.Now(),
 	}
 	s.handler = s.guard(s.routes())
