@@ -1,5 +1,5 @@
-// Package prometheus holds what Prometheus and Grafana make of the metrics: the rules and the dashboard in configs/. It is
-// tests alone, but for what writes the dashboard.
+// Package prometheus holds what Prometheus and Grafana make of the metrics: the rules and the dashboard in configs/, which its tests
+// judge with Prometheus's own parser and engine.
 package prometheus
 
 import (
@@ -107,12 +107,12 @@ func known(t *testing.T, of, expr string) {
 		if !strings.HasPrefix(name, "jobwatch_") { // go_ and process_
 			continue
 		}
-		of := listed[name]
-		if of == nil {
+		its := listed[name]
+		if its == nil {
 			t.Errorf("%s: there is no metric %s", of, name)
 		}
 		for _, m := range matchers {
-			if own := []string{labels.MetricName, "instance", "le"}; !slices.Contains(own, m.Name) && !slices.Contains(of, m.Name) {
+			if own := []string{labels.MetricName, "instance", "le"}; !slices.Contains(own, m.Name) && !slices.Contains(its, m.Name) {
 				t.Errorf("%s: %s has no label %s", of, name, m.Name)
 			}
 		}
