@@ -110,11 +110,13 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 	if err != nil {
 		return 0, err
 	}
+	asked := time.Now()
 	response, err := c.http.Do(request)
 	if err != nil {
 		return 0, err
 	}
 	defer response.Body.Close()
+	c.clock.observe(response, asked, time.Now())
 	body := buffers.Get().(*bytes.Buffer)
 	body.Reset()
 	defer func() {
@@ -123,7 +125,7 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 		}
 	}()
 	c.quota.observe(response)
-	c.hints.observe(response)
+	c.certificate.observe(response)
 	code = response.StatusCode
 	if good := code == http.StatusOK || q.token && code/100 == 2; !good {
 		return code, c.refusal(response, body, q)

@@ -257,7 +257,7 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 		return nil, err
 	}
 	meter.ReadQuota(client.Quota)
-	meter.ReadServer(client.Server)
+	meter.ReadServer(client)
 	schedule, err := config.ParseSchedule(cell.Schedule)
 	if err != nil {
 		return nil, err

@@ -65,7 +65,13 @@ func (m *Metrics) CommCell(name string) *CommCell {
 }
 
 // ReadServer has what answers show of the CommServe read at each scrape.
-func (c *CommCell) ReadServer(read func() commvault.Server) { c.of.servers.Store(c.name, read) }
+func (c *CommCell) ReadServer(s Server) { c.of.servers.Store(c.name, s) }
+
+// Server is what answers show of a CommServe besides jobs: a commvault.Client.
+type Server interface {
+	Ahead() (time.Duration, bool) // its clock, of ours; false: it tells no time
+	CertificateEnds() time.Time   // zero: there is no TLS
+}
 
 // ReadQuota has the quota of the CommCell read at each scrape.
 func (c *CommCell) ReadQuota(read func() commvault.Quota) { c.of.quotas.Store(c.name, read) }

@@ -26,7 +26,7 @@ type Metrics struct {
 
 	relays          relayCounts
 	single          single
-	quotas, servers sync.Map // CommCell => func() commvault.Quota, commvault.Server
+	quotas, servers sync.Map // CommCell => func() commvault.Quota, Server
 }
 
 var (

@@ -63,12 +63,12 @@ func (m *Metrics) collectCommCell(p *poller.Poller, count, gauge func(d *prometh
 		}
 	}
 	if read, known := m.servers.Load(name); known {
-		server := read.(func() commvault.Server)()
-		if server.Ahead != nil {
-			gauge(clockSkew, server.Ahead.Seconds(), name)
+		server := read.(Server)
+		if ahead, known := server.Ahead(); known {
+			gauge(clockSkew, ahead.Seconds(), name)
 		}
-		if !server.CertificateEnds.IsZero() {
-			gauge(tlsNotAfter, unixTime(server.CertificateEnds), name)
+		if ends := server.CertificateEnds(); !ends.IsZero() {
+			gauge(tlsNotAfter, unixTime(ends), name)
 		}
 	}
 }
