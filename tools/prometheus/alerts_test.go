@@ -6,6 +6,11 @@ type alertRow struct {
 	silent [][]string
 }
 
+// alsoFires has what has more than one reason.
+var alsoFires = map[string][]string{
+	"StoreDiskFull": {`jobwatch_disk_free_bytes 1e10-1e7x400`}, // a day's worth of that is 14 GB
+}
+
 var alertRows = map[string]alertRow{
 	"WatcherGone": {
 		[]string{`up{job="jobwatch"} 0x10`},
@@ -17,7 +22,7 @@ var alertRows = map[string]alertRow{
 	},
 	"StoreDiskFull": {
 		[]string{`jobwatch_disk_free_bytes 9e8x15`},
-		[][]string{{`jobwatch_disk_free_bytes 1e11x400`}, {`jobwatch_disk_free_bytes 1e11-1e6x400`}},
+		[][]string{{`jobwatch_disk_free_bytes 1e10x400`}, {`jobwatch_disk_free_bytes 1e10-1e6x400`}, {`jobwatch_disk_free_bytes 1e12-1e9x400`}},
 	},
 	"ClockSkewed": {
 		[]string{`jobwatch_clock_skew_seconds{commcell="prod"} -90x15`},
