@@ -69,11 +69,12 @@ func loadConfig(c *cobra.Command) (*config.Config, error) {
 	return cfg, daemon.CheckRelays(cfg)
 }
 
-// knowsCommCell refuses a name that the configuration does not know; "" is all of them.
-func knowsCommCell(cfg *config.Config, name string) error {
-	known := func(cell config.CommCell) bool { return cell.Name == name }
-	if name == "" || slices.ContainsFunc(cfg.CommCells, known) {
-		return nil
+// loadKnowing is loadConfig where a flag may name a CommCell of it; "" is all of them.
+func loadKnowing(c *cobra.Command, commCell string) (*config.Config, error) {
+	cfg, err := loadConfig(c)
+	known := func(cell config.CommCell) bool { return cell.Name == commCell }
+	if err == nil && commCell != "" && !slices.ContainsFunc(cfg.CommCells, known) {
+		err = fmt.Errorf("--commcell %s: the configuration names %s", commCell, names(cfg.CommCells))
 	}
-	return fmt.Errorf("--commcell %s: the configuration names %s", name, names(cfg.CommCells))
+	return cfg, err
 }

@@ -32,6 +32,9 @@ func newInspect() *cobra.Command {
 			"  watcher inspect before.xml after.json\n" +
 			"  curl … /JobDetails | watcher inspect -",
 		Args: cobra.RangeArgs(1, 2),
+
+		ValidArgsFunction: completeFiles(2),
+
 		RunE: func(c *cobra.Command, files []string) error {
 			var seen []job.Snapshot
 			for _, file := range files {

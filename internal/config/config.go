@@ -34,6 +34,7 @@ type Config struct {
 
 	Text []byte // what was read of the file
 
+	show     func() any
 	file     string
 	lines    map[string]int // key path => line, of each key that the file holds
 	warnings []string
@@ -179,11 +180,12 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 		return nil, err
 	}
 	c := new(Config)
-	sectionOf(c.keys(), c.rules, c.findLeftBehind).read(r, root)
+	all := sectionOf(c.keys(), c.rules, c.findLeftBehind)
+	all.read(r, root)
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
-	c.Text, c.file, c.lines, c.warnings = data, name, r.lines, r.warnings
+	c.Text, c.show, c.file, c.lines, c.warnings = data, all.show, name, r.lines, r.warnings
 	return c, nil
 }
 

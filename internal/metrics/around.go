@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"jobwatch/internal/store"
 	"jobwatch/internal/stream"
@@ -34,19 +33,19 @@ var (
 
 func collectNATS(b *stream.Broker, count, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
 	gauge(natsConnected, oneIf(b.Connected()))
-	count(natsReconnects, float64(b.Reconnects()))
+	count(natsReconnects, float64(b.Connection().Again))
 }
 
 func collectStream(board *stream.Board, b *stream.Broker, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
-	is, readings := board.Read(context.Background(), b)
-	if is != nil {
+	said := board.Read(context.Background(), b)
+	if is := said.Info; is != nil {
 		gauge(streamMessages, float64(is.Messages))
 		gauge(streamBytes, float64(is.Bytes))
 		if is.Messages > 0 {
 			gauge(streamFirst, unixTime(is.Oldest))
 		}
 	}
-	for _, r := range readings {
+	for _, r := range said.Readings {
 		if r.Durable { // else each name would be a series that ends soon
 			gauge(consumerPending, float64(r.Pending), r.Name)
 			gauge(consumerAckPending, float64(r.Unsettled), r.Name)
@@ -59,8 +58,7 @@ func collectStore(s *store.Store, gauge func(d *prometheus.Desc, value float64, 
 		gauge(storeSize, float64(size))
 		gauge(storeFree, float64(s.Free()))
 	}
-	var disk unix.Statfs_t
-	if unix.Statfs(s.Folder(), &disk) == nil && disk.Blocks > 0 {
-		gauge(diskFree, float64(disk.Bavail)*float64(disk.Bsize))
+	if room, known := s.Room(); known {
+		gauge(diskFree, float64(room))
 	}
 }

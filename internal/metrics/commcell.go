@@ -35,6 +35,8 @@ var (
 		string(commvault.Throttled), string(commvault.Auth), string(commvault.Redirect), string(commvault.NotAnAnswer),
 		string(commvault.TooLarge), string(commvault.UnknownJob), "other",
 	}
+	unansweredFor = []commvault.Kind{commvault.Unreachable, commvault.Timeout, commvault.Canceled}
+
 	kinds = []string{job.KindState, job.KindPhase, job.KindFailure, job.KindWatch, job.KindCommCell}
 )
 
@@ -42,6 +44,9 @@ var (
 func (m *Metrics) CommCell(name string) *CommCell {
 	for _, result := range results {
 		m.polls.WithLabelValues(name, result)
+	}
+	for _, reason := range unansweredFor {
+		m.unanswered.WithLabelValues(name, string(reason))
 	}
 	for _, kind := range kinds {
 		m.events.WithLabelValues(name, kind)
@@ -77,13 +82,16 @@ type Server interface {
 func (c *CommCell) ReadQuota(read func() commvault.Quota) { c.of.quotas.Store(c.name, read) }
 
 // Request counts one request to the CommServe (commvault.Config.Observe).
-func (c *CommCell) Request(operation string, code int, took time.Duration, _ error) {
+func (c *CommCell) Request(operation string, code int, took time.Duration, err error) {
 	if operation == jobDetails && code == http.StatusOK {
 		c.details200.Inc()
 		c.details.Observe(took.Seconds())
 		return
 	}
 	c.of.asked.WithLabelValues(c.name, operation).Observe(took.Seconds())
+	if code == 0 {
+		c.of.unanswered.WithLabelValues(c.name, string(commvault.KindOf(err))).Inc()
+	}
 	c.of.requests.WithLabelValues(c.name, operation, strconv.Itoa(code)).Inc()
 }
 
@@ -99,21 +107,21 @@ func (c *CommCell) Polled(result string) {
 // PollTook records how long a poll took.
 func (c *CommCell) PollTook(took time.Duration) { c.polled.Observe(took.Seconds()) }
 
-// Committed counts events, and for those of a state how late they may be.
-func (c *CommCell) Committed(changes []job.Change, of *job.Snapshot, notBefore, observed time.Time) {
+// Committed counts events, and of them the ends of jobs and the failed machines.
+func (c *CommCell) Committed(changes []job.Change, of *job.Snapshot) {
 	for _, change := range changes {
 		c.of.events.WithLabelValues(c.name, change.Kind).Inc()
 		if change.Kind == job.KindFailure && change.Detail == job.DetailVM {
 			c.vms.Inc()
-		}
-		if change.Kind == job.KindState && !notBefore.IsZero() {
-			c.delay.Observe(observed.Sub(notBefore).Seconds())
 		}
 		if ends(change, of) {
 			c.of.ended.WithLabelValues(c.name, string(job.LookUp(change.To, true).Class), operationOf(of)).Inc()
 		}
 	}
 }
+
+// Detected records how late a change of state was seen, at most.
+func (c *CommCell) Detected(after time.Duration) { c.delay.Observe(after.Seconds()) }
 
 // CycleTook notes how long a cycle took.
 func (c *CommCell) CycleTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }

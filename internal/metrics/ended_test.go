@@ -32,7 +32,7 @@ func TestEndsAreCountedOnce(t *testing.T) {
 		m.CommCell("prod").Committed([]job.Change{
 			{Kind: job.KindState, From: row.from, To: row.to},
 			{Kind: job.KindFailure, Detail: job.DetailState, To: row.to},
-		}, &seen, time.Time{}, ended)
+		}, &seen)
 		if got := read(t, m, "jobwatch_jobs_ended_total", row.class, row.as); got != row.want {
 			t.Errorf("%q to %q of %q counts %v as %s of %s, want %v", row.from, row.to, row.operation, got, row.class, row.as, row.want)
 		}
@@ -47,7 +47,7 @@ func TestFailedMachinesAreCounted(t *testing.T) {
 	m.CommCell("prod").Committed([]job.Change{
 		{Kind: job.KindFailure, Detail: job.DetailVM, VM: "web01"}, {Kind: job.KindFailure, Detail: job.DetailVM, VM: "web02"},
 		{Kind: job.KindFailure, Detail: job.DetailItems},
-	}, &job.Snapshot{}, time.Time{}, time.Now())
+	}, &job.Snapshot{})
 	if got := sum(t, m, "jobwatch_vms_failed_total"); got != 2 {
 		t.Errorf("%v machines, want 2", got)
 	}
@@ -55,7 +55,7 @@ func TestFailedMachinesAreCounted(t *testing.T) {
 
 func TestWhatIsNoJobEnds(t *testing.T) {
 	m := New("test")
-	m.CommCell("prod").Committed([]job.Change{{Kind: job.KindCommCell, Detail: job.DetailUnreachable}}, nil, time.Time{}, time.Now())
+	m.CommCell("prod").Committed([]job.Change{{Kind: job.KindCommCell, Detail: job.DetailUnreachable}}, nil)
 	if got := sum(t, m, "jobwatch_jobs_ended_total"); got != 0 {
 		t.Errorf("a CommCell that is away counts as %v ends", got)
 	}

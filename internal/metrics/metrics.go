@@ -20,9 +20,9 @@ type Metrics struct {
 	registry *prometheus.Registry
 	shown    own // what of it is served
 
-	polls, requests, events, skipped *prometheus.CounterVec
-	ended, vms                       *prometheus.CounterVec
-	polled, ticked, delay, asked     *prometheus.HistogramVec
+	polls, requests, unanswered, events, skipped *prometheus.CounterVec
+	ended, vms                                   *prometheus.CounterVec
+	polled, ticked, delay, asked                 *prometheus.HistogramVec
 
 	relays          relayCounts
 	single          single
@@ -39,17 +39,18 @@ var (
 // New returns metrics that say which version counts.
 func New(version string) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		polls:    counters("polls_total", "Looks at a job, by result: ok, unchanged, or what kept the CommServe from answering.", "commcell", "result"),
-		requests: counters("requests_total", "Requests to a CommServe, by operation and HTTP status (0: none came).", "commcell", "operation", "code"),
-		events:   counters("events_total", "Events committed, by kind.", "commcell", "kind"),
-		skipped:  counters("ticks_skipped_total", "Ticks of the schedule that fell due while one was under way.", "commcell"),
-		polled:   histograms("poll_duration_seconds", "How long a look at a job took, its repetitions included.", pollBuckets),
-		ticked:   histograms("tick_duration_seconds", "How long a whole tick took.", tickBuckets),
-		delay:    histograms("detection_delay_seconds", "How long ago at most a job's state had changed when the change was seen.", delayBuckets),
-		asked:    histograms("request_duration_seconds", "How long a request to a CommServe took, up to the end of its answer, by operation.", requestBuckets, "operation"),
-		ended:    counters("jobs_ended_total", "Jobs whose end was told, by the class of the state that they ended in, and by operation.", "commcell", "class", "operation"),
-		vms:      counters("vms_failed_total", "Machines that were told as failed in a backup or restore of several.", "commcell"),
+		registry:   prometheus.NewRegistry(),
+		polls:      counters("polls_total", "Looks at a job, by result: ok, unchanged, or what kept the CommServe from answering.", "commcell", "result"),
+		requests:   counters("requests_total", "Requests to a CommServe, by operation and HTTP status (0: none came).", "commcell", "operation", "code"),
+		unanswered: counters("requests_unanswered_total", "Requests to a CommServe to which no HTTP status came, by why.", "commcell", "reason"),
+		events:     counters("events_total", "Events committed, by kind.", "commcell", "kind"),
+		skipped:    counters("ticks_skipped_total", "Ticks of the schedule that fell due while one was under way.", "commcell"),
+		polled:     histograms("poll_duration_seconds", "How long a look at a job took, its repetitions included.", pollBuckets),
+		ticked:     histograms("tick_duration_seconds", "How long a whole tick took.", tickBuckets),
+		delay:      histograms("detection_delay_seconds", "How long ago at most a job's state had changed when the change was seen.", delayBuckets),
+		asked:      histograms("request_duration_seconds", "How long a request to a CommServe took, up to the end of its answer, by operation.", requestBuckets, "operation"),
+		ended:      counters("jobs_ended_total", "Jobs whose end was told, by the class of the state that they ended in, and by operation.", "commcell", "class", "operation"),
+		vms:        counters("vms_failed_total", "Machines that were told as failed in a backup or restore of several.", "commcell"),
 	}
 	m.shown.Gatherer = m.registry
 	m.relays, m.single = newRelayCounts(), newSingle()
@@ -59,7 +60,7 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "revision": revision(debug.ReadBuildInfo()), "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.polls, m.requests, m.events, m.skipped, m.polled, m.ticked, m.delay, m.asked, m.ended, m.vms, build,
+	m.registry.MustRegister(m.polls, m.requests, m.unanswered, m.events, m.skipped, m.polled, m.ticked, m.delay, m.asked, m.ended, m.vms, build,
 		m.relays.delivered, m.relays.failures, m.relays.dead, m.relays.missed, m.relays.took, m.relays.succeeded,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

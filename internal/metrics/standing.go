@@ -3,7 +3,6 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 )
@@ -54,8 +53,7 @@ func (m *Metrics) collectCommCell(p *poller.Poller, count, gauge func(d *prometh
 	if !t.Due.IsZero() {
 		gauge(nextTick, unixTime(t.Due), name)
 	}
-	if read, known := m.quotas.Load(name); known {
-		quota := read.(func() commvault.Quota)()
+	if quota, known := m.Quota(name); known {
 		gauge(quotaRequests, float64(quota.Spent), name)
 		gauge(quotaPeriod, quota.Period.Seconds(), name)
 		if quota.Limit > 0 {

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"hash/maphash"
-	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -33,9 +32,6 @@ func (s *Store) Size() (bytes int64, err error) {
 func (s *Store) Free() (bytes int64) {
 	return int64(s.db.Stats().FreePageN) * int64(s.db.Info().PageSize)
 }
-
-// Folder is the one that the file lies in.
-func (s *Store) Folder() string { return filepath.Dir(s.db.Path()) }
 
 // Version is another after each transaction.
 func (s *Store) Version() (version int) {

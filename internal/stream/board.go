@@ -12,12 +12,18 @@ import (
 type Board struct {
 	Holds time.Duration // how often it asks at most; default 10 s. Set it before the first use
 
-	mu       sync.Mutex
-	asked    time.Time     // when the last request ended; guarded by mu, as the rest is
-	asking   chan struct{} // closed when the request under way ends; nil: none is
-	info     *Info         // nil: could not be had
-	readings []Reading     // so, too
-	without  time.Time     // until then they are not asked for: there is no right to
+	mu      sync.Mutex
+	asked   time.Time     // when the last request ended; guarded by mu, as the rest is
+	asking  chan struct{} // closed when the request under way ends; nil: none is
+	said    Said
+	without time.Time // until then the readers are not asked for: there is no right to
+}
+
+// Said is what NATS said; of what could not be had nil.
+type Said struct {
+	Info      *Info
+	Readings  []Reading
+	RoundTrip *time.Duration
 }
 
 const (
@@ -28,8 +34,8 @@ const (
 	withoutRight = time.Hour
 )
 
-// Read gives what NATS said last; nil: it could not be had. It is the caller's to read, and not to change.
-func (b *Board) Read(ctx context.Context, broker *Broker) (*Info, []Reading) {
+// Read gives what NATS said last. It is the caller's to read, and not to change.
+func (b *Board) Read(ctx context.Context, broker *Broker) Said {
 	b.mu.Lock()
 	if b.asking == nil && time.Since(b.asked) >= cmp.Or(b.Holds, boardHolds) {
 		b.asking = make(chan struct{})
@@ -49,25 +55,27 @@ func (b *Board) Read(ctx context.Context, broker *Broker) (*Info, []Reading) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if time.Since(b.asked) >= boardStale {
-		return nil, nil
+		return Said{}
 	}
-	return b.info, b.readings
+	return b.said
 }
 
 // ask does not end with who wants to know: others wait for it, too.
 func (b *Board) ask(broker *Broker) {
 	ctx, cancel := context.WithTimeout(context.Background(), boardWithin)
 	defer cancel()
-	var info *Info
-	if is, err := broker.Info(ctx); err == nil {
-		info = &is
+	var said Said
+	if took, err := broker.RoundTrip(ctx); err == nil {
+		said.RoundTrip = &took
 	}
-	var readings []Reading
+	if is, err := broker.Info(ctx); err == nil {
+		said.Info = &is
+	}
 	var refused *RefusedError
-	if b.mayAsk() && info != nil {
-		var err error
-		if readings, err = broker.Readings(ctx); err != nil {
-			readings = nil
+	if b.mayAsk() && said.Info != nil {
+		readings, err := broker.Readings(ctx)
+		if err == nil {
+			said.Readings = readings
 		}
 		errors.As(err, &refused)
 	}
@@ -76,7 +84,7 @@ func (b *Board) ask(broker *Broker) {
 	if refused != nil {
 		b.without = time.Now().Add(withoutRight)
 	}
-	b.info, b.readings, b.asked = info, readings, time.Now()
+	b.said, b.asked = said, time.Now()
 	close(b.asking)
 	b.asking = nil
 }

@@ -15,11 +15,11 @@ func TestABoardAsksSeldom(t *testing.T) {
 		defer board.mu.Unlock()
 		return board.asked
 	}
-	until(t, "it says something", func() bool { is, _ := board.Read(t.Context(), b); return is != nil && is.Messages == 3 })
+	until(t, "it says something", func() bool { is := board.Read(t.Context(), b); return is.Info != nil && is.Info.Messages == 3 })
 	first := asked()
 	for range 100 {
-		if is, readings := board.Read(t.Context(), b); is == nil || readings == nil {
-			t.Fatalf("it says %v, %v", is, readings)
+		if is := board.Read(t.Context(), b); is.Info == nil || is.Readings == nil || is.RoundTrip == nil {
+			t.Fatalf("it says %+v", is)
 		}
 	}
 	if again := asked(); !again.Equal(first) && again.Sub(first) < boardHolds {
@@ -28,7 +28,7 @@ func TestABoardAsksSeldom(t *testing.T) {
 	board.mu.Lock()
 	board.asked, board.asking = first.Add(-boardStale), make(chan struct{}) // one that is under way, and does not end
 	board.mu.Unlock()
-	if is, readings := board.Read(t.Context(), b); is != nil || readings != nil {
-		t.Errorf("of long ago it says %v, %v", is, readings)
+	if is := board.Read(t.Context(), b); is.Info != nil || is.Readings != nil {
+		t.Errorf("of long ago it says %+v", is)
 	}
 }

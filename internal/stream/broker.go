@@ -33,13 +33,13 @@ type Broker struct {
 
 	mu        sync.Mutex
 	session   *session        // nil while NATS is away
+	sessions  int             // ever
 	fitting   *session        // the session that Ready found to fit; nothing is published through another
 	maxAge    *time.Duration  // of the stream, when it was last found to fit; nil: not yet
 	left      string          // host and port of a server that was left, since its JetStream did not serve
 	leaves    int             // of such servers in a row
 	refuted   chan struct{}   // closed when it fits no more, or is lost; made when it was found to fit
 	connected chan struct{}   // closed when session is set, replaced when it is lost
-	ups       int             // connections that there have been
 	lastErr   error           // why NATS or the stream cannot be used; nil when it can
 	logged    map[string]bool // reasons logged since it last could be used
 	warned    map[string]bool // differences of the stream, logged once and for all
@@ -84,13 +84,6 @@ func (b *Broker) Connected() bool {
 	return b.session != nil
 }
 
-// Reconnects is how many connections there have been after the first.
-func (b *Broker) Reconnects() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return max(b.ups-1, 0)
-}
-
 // LastError says why NATS cannot be used now (refused credentials, nobody at the address, a stream without a leader).
 // It is nil when nothing is known to be wrong, and holds no secret.
 func (b *Broker) LastError() error {
@@ -119,8 +112,8 @@ var errUnchecked = errors.New("connected to NATS; the stream is being looked at"
 func (b *Broker) up(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.session, b.lastErr = s, nil
-	b.ups++
+	b.session, b.lastErr, s.since = s, nil, time.Now()
+	b.sessions++
 	clear(b.logged)
 	close(b.connected)
 	b.log.Info("connected to NATS at " + s.host)

@@ -28,24 +28,38 @@ type reader struct {
 	Paused     bool       `json:"paused"`
 	Delivered  *time.Time `json:"lastDelivered"`
 	Kind       string     `json:"kind"` // relay, other
+
+	Furthest uint64     `json:"delivered"` // stream sequence of the furthest message delivered
+	Floor    uint64     `json:"ackFloor"`  // every message up to this stream sequence that it asked for is acknowledged
+	Begins   *uint64    `json:"begins"`    // stream sequence with which it began; null: it began with a time
+	BeginsAt *time.Time `json:"beginsAt"`  // that time; null: it began with a sequence
 }
 
 // streamBoard shows what the metrics tell of, too.
 type streamBoard struct{ *stream.Board }
 
-// read gives nil where something could not be had.
-func (b streamBoard) read(ctx context.Context, broker *stream.Broker) (state *streamState, readers []reader) {
-	is, readings := b.Read(ctx, broker)
-	if is != nil {
-		state = &streamState{is.Name, is.Messages, is.Bytes, is.First, is.Last, is.MaxAge.Seconds()}
+// streamSaid is what NATS said; of what could not be had nil.
+type streamSaid struct {
+	stream    *streamState
+	readers   []reader
+	roundTrip *float64 // ms
+}
+
+func (b streamBoard) read(ctx context.Context, broker *stream.Broker) (said streamSaid) {
+	is := b.Read(ctx, broker)
+	if is.RoundTrip != nil {
+		said.roundTrip = new(float64(is.RoundTrip.Microseconds()) / 1000)
 	}
-	if readings != nil {
-		readers = []reader{}
+	if s := is.Info; s != nil {
+		said.stream = &streamState{s.Name, s.Messages, s.Bytes, s.First, s.Last, s.MaxAge.Seconds()}
 	}
-	for _, r := range readings {
-		readers = append(readers, readerOf(r))
+	if is.Readings != nil {
+		said.readers = []reader{}
 	}
-	return state, readers
+	for _, r := range is.Readings {
+		said.readers = append(said.readers, readerOf(r))
+	}
+	return said
 }
 
 func readerOf(r stream.Reading) reader {
@@ -53,9 +67,15 @@ func readerOf(r stream.Reading) reader {
 	if r.Metadata[relay.Mark] != "" {
 		kind = "relay"
 	}
-	of := reader{r.Name, strings.Join(r.Filters, ", "), r.Pending, r.Unsettled, r.Paused, nil, kind}
+	of := reader{
+		Name: r.Name, Filter: strings.Join(r.Filters, ", "), Pending: r.Pending, AckPending: r.Unsettled, Paused: r.Paused, Kind: kind,
+		Furthest: r.Furthest, Floor: r.Floor, BeginsAt: known(r.BeginsAt),
+	}
 	if r.Delivered != nil {
 		of.Delivered = known(*r.Delivered)
+	}
+	if r.Begins != 0 {
+		of.Begins = &r.Begins
 	}
 	return of
 }
