@@ -5,7 +5,7 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build man sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx fmt lint unit vuln tidy race
+.PHONY: help build man sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx fmt lint unit vuln tidy race rules
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -27,7 +27,7 @@ P ?= ...
 test-pkg: ## test one package under the race detector: make test-pkg P=internal/store TESTFLAGS='-run Commit -v'
 	go test -race -timeout 25m $(TESTFLAGS) ./$(P)
 
-test: setup fmt tidy lint unit vuln race ## do all of the checks below, up to the first that fails
+test: setup fmt tidy lint unit vuln race rules ## do all of the checks below, up to the first that fails
 
 setup: chromium nginx ## fetch the modules of the program and of the tools, and a browser and nginx for the tests
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
@@ -63,6 +63,7 @@ tidy: ## check that go mod tidy would change nothing, and that the modules are t
 	go mod tidy -diff
 	go -C tools mod tidy -diff
 	go -C tools/sbom mod tidy -diff
+	go -C tools/prometheus mod tidy -diff
 	go mod verify
 
 lint: ## run the linters of .golangci.yml, and look for functions that nothing calls: in the program, and in the tests
@@ -87,6 +88,9 @@ vuln: ## run govulncheck where its database can be reached
 # endtoend takes longest, and mostly waits: it begins first, and six of its tests wait beside each other.
 race: ## run all tests under the race detector; TESTFLAGS are passed on
 	go test -race -timeout 25m -parallel 6 $(TESTFLAGS) ./internal/testing/endtoend ./internal/testing/lives ./...
+
+rules: ## have Prometheus's own engine judge the rules and the dashboard of configs/
+	go -C tools/prometheus test -timeout 10m ./...
 
 FUZZTIME ?= 20s
 

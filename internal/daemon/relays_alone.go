@@ -47,7 +47,7 @@ func (d *Relays) Run(ctx context.Context) error {
 	broker, counts := stream.New(settings), metrics.New(d.Version)
 	all := newRelays(d.of, relaying{d.Config.NATS, broker, counts, d.Version, d.Log}.newRelay)
 	all.take(d.Config)
-	counts.Read(metrics.Sources{Relays: all.measured})
+	counts.Read(metrics.Sources{Broker: broker, Relays: all.measured})
 	site, err := d.newSite()
 	if err != nil {
 		return err
@@ -56,10 +56,10 @@ func (d *Relays) Run(ctx context.Context) error {
 	if site != nil {
 		site.config.Broker, site.config.Relays, site.config.Metrics = broker, all.shown, counts.Handler()
 	}
-	return d.start(ctx, broker, all, site)
+	return d.start(ctx, broker, all, site, counts)
 }
 
-func (d *Relays) start(ctx context.Context, broker *stream.Broker, all relays, site *site) error {
+func (d *Relays) start(ctx context.Context, broker *stream.Broker, all relays, site *site, counts *metrics.Metrics) error {
 	group, ctx := errgroup.WithContext(ctx)
 	ended := make(chan struct{})
 	for _, run := range []func(context.Context) error{
@@ -69,7 +69,7 @@ func (d *Relays) start(ctx context.Context, broker *stream.Broker, all relays, s
 		func(ctx context.Context) error { return site.serve(ctx) },
 		func(ctx context.Context) error {
 			apply := func(c *config.Config) (string, error) { return all.take(c), nil }
-			r := reloader{file: d.File, started: d.Config, hangups: d.Hangups, apply: apply, log: d.Log, level: d.Level}
+			r := reloader{file: d.File, started: d.Config, hangups: d.Hangups, apply: apply, done: counts.Reloaded, log: d.Log, level: d.Level}
 			return r.Run(ctx)
 		},
 	} {
