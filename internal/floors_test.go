@@ -48,6 +48,7 @@ var floors = map[string]int{
 	"internal/web/page":  0,
 	"internal/daemon":    6,
 	"internal/doctor":    7,
+	"internal/setup":     1,
 	"internal/console":   3,
 	"internal/cli":       8,
 	"cmd/watcher":        9,
@@ -89,7 +90,7 @@ var mayImport = map[string][]string{
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/limiter", "internal/relay"},
-	"golang.org/x/net":                   {"internal/commvault", "internal/testing/nameserver"}, // html; dns
+	"golang.org/x/net":                   {"internal/commvault", "internal/doctor", "internal/testing/nameserver"}, // html; the environment's proxies; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli", "internal/console"},
 	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},

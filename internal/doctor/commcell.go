@@ -23,7 +23,7 @@ import (
 // checkCommCell goes as far as the CommServe lets it.
 func checkCommCell(ctx context.Context, cell config.CommCell) []Finding {
 	p := &commCellProbe{cell: cell}
-	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.clock, p.identity, p.details, p.feed} {
+	for _, step := range []func(context.Context) bool{p.settings, p.way, p.name, p.connection, p.list, p.clock, p.identity, p.details, p.feed} {
 		if !step(ctx) {
 			break
 		}
@@ -37,7 +37,8 @@ type commCellProbe struct {
 	cell   config.CommCell
 	client *commvault.Client
 	tls    tlsfile.Source
-	host   string // and port
+	host   string   // and port
+	proxy  *url.URL // nil: it is asked without one
 	found  []Finding
 
 	jobs       int   // of the list
@@ -81,10 +82,10 @@ func (p *commCellProbe) name(ctx context.Context) bool {
 	}
 	port := u.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		port = usualPorts[u.Scheme]
 	}
 	p.host = net.JoinHostPort(u.Hostname(), port)
-	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil || p.proxy != nil { // which looks for the name itself
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.cell.Timeout)
@@ -103,6 +104,9 @@ func (p *commCellProbe) name(ctx context.Context) bool {
 func (p *commCellProbe) connection(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, p.cell.Timeout)
 	defer cancel()
+	if p.proxy != nil {
+		return p.throughProxy(ctx)
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.host)
 	if err != nil {
 		return p.failed("connection", fmt.Errorf("%w; start the CommServe's web server, or set another url", err))
@@ -179,7 +183,12 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 	case "":
 	case commvault.Auth:
 		return p.failed(way, fmt.Errorf("%w; %s", onceTried(err, p.cell.Name), mendOf[way]))
-	case commvault.HTTP, commvault.Unreachable:
+	case commvault.Unreachable:
+		if p.proxy != nil {
+			return p.failed("proxy", fmt.Errorf("%w; asked through %s: %s", onceTried(err, p.cell.Name), p.proxy.Host, mendOfProxy))
+		}
+		fallthrough
+	case commvault.HTTP:
 		return p.failed("job list", fmt.Errorf("%w; is url: the web service's root?", onceTried(err, p.cell.Name)))
 	default:
 		return p.failed("job list", onceTried(err, p.cell.Name))
@@ -239,7 +248,8 @@ func (p *commCellProbe) clock(context.Context) bool {
 
 // identity is not needed to watch; without it a CommServe that takes another's place would not be noticed.
 func (p *commCellProbe) identity(ctx context.Context) bool {
-	guid, err := p.client.GUID(ctx)
+	is, err := p.client.Identity(ctx)
+	guid := is.GUID
 	switch {
 	case err != nil:
 		p.warn("identity", "%v; another CommServe behind the same url: would not be noticed", err)
@@ -247,7 +257,11 @@ func (p *commCellProbe) identity(ctx context.Context) bool {
 	case p.cell.GUID != "" && !strings.EqualFold(p.cell.GUID, guid):
 		return p.failed("identity", fmt.Errorf("the CommServe has the GUID %s and not %s; point url: back, or accept it with guid: %s", guid, p.cell.GUID, guid))
 	}
-	return p.ok("identity", "the CommServe has the GUID %s", guid)
+	release := ""
+	if is.Release != "" {
+		release = "; its release is " + is.Release
+	}
+	return p.ok("identity", "the CommServe has the GUID %s%s", guid, release)
 }
 
 // details asks for one job: the first configured one, or the newest of the list.
