@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/sim":       0,
 	"internal/failpoint": 0,
 	"internal/printable": 0,
+	"internal/progress":  0,
 	"internal/limiter":   0,
 	"internal/tlsfile":   0,
 	"internal/event":     1,
@@ -55,6 +56,7 @@ var floors = map[string]int{
 	"cmd/manpages":       9,
 
 	"internal/testing/slow":          -1, // for the tests of all
+	"internal/testing/golden":        -1, // for the tests of all
 	"internal/testing/fakeslack":     0,  // for the tests of all
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
@@ -92,14 +94,17 @@ var mayImport = map[string][]string{
 	"golang.org/x/time":                  {"internal/limiter", "internal/relay"},
 	"golang.org/x/net":                   {"internal/commvault", "internal/doctor", "internal/testing/nameserver"}, // html; the environment's proxies; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
-	"golang.org/x/term":                  {"internal/cli", "internal/console"},
-	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
+	"golang.org/x/term":                  {"internal/cli", "internal/console", "internal/testing/terminal"},
+	"github.com/creack/pty":              {"internal/testing/terminal"},
+	"github.com/charmbracelet/x/vt":      {"internal/testing/terminal"},
+	"golang.org/x/sys":                   {"internal/doctor", "internal/audit", "internal/store"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
 	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
 	"github.com/spf13/pflag":             {"cmd/manpages"},
 	"charm.land/lipgloss/v2":             {"internal/cli", "internal/console"},
-	"github.com/charmbracelet/x/ansi":    {"internal/console"},
+	"github.com/charmbracelet/x/ansi":    {"internal/console", "internal/testing/terminal"},
 	"charm.land/bubbletea/v2":            {"internal/cli", "internal/console"},
+	"charm.land/bubbles/v2":              {"internal/console"},
 	"github.com/lmittmann/tint":          {"internal/cli"},
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},

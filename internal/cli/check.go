@@ -24,7 +24,7 @@ func newCheck() *cobra.Command {
 	}
 	form := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(c)
+		cfg, err := loadToRun(c)
 		if err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func newInit() *cobra.Command {
 	flags.BoolVar(&force, "force", false, "write over a file that is there")
 	flags.BoolVar(&unchecked, "unchecked", false, "write without trying it out")
 	for _, name := range []string{"password-file", "token-file", "ca-file", "nats-creds", "store"} {
-		_ = c.MarkFlagFilename(name)
+		completeFlag(c, name, completeFile)
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		file, _ := c.Flags().GetString("config")

@@ -38,6 +38,9 @@ func newInspect() *cobra.Command {
 			"  watcher inspect /tmp/record\n" +
 			"  watcher inspect /tmp/record 1248 --bodies",
 		Args: cobra.RangeArgs(1, 2),
+
+		ValidArgsFunction: completeFiles(2),
+
 		RunE: func(c *cobra.Command, files []string) error {
 			if record.IsRecord(files[0]) {
 				return inspectRecord(c.OutOrStdout(), files[0], files[1:], bodies)

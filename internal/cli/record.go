@@ -102,13 +102,10 @@ func (r *recording) cell(cfg *config.Config) (config.CommCell, error) {
 	if r.commCell == "" {
 		return config.CommCell{}, fmt.Errorf("--commcell is missing: the configuration has %s", strings.ReplaceAll(names(cfg.CommCells), ", ", " and "))
 	}
-	if err := knowsCommCell(cfg, r.commCell); err != nil {
-		return config.CommCell{}, err
-	}
 	for _, cell := range cfg.CommCells {
 		if cell.Name == r.commCell {
 			return cell, nil
 		}
 	}
-	return config.CommCell{}, fmt.Errorf("--commcell %s: no such CommCell", r.commCell)
+	return config.CommCell{}, fmt.Errorf("--commcell %s: the configuration names %s", r.commCell, names(cfg.CommCells))
 }

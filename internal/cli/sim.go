@@ -53,13 +53,23 @@ func newSim() *cobra.Command {
 	flags.IntVar(&s.config.Jobs, "jobs", 20, "that run at the start")
 	flags.Float64Var(&s.config.Arrivals, "arrivals", 0.1, "jobs that begin in a simulated second")
 	flags.IntVar(&s.config.VMs, "vms", 5, "virtual machines in each job that has some")
+	flags.BoolVar(&s.config.Calm, "calm", false, "let all of these jobs end well, so that jobs made by hand stand out")
 	flags.BoolVar(&s.config.Old, "old", false, "refuse requests that ask for attempts, as old servers may")
 	flags.IntVar(&s.config.Bears, "bears", 0, "requests answered at once; more get 429; 0: any number")
 	flags.StringArrayVar(&s.faults, "fault", nil, "`kind[:rate]` of fault that befalls requests; may be repeated")
+	completeFlag(command, "fault", completeFaults)
 	flags.StringVar(&s.replay, "replay", "", "play the record in this `folder`; of the other flags, --listen, --speed and --log count")
 	_ = command.MarkFlagDirname("replay")
 	flags.BoolVar(&s.log, "log", false, "print each request on standard error")
 	return command
+}
+
+func completeFaults(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var kinds []string
+	for _, kind := range sim.FaultKinds() {
+		kinds = append(kinds, string(kind))
+	}
+	return kinds, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (s *simulator) run(c *cobra.Command) error {

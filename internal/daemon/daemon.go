@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,6 +51,12 @@ type parts struct {
 	publisher *publish.Publisher
 	member    *cluster.Member // nil: it is alone
 	relays    relays
+	taken     atomic.Pointer[taken] // the configuration read last
+}
+
+type taken struct {
+	*config.Config
+	at time.Time
 }
 
 // Run runs until ctx ends. Its error is one that somebody has to fix before the next start.
@@ -59,6 +66,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.Log.Warn(notice)
 	}
 	p := &parts{Daemon: d, metrics: metrics.New(d.Version)}
+	p.taken.Store(&taken{d.Config, time.Now()})
 	defer p.close()
 	for _, open := range []func(context.Context) error{
 		p.openStore,
@@ -223,6 +231,7 @@ func (p *parts) apply(c *config.Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	p.taken.Store(&taken{c, time.Now()})
 	return joinWords(words, p.relays.take(c)), nil
 }
 

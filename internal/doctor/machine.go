@@ -75,8 +75,7 @@ const leastRoom = 1 << 20 // bytes; with less the embedded server is not started
 
 // hasRoom is an error where the folder's disk is full. A file system that does not say how large it is has room.
 func hasRoom(dir string) error {
-	var disk unix.Statfs_t
-	if unix.Statfs(dir, &disk) == nil && disk.Blocks > 0 && disk.Bavail*uint64(disk.Bsize) < leastRoom {
+	if room, known := store.Room(dir); known && room < leastRoom {
 		return fmt.Errorf("%s: the disk is full; make room, or set another", dir)
 	}
 	return nil

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/progress"
 )
 
 // Backup copies the store to a file that is not there yet, as it is at one moment, while others go on
@@ -29,6 +32,7 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 	defer os.Remove(temporary.Name()) // of no effect once it is renamed
 	size, err = s.copyTo(ctx, temporary)
 	if err == nil {
+		progress.Of(ctx, "checking the copy", "", 0)
 		_, err = inspect(temporary.Name(), decodable)
 	}
 	if err == nil {
@@ -45,7 +49,7 @@ func (s *Store) copyTo(ctx context.Context, file *os.File) (size int64, err erro
 	stop := context.AfterFunc(ctx, func() { _ = file.Close() }) // the next write fails
 	defer stop()
 	err = s.view(func(tx *bbolt.Tx) error {
-		size, err = tx.WriteTo(file)
+		size, err = tx.WriteTo(&counted{file, progress.Of(ctx, "copying the store", progress.Bytes, tx.Size()), 0})
 		return err
 	})
 	if err == nil {
@@ -55,6 +59,20 @@ func (s *Store) copyTo(ctx context.Context, file *os.File) (size int64, err erro
 		return 0, context.Cause(ctx)
 	}
 	return size, errors.Join(err, file.Close())
+}
+
+// counted says how much was written to a file.
+type counted struct {
+	to   io.Writer
+	is   func(bytes int64)
+	done int64
+}
+
+func (c *counted) Write(some []byte) (int, error) {
+	n, err := c.to.Write(some)
+	c.done += int64(n)
+	c.is(c.done)
+	return n, err
 }
 
 // syncFolder makes a file's new name survive a power failure.
