@@ -5,7 +5,7 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build man sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint unit vuln tidy race
+.PHONY: help build man sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint cross unit vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -27,7 +27,7 @@ P ?= ...
 test-pkg: ## test one package under the race detector: make test-pkg P=internal/store TESTFLAGS='-run Commit -v'
 	go test -race -timeout 25m $(TESTFLAGS) ./$(P)
 
-test: setup fmt tidy lint unit vuln race ## do all of the checks below, up to the first that fails
+test: setup fmt tidy lint cross unit vuln race ## do all of the checks below, up to the first that fails
 
 setup: chromium ## fetch the modules of the program and of the tools, and a browser for the tests
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
@@ -60,6 +60,12 @@ lint: ## run the linters of .golangci.yml, and look for functions that nothing c
 	@dead=$$($(tool) deadcode ./cmd/watcher ./cmd/manpages ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
 		echo "make: called by nothing that ships, or by no test either:" >&2; echo "$$dead" >&2; \
 		exit 1; }
+
+# endtoend stops its processes with signals that Windows has not. FreeBSD is built by make dist.
+cross: ## vet the program and its tests as for Windows and macOS
+	@for system in windows darwin; do \
+		GOOS=$$system go vet $$(go list ./... | grep -v /endtoend$$) || exit 1; \
+	done
 
 # Of 10, in tenths; systemd-analyze is there where systemd is.
 unit: ## have systemd-analyze judge configs/watcher.service, where it is installed

@@ -24,6 +24,7 @@ var floors = map[string]int{
 	"internal/failpoint": 0,
 	"internal/printable": 0,
 	"internal/limiter":   0,
+	"internal/system":    -1,
 	"internal/tlsfile":   0,
 	"internal/event":     1,
 	"internal/diff":      1,
@@ -90,7 +91,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/net":                   {"internal/commvault", "internal/testing/nameserver"}, // html; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
 	"golang.org/x/term":                  {"internal/cli", "internal/console"},
-	"golang.org/x/sys":                   {"internal/doctor", "internal/audit"},
+	"golang.org/x/sys":                   {"internal/system"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
 	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
 	"github.com/spf13/pflag":             {"cmd/manpages"},

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/system"
 )
 
 // Backup copies the store to a file that is not there yet, as it is at one moment, while others go on
@@ -37,7 +39,7 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 	if err != nil {
 		return 0, fmt.Errorf("%s: no copy is made: %w", file, err)
 	}
-	return size, syncFolder(filepath.Dir(file))
+	return size, system.SyncFolder(filepath.Dir(file))
 }
 
 // copyTo writes what a single read transaction sees, and closes the file.
@@ -55,15 +57,6 @@ func (s *Store) copyTo(ctx context.Context, file *os.File) (size int64, err erro
 		return 0, context.Cause(ctx)
 	}
 	return size, errors.Join(err, file.Close())
-}
-
-// syncFolder makes a file's new name survive a power failure.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // cause is an error of the file system without the path, which stands before it already.
