@@ -50,6 +50,7 @@ func (c *Claim) ReplaceBy(path string) (aside string, err error) {
 	c.made = false
 	if !system.ReplacesOpenFiles { // who opens it now keeps it from being replaced
 		_ = c.file.Close()
+		c.file = nil
 	}
 	return aside, errors.Join(os.Rename(path, c.path), system.SyncFolder(filepath.Dir(c.path)))
 }
@@ -65,10 +66,15 @@ func setAside(path, aside string) error {
 
 // Release unlocks the file. One that was not replaced is as it was.
 func (c *Claim) Release() error {
-	if c.made {
+	switch {
+	case c.file == nil:
+		return nil
+	case !c.made:
+		return c.file.Close()
+	case system.ReplacesOpenFiles:
 		return errors.Join(os.Remove(c.path), c.file.Close())
 	}
-	return c.file.Close()
+	return errors.Join(c.file.Close(), os.Remove(c.path))
 }
 
 // Unrecoverable is what a file holds that a rebuild cannot read back from the stream.
