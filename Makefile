@@ -5,7 +5,7 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build man sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint cross unit vuln tidy race
+.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint cross unit vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -22,6 +22,16 @@ sbom: build ## write bin/watcher.cdx.json: which modules bin/watcher is made of 
 
 quick: fmt lint ## lint, and run the tests that take under a second each, without the race detector
 	go test -short ./...
+
+dist: ## build what is given out into dist/: programs for six systems, .deb, .rpm, SBOM, checksums
+	packaging/build
+
+image: ## build dist/jobwatch-<version>-amd64.oci.tar from what make dist has made, with buildah
+	packaging/image
+
+test-dist: ## build twice and compare; then install, run, upgrade and purge the .deb HERE, as root, and look at the rest
+	packaging/twice
+	packaging/try
 
 P ?= ...
 test-pkg: ## test one package under the race detector: make test-pkg P=internal/store TESTFLAGS='-run Commit -v'
