@@ -9,7 +9,7 @@ sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/watcher
 	go build -o bin/watcher ./cmd/watcher
@@ -30,6 +30,7 @@ image: ## build dist/jobwatch-<version>-amd64.oci.tar from what make dist has ma
 	packaging/image
 
 test-dist: ## build twice and compare; then install, run, upgrade and purge the .deb HERE, as root, and look at the rest
+	go -C tools/dist test -count=1 ./...
 	packaging/twice
 	packaging/try
 
@@ -63,6 +64,7 @@ tidy: ## check that go mod tidy would change nothing, and that the modules are t
 	go mod tidy -diff
 	go -C tools mod tidy -diff
 	go -C tools/sbom mod tidy -diff
+	go -C tools/dist mod tidy -diff
 	go mod verify
 
 lint: ## run the linters of .golangci.yml, and look for functions that nothing calls: in the program, and in the tests
