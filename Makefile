@@ -5,7 +5,7 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium fmt lint cross unit vuln tidy race
+.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx fmt lint cross unit vuln tidy race
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -40,20 +40,30 @@ test-pkg: ## test one package under the race detector: make test-pkg P=internal/
 
 test: setup fmt tidy lint cross unit vuln race ## do all of the checks below, up to the first that fails
 
-setup: chromium ## fetch the modules of the program and of the tools, and a browser for the tests
+setup: chromium nginx ## fetch the modules of the program and of the tools, and a browser and nginx for the tests
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
 		echo "make: no C compiler ($$(go env CC)), or CGO_ENABLED=0; the race detector needs cgo: install gcc or clang" >&2; \
 		exit 1; }
 	go mod download
 
-# The page is tested in a real browser. Debian and Ubuntu have it as chromium; elsewhere somebody installs it.
-chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null && exit 0; \
-	as=; test "$$(id -u)" = 0 || as=sudo; \
+# The page is tested in a real browser, and behind a real nginx. Debian and Ubuntu have both; elsewhere somebody installs them.
+apt = as=; test "$$(id -u)" = 0 || as=sudo; \
 	command -v apt-get >/dev/null && { test -z "$$as" || command -v $$as >/dev/null; } && \
-	$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium || { \
+	$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(1)
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	$(call apt,chromium) || { \
 		echo "make: no browser for the tests of the page: install chromium (Debian: apt-get install chromium)" >&2; \
 		exit 1; }
+
+# Debian starts what it installs as a server, which nobody has asked for here.
+nginx:
+	@for name in nginx /usr/sbin/nginx; do command -v $$name >/dev/null && exit 0; done; \
+	$(call apt,nginx-light) || { \
+		echo "make: no nginx for the tests behind a proxy: install it (Debian: apt-get install nginx-light)" >&2; \
+		exit 1; }; \
+	! command -v systemctl >/dev/null || $$as systemctl disable --now nginx || true
 
 fmt: ## check that gofmt would change nothing
 	@files=$$(gofmt -l .) && test -z "$$files" || { \

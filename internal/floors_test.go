@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/sim":       0,
 	"internal/failpoint": 0,
 	"internal/printable": 0,
+	"internal/progress":  0,
 	"internal/limiter":   0,
 	"internal/system":    -1,
 	"internal/tlsfile":   0,
@@ -30,6 +31,8 @@ var floors = map[string]int{
 	"internal/diff":      1,
 	"internal/commvault": 1,
 	"internal/stream":    1,
+	"internal/standin":   2,
+	"internal/record":    3,
 	"internal/store":     2,
 	"internal/cluster":   3,
 	"internal/sharing":   4,
@@ -47,12 +50,14 @@ var floors = map[string]int{
 	"internal/web/page":  0,
 	"internal/daemon":    6,
 	"internal/doctor":    7,
+	"internal/setup":     1,
 	"internal/console":   3,
 	"internal/cli":       8,
 	"cmd/watcher":        9,
 	"cmd/manpages":       9,
 
 	"internal/testing/slow":          -1, // for the tests of all
+	"internal/testing/golden":        -1, // for the tests of all
 	"internal/testing/fakeslack":     0,  // for the tests of all
 	"internal/testing/disk":          0,
 	"internal/testing/terminal":      0,
@@ -80,7 +85,7 @@ const testSupport = "internal/testing/"
 var mayImport = map[string][]string{
 	"github.com/goccy/go-yaml":           {"internal/config"},
 	"github.com/robfig/cron/v3":          {"internal/config", "internal/poller"}, // config checks the schedules
-	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/store"},
+	"github.com/go-json-experiment/json": {"internal/commvault", "internal/event", "internal/standin", "internal/store"},
 	"github.com/nats-io/nats-server/v2":  {"internal/stream", "internal/testing/threeservers"},
 	"github.com/nats-io/jwt/v2":          {"internal/stream"},
 	"github.com/nats-io/nkeys":           {"internal/stream"},
@@ -88,16 +93,19 @@ var mayImport = map[string][]string{
 	"go.etcd.io/bbolt":                   {"internal/store", "internal/store/internal/seam", "internal/store/storetest"},
 	"github.com/cenkalti/backoff/v4":     {"internal/poller"},
 	"golang.org/x/time":                  {"internal/limiter", "internal/relay"},
-	"golang.org/x/net":                   {"internal/commvault", "internal/testing/nameserver"}, // html; dns
+	"golang.org/x/net":                   {"internal/commvault", "internal/doctor", "internal/testing/nameserver"}, // html; the environment's proxies; dns
 	"golang.org/x/sync":                  {"internal/commvault", "internal/publish", "internal/poller", "internal/web", "internal/cli", "internal/daemon"},
-	"golang.org/x/term":                  {"internal/cli", "internal/console"},
+	"golang.org/x/term":                  {"internal/cli", "internal/console", "internal/testing/terminal"},
+	"github.com/creack/pty":              {"internal/testing/terminal"},
+	"github.com/charmbracelet/x/vt":      {"internal/testing/terminal"},
 	"golang.org/x/sys":                   {"internal/system"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
 	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
 	"github.com/spf13/pflag":             {"cmd/manpages"},
 	"charm.land/lipgloss/v2":             {"internal/cli", "internal/console"},
-	"github.com/charmbracelet/x/ansi":    {"internal/console"},
+	"github.com/charmbracelet/x/ansi":    {"internal/console", "internal/testing/terminal"},
 	"charm.land/bubbletea/v2":            {"internal/cli", "internal/console"},
+	"charm.land/bubbles/v2":              {"internal/console"},
 	"github.com/lmittmann/tint":          {"internal/cli"},
 
 	"github.com/santhosh-tekuri/jsonschema/v6": {"internal/testing/eventtest"},

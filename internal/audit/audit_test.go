@@ -239,7 +239,7 @@ func TestKeyRotation(t *testing.T) {
 	l = newLog(t, l.Config)
 	deliver(t, l, batchOf(11, 15))
 	verified(t, l.Dir, 15)
-	v, err := Verify(l.Dir, Trusted{Keys: string(first)})
+	v, err := Verify(t.Context(), l.Dir, Trusted{Keys: string(first)})
 	if err != nil || len(v.Findings) > 0 {
 		t.Errorf("with the first key: %v %q", err, v.Findings)
 	}
@@ -258,7 +258,7 @@ func TestKeyThatTakesOverByItself(t *testing.T) {
 	change(t, filepath.Join(l.Dir, keysName), func(b []byte) []byte { return append(b, public+"\n"...) })
 	change(t, filepath.Join(l.Dir, checkpointName), resign)
 	change(t, filepath.Join(l.Dir, checkpointsName), func(b []byte) []byte { return append(append(b, resign(b)...), '\n') })
-	v, err := Verify(l.Dir, Trusted{})
+	v, err := Verify(t.Context(), l.Dir, Trusted{})
 	if err != nil || !strings.Contains(fmt.Sprint(v.Findings), "not signed by a key that is trusted") {
 		t.Errorf("%v %q", err, v.Findings)
 	}
@@ -270,7 +270,7 @@ func TestPackedFileThatHoldsTheSame(t *testing.T) {
 	deliver(t, l, batchOf(6, 10))
 	l.Close()
 	appendTo(t, filepath.Join(l.Dir, partName(1, rotated)), "\x50\x2a\x4d\x18\x01\x00\x00\x00x") // a frame that is skipped
-	v, err := Verify(l.Dir, Trusted{})
+	v, err := Verify(t.Context(), l.Dir, Trusted{})
 	if err != nil || len(v.Findings) != 1 || !strings.Contains(v.Findings[0], "not the bytes of which SHA256SUMS has the sum") {
 		t.Errorf("%v %q", err, v.Findings)
 	}
@@ -363,7 +363,7 @@ func TestUnusedBitsOfASignature(t *testing.T) {
 		b[at] = alphabet[strings.IndexByte(alphabet, b[at])+1]
 		return b
 	})
-	if v, err := Verify(l.Dir, Trusted{}); err != nil || len(v.Findings) == 0 {
+	if v, err := Verify(t.Context(), l.Dir, Trusted{}); err != nil || len(v.Findings) == 0 {
 		t.Errorf("not seen: %v", err)
 	}
 }

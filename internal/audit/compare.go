@@ -1,6 +1,9 @@
 package audit
 
-import "iter"
+import (
+	"context"
+	"iter"
+)
 
 // InStream is an event as it stands in the stream.
 type InStream struct {
@@ -20,11 +23,11 @@ type Comparison struct {
 
 // Compare holds the events of the stream that the relay takes, in their order, against the lines. What came before the first
 // line that is there is not missed: the relay began later, or files were removed.
-func Compare(dir string, events iter.Seq[InStream]) (Comparison, error) {
+func Compare(ctx context.Context, dir string, events iter.Seq[InStream]) (Comparison, error) {
 	ids := map[fingerprint]struct{}{}
 	var c Comparison
 	var first, last uint64
-	err := eachLine(dir, func(_ []byte, l Line) error {
+	err := eachLine(ctx, dir, func(_ []byte, l Line) error {
 		if len(ids) == 0 {
 			first = l.Seq
 		}

@@ -254,7 +254,7 @@ func seesDamage(t *testing.T, times int) {
 		for _, name := range files {
 			d.folder.write(t, l.Dir, name)
 		}
-		v, err := Verify(l.Dir, Trusted{})
+		v, err := Verify(t.Context(), l.Dir, Trusted{})
 		seen := err != nil || len(v.Findings) > 0
 		if !seen || line > 0 && !strings.HasPrefix(v.Findings[0], fmt.Sprintf("line %d:", line)) ||
 			line < 0 && !strings.HasPrefix(v.Findings[0], "line ") {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/printable"
+	"jobwatch/internal/progress"
 )
 
 // Period is when the events were that are wanted: from From on, before To. Zero: no limit.
@@ -31,10 +33,10 @@ var Columns = []string{"n", "seq", "at", "id", "time", "type", "commcell", "job"
 	"client", "agent", "backupset", "subclient", "operation", "level", "state", "class", "vm", "reason", "sequence", "not_before", "observed_at"}
 
 // Export writes the lines up to the checkpoint, as they are (JSON Lines) or as CSV (RFC 4180). It proves nothing: Verify does.
-func Export(dir string, asCSV bool, period Period, out io.Writer) error {
+func Export(ctx context.Context, dir string, asCSV bool, period Period, out io.Writer) error {
 	if !asCSV {
 		buffered := bufio.NewWriter(out)
-		err := eachLine(dir, func(raw []byte, l Line) error {
+		err := eachLine(ctx, dir, func(raw []byte, l Line) error {
 			if !period.whole() {
 				if e, err := event.Parse(l.Event); err != nil || !period.has(e.Time) {
 					return nil
@@ -55,7 +57,7 @@ func Export(dir string, asCSV bool, period Period, out io.Writer) error {
 	if err := w.Write(Columns); err != nil {
 		return err
 	}
-	err := eachLine(dir, func(_ []byte, l Line) error {
+	err := eachLine(ctx, dir, func(_ []byte, l Line) error {
 		row, at := rowOf(l)
 		if !period.has(at) {
 			return nil
@@ -103,7 +105,7 @@ func rowOf(l Line) (row []string, at time.Time) {
 }
 
 // eachLine shows the lines that there are, up to the checkpoint.
-func eachLine(dir string, show func(raw []byte, l Line) error) error {
+func eachLine(ctx context.Context, dir string, show func(raw []byte, l Line) error) error {
 	raw, err := os.ReadFile(filepath.Join(dir, checkpointName))
 	if err != nil {
 		return err
@@ -120,6 +122,11 @@ func eachLine(dir string, show func(raw []byte, l Line) error) error {
 	all = slices.DeleteFunc(all, func(p part) bool {
 		return p.rotated && slices.ContainsFunc(all, func(q part) bool { return q.first == p.first && !q.rotated })
 	})
+	before := int64(0) // lines that are not there any more
+	if len(all) > 0 {
+		before = all[0].first - 1
+	}
+	is := progress.Of(ctx, "reading", "lines", c.Size-before)
 	for i, p := range all {
 		end := c.Size
 		if i+1 < len(all) {
@@ -129,6 +136,9 @@ func eachLine(dir string, show func(raw []byte, l Line) error) error {
 		for raw, err := range linesOf(p) {
 			if n > end {
 				break
+			}
+			if ctx.Err() != nil {
+				return errEnded
 			}
 			var l Line
 			if err == nil {
@@ -143,6 +153,7 @@ func eachLine(dir string, show func(raw []byte, l Line) error) error {
 			if err := show(raw.text, l); err != nil {
 				return err
 			}
+			is(n - before)
 			n++
 		}
 	}

@@ -74,7 +74,7 @@ func refused(t testing.TB, l *Log, b relay.Batch, kind relay.Kind, words string)
 
 func verified(t testing.TB, dir string, lines int64) Verified {
 	t.Helper()
-	v, err := Verify(dir, Trusted{})
+	v, err := Verify(t.Context(), dir, Trusted{})
 	if err != nil || len(v.Findings) > 0 || v.Size != lines {
 		t.Fatalf("%d lines, want %d: %v\n%s", v.Size, lines, err, strings.Join(v.Findings, "\n"))
 	}
@@ -84,7 +84,7 @@ func verified(t testing.TB, dir string, lines int64) Verified {
 // seqs are the sequences of the lines.
 func seqs(t testing.TB, dir string) (all []uint64) {
 	t.Helper()
-	if err := eachLine(dir, func(_ []byte, l Line) error { all = append(all, l.Seq); return nil }); err != nil {
+	if err := eachLine(t.Context(), dir, func(_ []byte, l Line) error { all = append(all, l.Seq); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return all

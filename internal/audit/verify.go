@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,12 +41,12 @@ const mostFindings = 100
 
 // Verify reads every byte of a log, also while it is written: up to the checkpoint that it finds at first. The error says
 // why there is nothing to verify; what is wrong with a log is a finding.
-func Verify(dir string, t Trusted) (Verified, error) {
+func Verify(ctx context.Context, dir string, t Trusted) (Verified, error) {
 	var lasting []string // found at each try so far
 	for try, wait := 1, 20*time.Millisecond; ; try++ {
 		v := &verification{dir: dir, report: Verified{Dir: dir, Findings: []string{}}}
 		v.active = BeingWritten(dir)
-		if err := v.run(t); err != nil {
+		if err := v.run(ctx, t); err != nil {
 			return v.report, err
 		}
 		if len(v.report.Findings) == 0 || !v.active && !BeingWritten(dir) && !v.moved() {
@@ -65,12 +66,18 @@ func Verify(dir string, t Trusted) (Verified, error) {
 			v.report.Findings = lasting
 			return v.report, nil
 		}
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return v.report, errEnded
+		}
 		wait *= 2
 	}
 }
 
 const mostTries = 50
+
+var errEnded = errors.New("ended before all was read")
 
 type verification struct {
 	dir    string
@@ -102,7 +109,7 @@ func (v *verification) moved() bool {
 	return err == nil && !bytes.Equal(now, v.raw)
 }
 
-func (v *verification) run(t Trusted) error {
+func (v *verification) run(ctx context.Context, t Trusted) error {
 	files, err := v.look()
 	if err != nil {
 		return err
@@ -115,8 +122,14 @@ func (v *verification) run(t Trusted) error {
 	}
 	v.readRemoved()
 	v.readSums()
-	v.checkSums(files)
-	return v.walk(files)
+	v.checkSums(ctx, files)
+	if err := v.walk(ctx, files); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return errEnded
+	}
+	return nil
 }
 
 // look reads the checkpoint, and which files there are. What is written from here on lies behind that checkpoint; what is

@@ -1,10 +1,13 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
 	"slices"
+
+	"jobwatch/internal/progress"
 )
 
 func (v *verification) readRemoved() {
@@ -35,12 +38,16 @@ func (v *verification) readSums() {
 }
 
 // checkSums holds each rotated file against what it was when it was rotated.
-func (v *verification) checkSums(files []part) {
+func (v *verification) checkSums(ctx context.Context, files []part) {
 	if v.sums == nil {
 		return
 	}
+	is := progress.Of(ctx, "summing", "files", int64(len(files)))
 	for i, p := range files {
-		if !p.rotated {
+		if ctx.Err() != nil {
+			return
+		}
+		if is(int64(i)); !p.rotated {
 			continue
 		}
 		want, listed := v.sums[p.name()]

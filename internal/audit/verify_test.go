@@ -2,8 +2,11 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobwatch/internal/progress"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/slow"
 )
@@ -34,7 +38,7 @@ func TestVerifySince(t *testing.T) {
 	}
 	l.Close()
 	for _, since := range [][]byte{then, append(then, "\n\n"...), checkpointOf(t, l.Dir)} {
-		if v, err := Verify(l.Dir, Trusted{Since: since}); err != nil || len(v.Findings) > 0 || v.Since == nil {
+		if v, err := Verify(t.Context(), l.Dir, Trusted{Since: since}); err != nil || len(v.Findings) > 0 || v.Since == nil {
 			t.Errorf("%v %q", err, v.Findings)
 		}
 	}
@@ -58,7 +62,7 @@ func TestVerifySince(t *testing.T) {
 		string(now):  "--since: the log had 62 lines then, and has 20: line 21 is missing",
 		"nonsense":   "--since: signature: malformed note",
 	} {
-		v, err := Verify(l.Dir, Trusted{Since: []byte(since)})
+		v, err := Verify(t.Context(), l.Dir, Trusted{Since: []byte(since)})
 		if err != nil || len(v.Findings) != 1 || v.Findings[0] != want {
 			t.Errorf("%v %q, want %q", err, v.Findings, want)
 		}
@@ -76,7 +80,7 @@ func TestVerifyBesideAWriter(t *testing.T) {
 		}
 	}()
 	for {
-		if v, err := Verify(l.Dir, Trusted{}); err != nil || len(v.Findings) > 0 {
+		if v, err := Verify(t.Context(), l.Dir, Trusted{}); err != nil || len(v.Findings) > 0 {
 			t.Errorf("%v %q", err, v.Findings)
 		}
 		select {
@@ -111,8 +115,8 @@ func TestVerifyIsOvertaken(t *testing.T) {
 					func() { err = v.trust(Trusted{}) },
 					v.readRemoved,
 					v.readSums,
-					func() { v.checkSums(parts) },
-					func() { err = v.walk(parts) },
+					func() { v.checkSums(t.Context(), parts) },
+					func() { err = v.walk(t.Context(), parts) },
 				} {
 					if n >= step {
 						write(2 * files)
@@ -153,17 +157,17 @@ func TestVerifyWithAnotherKey(t *testing.T) {
 	deliver(t, l, batchOf(1, 5))
 	l.Close()
 	public, _ := foreignKey(t, "jobwatch/ops")
-	if v, err := Verify(l.Dir, Trusted{Keys: public}); err != nil || len(v.Findings) == 0 || !strings.Contains(fmt.Sprint(v.Findings), "not signed by a key that is trusted") {
+	if v, err := Verify(t.Context(), l.Dir, Trusted{Keys: public}); err != nil || len(v.Findings) == 0 || !strings.Contains(fmt.Sprint(v.Findings), "not signed by a key that is trusted") {
 		t.Errorf("%v %q", err, v.Findings)
 	}
-	if _, err := Verify(l.Dir, Trusted{Keys: "no key"}); err == nil {
+	if _, err := Verify(t.Context(), l.Dir, Trusted{Keys: "no key"}); err == nil {
 		t.Error("a key that is none was taken")
 	}
 	os.Remove(l.KeyFile + ".pub")
 	if v := verified(t, l.Dir, 5); !strings.Contains(v.Trust, "it lies in the folder") {
 		t.Error(v.Trust)
 	}
-	if _, err := Verify(t.TempDir(), Trusted{}); err == nil || !strings.Contains(err.Error(), "no audit log") {
+	if _, err := Verify(t.Context(), t.TempDir(), Trusted{}); err == nil || !strings.Contains(err.Error(), "no audit log") {
 		t.Error(err)
 	}
 }
@@ -224,7 +228,7 @@ func TestExport(t *testing.T) {
 	later.Data = bytes.Replace(later.Data, []byte("06:00:00Z"), []byte("07:00:00Z"), 1)
 	deliver(t, l, relay.Batch{Events: []*relay.Event{later, {Sequence: 4, ID: "x", Data: []byte(`{"id":"x"}`)}}})
 	var out bytes.Buffer
-	if err := Export(l.Dir, true, Period{}, &out); err != nil {
+	if err := Export(t.Context(), l.Dir, true, Period{}, &out); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&out).ReadAll()
@@ -252,12 +256,41 @@ func TestExport(t *testing.T) {
 	}
 	out.Reset()
 	from := time.Date(2026, 11, 30, 6, 30, 0, 0, time.UTC)
-	if err := Export(l.Dir, false, Period{From: from}, &out); err != nil || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "ev-3") {
+	if err := Export(t.Context(), l.Dir, false, Period{From: from}, &out); err != nil || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "ev-3") {
 		t.Errorf("%v %s", err, out.String())
 	}
 	out.Reset()
-	if err := Export(l.Dir, false, Period{}, &out); err != nil || strings.Count(out.String(), "\n") != 4 {
+	if err := Export(t.Context(), l.Dir, false, Period{}, &out); err != nil || strings.Count(out.String(), "\n") != 4 {
 		t.Errorf("%v %s", err, out.String())
+	}
+}
+
+// TestReadingSaysHowFarItIs, and ends when nobody wants it any more.
+func TestReadingSaysHowFarItIs(t *testing.T) {
+	l := newLog(t, Config{})
+	deliver(t, l, batchOf(1, 9))
+	reading := map[string]func(context.Context) error{
+		"verify": func(ctx context.Context) error { _, err := Verify(ctx, l.Dir, Trusted{}); return err },
+		"export": func(ctx context.Context) error { return Export(ctx, l.Dir, true, Period{}, io.Discard) },
+		"compare": func(ctx context.Context) error {
+			_, err := Compare(ctx, l.Dir, func(func(InStream) bool) {})
+			return err
+		},
+	}
+	for name, read := range reading {
+		var last progress.Step
+		if err := read(progress.With(t.Context(), func(s progress.Step) { last = s })); err != nil || last.Done != 9 || last.Total != 9 || last.Unit != "lines" {
+			t.Errorf("%s: %v, %+v", name, err, last)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ctx = progress.With(ctx, func(s progress.Step) {
+			if last = s; s.Unit == "lines" && s.Done == 4 {
+				cancel()
+			}
+		})
+		if err := read(ctx); !errors.Is(err, errEnded) || last.Done != 4 {
+			t.Errorf("%s, ended: %v, %+v", name, err, last)
+		}
 	}
 }
 
@@ -273,7 +306,7 @@ func TestCompare(t *testing.T) {
 			}
 		}
 	}
-	c, err := Compare(l.Dir, stream)
+	c, err := Compare(t.Context(), l.Dir, stream)
 	if err != nil || c.Before != 9 || c.Compared != 13 || c.Missing != 3 || c.Behind != 2 || c.First[0].ID != "ev-13" {
 		t.Errorf("%+v %v", c, err)
 	}
@@ -307,13 +340,13 @@ func FuzzVerify(f *testing.F) {
 			whole.write(t, dir, other)
 		}
 		folder{name: data}.write(t, dir, name)
-		v, err := Verify(dir, Trusted{})
+		v, err := Verify(t.Context(), dir, Trusted{})
 		if same := bytes.Equal(data, whole[name]); err == nil && same != (len(v.Findings) == 0) {
 			t.Errorf("%s changed: %v, findings %q", name, !same, v.Findings)
 		}
-		_, _ = Verify(dir, Trusted{Since: data})
+		_, _ = Verify(t.Context(), dir, Trusted{Since: data})
 		_, _ = Prove(dir, 4)
-		_ = Export(dir, true, Period{}, &bytes.Buffer{})
+		_ = Export(t.Context(), dir, true, Period{}, &bytes.Buffer{})
 		_, _ = CheckProof(data, string(whole[keysName]), nil)
 	})
 }
@@ -332,7 +365,7 @@ func TestVerifyADamagedLogBesideItsWriter(t *testing.T) {
 		if err := os.Remove(files[1]); err != nil {
 			t.Fatal(err)
 		}
-		v, err := Verify(l.Dir, Trusted{})
+		v, err := Verify(t.Context(), l.Dir, Trusted{})
 		if err != nil || len(v.Findings) == 0 || !strings.Contains(v.Findings[0], "line 11: missing") {
 			t.Errorf("%v %q", err, v.Findings)
 		}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"jobwatch/internal/progress"
 )
 
 // walker goes through the lines, beside the hashes that were written of them.
@@ -25,10 +28,12 @@ type walker struct {
 
 	lines, tails, hashes, roots []string // findings; tails: behind the last line that is signed
 	lastRaw                     []byte
+
+	is func(lines int64) // how far it is
 }
 
 // walk reads all lines. Whether lines or hashes are wrong where they differ is told by the root that was signed.
-func (v *verification) walk(files []part) error {
+func (v *verification) walk(ctx context.Context, files []part) error {
 	f, err := os.Open(filepath.Join(v.dir, hashesName))
 	if err != nil {
 		v.find("hashes: %v", reason(err))
@@ -45,12 +50,15 @@ func (v *verification) walk(files []part) error {
 	files = w.choose(files)
 	v.checkRotations(files, w.size)
 	w.check()
+	w.is = progress.Of(ctx, "reading", "lines", w.size)
 	for i, p := range files {
 		end := w.size
 		if i+1 < len(files) {
 			end = files[i+1].first - 1
 		}
-		w.readFile(i == 0, p, end)
+		if w.readFile(ctx, i == 0, p, end); ctx.Err() != nil {
+			return nil
+		}
 	}
 	if w.report.First > w.report.Last { // all were removed
 		w.report.First, w.report.Last = 0, 0
@@ -116,7 +124,7 @@ func (w *walker) choose(files []part) (chosen []part) {
 }
 
 // readFile reads the lines of a file, up to end.
-func (w *walker) readFile(oldest bool, p part, end int64) {
+func (w *walker) readFile(ctx context.Context, oldest bool, p part, end int64) {
 	if n := w.ofLines.size + 1; n < p.first {
 		if oldest && p.first <= w.removed+1 {
 			w.fill(p.first - 1)
@@ -125,6 +133,9 @@ func (w *walker) readFile(oldest bool, p part, end int64) {
 		}
 	}
 	for raw, err := range linesOf(p) {
+		if ctx.Err() != nil {
+			return
+		}
 		if errors.Is(err, fs.ErrNotExist) && w.removedMeanwhile(p) {
 			w.fill(min(end, w.removed))
 			w.report.First = end + 1
@@ -141,6 +152,7 @@ func (w *walker) readFile(oldest bool, p part, end int64) {
 			break
 		}
 		w.line(p, n, end, raw)
+		w.is(w.ofLines.size)
 	}
 	if n := w.ofLines.size + 1; n <= end {
 		w.missing(n, end)

@@ -60,7 +60,13 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 	return fail(errors.Join(do(on), st.Close()))
 }
 
+// loadConfig is for who looks; loadToRun for who asks a CommServe, or delivers.
 func loadConfig(c *cobra.Command) (*config.Config, error) {
+	file, _ := c.Flags().GetString("config")
+	return config.LoadToLook(file)
+}
+
+func loadToRun(c *cobra.Command) (*config.Config, error) {
 	file, _ := c.Flags().GetString("config")
 	cfg, err := config.Load(file)
 	if err != nil {
@@ -69,11 +75,12 @@ func loadConfig(c *cobra.Command) (*config.Config, error) {
 	return cfg, daemon.CheckRelays(cfg)
 }
 
-// knowsCommCell refuses a name that the configuration does not know; "" is all of them.
-func knowsCommCell(cfg *config.Config, name string) error {
-	known := func(cell config.CommCell) bool { return cell.Name == name }
-	if name == "" || slices.ContainsFunc(cfg.CommCells, known) {
-		return nil
+// loadKnowing is loadConfig where a flag may name a CommCell of it; "" is all of them.
+func loadKnowing(c *cobra.Command, commCell string) (*config.Config, error) {
+	cfg, err := loadConfig(c)
+	known := func(cell config.CommCell) bool { return cell.Name == commCell }
+	if err == nil && commCell != "" && !slices.ContainsFunc(cfg.CommCells, known) {
+		err = fmt.Errorf("--commcell %s: the configuration names %s", commCell, names(cfg.CommCells))
 	}
-	return fmt.Errorf("--commcell %s: the configuration names %s", name, names(cfg.CommCells))
+	return cfg, err
 }

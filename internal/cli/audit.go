@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,9 @@ func newAudit() *cobra.Command {
 }
 
 func keyFlag(c *cobra.Command) *string {
-	return c.Flags().String("key", "", "the verifier `key` of the log, or a file that holds it")
+	key := c.Flags().String("key", "", "the verifier `key` of the log, or a file that holds it")
+	completeFlag(c, "key", completeFile)
+	return key
 }
 
 // keyText is what --key says: keys, or a file of them.
@@ -64,11 +67,13 @@ func newAuditExport() *cobra.Command {
 		Example: "  watcher audit export data/audit/trail -o csv > trail.csv\n" +
 			"  watcher audit export data/audit/trail -o csv --from 2026-11-01 --to 2026-12-01",
 		Args: cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeDir,
 	}
 	form := c.Flags().StringP("output", "o", "jsonl", "jsonl or csv")
 	from := c.Flags().String("from", "", "events from this `time` on: 2026-11-30, or 2026-11-30T06:00:00Z")
 	to := c.Flags().String("to", "", "events before this `time`")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"jsonl", "csv"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "output", fixed("jsonl", "csv"))
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *form != "jsonl" && *form != "csv" {
 			return fmt.Errorf("-o %s: write jsonl or csv", *form)
@@ -81,7 +86,9 @@ func newAuditExport() *cobra.Command {
 		if period.To, err = parseTime("--to", *to); err != nil {
 			return err
 		}
-		return fail(audit.Export(args[0], *form == "csv", period, c.OutOrStdout()))
+		return fail(withProgressBeside(c, func(ctx context.Context) error {
+			return audit.Export(ctx, args[0], *form == "csv", period, c.OutOrStdout())
+		}))
 	}
 	return c
 }
@@ -107,6 +114,8 @@ func newAuditKey() *cobra.Command {
 			"hands the log over to the new one. Then the old line of the file may be taken out, and the relay restarted.",
 		Example: "  watcher audit rekey data/audit/trail.key",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeFiles(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			public, err := audit.AddKey(args[0])
 			if err != nil {

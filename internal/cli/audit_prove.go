@@ -20,10 +20,14 @@ func newAuditProve() *cobra.Command {
 			"the line. Who has it and the verifier key needs nothing else of the log: prove --check prints the line that it proves.",
 		Example: "  watcher audit prove data/audit/trail 1248 > 1248.tlog-proof\n" +
 			"  watcher audit prove --check 1248.tlog-proof --key data/audit/trail.key.pub",
+
+		ValidArgsFunction: completeDir,
 	}
 	key := keyFlag(c)
 	check := c.Flags().String("check", "", "check the proof in this `file` (-: standard input), by --key, and print its line")
 	line := c.Flags().String("line", "", "the line that is proved, in a `file`, where the proof does not hold it")
+	completeFlag(c, "check", completeFile)
+	completeFlag(c, "line", completeFile)
 	c.Args = func(c *cobra.Command, args []string) error {
 		if *check != "" {
 			return cobra.NoArgs(c, args)

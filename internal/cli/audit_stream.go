@@ -31,7 +31,7 @@ func compareAudit(ctx context.Context, cfg *config.Config, dir string) (*audit.C
 		return nil, fmt.Errorf("the stream was not asked: %w", err)
 	}
 	for tries := 0; ; tries++ {
-		c, err := audit.Compare(dir, slices.Values(inStream))
+		c, err := audit.Compare(ctx, dir, slices.Values(inStream))
 		underWay := err == nil && c.Missing > 0 && c.Missing == c.Behind && audit.BeingWritten(dir)
 		if !underWay || tries == 10 {
 			return &c, err

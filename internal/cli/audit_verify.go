@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -23,10 +24,13 @@ func newAuditVerify() *cobra.Command {
 			"  watcher audit verify data/audit/trail --since yesterday.checkpoint\n" +
 			"  watcher audit verify data/audit/trail -c watcher.yaml",
 		Args: cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeDir,
 	}
 	form := outputFlag(c)
 	key := keyFlag(c)
 	since := c.Flags().String("since", "", "a checkpoint of before, in this `file` (-: standard input): does the log of today hold that of then?")
+	completeFlag(c, "since", completeFile)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		var trusted audit.Trusted
 		var err error
@@ -55,13 +59,15 @@ func newAuditVerify() *cobra.Command {
 func verifyAudit(c *cobra.Command, dir string, trusted audit.Trusted, cfg *config.Config, form output) error {
 	var v auditVerification
 	var err error
-	if v.Verified, err = audit.Verify(dir, trusted); err != nil {
-		return err
-	}
-	if cfg != nil && len(v.Findings) == 0 {
-		if v.Stream, err = compareAudit(c.Context(), cfg, dir); err != nil {
+	err = withProgress(c, func(ctx context.Context) error {
+		if v.Verified, err = audit.Verify(ctx, dir, trusted); err != nil || cfg == nil || len(v.Findings) > 0 {
 			return err
 		}
+		v.Stream, err = compareAudit(ctx, cfg, dir)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if form == asJSON {
 		err = printJSON(c.OutOrStdout(), v)

@@ -24,7 +24,7 @@ func newCheck() *cobra.Command {
 	}
 	form := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(c)
+		cfg, err := loadToRun(c)
 		if err != nil {
 			return err
 		}
@@ -32,9 +32,10 @@ func newCheck() *cobra.Command {
 		all := []doctor.Finding{}
 		var unsaid error
 		doctor.Check(c.Context(), cfg, file, version(), func(f doctor.Finding) {
+			first := len(all) == 0 || all[len(all)-1].Group != f.Group
 			all = append(all, f)
 			if *form == asTable && unsaid == nil {
-				unsaid = printFinding(c.OutOrStdout(), f)
+				unsaid = printFinding(c.OutOrStdout(), f, first)
 			}
 		})
 		if *form == asJSON {
@@ -57,9 +58,17 @@ var gradeStyles = map[stream.Grade]lipgloss.Style{
 	stream.Failed:  lipgloss.NewStyle().Foreground(lipgloss.Red).Bold(true),
 }
 
-func printFinding(out io.Writer, f doctor.Finding) error {
-	grade := gradeStyles[f.Grade].Render(fmt.Sprintf("%-7s", f.Grade))
-	_, err := lipgloss.Fprintln(out, fmt.Sprintf("%s  %s: %s", grade, printable.Line(f.What), printable.Line(f.Text)))
+// printFinding begins a group with its name.
+func printFinding(out io.Writer, f doctor.Finding, first bool) error {
+	text := printable.Line(f.Text)
+	if f.Check != "" {
+		text = printable.Line(f.Check) + ": " + text
+	}
+	text = "  " + gradeStyles[f.Grade].Render(fmt.Sprintf("%-7s", f.Grade)) + "  " + text
+	if first {
+		text = printable.Line(f.Group) + "\n" + text
+	}
+	_, err := lipgloss.Fprintln(out, text)
 	return err
 }
 

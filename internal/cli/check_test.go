@@ -29,7 +29,7 @@ func TestCheckFails(t *testing.T) {
 	got := terminal.Command(Execute).Typed(t, "check", "-c", file)
 	got.Fails(t, failed, file+": 2 of 4 checks failed")
 	for _, line := range []string{
-		"ok       configuration: " + file + " is valid\n", "failed   commcell prod: connection: dial tcp 127.0.0.1:1: ", "failed   NATS: nats://127.0.0.1:1: ",
+		"configuration\n  ok       " + file + " is valid\n", "\ncommcell prod\n", "\n  failed   connection: dial tcp 127.0.0.1:1: ", "\nNATS\n  failed   nats://127.0.0.1:1: ",
 	} {
 		if !strings.Contains(got.Out, line) {
 			t.Errorf("%q is not in\n%s", line, got.Out)

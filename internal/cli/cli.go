@@ -88,7 +88,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().StringP("config", "c", "watcher.yaml", "the configuration `file`")
-	root.AddCommand(newRun(), newDemo(), newCheck(), newJobs(), newTail(), newTop(), newWait(), newReplay(), newStore(), newRelay(), newCluster(), newAudit(), newDebug(), newInspect(), newConfig(), newContract(), newSim(), newVersion())
+	root.AddCommand(newInit(), newRun(), newDemo(), newCheck(), newJobs(), newTail(), newTop(), newWait(), newReplay(), newStore(), newRelay(), newCluster(), newAudit(), newDebug(), newInspect(), newRecord(), newConfig(), newContract(), newSim(), newVersion())
 	inOneVoice(root)
 	return root
 }

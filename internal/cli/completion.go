@@ -44,10 +44,43 @@ func completeJob(c *cobra.Command, typed []string, begun string) ([]string, cobr
 	return completeJobs(c, typed, begun)
 }
 
+// completeFiles offers files for so many arguments; completeFile for the value of a flag.
+func completeFiles(most int) cobra.CompletionFunc {
+	return func(_ *cobra.Command, typed []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(typed) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+}
+
+func completeFile(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+// completeDir offers folders for the first argument.
+func completeDir(_ *cobra.Command, typed []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(typed) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+func completeFlag(c *cobra.Command, flag string, with cobra.CompletionFunc) {
+	if err := c.RegisterFlagCompletionFunc(flag, with); err != nil {
+		panic(err) // there is no such flag: it fails in any test
+	}
+}
+
+// fixed offers one of some words.
+func fixed(words ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+}
+
 // completeNames has --client and --commcell offer the names that there are.
 func completeNames(c *cobra.Command) {
-	_ = c.RegisterFlagCompletionFunc("commcell", completeCommCell)
-	_ = c.RegisterFlagCompletionFunc("client", completeClient)
+	completeFlag(c, "commcell", completeCommCell)
+	completeFlag(c, "client", completeClient)
 }
 
 func completeCommCell(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {

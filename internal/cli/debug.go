@@ -40,6 +40,7 @@ func newDebugProfile() *cobra.Command {
 	}
 	c.Flags().DurationVar(&long, "for", long, "how long the processor is watched")
 	c.Flags().StringVar(&file, "file", file, "where to write; - is standard output")
+	completeFlag(c, "file", completeFile)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if long <= 0 || long > control.LongestProfile {
 			return fmt.Errorf("--for must be above 0, and %v at most", control.LongestProfile)

@@ -1,12 +1,8 @@
 package cli
 
-import (
-	"strings"
+import "github.com/spf13/cobra"
 
-	"github.com/spf13/cobra"
-)
-
-// inOneVoice has cobra's own commands speak as ours do, and a shell offer files only where files are meant.
+// inOneVoice has cobra's own commands speak as ours do, and a shell offer files only where a command says so.
 func inOneVoice(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -26,14 +22,4 @@ func inOneVoice(root *cobra.Command) {
 	}
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml")
-	completeFiles(root)
-}
-
-func completeFiles(c *cobra.Command) {
-	if _, words, _ := strings.Cut(c.Use, " "); strings.Contains(words, "FILE") || strings.Contains(words, "DIR") || strings.Contains(words, ".json") || c.Flags().Lookup("file") != nil {
-		c.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
-	}
-	for _, below := range c.Commands() {
-		completeFiles(below)
-	}
 }

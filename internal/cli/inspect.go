@@ -15,24 +15,36 @@ import (
 	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
 	"jobwatch/internal/printable"
+	"jobwatch/internal/record"
 )
 
 const inspectLimit = 16 << 20 // bytes, as from a CommServe
 
 func newInspect() *cobra.Command {
-	return &cobra.Command{
-		Use:   "inspect FILE [FILE2]",
-		Short: "Show what a saved JobDetails response says, or what lies between two",
+	bodies := false
+	c := &cobra.Command{
+		Use:   "inspect FILE [FILE2] | DIR [JOB]",
+		Short: "Show what a saved JobDetails response says, or what lies between two, or what is in a record",
 		Long: "inspect reads a saved JobDetails response, JSON or XML (- is standard input), and prints the\n" +
 			"normalized snapshot that events carry, with its virtual machines in place of their counts.\n" +
 			"With two it prints the transitions from the first to the second. A piece will do: what an SDK\n" +
 			"gives of the response (cvpysdk's job.details), the inner elements of XML as the documentation\n" +
-			"prints them, one in an array or in a string; in UTF-8 or UTF-16, with curl's head before it.",
+			"prints them, one in an array or in a string; in UTF-8 or UTF-16, with curl's head before it.\n\n" +
+			"Of a folder that watcher record has made it lists what is in it, or shows what was answered about one job,\n" +
+			"and below each answer the transitions that it shows.",
 		Example: "  watcher inspect answer.json\n" +
 			"  watcher inspect before.xml after.json\n" +
-			"  curl … /JobDetails | watcher inspect -",
+			"  curl … /JobDetails | watcher inspect -\n" +
+			"  watcher inspect /tmp/record\n" +
+			"  watcher inspect /tmp/record 1248 --bodies",
 		Args: cobra.RangeArgs(1, 2),
+
+		ValidArgsFunction: completeFiles(2),
+
 		RunE: func(c *cobra.Command, files []string) error {
+			if record.IsRecord(files[0]) {
+				return inspectRecord(c.OutOrStdout(), files[0], files[1:], bodies)
+			}
 			var seen []job.Snapshot
 			for _, file := range files {
 				snapshot, err := inspect(file, c.InOrStdin())
@@ -52,9 +64,14 @@ func newInspect() *cobra.Command {
 			return fail(printChanges(out, seen[0], seen[1]))
 		},
 	}
+	c.Flags().BoolVar(&bodies, "bodies", false, "of a record, print each answer about the job")
+	return c
 }
 
 func inspect(file string, in io.Reader) (job.Snapshot, error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return job.Snapshot{}, fail(fmt.Errorf("%s: a folder, and none that watcher record has made; name a saved JobDetails response", file))
+	}
 	body, err := readResponse(file, in)
 	if errors.Is(err, fs.ErrNotExist) {
 		return job.Snapshot{}, fmt.Errorf("%s: no such file; name a saved JobDetails response, or - for standard input", file)

@@ -42,8 +42,7 @@ func newJobsHistory() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		screen := console.ScreenOf(c.OutOrStdout())
-		clock := console.NewClock(*utc, screen.Terminal())
+		screen, clock := screenOf(c, *utc)
 		if *form == asJSON {
 			list := &historyArray{array{out: c.OutOrStdout()}}
 			return fail(daemon.AtStream(c.Context(), cfg, "jobs history", func(ctx context.Context, b *stream.Broker) error {

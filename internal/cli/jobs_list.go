@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"jobwatch/internal/console"
+	"jobwatch/internal/config"
 	"jobwatch/internal/control"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
@@ -38,21 +38,13 @@ func newJobsList() *cobra.Command {
 	asked.flags(c)
 	c.Flags().BoolVar(&watch, "watch", false, "go on, and show what changes")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := asked.check(time.Now()); err != nil {
-			return err
-		}
-		cfg, err := loadConfig(c)
-		if err == nil {
-			err = knowsCommCell(cfg, asked.CommCell)
-		}
+		cfg, err := asked.ready(c)
 		if err != nil {
 			return err
 		}
-		screen := console.ScreenOf(c.OutOrStdout())
-		clock := console.NewClock(*utc, screen.Terminal())
+		screen, clock := screenOf(c, *utc)
 		if watch {
-			file, _ := c.Flags().GetString("config")
-			watcher, err := newLive(cfg, file)
+			watcher, err := newLive(c, cfg)
 			if err != nil {
 				return fail(err)
 			}
@@ -77,7 +69,7 @@ func (q *jobQuery) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&q.sort, "sort", "", "order by this `key`, with - before it the other way round: "+strings.Join(sortKeys(), ", "))
 	f.IntVar(&q.limit, "limit", 0, "print this `number` of jobs at most; 0: all")
-	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(sortKeys(), cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "sort", fixed(sortKeys()...))
 }
 
 func (q *jobQuery) filterFlags(c *cobra.Command, since string) {
@@ -90,8 +82,16 @@ func (q *jobQuery) filterFlags(c *cobra.Command, since string) {
 	f.BoolVar(&q.held, "held", false, "only those that are held: pending, suspended, interrupted")
 	f.BoolVar(&q.tracked, "tracked", false, "only those that are looked at")
 	f.StringVar(&q.since, "since", since, "of those that have ended, only what ended since: a `time` (RFC 3339) or a duration (24h)")
-	_ = c.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(classes, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "class", fixed(classes...))
 	completeNames(c)
+}
+
+// ready checks what was typed, also against the configuration.
+func (q *jobQuery) ready(c *cobra.Command) (*config.Config, error) {
+	if err := q.check(time.Now()); err != nil {
+		return nil, err
+	}
+	return loadKnowing(c, q.CommCell)
 }
 
 func (q *jobQuery) check(now time.Time) error {

@@ -17,6 +17,7 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/testing/golden"
 	"jobwatch/internal/testing/terminal"
 )
 
@@ -141,26 +142,8 @@ func TestJobsList(t *testing.T) {
 		}
 	}
 
-	golden(t, "jobs-list", list(t, "--utc", "--class", "active,held,succeeded,partial,failed"))
-	golden(t, "jobs-list.csv", list(t, "-o", "csv", "--class", "active,held,succeeded,partial,failed"))
-}
-
-// golden compares with testdata/NAME.golden; go test -update writes that.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
-	}
+	golden.Is(t, "jobs-list.golden", list(t, "--utc", "--class", "active,held,succeeded,partial,failed"))
+	golden.Is(t, "jobs-list.csv.golden", list(t, "-o", "csv", "--class", "active,held,succeeded,partial,failed"))
 }
 
 // TestWatchPrintsWhatChanges plays three looks.

@@ -51,8 +51,7 @@ func newJobsShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		screen := console.ScreenOf(c.OutOrStdout())
-		clock := console.NewClock(*utc, screen.Terminal())
+		screen, clock := screenOf(c, *utc)
 		if err := console.PrintPage(screen, clock, &l); err != nil {
 			return fail(err)
 		}

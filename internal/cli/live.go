@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/spf13/cobra"
+
 	"jobwatch/internal/config"
 	"jobwatch/internal/control"
 	"jobwatch/internal/job"
@@ -22,8 +24,9 @@ type live struct {
 }
 
 // newLive wants a watcher to be there at first.
-func newLive(cfg *config.Config, config string) (*live, error) {
-	l := &live{path: cfg.Store.Path, config: config}
+func newLive(c *cobra.Command, cfg *config.Config) (*live, error) {
+	l := &live{path: cfg.Store.Path}
+	l.config, _ = c.Flags().GetString("config")
 	_, err := l.dial()
 	return l, err
 }

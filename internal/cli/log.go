@@ -17,9 +17,12 @@ import (
 // newLog writes coloured text to a terminal and JSON elsewhere, unless the configuration says which. The level may be
 // changed while it is used.
 func newLog(out io.Writer, c config.Log) (*slog.Logger, *slog.LevelVar) {
+	return newLogTo(out, isTerminal(out), c)
+}
+
+func newLogTo(out io.Writer, terminal bool, c config.Log) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	_ = level.UnmarshalText([]byte(c.Level)) // checked by config
-	terminal := isTerminal(out)
 	if c.Format == "json" || c.Format == "auto" && !terminal {
 		return slog.New(slog.NewJSONHandler(printable.JSON{Out: out}, &slog.HandlerOptions{Level: level})), level
 	}

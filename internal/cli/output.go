@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/console"
 	"jobwatch/internal/printable"
 )
 
@@ -46,13 +47,19 @@ func outputFlag(c *cobra.Command) *output { return formFlag(c, []string{asTable,
 func formFlag(c *cobra.Command, all []string) *output {
 	chosen := output(all[0])
 	c.Flags().VarP(form{&chosen, all}, "output", "o", "how to print")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "output", fixed(all...))
 	return &chosen
 }
 
 // utcFlag gives a command that says times to people its --utc.
 func utcFlag(c *cobra.Command) *bool {
 	return c.Flags().Bool("utc", false, "say times in UTC, not in the local zone")
+}
+
+// screenOf is what a command prints jobs and events on, and how it says times there.
+func screenOf(c *cobra.Command, utc bool) (console.Screen, console.Clock) {
+	s := console.ScreenOf(c.OutOrStdout())
+	return s, console.NewClock(utc, s.Terminal())
 }
 
 // table prints rows of columns.

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/console"
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 )
@@ -80,6 +85,8 @@ func newRelayLetters(verb, short string, act actOnLetters, past string) *cobra.C
 	of := c.Flags().String("job", "", "those of this `job`: prod/1248")
 	id := c.Flags().String("id", "", "the one of this `event`")
 	all := c.Flags().Bool("all", false, "all of them")
+	completeFlag(c, "job", completeLetters(func(l relay.Letter) string { return l.Name }))
+	completeFlag(c, "id", completeLetters(func(l relay.Letter) string { return l.ID }))
 	c.MarkFlagsMutuallyExclusive("job", "id", "all")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		only := relay.Selection{ID: *id}
@@ -95,7 +102,11 @@ func newRelayLetters(verb, short string, act actOnLetters, past string) *cobra.C
 			return errors.New("name which: --job JOB, --id EVENT or --all")
 		}
 		return withRelay(c, args, func(ctx context.Context, r relayed) error {
-			n, err := act(ctx, r, r.Stream, r.SubjectPrefix, r.name, only)
+			n := 0
+			err := console.WithProgress(ctx, c.ErrOrStderr(), func(ctx context.Context, _ io.Writer) (err error) {
+				n, err = act(ctx, r, r.Stream, r.SubjectPrefix, r.name, only)
+				return err
+			})
 			if err != nil {
 				return err
 			}
@@ -107,4 +118,31 @@ func newRelayLetters(verb, short string, act actOnLetters, past string) *cobra.C
 		})
 	}
 	return c
+}
+
+const lettersPatience = 2 * time.Second // of a shell, with NATS
+
+// completeLetters offers what names dead letters of the relay that was typed before.
+func completeLetters(name func(relay.Letter) string) cobra.CompletionFunc {
+	return func(c *cobra.Command, typed []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(typed) != 1 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), lettersPatience)
+		defer cancel()
+		c.SetContext(ctx)
+		var names []string
+		_ = withRelay(c, typed, func(ctx context.Context, r relayed) error {
+			return relay.Dead(ctx, r, r.Stream, r.SubjectPrefix, r.name, relay.Selection{}, func(l relay.Letter) error {
+				if strings.HasPrefix(name(l), begun) && !slices.Contains(names, name(l)) {
+					names = append(names, name(l))
+				}
+				if len(names) == mostOffered {
+					return errEnough
+				}
+				return nil
+			})
+		})
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 }

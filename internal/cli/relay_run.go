@@ -23,7 +23,7 @@ func newRelayRun() *cobra.Command {
 	}
 	http := c.Flags().String("http", "", "`host:port` of /healthz, /readyz and /metrics; \"\": none (default: http.listen, or a free port)")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		cfg, err := loadConfig(c)
+		cfg, err := loadToRun(c)
 		if err != nil {
 			return err
 		}

@@ -24,10 +24,17 @@ func newRelayTry() *cobra.Command {
 			"also while it is off. It needs no NATS, and changes nothing that the relay remembers. An event to try: watcher tail.",
 		Example: "  watcher tail -o json | head -1 > event.json\n  watcher relay try ops event.json --dry\n  watcher relay try ops event.json",
 		Args:    cobra.ExactArgs(2),
+
+		ValidArgsFunction: func(c *cobra.Command, typed []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if len(typed) == 0 {
+				return completeRelays(c, typed, begun)
+			}
+			return completeFiles(2)(c, typed, begun)
+		},
 	}
 	dry := c.Flags().Bool("dry", false, "print what would be sent, and send nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		cfg, err := loadConfig(c)
+		cfg, err := loadToRun(c)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/console"
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/printable"
@@ -38,6 +40,8 @@ func newReplay() *cobra.Command {
 	c.Flags().StringVar(&since, "since", "", "begin there: a `time` (RFC 3339) or a duration (24h)")
 	c.Flags().StringArrayVar(&subjects, "subject", nil, "only what this `filter` takes, as jobs.prod.>, without the prefix; several may be given")
 	c.Flags().StringVar(&to, "to", "-", "where to: - prints; a `relay`, which delivers it; or a subject, which it is published to")
+	completeFlag(c, "to", completeRelays)
+	completeFlag(c, "subject", completeFilters)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if since == "" {
 			return errors.New("--since is missing: a duration as 24h, or a time as 2026-11-23T14:00:00Z")
@@ -58,8 +62,10 @@ func newReplay() *cobra.Command {
 			return replayToRelay(c, cfg, part, cfg.Relays[i], len(subjects) > 0)
 		}
 		if to == "-" {
-			return fail(daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
-				return b.ReadPart(ctx, part, printRaw(c.OutOrStdout()))
+			return fail(withProgressBeside(c, func(ctx context.Context) error {
+				return daemon.AtStream(ctx, cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
+					return b.ReadPart(ctx, part, printRaw(c.OutOrStdout()))
+				})
 			}))
 		}
 		if err := mayReplayTo(cfg, to); err != nil {
@@ -68,6 +74,17 @@ func newReplay() *cobra.Command {
 		return replayTo(c, cfg, part, to)
 	}
 	return c
+}
+
+// completeFilters offers what takes the events of each CommCell.
+func completeFilters(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	filters := []string{"jobs.>", "commcells.>"}
+	if cfg, err := loadConfig(c); err == nil {
+		for _, cell := range cfg.CommCells {
+			filters = append(filters, "jobs."+cell.Name+".>")
+		}
+	}
+	return filters, cobra.ShellCompDirectiveNoFileComp
 }
 
 // replayToRelay has a relay deliver once more what it takes of a part of the stream; where none was chosen, of what its own
@@ -83,19 +100,8 @@ func replayToRelay(c *cobra.Command, cfg *config.Config, part stream.Start, to c
 		}
 	}
 	count := 0
-	err := daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
-		var events []uint64 // read first: a reader that waits for a relay would be forgotten
-		err := b.ReadPart(ctx, part, func(m stream.Message) error {
-			events = append(events, m.Sequence)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := sayWhyItWaits(ctx, c, cfg, b, to.Name); err != nil {
-			return err
-		}
-		count, err = relay.Replay(ctx, b, cfg.NATS.Stream, to.Name, events)
+	err := console.WithProgress(c.Context(), c.ErrOrStderr(), func(ctx context.Context, above io.Writer) (err error) {
+		count, err = orderReplay(ctx, above, cfg, part, to.Name)
 		return err
 	})
 	if err != nil && count > 0 {
@@ -108,14 +114,34 @@ func replayToRelay(c *cobra.Command, cfg *config.Config, part stream.Start, to c
 	return fail(err)
 }
 
+// orderReplay returns when the relay is done with what was ordered.
+func orderReplay(ctx context.Context, errs io.Writer, cfg *config.Config, part stream.Start, name string) (count int, err error) {
+	err = daemon.AtStream(ctx, cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
+		var events []uint64 // read first: a reader that waits for a relay would be forgotten
+		err := b.ReadPart(ctx, part, func(m stream.Message) error {
+			events = append(events, m.Sequence)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := sayWhyItWaits(ctx, errs, cfg, b, name); err != nil {
+			return err
+		}
+		count, err = relay.Replay(ctx, b, cfg.NATS.Stream, name, events)
+		return err
+	})
+	return count, err
+}
+
 // sayWhyItWaits tells who waits for a relay that it does not deliver now.
-func sayWhyItWaits(ctx context.Context, c *cobra.Command, cfg *config.Config, b *stream.Broker, name string) error {
+func sayWhyItWaits(ctx context.Context, errs io.Writer, cfg *config.Config, b *stream.Broker, name string) error {
 	is, err := relay.Statuses(ctx, b, cfg.NATS.Stream, cfg.NATS.SubjectPrefix, []string{name})
 	if err != nil || is[0].State == relay.Delivering && is[0].Reason == "" {
 		return err
 	}
 	line := fmt.Sprintf("the relay %s is %s: %s; this waits until it delivers", name, is[0].State, cmp.Or(is[0].Reason, "it has never run"))
-	_, err = fmt.Fprintln(c.ErrOrStderr(), printable.Line(line))
+	_, err = fmt.Fprintln(errs, printable.Line(line))
 	return err
 }
 
@@ -125,18 +151,20 @@ func replayTo(c *cobra.Command, cfg *config.Config, part stream.Start, subject s
 		return fail(noWatcherServes(cfg))
 	}
 	count, last := 0, time.Time{}
-	err := daemon.AtStream(c.Context(), cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
-		return b.ReadPart(ctx, part, func(m stream.Message) error {
-			e, err := event.Parse(m.Data)
-			if err != nil {
-				return nil // another's message on our subjects
-			}
-			header := map[string][]string{"Content-Type": {event.ContentType}, relay.ReplayedHeader: {"true"}}
-			if err := b.Send(ctx, subject, header, m.Data); err != nil {
-				return err
-			}
-			count, last = count+1, e.Time
-			return nil
+	err := withProgress(c, func(ctx context.Context) error {
+		return daemon.AtStream(ctx, cfg, "replay", func(ctx context.Context, b *stream.Broker) error {
+			return b.ReadPart(ctx, part, func(m stream.Message) error {
+				e, err := event.Parse(m.Data)
+				if err != nil {
+					return nil // another's message on our subjects
+				}
+				header := map[string][]string{"Content-Type": {event.ContentType}, relay.ReplayedHeader: {"true"}}
+				if err := b.Send(ctx, subject, header, m.Data); err != nil {
+					return err
+				}
+				count, last = count+1, e.Time
+				return nil
+			})
 		})
 	})
 	if err != nil && count > 0 {

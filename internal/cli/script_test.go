@@ -2,22 +2,21 @@ package cli
 
 import (
 	"errors"
-	"flag"
 	"os/exec"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files of the scripts")
+	"jobwatch/internal/testing/golden"
+)
 
 // TestScripts runs the commands as a person types them (testdata/*.txtar).
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		UpdateScripts:       *update,
+		UpdateScripts:       *golden.Update,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
 	})
 }

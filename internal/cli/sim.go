@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"jobwatch/internal/config"
 	"jobwatch/internal/printable"
+	"jobwatch/internal/record"
 	"jobwatch/internal/sim"
 )
 
@@ -23,6 +25,7 @@ type simulator struct {
 	listen string
 	faults []string
 	log    bool
+	replay string
 }
 
 func newSim() *cobra.Command {
@@ -33,11 +36,13 @@ func newSim() *cobra.Command {
 		Long: "sim serves the part of Commvault's REST API that jobwatch uses, in JSON and XML, over jobs that\n" +
 			"begin, fail, wait and end by themselves. The same seed plays the same jobs. What it prints is a\n" +
 			"configuration for watcher run. Faults and jobs on demand, while it runs: curl http://ADDRESS/sim\n\n" +
+			"With --replay it plays a record of watcher record instead: each question is answered as it was then, in the\n" +
+			"same order and no sooner, counted from the first request.\n\n" +
 			"Kinds of --fault (each befalls one request in ten, or as many as the rate after the colon says;\n" +
 			"code, delay and location can be told over HTTP only):\n\n" +
 			strings.TrimRight(sim.FaultHelp(), "\n"),
 		Example: "  watcher sim\n  watcher sim --listen 127.0.0.1:8081 --jobs 200 --speed 10\n" +
-			"  watcher sim --fault login-page --fault cut-short:0.02",
+			"  watcher sim --fault login-page --fault cut-short:0.02\n  watcher sim --replay /tmp/record --speed 10",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c) },
 	}
@@ -48,18 +53,30 @@ func newSim() *cobra.Command {
 	flags.IntVar(&s.config.Jobs, "jobs", 20, "that run at the start")
 	flags.Float64Var(&s.config.Arrivals, "arrivals", 0.1, "jobs that begin in a simulated second")
 	flags.IntVar(&s.config.VMs, "vms", 5, "virtual machines in each job that has some")
+	flags.BoolVar(&s.config.Calm, "calm", false, "let all of these jobs end well, so that jobs made by hand stand out")
 	flags.BoolVar(&s.config.Old, "old", false, "refuse requests that ask for attempts, as old servers may")
 	flags.IntVar(&s.config.Bears, "bears", 0, "requests answered at once; more get 429; 0: any number")
 	flags.StringArrayVar(&s.faults, "fault", nil, "`kind[:rate]` of fault that befalls requests; may be repeated")
+	completeFlag(command, "fault", completeFaults)
+	flags.StringVar(&s.replay, "replay", "", "play the record in this `folder`; of the other flags, --listen, --speed and --log count")
+	_ = command.MarkFlagDirname("replay")
 	flags.BoolVar(&s.log, "log", false, "print each request on standard error")
 	return command
+}
+
+func completeFaults(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var kinds []string
+	for _, kind := range sim.FaultKinds() {
+		kinds = append(kinds, string(kind))
+	}
+	return kinds, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (s *simulator) run(c *cobra.Command) error {
 	if s.log {
 		s.config.Log = func(line string) { fmt.Fprintln(c.ErrOrStderr(), printable.Line(line)) }
 	}
-	play, err := s.play()
+	handler, welcome, err := s.handler(c)
 	if err != nil {
 		return err
 	}
@@ -68,9 +85,50 @@ func (s *simulator) run(c *cobra.Command) error {
 		return fail(err)
 	}
 	outliveReaders()
-	fmt.Fprintf(c.OutOrStdout(), simWelcome, reachable(listener.Addr()), play)
-	return fail(serve(c.Context(), listener, play.Control()))
+	fmt.Fprint(c.OutOrStdout(), welcome(reachable(listener.Addr())))
+	return fail(serve(c.Context(), listener, handler))
 }
+
+// handler is what is served, and what is said of it at an address.
+func (s *simulator) handler(c *cobra.Command) (handler http.Handler, welcome func(address string) string, err error) {
+	play, err := s.play()
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.replay == "" {
+		return play.Control(), func(address string) string { return fmt.Sprintf(simWelcome, address, play) }, nil
+	}
+	for _, other := range []string{"seed", "jobs", "arrivals", "vms", "old", "bears", "fault"} {
+		if c.Flags().Changed(other) {
+			return nil, nil, fmt.Errorf("--%s does not go with --replay: a record says itself what is answered", other)
+		}
+	}
+	head, entries, err := record.Read(s.replay)
+	if err != nil {
+		return nil, nil, fail(err)
+	}
+	return record.NewPlayer(entries, s.config.Speed, s.config.Log), func(address string) string {
+		return fmt.Sprintf(replayWelcome, address, len(entries), head.Began.UTC().Format(time.RFC3339), head.BasePath, scheduleOf(head))
+	}, nil
+}
+
+// scheduleOf is how often a CommCell was polled; where the record does not say so, often enough.
+func scheduleOf(head record.Head) string {
+	if _, err := config.ParseSchedule(head.Schedule); err != nil || !strings.HasPrefix(head.Schedule, "@every ") {
+		return "@every 5s"
+	}
+	return head.Schedule
+}
+
+// replayWelcome is a configuration in which the rest is comment.
+const replayWelcome = `# http://%[1]s%[4]s: a record of %[3]s, %[2]d answers; any login is good
+# watcher.yaml:
+commcells:
+  - name: replay
+    url: http://%[1]s%[4]s
+    auth: {username: watcher, password: watcher}
+    schedule: %[5]q
+`
 
 // play makes the CommServe that the flags ask for; the errors are about them.
 func (s *simulator) play() (*sim.Sim, error) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -76,13 +77,20 @@ func newStoreBackup() *cobra.Command {
 			"of store.path: what was told since is read from the stream at the start.",
 		Example: "  watcher store backup /var/backups/watcher.db",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeFiles(1),
+
 		RunE: func(c *cobra.Command, args []string) error {
 			file, err := filepath.Abs(args[0])
 			if err != nil {
 				return fail(err)
 			}
 			return withAdmin(c, false, func(a admin) error {
-				bytes, err := a.Backup(c.Context(), file)
+				var bytes int64
+				err := withProgress(c, func(ctx context.Context) (err error) {
+					bytes, err = a.Backup(ctx, file)
+					return err
+				})
 				if err != nil {
 					return err
 				}

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/console"
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/store"
 )
@@ -24,8 +27,13 @@ func newStoreRebuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, _ := newLog(c.ErrOrStderr(), cfg.Log)
-			read, aside, err := daemon.Rebuild(c.Context(), cfg, log)
+			var read daemon.ReadBack
+			var aside string
+			err = console.WithProgress(c.Context(), c.ErrOrStderr(), func(ctx context.Context, above io.Writer) error {
+				log, _ := newLogTo(above, isTerminal(c.ErrOrStderr()), cfg.Log)
+				read, aside, err = daemon.Rebuild(ctx, cfg, log)
+				return err
+			})
 			if err != nil {
 				return fail(err)
 			}

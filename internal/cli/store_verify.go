@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
@@ -36,17 +37,8 @@ func newStoreVerify() *cobra.Command {
 		}
 		return withAdmin(c, false, func(a admin) error {
 			v := verification{}
-			if v.Verified, err = a.Verify(c.Context()); err != nil {
+			if err := withProgress(c, func(ctx context.Context) error { return v.run(ctx, cfg, a) }); err != nil {
 				return err
-			}
-			err := daemon.AtStream(c.Context(), cfg, "verify", func(ctx context.Context, b *stream.Broker) error {
-				return v.compare(ctx, b, a)
-			})
-			if c.Context().Err() != nil {
-				return errors.New("ended before all was read")
-			}
-			if err != nil {
-				v.Stream = "not compared: " + err.Error()
 			}
 			return v.print(c.OutOrStdout(), *form)
 		})
@@ -58,6 +50,22 @@ func newStoreVerify() *cobra.Command {
 type verification struct {
 	store.Verified
 	Stream string `json:"stream"` // how the store and the stream go together
+}
+
+func (v *verification) run(ctx context.Context, cfg *config.Config, a admin) (err error) {
+	if v.Verified, err = a.Verify(ctx); err != nil {
+		return err
+	}
+	err = daemon.AtStream(ctx, cfg, "verify", func(ctx context.Context, b *stream.Broker) error {
+		return v.compare(ctx, b, a)
+	})
+	if ctx.Err() != nil {
+		return errors.New("ended before all was read")
+	}
+	if err != nil {
+		v.Stream = "not compared: " + err.Error()
+	}
+	return nil
 }
 
 // compare reads the store before the stream and after it: beside a watcher, what was acknowledged before must be in the

@@ -37,7 +37,7 @@ func newTail() *cobra.Command {
 	wanted.flags(c)
 	c.Flags().StringVar(&part.since, "since", "", "begin in the past: a `time` (RFC 3339) or a duration (24h); default is now")
 	c.Flags().StringVar(&part.until, "until", "", "end there: a `time` (RFC 3339) or a duration before now (1h)")
-	c.Flags().IntVarP(&part.last, "last", "n", 0, "begin with this `number` of the latest events")
+	c.Flags().IntVarP(&part.last, "last", "n", 0, "begin with this `number` of the latest lines")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := part.check(time.Now()); err != nil {
 			return err
@@ -45,16 +45,15 @@ func newTail() *cobra.Command {
 		if err := wanted.check(); err != nil {
 			return err
 		}
-		cfg, err := loadConfig(c)
-		if err == nil {
-			err = knowsCommCell(cfg, wanted.CommCell)
-		}
+		cfg, err := loadKnowing(c, wanted.CommCell)
 		if err != nil {
 			return err
 		}
 		part.show = newEvents(c.OutOrStdout(), *utc).Print
+		part.lines = func() func(stream.Message) bool { return newEvents(io.Discard, *utc).Shows }
 		if *form == asJSON {
 			part.show = printRaw(c.OutOrStdout())
+			part.lines = func() func(stream.Message) bool { return isEvent }
 		}
 		part.subjects, part.wants = wanted.Subjects(cfg.NATS.SubjectPrefix), wanted.takes
 		return fail(tail(c, cfg, &part))
@@ -120,10 +119,15 @@ func timeOf(flag, text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
+func isEvent(m stream.Message) bool {
+	_, err := event.Parse(m.Data)
+	return err == nil
+}
+
 // printRaw prints each event as it is published, one a line.
 func printRaw(out io.Writer) func(stream.Message) error {
 	return func(m stream.Message) error {
-		if _, err := event.Parse(m.Data); err != nil {
+		if !isEvent(m) {
 			return nil
 		}
 		_, err := fmt.Fprintf(out, "%s\n", m.Data)

@@ -34,9 +34,9 @@ func (f *eventFilter) flags(c *cobra.Command) {
 	flags.StringVar(&f.severity, "severity", "", "only events of this `severity` and above: "+strings.Join(severities, ", "))
 	flags.StringSliceVar(&f.classes, "class", nil, "only events of jobs whose state is then of this `class`, or one of several: "+strings.Join(classes, ", "))
 	for flag, values := range map[string][]string{"kind": kinds, "severity": severities, "class": classes} {
-		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		completeFlag(c, flag, fixed(values...))
 	}
-	_ = c.RegisterFlagCompletionFunc("job", func(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	completeFlag(c, "job", func(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		return completeJobs(c, nil, begun)
 	})
 	completeNames(c)

@@ -13,12 +13,13 @@ import (
 // tailed is the part of the stream that tail prints.
 type tailed struct {
 	since, until string
-	last         int // so many of the latest events first
+	last         int // so many of the latest lines first
 
 	start, end time.Time // zero: now; never
 	subjects   []string
 	wants      func(stream.Message) bool
 	show       func(stream.Message) error
+	lines      func() func(stream.Message) bool // begins to say which messages show prints a line of
 }
 
 func (t *tailed) print(m stream.Message) error {
@@ -97,8 +98,9 @@ func (t *tailed) printLatest(ctx context.Context, b *stream.Broker) (next uint64
 
 // latest are the last of the events that are wanted in a part of the stream.
 func (t *tailed) latest(ctx context.Context, b *stream.Broker, from, to uint64) (all []stream.Message, err error) {
+	hasLine := t.lines()
 	err = b.ReadPart(ctx, stream.Start{Sequence: from, Subjects: t.subjects}, func(m stream.Message) error {
-		if m.Sequence > to || !t.takes(m) {
+		if m.Sequence > to || !t.takes(m) || !hasLine(m) {
 			return nil
 		}
 		if all = append(all, m); len(all) >= 2*t.last {

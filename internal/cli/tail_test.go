@@ -17,7 +17,10 @@ func TestTail(t *testing.T) {
 	}
 	for _, row := range []struct{ words, want string }{
 		{"--since 1h", "state phase watch.stalled state failure.reason"}, // the failed state is one line
-		{"-n 3", "state failure.reason"},
+		{"-n 1", "failure.reason"},
+		{"-n 2", "state failure.reason"},
+		{"-n 3", "watch.stalled state failure.reason"},
+		{"-n 5", "state phase watch.stalled state failure.reason"},
 		{"-n 100", "state phase watch.stalled state failure.reason"},
 		{"--since 1h --severity error", "state"},
 		{"--since 1h --severity warning", "watch.stalled state failure.reason"},

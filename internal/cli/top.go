@@ -31,23 +31,15 @@ func newTop() *cobra.Command {
 	asked.filterFlags(c, "24h")
 	utc := utcFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := asked.check(time.Now()); err != nil {
-			return err
-		}
-		cfg, err := loadConfig(c)
-		if err == nil {
-			err = knowsCommCell(cfg, asked.CommCell)
-		}
+		cfg, err := asked.ready(c)
 		if err != nil {
 			return err
 		}
-		file, _ := c.Flags().GetString("config")
-		watcher, err := newLive(cfg, file)
+		watcher, err := newLive(c, cfg)
 		if err != nil {
 			return fail(err)
 		}
-		screen := console.ScreenOf(c.OutOrStdout())
-		clock := console.NewClock(*utc, screen.Terminal())
+		screen, clock := screenOf(c, *utc)
 		if in, ok := c.InOrStdin().(*os.File); !screen.Terminal() || !ok || !term.IsTerminal(int(in.Fd())) {
 			return fail(watchJobs(c.Context(), watcher, asked, screen, clock))
 		}

@@ -58,6 +58,7 @@ func newWait() *cobra.Command {
 	c.Flags().StringVar(&until, "until", untilTerminal, "terminal, or the `state` as the subject has it: running, completed_with_errors")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after this `time`; 0: never")
 	c.Flags().BoolVar(&track, "track", false, "have the watcher look at the job from now on, too")
+	completeFlag(c, "until", fixed(append([]string{untilTerminal}, job.Slugs()...)...))
 	c.RunE = func(c *cobra.Command, args []string) error {
 		w, err := newWaiting(args[0], until, timeout)
 		if err != nil {

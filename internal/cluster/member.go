@@ -95,7 +95,8 @@ type Member struct {
 	started time.Time
 	nudges  chan struct{}
 	results chan func()
-	gone    chan struct{} // closed when Run has ended
+	gone    chan struct{}  // closed when the loop has ended
+	beside  sync.WaitGroup // what runs beside the loop; Run ends after it
 
 	// What follows is the loop's own.
 	board    *board
@@ -146,12 +147,13 @@ const (
 
 // Run takes part until ctx ends, and then gives away all that it owns. Its error is an InUseError.
 func (m *Member) Run(ctx context.Context) error {
-	hearing, deaf := context.WithCancel(ctx)
-	defer deaf()
-	go m.Bucket.Hear(hearing, []string{ownerPrefix + ">", handPrefix + ">"}, m.nudge)
+	defer m.beside.Wait()
+	defer close(m.gone)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.beside.Go(func() { m.Bucket.Hear(ctx, []string{ownerPrefix + ">", handPrefix + ">"}, m.nudge) })
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	defer close(m.gone)
 	m.remembered()
 	for ticked := true; ; {
 		if err := m.pass(ctx, ticked); err != nil {
@@ -210,12 +212,12 @@ func (m *Member) pass(ctx context.Context, ticked bool) error {
 	}
 	m.keepTenures()
 	for cell, g := range inOrder(p.gives) {
-		m.give(cell, g)
+		m.give(ctx, cell, g)
 	}
 	m.refreshClaims(short)
 	m.applyHands()
 	if ticked {
-		m.foresee()
+		m.foresee(ctx)
 		m.tidy(short)
 		m.warnOfDifferences()
 	}

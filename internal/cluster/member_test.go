@@ -45,6 +45,17 @@ type watcher struct {
 	owned    []string
 	reads    []time.Time // of the stream, ahead of a claim
 	log      strings.Builder
+
+	stuck    atomic.Bool  // the stream is not read, and nothing sent, before somebody gives up
+	underway atomic.Int32 // readings and sendings
+}
+
+func (w *watcher) works(ctx context.Context) {
+	w.underway.Add(1)
+	defer w.underway.Add(-1)
+	if w.stuck.Load() {
+		<-ctx.Done()
+	}
 }
 
 // starts starts a watcher, or one again, with the file of a store.
@@ -107,11 +118,12 @@ func (w *watcher) Prepare(_ context.Context, cell string, f Facts) error {
 	return nil
 }
 
-func (w *watcher) ReadOn(context.Context) error {
+func (w *watcher) ReadOn(ctx context.Context) error {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.reads = append(w.reads, time.Now())
-	return nil
+	w.mu.Unlock()
+	w.works(ctx)
+	return ctx.Err()
 }
 
 func (w *watcher) Poll(cell string) error {
@@ -127,7 +139,7 @@ func (w *watcher) Rest(cell string) {
 	delete(w.polls, cell)
 }
 
-func (w *watcher) Drain(context.Context, string) {}
+func (w *watcher) Drain(ctx context.Context, _ string) { w.works(ctx) }
 
 func (w *watcher) Standing(cell string) Standing {
 	w.mu.Lock()
@@ -258,6 +270,32 @@ func TestAStopHandsOver(t *testing.T) {
 			t.Errorf("who has stopped is still there: %+v", b.View().Members)
 		}
 	})
+}
+
+// Behind the end of Run the store is closed, and its file given back.
+func TestNothingRunsOnBehindTheEnd(t *testing.T) {
+	for name, begins := range map[string]func(h *house, a, b *watcher){
+		"a reading ahead of a claim": func(_ *house, _, b *watcher) { b.dies() },
+		"a CommCell being given away": func(h *house, a, _ *watcher) {
+			if err := Leave(h.t.Context(), a.Bucket, a.Instance); err != nil {
+				h.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(h *house) {
+				a, b := two(h)
+				a.stuck.Store(true)
+				begins(h, a, b)
+				h.within(15*time.Second, "it has begun", func() bool { return a.underway.Load() > 0 })
+				a.stop()
+				<-a.ended
+				if left := a.underway.Load(); left > 0 {
+					t.Errorf("%d run on", left)
+				}
+			})
+		})
+	}
 }
 
 func TestTheSameFileIsTheSameMember(t *testing.T) {

@@ -31,7 +31,7 @@ type tenure struct {
 func (m *Member) begin(cell string, f Facts) *tenure {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &tenure{cancel: cancel, ended: make(chan struct{}), refresh: m.ticks + 5}
-	go func() {
+	m.beside.Go(func() {
 		defer close(t.ended)
 		if !m.insist(ctx, cell, func() error { return m.prepare(ctx, cell, f) }) {
 			return
@@ -41,7 +41,7 @@ func (m *Member) begin(cell string, f Facts) *tenure {
 			<-ctx.Done()
 		}
 		m.Work.Rest(cell)
-	}()
+	})
 	return t
 }
 
@@ -80,17 +80,17 @@ const silentTicks = deathTicks / 2
 
 // foresee has the stream read when an owner has been silent for a while: if it is dead, little is left to be read when its
 // CommCells are claimed.
-func (m *Member) foresee() {
+func (m *Member) foresee(ctx context.Context) {
 	for name, s := range m.board.members {
 		if name == m.Instance || s.ticks != silentTicks || len(m.board.ownedBy(name)) == 0 || m.foreseeing.Swap(true) {
 			continue
 		}
-		go func() {
+		m.beside.Go(func() {
 			defer m.foreseeing.Store(false)
-			ctx, cancel := context.WithTimeout(context.Background(), readPatience)
+			ctx, cancel := context.WithTimeout(ctx, readPatience)
 			defer cancel()
 			_ = m.Work.ReadOn(ctx) // else it is read when it is needed
-		}()
+		})
 	}
 }
 
@@ -112,17 +112,17 @@ func (m *Member) keepTenures() {
 	m.remember()
 }
 
-// give has a CommCell polled no more, sends what waits of it, and gives it away.
-func (m *Member) give(cell string, g gift) {
+// give has a CommCell polled no more, sends what waits of it, and gives it away. Where the member stops meanwhile, end does.
+func (m *Member) give(ctx context.Context, cell string, g gift) {
 	if m.giving[cell] {
 		return
 	}
 	m.giving[cell] = true
 	t, o := m.tenures[cell], m.board.owners[cell]
-	go func() {
+	m.beside.Go(func() {
 		c := m.handOver(cell, t, o, g)
-		ctx, cancel := context.WithTimeout(context.Background(), drainPatience)
-		m.Work.Drain(ctx, cell)
+		draining, cancel := context.WithTimeout(ctx, drainPatience)
+		m.Work.Drain(draining, cell)
 		cancel()
 		apply := func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*tick)
@@ -138,7 +138,7 @@ func (m *Member) give(cell string, g gift) {
 		case m.results <- apply:
 		case <-m.gone:
 		}
-	}()
+	})
 }
 
 func (m *Member) sayGiven(cell string, c claim) {

@@ -33,11 +33,12 @@ type Config struct {
 
 	Scheme string // authtoken (also ""): "Authtoken: <token>"; bearer: "Authorization: Bearer <token>"
 
-	TLS         tlsfile.Source    // nil: the system's defaults
-	Timeout     time.Duration     // one request; 0 is 30 s
-	Concurrency int               // requests under way at once, as many connections are kept; 0 is 8
-	Transport   http.RoundTripper // nil: its own; tests play the CommServe here
-	Log         *slog.Logger      // nil: silent
+	TLS         tlsfile.Source                            // nil: the system's defaults
+	Timeout     time.Duration                             // one request; 0 is 30 s
+	Concurrency int                                       // requests under way at once, as many connections are kept; 0 is 8
+	Transport   http.RoundTripper                         // nil: its own; tests play the CommServe here
+	Wrap        func(http.RoundTripper) http.RoundTripper // stands around the transport, and hears all of it; nil: nothing does
+	Log         *slog.Logger                              // nil: silent
 
 	// Observe is called once a request, with its HTTP status (0: none came). May be nil.
 	Observe func(operation string, code int, took time.Duration, err error)
@@ -57,6 +58,7 @@ type Client struct {
 	session    *session
 	attempts   attemptsSupport
 	quota      quota
+	clock      clock
 	log        *slog.Logger
 	observe    func(operation string, code int, took time.Duration, err error)
 }

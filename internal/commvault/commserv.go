@@ -10,36 +10,52 @@ import (
 const commServRoot = "App_GetCommServPropertiesResponse"
 
 type commServAnswer struct {
+	Release  text                    `json:"releaseName"`
 	CommCell section[commCellEntity] `json:"commcell"`
+}
+
+// Identity is what a CommServe says of itself.
+type Identity struct {
+	GUID    string
+	Release string // "11.36"; "": it does not say
 }
 
 type commCellEntity struct {
 	GUID text `json:"csGUID"`
 }
 
-// GUID asks which CommServe this is (GET CommServ). It needs a right that JobDetails does not.
+// GUID asks which CommServe this is.
 func (c *Client) GUID(ctx context.Context) (string, error) {
-	var guid string
-	q := query{operation: "CommServ", method: http.MethodGet, path: "/CommServ"}
-	q.decode = func(body []byte) (err error) {
-		guid, err = decodeGUID(body)
-		return err
-	}
-	_, err := c.ask(ctx, q)
-	return guid, err
+	is, err := c.Identity(ctx)
+	return is.GUID, err
 }
 
-func decodeGUID(body []byte) (string, error) {
+// Identity asks which CommServe this is (GET CommServ). It needs a right that JobDetails does not.
+func (c *Client) Identity(ctx context.Context) (is Identity, err error) {
+	q := query{operation: "CommServ", method: http.MethodGet, path: "/CommServ"}
+	q.decode = func(body []byte) (err error) {
+		is, err = decodeIdentity(body)
+		return err
+	}
+	_, err = c.ask(ctx, q)
+	return is, err
+}
+
+func decodeIdentity(body []byte) (Identity, error) {
 	answer, err := parse[commServAnswer](body, commServRoot)
 	if err != nil {
-		return "", err
+		return Identity{}, err
 	}
 	guid := answer.v.CommCell.v.GUID
 	if guid.words == "" || guid.broken() {
 		e := notAnAnswer("the answer names no GUID")
 		r := remarksIn(body)
 		e.Words = r.complaint()
-		return "", e
+		return Identity{}, e
 	}
-	return guid.words, nil
+	is := Identity{GUID: guid.words}
+	if release := answer.v.Release; !release.broken() {
+		is.Release = oneLine(release.words)
+	}
+	return is, nil
 }

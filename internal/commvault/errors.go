@@ -198,20 +198,31 @@ func transportError(asked time.Time, err error) *Error {
 		return &Error{Kind: Unreachable, Err: &reworded{"the connection was closed without an answer", err}}
 	}
 	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return &Error{Kind: Unreachable, Err: &reworded{untrusted(bad), err}}
+		return &Error{Kind: Unreachable, Err: &reworded{Untrusted(bad), err}}
 	}
 	return &Error{Kind: Unreachable, Err: err}
 }
 
-// untrusted says what is wrong with the server's certificate, and how to fix it.
-func untrusted(bad *tls.CertificateVerificationError) string {
+// Untrusted says what is wrong with the server's certificate, and how to fix it.
+func Untrusted(bad *tls.CertificateVerificationError) string {
 	if errors.As(bad.Err, new(x509.UnknownAuthorityError)) {
 		return "the server's certificate is signed by an unknown authority; name its certificate in tls.ca_file"
 	}
 	if misnamed, is := errors.AsType[x509.HostnameError](bad.Err); is {
 		return fmt.Sprintf("%v; set url: to a name that the certificate holds", misnamed)
 	}
+	if invalid, is := errors.AsType[x509.CertificateInvalidError](bad.Err); is && invalid.Reason == x509.Expired {
+		return outOfDate(invalid.Cert)
+	}
 	return fmt.Sprintf("the server's certificate is refused: %v; see tls.ca_file", bad.Err)
+}
+
+// outOfDate is said of the server's own certificate, or of one that signed it.
+func outOfDate(c *x509.Certificate) string {
+	if time.Now().Before(c.NotBefore) {
+		return fmt.Sprintf("the server's certificate is good from %s on; is this machine's clock right?", c.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("the server's certificate (%s) ended on %s; have it renewed", c.Subject.CommonName, c.NotAfter.UTC().Format(time.RFC3339))
 }
 
 // reworded gives an error another sentence, and keeps its chain.

@@ -1,18 +1,15 @@
 package commvault
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestGolden pins what becomes of an answer, for each shape that was seen of real servers.
 func TestGolden(t *testing.T) {
@@ -31,7 +28,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, strings.TrimSuffix(file, ".json")+".golden.json", snapshot)
+			compareGolden(t, strings.TrimSuffix(filepath.Base(file), ".json")+".golden.json", snapshot)
 		})
 	}
 	if seen < 7 {
@@ -49,15 +46,7 @@ func compareGolden(t *testing.T, file string, snapshot job.Snapshot) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got = append(got, '\n')
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want := readFile(t, file); !bytes.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	golden.Is(t, file, string(got)+"\n")
 }
 
 func readFile(t testing.TB, file string) []byte {

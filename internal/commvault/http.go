@@ -39,6 +39,9 @@ func httpClient(config Config) *http.Client {
 	if transport == nil {
 		transport = ownTransport(config)
 	}
+	if config.Wrap != nil {
+		transport = config.Wrap(transport)
+	}
 	// Go would carry the Authtoken header along, to any host, and ask with GET what was a POST.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &http.Client{Transport: transport, CheckRedirect: stay}
@@ -110,11 +113,13 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 	if err != nil {
 		return 0, err
 	}
+	asked := time.Now()
 	response, err := c.http.Do(request)
 	if err != nil {
 		return 0, err
 	}
 	defer response.Body.Close()
+	c.clock.observe(response, asked, time.Now())
 	body := buffers.Get().(*bytes.Buffer)
 	body.Reset()
 	defer func() {

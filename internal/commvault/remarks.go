@@ -300,10 +300,13 @@ var (
 	noSuchJob = regexp.MustCompile(`(?i)` + aJob + `(?:` + isGone + `|` + isUnknown + `)|` + none + thatIsAll)
 )
 
+// SaysNoSuchJob says whether words are those in which a CommServe says so.
+func SaysNoSuchJob(words string) bool { return noSuchJob.MatchString(words) }
+
 // refusesJob says whether a job is refused in the way that is known of JobDetails, an errList, and in words that say
 // why: there is no such job.
 func (r *remarks) refusesJob() bool {
-	return r.listed && !slices.ContainsFunc(r.words, func(words string) bool { return !noSuchJob.MatchString(words) })
+	return r.listed && !slices.ContainsFunc(r.words, func(words string) bool { return !SaysNoSuchJob(words) })
 }
 
 // noJob tells an answer that knows no such job from anything else that came without one. Only the former may lead to

@@ -66,7 +66,7 @@ var reads = map[string]struct {
 	"Summary":    {listRoot, func(body []byte) error { _, err := decodeSummary(71, body); return err }},
 	"Jobs":       {listRoot, func(body []byte) error { _, err := decodeList(body); return err }},
 	"Events":     {"EVGui_GetEventsResponse", func(body []byte) error { _, err := decodeFeed(body); return err }},
-	"CommServ":   {commServRoot, func(body []byte) error { _, err := decodeGUID(body); return err }},
+	"CommServ":   {commServRoot, func(body []byte) error { _, err := decodeIdentity(body); return err }},
 }
 
 // In whatever shape an error comes, in either format, it is an error with its own words.

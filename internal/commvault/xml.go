@@ -50,7 +50,7 @@ func fromXML(body []byte) (content []byte, root string, err error) {
 		return nil, "", notAnAnswer("an XML element of more than %d attributes", maxElements)
 	}
 	t := transcript{
-		in:   xml.NewDecoder(bytes.NewReader(sanitize(body))),
+		in:   xml.NewDecoder(bytes.NewReader(SanitizeXML(body))),
 		out:  make([]byte, 0, len(body)+len(body)/4),
 		open: make([]element, 0, 8),
 	}
@@ -210,9 +210,9 @@ func firstElement(body []byte) string {
 	return string(name)
 }
 
-// sanitize replaces what XML forbids and servers send: each byte that is no UTF-8, and each control
+// SanitizeXML replaces what XML forbids and servers send: each byte that is no UTF-8, and each control
 // character, written as itself or by its number, becomes U+FFFD.
-func sanitize(body []byte) []byte {
+func SanitizeXML(body []byte) []byte {
 	if bytes.Contains(body, []byte("&#")) {
 		body = characterReference.ReplaceAllFunc(body, sanitizeReference)
 	}

@@ -34,6 +34,7 @@ type Config struct {
 
 	Text []byte // what was read of the file
 
+	show     func() any
 	file     string
 	lines    map[string]int // key path => line, of each key that the file holds
 	warnings []string
@@ -152,7 +153,13 @@ const maxSize = 1 << 20
 
 // Load reads and checks the file; a ${NAME} in it is looked up in the process's environment.
 // The error names file, line, key and fix of everything that is wrong, one a line: each an *Error.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return load(path, false) }
+
+// LoadToLook is Load for who neither polls nor relays: secrets of CommCells and relays may name variables that are not set,
+// as those that a service manager sets for the service alone.
+func LoadToLook(path string) (*Config, error) { return load(path, true) }
+
+func load(path string, toLook bool) (*Config, error) {
 	data, err := readAtMost(maxSize, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{File: path, Problem: "no such file; name one with -c, or start from configs/minimal.yaml"}
@@ -160,12 +167,16 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, &Error{File: path, Problem: reason(err)}
 	}
-	return Parse(path, data, os.LookupEnv)
+	return parseText(path, data, os.LookupEnv, toLook)
 }
 
 // Parse is Load of data already read. name is the file that errors name, and in whose folder names of files begin;
 // getenv gives what a ${NAME} stands for, and nil that none is set.
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
+	return parseText(name, data, getenv, false)
+}
+
+func parseText(name string, data []byte, getenv func(string) (string, bool), toLook bool) (*Config, error) {
 	if getenv == nil {
 		getenv = func(string) (string, bool) { return "", false }
 	}
@@ -173,17 +184,18 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	if whole, err := filepath.Abs(folder); err == nil {
 		folder = whole
 	}
-	r := &reader{file: name, folder: folder, getenv: getenv, anchors: map[string]ast.Node{}, lines: map[string]int{}}
+	r := &reader{file: name, folder: folder, getenv: getenv, toLook: toLook, anchors: map[string]ast.Node{}, lines: map[string]int{}}
 	root, err := r.document(data)
 	if err != nil {
 		return nil, err
 	}
 	c := new(Config)
-	sectionOf(c.keys(), c.rules, c.findLeftBehind).read(r, root)
+	all := sectionOf(c.keys(), c.rules, c.findLeftBehind)
+	all.read(r, root)
 	if len(r.errs) > 0 {
 		return nil, join(r.errs)
 	}
-	c.Text, c.file, c.lines, c.warnings = data, name, r.lines, r.warnings
+	c.Text, c.show, c.file, c.lines, c.warnings = data, all.show, name, r.lines, r.warnings
 	return c, nil
 }
 

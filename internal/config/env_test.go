@@ -103,3 +103,26 @@ func TestNoSecretInAnError(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoLooksNeedsNoSecrets: what a service manager sets for the service alone is not set where a person lists jobs.
+func TestWhoLooksNeedsNoSecrets(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	const head = "commcells: [{name: prod, url: \"http://127.0.0.1:1\", auth: "
+	for text, fails := range map[string]bool{
+		head + "{username: u, password_file: \"${CREDENTIALS_DIRECTORY}/password\"}}]\n": false,
+		head + "{token: \"${CV_TOKEN}\"}}]\n":                                            false,
+		head + "{token: x}}]\nrelays: [{name: ops, subjects: [\"jobs.>\"], webhook: {url_file: \"${DIR}/url\", secret_files: [\"${DIR}/key\"]}}]\n": false,
+		head + "{token: x}}]\nrelays: [{name: ops, subjects: [\"jobs.>\"], webhook: {url: \"https://example.com\", body: {key: \"${KEY}\"}}}]\n":    false,
+		head + "{token: \"${CV TOKEN}\"}}]\n":                     true, // no variable
+		head + "{token: x}}]\nnats: {url: \"nats://${NATS}\"}\n":  true,
+		head + "{token: x}}]\nstore: {path: \"${STATE}/w.db\"}\n": true,
+	} {
+		_, err := parseText("watcher.yaml", []byte(text), none, true)
+		if (err != nil) != fails {
+			t.Errorf("%s: %v", text, err)
+		}
+		if _, err := Parse("watcher.yaml", []byte(text), none); err == nil || !strings.Contains(err.Error(), "environment variable") {
+			t.Errorf("to run by %s: %v", text, err)
+		}
+	}
+}

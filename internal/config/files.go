@@ -75,7 +75,12 @@ func ReadSecret(key, file string) (string, error) {
 		return "", errors.New(key + ": " + file + ": " + problem)
 	}
 	data, err := readAtMost(maxSecret, file)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return refuse(reason(err) + "; write the secret into it, or mend the path")
+	case errors.Is(err, fs.ErrPermission):
+		return refuse(reason(err) + "; let the watcher's user read it")
+	case err != nil:
 		return refuse(reason(err))
 	}
 	secret := trimLineEnd(string(data))

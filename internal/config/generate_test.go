@@ -186,7 +186,8 @@ default. ` + "`watcher check`" + ` tells all that is wrong with a file, with lin
 
 - Durations are Go's: ` + "`30s`, `10m`, `168h`" + `.
 - ` + "`${NAME}`" + ` in a value is the environment variable NAME, and must be set; ` + "`$${`" + ` is a plain ` + "`${`" + `. What it holds
-  is taken as it is, and is never part of an error.
+  is taken as it is, and is never part of an error. Who looks (` + "`jobs`" + `, ` + "`top`" + `, ` + "`tail`" + `, ` + "`store`" + `, ` + "`relay status`" + `) needs no variable that
+  stands in a CommCell's ` + "`auth`" + `, in a file's name, or in the body of a webhook: a service manager sets such for the service alone.
 - Names of files that do not begin with / are looked for from the folder of the configuration file.
 - Anchors (` + "`&a`" + `), aliases (` + "`*a`" + `) and merge keys (` + "`<<: *a`" + `) are YAML's. A key that stands twice is an error.
 - A running watcher takes an edited file by itself, but for nats, store, http, log.format, cluster and severity. A file with a mistake is

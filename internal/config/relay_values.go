@@ -20,11 +20,14 @@ func relays(dst *[]Relay) value {
 	declared := sectionOf(new(Relay).keys())
 	declared.schema.Required = []string{"name"}
 	declared.schema.Properties["name"].Default = nil
-	return value{keys: declared.keys, schema: listSchema(declared.schema), read: func(r *reader, n node) {
+	var all shownList
+	return value{keys: declared.keys, schema: listSchema(declared.schema), show: func() any { return all.show() }, read: func(r *reader, n node) {
 		names, folders := map[string]int{}, map[string]int{}
 		for _, item := range r.items(n) {
 			var relay Relay
-			sectionOf(relay.keys(), relay.rules).read(r, item)
+			section := sectionOf(relay.keys(), relay.rules)
+			section.read(r, item)
+			all = append(all, section.show)
 			name := r.member(item, "name")
 			if first := names[relay.Name]; first > 0 && relay.Name != "" {
 				r.fail(name, "%q: the name of the relay on line %d too; give each its own", relay.Name, first)
@@ -52,9 +55,17 @@ type part[T any] interface {
 // optional is a section that is nil where the file leaves it out. It stands there even without keys: "audit:".
 func optional[T any, P part[T]](dst **T) value {
 	declared := sectionOf(P(new(T)).keys())
-	return value{keys: declared.keys, schema: declared.schema, read: func(r *reader, n node) {
+	var section value
+	show := func() any {
+		if section.show == nil {
+			return nil
+		}
+		return section.show()
+	}
+	return value{keys: declared.keys, schema: declared.schema, show: show, read: func(r *reader, n node) {
 		*dst = new(T)
-		sectionOf(P(*dst).keys(), P(*dst).rules).read(r, n)
+		section = sectionOf(P(*dst).keys(), P(*dst).rules)
+		section.read(r, n)
 	}}
 }
 
@@ -65,7 +76,13 @@ func texts(dst *[]string, k kind[string], def ...string) value {
 	if len(def) > 0 {
 		v.schema.Default = marshal(def)
 	}
-	read := v.read
+	read, show := v.read, v.show
+	v.show = func() any {
+		if all := show(); all != nil || len(*dst) == 0 {
+			return all
+		}
+		return *dst // the default
+	}
 	v.read = func(r *reader, n node) {
 		if at := r.resolve(n); at == nil || at.Type() == ast.NullType {
 			return
@@ -187,14 +204,16 @@ func (r *reader) failed(n node) bool {
 
 // links are pages about a job: what is shown => URL.
 func links(dst *[]Link) value {
+	written := map[string]any{}
 	url := like(`^[hH][tT][tT][pP][sS]?://`, "wants http:// or https:// in front")
 	return value{schema: &jsonschema.Schema{
 		Types: []string{"object", "null"}, Default: marshal(map[string]string{}), AdditionalProperties: url.schema,
-	}, read: func(r *reader, n node) {
+	}, show: func() any { return shownMap(written) }, read: func(r *reader, n node) {
 		for _, n := range r.pairs(n) {
-			v, ok := text(linkURL).read(r, n)
+			v, from, ok := text(linkURL).readFrom(r, n)
 			r.failIf(strings.TrimSpace(n.name) == "", n, "has no name; write what is to be shown, as \"Command Center\"")
 			if ok {
+				written[n.name] = shown(v, from)
 				*dst = append(*dst, Link{Text: n.name, URL: v})
 			}
 		}
@@ -208,6 +227,12 @@ func headers(dst *[]Header) value {
 	section.schema.Required = []string{"value_file"}
 	return value{schema: &jsonschema.Schema{
 		Types: []string{"object", "null"}, Default: marshal(map[string]string{}), AdditionalProperties: section.schema,
+	}, show: func() any {
+		all := map[string]map[string]string{}
+		for _, h := range *dst {
+			all[h.Name] = map[string]string{"value_file": h.ValueFile}
+		}
+		return shownMap(all)
 	}, read: func(r *reader, n node) {
 		lines := map[string]int{}
 		for _, n := range r.pairs(n) {
@@ -253,9 +278,15 @@ func prefixes(dst *[]netip.Prefix) value {
 // maxBody is far above any message; aliases could make one that fills memory.
 const maxBody = 10_000
 
-// anything is a YAML value of any kind, kept as JSON in its own order.
+// anything is a YAML value of any kind, kept as JSON in its own order. It may hold what a receiver takes for a key.
 func anything(dst *json.RawMessage) value {
-	return value{schema: &jsonschema.Schema{}, read: func(r *reader, n node) {
+	show := func() any {
+		if *dst == nil {
+			return nil
+		}
+		return notShown
+	}
+	return value{schema: &jsonschema.Schema{}, show: show, hidden: true, read: func(r *reader, n node) {
 		if b := (&asJSON{reader: r}); b.write(n, 0) && string(b.text) != "null" {
 			*dst = b.text
 		}

@@ -53,7 +53,7 @@ func TestReadSecretErrors(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]string{
-		filepath.Join(dir, "missing"): "no such file or directory",
+		filepath.Join(dir, "missing"): "no such file or directory; write the secret into it, or mend the path",
 		dir:                           "is a directory",
 	} {
 		_, err := ReadSecret("nats.token_file", file)

@@ -17,7 +17,9 @@ import (
 type value struct {
 	read   func(*reader, node)
 	schema *jsonschema.Schema
-	keys   []key // of a section, or of each section of a list
+	keys   []key      // of a section, or of each section of a list
+	show   func() any // what it is, once it was read (show.go); nil or giving nil: nothing
+	hidden bool       // it is a secret
 }
 
 // kind is a kind of scalar: how it is parsed, with errors that say what is wanted, and its schema.
@@ -30,23 +32,39 @@ type kind[T any] struct {
 func one[T comparable](dst *T, def T, k kind[T]) value {
 	*dst = def
 	k.schema.Default = marshal(def)
-	return value{schema: k.schema, read: func(r *reader, n node) {
-		if v, ok := k.read(r, n); ok {
-			*dst = v
+	written := ""
+	show := func() any {
+		if empty := any(""); any(*dst) == empty && any(def) == empty {
+			return nil
+		}
+		return shown(*dst, written)
+	}
+	return value{schema: k.schema, show: show, read: func(r *reader, n node) {
+		if v, from, ok := k.readFrom(r, n); ok {
+			*dst, written = v, from
 		}
 	}}
 }
 
 func (k kind[T]) read(r *reader, n node) (v T, ok bool) {
+	v, _, ok = k.readFrom(r, n)
+	return v, ok
+}
+
+// readFrom also gives what is written in the place of the value, where that names a variable.
+func (k kind[T]) readFrom(r *reader, n node) (v T, written string, ok bool) {
 	s, ok := r.scalar(n)
 	if !ok {
-		return v, false
+		return v, "", false
 	}
 	v, err := k.parse(s)
 	if err != nil {
 		r.refuse(n, s, err)
 	}
-	return v, err == nil
+	if s.text != s.source {
+		written = s.source
+	}
+	return v, written, err == nil
 }
 
 // secret is a text that no error may show.
@@ -57,7 +75,13 @@ func secret(dst *string) value {
 
 // hidden is a value that no error may show.
 func hidden(v value) value {
-	read := v.read
+	read, show := v.read, v.show
+	v.hidden, v.show = true, func() any {
+		if show() == nil {
+			return nil
+		}
+		return notShown
+	}
 	v.read = func(r *reader, n node) {
 		n.secret = true
 		read(r, n)
@@ -210,9 +234,11 @@ func duration(least time.Duration) kind[time.Duration] {
 
 // list is a list of scalars; each takes one.
 func list[T any](k kind[T], each func(*reader, node, T)) value {
-	return value{schema: listSchema(k.schema), read: func(r *reader, n node) {
+	var all shownList
+	return value{schema: listSchema(k.schema), show: func() any { return all.show() }, read: func(r *reader, n node) {
 		for _, item := range r.items(n) {
-			if v, ok := k.read(r, item); ok {
+			if v, written, ok := k.readFrom(r, item); ok {
+				all = append(all, func() any { return shown(v, written) })
 				each(r, item, v)
 			}
 		}
@@ -255,7 +281,7 @@ func severities(dst *map[string]string) value {
 	slug := like(`^[a-z0-9_]+$`, "no slug of a state; write it like completed_with_errors")
 	return value{schema: &jsonschema.Schema{
 		Types: []string{"object", "null"}, Default: marshal(*dst), PropertyNames: slug.schema, AdditionalProperties: severity.schema,
-	}, read: func(r *reader, n node) {
+	}, show: func() any { return shownMap(*dst) }, read: func(r *reader, n node) {
 		for _, n := range r.pairs(n) {
 			if _, err := slug.parse(scalar{text: n.name}); err != nil {
 				r.fail(n, "%v", err)
@@ -268,7 +294,7 @@ func severities(dst *map[string]string) value {
 
 // sectionOf is a mapping. Its rules are asked only where each of the keys is right.
 func sectionOf(keys []key, rules ...func(*reader, node)) value {
-	return value{keys: keys, schema: sectionSchema(keys), read: func(r *reader, n node) {
+	return value{keys: keys, schema: sectionSchema(keys), show: showSection(keys), read: func(r *reader, n node) {
 		before := len(r.errs)
 		r.mapping(n, keys)
 		for _, rule := range rules {
@@ -288,11 +314,14 @@ func commCells(dst *[]CommCell) value {
 		declared.schema.Properties[name].Default = nil
 	}
 	schema := &jsonschema.Schema{Type: "array", MinItems: new(1), Items: declared.schema}
-	return value{keys: declared.keys, schema: schema, read: func(r *reader, n node) {
+	var all shownList
+	return value{keys: declared.keys, schema: schema, show: func() any { return all.show() }, read: func(r *reader, n node) {
 		before, lines := len(r.errs), map[string]int{}
 		for _, item := range r.items(n) {
 			var c CommCell
-			commCell(&c).read(r, item)
+			section := commCell(&c)
+			section.read(r, item)
+			all = append(all, section.show)
 			name := r.member(item, "name")
 			if first, twice := lines[c.Name]; twice && c.Name != "" {
 				r.fail(name, "%q: the name of the CommCell on line %d too; give each its own", c.Name, first)

@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/golden"
 )
 
 // lived is a job that was polled every few minutes: told are minutes from noon, what changed, and between which polls.
@@ -59,7 +60,7 @@ func TestCourse(t *testing.T) {
 		observed{72, 73, "watch.resumed", "progress"},
 		observed{89, 90, "state.completed_with_errors", "Completed w/ one or more errors"},
 	)
-	golden(t, "course", drawn(c, Screen{Width: 120, Unicode: true})+drawn(c, Screen{Width: 60}))
+	golden.Is(t, "course.golden", drawn(c, Screen{Width: 120, Unicode: true})+drawn(c, Screen{Width: 60}))
 }
 
 // TestCourseOfNow is of a job that runs: behind the last answer nothing is drawn, but that nobody answers.
@@ -70,7 +71,7 @@ func TestCourseOfNow(t *testing.T) {
 	answers := drawn(c, Screen{Width: 80, Unicode: true})
 	c.Silent(at(12, 41), true)
 	c.Until(at(12, 40), at(13, 0))
-	golden(t, "course-now", answers+drawn(c, Screen{Width: 80, Unicode: true}))
+	golden.Is(t, "course-now.golden", answers+drawn(c, Screen{Width: 80, Unicode: true}))
 }
 
 // TestCourseDrawsAChangeAsAnInterval: what lies between two polls belongs to neither state, and what nobody saw to none.

@@ -44,6 +44,9 @@ func (p *Events) Print(m stream.Message) error {
 	return err
 }
 
+// Shows says whether a message has a line, and takes it for one that was printed.
+func (p *Events) Shows(m stream.Message) bool { return p.textOf(m) != "" }
+
 // textOf is the line of a message; "": there is none.
 func (p *Events) textOf(m stream.Message) string {
 	e, err := event.Parse(m.Data)

@@ -11,6 +11,7 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/testing/golden"
 )
 
 // teller makes the messages of a stream.
@@ -87,9 +88,9 @@ func (s *teller) shown(screen Screen, zone *time.Location, all ...stream.Message
 func TestEvents(t *testing.T) {
 	s := newTeller(t)
 	cet := time.FixedZone("CET", 3600)
-	golden(t, "events", s.shown(Screen{Width: 110, Unicode: true}, cet, s.night()...))
-	golden(t, "events-ascii", s.shown(Screen{Width: 80}, time.UTC, s.night()...))
-	golden(t, "events-elsewhere", s.shown(Screen{Unicode: true}, cet, s.night()...))
+	golden.Is(t, "events.golden", s.shown(Screen{Width: 110, Unicode: true}, cet, s.night()...))
+	golden.Is(t, "events-ascii.golden", s.shown(Screen{Width: 80}, time.UTC, s.night()...))
+	golden.Is(t, "events-elsewhere.golden", s.shown(Screen{Unicode: true}, cet, s.night()...))
 }
 
 // TestAFailureAloneIsShown has no event of the state before that of its failure.

@@ -9,6 +9,7 @@ import (
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/store"
+	"jobwatch/internal/testing/golden"
 	"jobwatch/internal/testing/terminal"
 )
 
@@ -42,7 +43,7 @@ func TestPage(t *testing.T) {
 	clock := clockAt(cet, at(22, 0), true)
 	for name, l := range map[string]*store.Listed{"page-partial": &partial, "page-running": &running, "page-unseen": &unseen} {
 		l.Snapshot.Settle()
-		golden(t, name, ansi.Strip(strings.Join(Page(Screen{Width: 100, Unicode: true}, clock, l), "\n"))+"\n")
+		golden.Is(t, name+".golden", ansi.Strip(strings.Join(Page(Screen{Width: 100, Unicode: true}, clock, l), "\n"))+"\n")
 	}
 }
 

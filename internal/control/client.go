@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/progress"
 	"jobwatch/internal/store"
 	"jobwatch/internal/system"
 )
@@ -109,18 +110,56 @@ func (c *Client) Stat(ctx context.Context) (store.Stat, error) {
 // Backup is Admin.Backup; the running watcher writes the file.
 func (c *Client) Backup(ctx context.Context, file string) (int64, error) {
 	var made backup
-	err := c.do(ctx, http.MethodPost, "/store/backup?"+url.Values{"file": {file}}.Encode(), nil, &made)
+	err := c.doInSteps(ctx, http.MethodPost, "/store/backup", url.Values{"file": {file}}, &made)
 	return made.Bytes, err
 }
 
 // Verify is Admin.Verify.
 func (c *Client) Verify(ctx context.Context) (store.Verified, error) {
 	var verified store.Verified
-	err := c.do(ctx, http.MethodGet, "/store/verify", nil, &verified)
+	err := c.doInSteps(ctx, http.MethodGet, "/store/verify", url.Values{}, &verified)
 	return verified, err
 }
 
 func (c *Client) do(ctx context.Context, method, path string, ask, into any) error {
+	return c.ask(ctx, method, path, ask, func(answer *json.Decoder) error {
+		if into == nil {
+			return nil
+		}
+		return answer.Decode(into)
+	})
+}
+
+// doInSteps has whoever looks on told how far the watcher is.
+func (c *Client) doInSteps(ctx context.Context, method, path string, query url.Values, into any) error {
+	show := progress.Shown(ctx)
+	if show == nil {
+		return c.do(ctx, method, path+"?"+query.Encode(), nil, into)
+	}
+	query.Set("steps", "1")
+	return c.ask(ctx, method, path+"?"+query.Encode(), nil, func(answer *json.Decoder) error {
+		for {
+			var next json.RawMessage
+			if err := answer.Decode(&next); err != nil {
+				return fmt.Errorf("%s: the running watcher has ended before it was done: %w", c.path, err)
+			}
+			var is struct {
+				step
+				refusal
+			}
+			switch err := json.Unmarshal(next, &is); {
+			case err == nil && is.Step != nil:
+				show(*is.Step)
+			case err == nil && is.Error != "":
+				return errors.New(is.Error)
+			default:
+				return json.Unmarshal(next, into)
+			}
+		}
+	})
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, ask any, read func(*json.Decoder) error) error {
 	var body io.Reader
 	if ask != nil {
 		text, err := json.Marshal(ask)
@@ -146,8 +185,5 @@ func (c *Client) do(ctx context.Context, method, path string, ask, into any) err
 		}
 		return errors.New(refused.Error)
 	}
-	if into == nil {
-		return nil
-	}
-	return decoder.Decode(into)
+	return read(decoder)
 }

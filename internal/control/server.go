@@ -28,7 +28,9 @@ import (
 //	GET    /debug/profile/{kind}?for=30s    => {"profile": base64}
 //	PUT    /debug/log-level/{level}         => {"before": "info"}
 //
-// A refusal is {"error": "a sentence"} with the status 409.
+// A refusal is {"error": "a sentence"} with the status 409. The two of the store that may take long are also asked with
+// ?steps=1: then {"step": progress.Step} may come before the answer, any number of times, and a refusal behind such has
+// the status 200.
 type Server struct {
 	Store string // the store's file; whoever holds that may take the socket's place
 	Admin *Admin
@@ -89,14 +91,11 @@ func (a *Admin) handle(mux *http.ServeMux) {
 		stat, err := a.Stat(r.Context())
 		answer(w, stat, err)
 	})
-	mux.HandleFunc("GET /store/verify", func(w http.ResponseWriter, r *http.Request) {
-		verified, err := a.Verify(r.Context())
-		answer(w, verified, err)
-	})
-	mux.HandleFunc("POST /store/backup", func(w http.ResponseWriter, r *http.Request) {
-		bytes, err := a.Backup(r.Context(), r.FormValue("file"))
-		answer(w, backup{bytes}, err)
-	})
+	mux.HandleFunc("GET /store/verify", inSteps(func(ctx context.Context, _ *http.Request) (any, error) { return a.Verify(ctx) }))
+	mux.HandleFunc("POST /store/backup", inSteps(func(ctx context.Context, r *http.Request) (any, error) {
+		bytes, err := a.Backup(ctx, r.FormValue("file"))
+		return backup{bytes}, err
+	}))
 }
 
 type jobPage struct {

@@ -104,7 +104,7 @@ func TestWhoIsTakenForTheCommServe(t *testing.T) {
 		"the system knows no such authority":  {ours.pair("127.0.0.1"), nil, config.TLS{}, "unknown authority"},
 		"signed by another":                   {theirs.pair("127.0.0.1"), nil, trusting(ours), "unknown authority"},
 		"with the name of another":            {ours.pair("cs.example.com"), nil, trusting(ours), "127.0.0.1"},
-		"it has expired":                      {past.pair("127.0.0.1"), nil, trusting(past), "expired"},
+		"it has expired":                      {past.pair("127.0.0.1"), nil, trusting(past), " ended on "},
 		"whoever it is":                       {theirs.pair("127.0.0.1"), nil, config.TLS{InsecureSkipVerify: true}, ""},
 		"it wants a certificate, and gets it": {ours.pair("127.0.0.1"), ours, showing(ours), ""},
 		"it wants one, and there is none":     {ours.pair("127.0.0.1"), ours, trusting(ours), "certificate required"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -19,6 +20,11 @@ import (
 
 // NewClient asks the CommServe of a CommCell. Nobody counts its requests where observe is nil.
 func NewClient(cell config.CommCell, observe observer, log *slog.Logger) (*commvault.Client, error) {
+	return newClient(cell, observe, nil, log)
+}
+
+// newClient has all that is asked and answered heard by what wrap puts around its transport; nil: by nothing.
+func newClient(cell config.CommCell, observe observer, wrap func(http.RoundTripper) http.RoundTripper, log *slog.Logger) (*commvault.Client, error) {
 	secure, err := NewTLS("tls", cell.TLS, log)
 	if err != nil {
 		return nil, err
@@ -30,7 +36,7 @@ func NewClient(cell config.CommCell, observe observer, log *slog.Logger) (*commv
 		Username: auth.Username, Password: auth.Password, PasswordFile: auth.PasswordFile, Domain: auth.Domain,
 		AccessTokenFile: auth.AccessTokenFile, RefreshTokenFile: auth.RefreshTokenFile, ReadSecret: config.ReadSecret,
 		TLS: secure, Timeout: cell.Timeout, Concurrency: cell.Concurrency, Log: log,
-		Observe: observe,
+		Observe: observe, Wrap: wrap,
 	})
 }
 

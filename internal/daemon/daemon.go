@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"jobwatch/internal/cluster"
+	"jobwatch/internal/commvault"
 	"jobwatch/internal/config"
 	"jobwatch/internal/event"
 	"jobwatch/internal/metrics"
@@ -49,6 +51,12 @@ type parts struct {
 	publisher *publish.Publisher
 	member    *cluster.Member // nil: it is alone
 	relays    relays
+	taken     atomic.Pointer[taken] // the configuration read last
+}
+
+type taken struct {
+	*config.Config
+	at time.Time
 }
 
 // Run runs until ctx ends. Its error is one that somebody has to fix before the next start.
@@ -58,6 +66,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.Log.Warn(notice)
 	}
 	p := &parts{Daemon: d, metrics: metrics.New(d.Version)}
+	p.taken.Store(&taken{d.Config, time.Now()})
 	defer p.close()
 	for _, open := range []func(context.Context) error{
 		p.openStore,
@@ -222,6 +231,7 @@ func (p *parts) apply(c *config.Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	p.taken.Store(&taken{c, time.Now()})
 	return joinWords(words, p.relays.take(c)), nil
 }
 
@@ -253,12 +263,16 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 		return nil, err
 	}
 	meter.ReadQuota(client.Quota)
+	return newPoller(cell, client, p.store, meter, p.Log)
+}
+
+func newPoller(cell config.CommCell, client *commvault.Client, st *store.Store, meter poller.Meter, log *slog.Logger) (*poller.Poller, error) {
 	schedule, err := config.ParseSchedule(cell.Schedule)
 	if err != nil {
 		return nil, err
 	}
 	return poller.New(poller.Config{
-		CommCell: cell.Name, Source: client, Store: p.store, Schedule: schedule, Spec: cell.Schedule, Log: p.Log,
+		CommCell: cell.Name, Source: client, Store: st, Schedule: schedule, Spec: cell.Schedule, Log: log,
 		Jobs: cell.Jobs, Discover: cell.Discover.Enabled, FinishedWithin: cell.Discover.FinishedWithin,
 		Filter: NewFilter(cell),
 		Sweep:  poller.Sweep(cell.Sweep), FullRefresh: cell.FullRefresh,

@@ -4,8 +4,10 @@ import (
 	"maps"
 
 	"jobwatch/internal/cluster"
+	"jobwatch/internal/config"
 	"jobwatch/internal/control"
 	"jobwatch/internal/metrics"
+	"jobwatch/internal/web"
 )
 
 // commCellNames are those of the configuration in force.
@@ -15,6 +17,12 @@ func (p *parts) commCellNames() []string {
 		names = append(names, cell.Name)
 	}
 	return names
+}
+
+// configuration is that in force.
+func (p *parts) configuration() web.Configuration {
+	latest := p.taken.Load()
+	return web.Configuration{File: latest.File(), Read: latest.at.UTC(), YAML: config.ShowInForce(p.Config, latest.Config)}
 }
 
 // adminOfOwn is for those who ask over NATS: only who polls a CommCell answers for it.

@@ -23,7 +23,7 @@ import (
 // checkCommCell goes as far as the CommServe lets it.
 func checkCommCell(ctx context.Context, cell config.CommCell) []Finding {
 	p := &commCellProbe{cell: cell}
-	for _, step := range []func(context.Context) bool{p.settings, p.name, p.connection, p.list, p.identity, p.details, p.feed} {
+	for _, step := range []func(context.Context) bool{p.settings, p.way, p.name, p.connection, p.list, p.clock, p.identity, p.details, p.feed} {
 		if !step(ctx) {
 			break
 		}
@@ -37,7 +37,8 @@ type commCellProbe struct {
 	cell   config.CommCell
 	client *commvault.Client
 	tls    tlsfile.Source
-	host   string // and port
+	host   string   // and port
+	proxy  *url.URL // nil: it is asked without one
 	found  []Finding
 
 	jobs       int   // of the list
@@ -81,10 +82,10 @@ func (p *commCellProbe) name(ctx context.Context) bool {
 	}
 	port := u.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		port = usualPorts[u.Scheme]
 	}
 	p.host = net.JoinHostPort(u.Hostname(), port)
-	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil || p.proxy != nil { // which looks for the name itself
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.cell.Timeout)
@@ -103,6 +104,9 @@ func (p *commCellProbe) name(ctx context.Context) bool {
 func (p *commCellProbe) connection(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, p.cell.Timeout)
 	defer cancel()
+	if p.proxy != nil {
+		return p.throughProxy(ctx)
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.host)
 	if err != nil {
 		return p.failed("connection", fmt.Errorf("%w; start the CommServe's web server, or set another url", err))
@@ -119,7 +123,7 @@ func (p *commCellProbe) connection(ctx context.Context) bool {
 
 const soonExpired = 30 * 24 * time.Hour
 
-// handshake checks the certificate that requests will meet. What is wrong with one, the requests themselves say best.
+// handshake checks the certificate that requests will meet. What else is wrong, the requests themselves say best.
 func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	secure := &tls.Config{}
 	if p.tls != nil {
@@ -128,6 +132,9 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	secure.ServerName, _, _ = net.SplitHostPort(p.host)
 	session := tls.Client(conn, secure)
 	if err := session.HandshakeContext(ctx); err != nil {
+		if bad, is := errors.AsType[*tls.CertificateVerificationError](err); is {
+			return p.failed("TLS", errors.New(commvault.Untrusted(bad)))
+		}
 		if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
 			return p.failed("TLS", fmt.Errorf("%s speaks no TLS; write http:// in url:, or name the port that does", p.host))
 		}
@@ -142,6 +149,11 @@ func (p *commCellProbe) handshake(ctx context.Context, conn net.Conn) bool {
 	}
 	return p.ok("TLS", "%s, certificate of %s, valid until %s", tls.VersionName(session.ConnectionState().Version),
 		certificate.Subject.CommonName, certificate.NotAfter.Format(time.DateOnly))
+}
+
+var mendOf = map[string]string{
+	"login": "mend auth.username and auth.password_file; an account that is locked is unlocked in the Command Center, by who administers users",
+	"token": "put another token into auth.token_file",
 }
 
 func (p *commCellProbe) list(ctx context.Context) bool {
@@ -170,8 +182,13 @@ func (p *commCellProbe) list(ctx context.Context) bool {
 	switch commvault.KindOf(err) {
 	case "":
 	case commvault.Auth:
-		return p.failed(way, onceTried(err, p.cell.Name))
-	case commvault.HTTP, commvault.Unreachable:
+		return p.failed(way, fmt.Errorf("%w; %s", onceTried(err, p.cell.Name), mendOf[way]))
+	case commvault.Unreachable:
+		if p.proxy != nil {
+			return p.failed("proxy", fmt.Errorf("%w; asked through %s: %s", onceTried(err, p.cell.Name), p.proxy.Host, mendOfProxy))
+		}
+		fallthrough
+	case commvault.HTTP:
 		return p.failed("job list", fmt.Errorf("%w; is url: the web service's root?", onceTried(err, p.cell.Name)))
 	default:
 		return p.failed("job list", onceTried(err, p.cell.Name))
@@ -207,12 +224,32 @@ func (p *commCellProbe) filtered(leftOutBy map[int64]string) bool {
 // onceTried takes out of a refusal what is only so for a watcher that runs on, and what stands before it anyway.
 func onceTried(err error, commcell string) error {
 	text, _, _ := strings.Cut(err.Error(), " (next try")
-	return errors.New(strings.TrimPrefix(text, "commcell "+commcell+": "))
+	return errors.New(strings.TrimSuffix(strings.TrimPrefix(text, "commcell "+commcell+": "), "."))
+}
+
+const skewed = 30 * time.Second // is more than a network explains
+
+// clock is not needed to watch; with clocks that differ, ages and delays are wrong by as much.
+func (p *commCellProbe) clock(context.Context) bool {
+	ahead, known := p.client.Ahead()
+	ahead = ahead.Round(time.Second)
+	switch {
+	case !known:
+		return true
+	case ahead.Abs() < skewed:
+		return p.ok("clock", "differs from this machine's by less than %v", skewed)
+	case ahead > 0:
+		p.warn("clock", "the CommServe's is %v ahead of this machine's; ages and delays are wrong by as much: set the clocks by NTP", ahead)
+	default:
+		p.warn("clock", "the CommServe's is %v behind this machine's; ages and delays are wrong by as much: set the clocks by NTP", -ahead)
+	}
+	return true
 }
 
 // identity is not needed to watch; without it a CommServe that takes another's place would not be noticed.
 func (p *commCellProbe) identity(ctx context.Context) bool {
-	guid, err := p.client.GUID(ctx)
+	is, err := p.client.Identity(ctx)
+	guid := is.GUID
 	switch {
 	case err != nil:
 		p.warn("identity", "%v; another CommServe behind the same url: would not be noticed", err)
@@ -220,7 +257,11 @@ func (p *commCellProbe) identity(ctx context.Context) bool {
 	case p.cell.GUID != "" && !strings.EqualFold(p.cell.GUID, guid):
 		return p.failed("identity", fmt.Errorf("the CommServe has the GUID %s and not %s; point url: back, or accept it with guid: %s", guid, p.cell.GUID, guid))
 	}
-	return p.ok("identity", "the CommServe has the GUID %s", guid)
+	release := ""
+	if is.Release != "" {
+		release = "; its release is " + is.Release
+	}
+	return p.ok("identity", "the CommServe has the GUID %s%s", guid, release)
 }
 
 // details asks for one job: the first configured one, or the newest of the list.
@@ -241,7 +282,7 @@ func (p *commCellProbe) details(ctx context.Context) bool {
 		return true
 	}
 	if err != nil {
-		return p.failed("job details", err)
+		return p.failed("job details", fmt.Errorf("%w; may this user see the jobs of all clients that are to be watched?", onceTried(err, p.cell.Name)))
 	}
 	if refusal := p.client.AttemptsRefused(); refusal != "" {
 		p.warn("attempts", "the CommServe is too old to tell them: with showAttempt it refuses what it answers without (%s)", refusal)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/sim"
@@ -26,7 +27,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"all is well", func(*place) {}, false, []string{
 			"ok       commcell prod: connection: 127.0.0.1:", "ok       commcell prod: login: accepted",
-			"ok       commcell prod: job list: holds 1 jobs", "ok       commcell prod: identity: the CommServe has the GUID ", "ok       commcell prod: job details: job 71 of fall is Running",
+			"ok       commcell prod: job list: holds 1 jobs", "ok       commcell prod: clock: differs from this machine's by less than 30s", "; its release is 11.36", "ok       commcell prod: job details: job 71 of fall is Running",
 			"ok       commcell prod: feed: the CommServe's own events can be read",
 			"ok       NATS: 127.0.0.1:", "ok       NATS stream: JOBS is not there yet; run makes it",
 			"ok       store: ", "is not there yet; run makes it"}},
@@ -153,7 +154,8 @@ type place struct {
 	commServe *httptest.Server
 	serves    http.Handler
 
-	guid, url, password, jobs, nats, store, http, more string
+	guid, url, ca, password, jobs, nats, store, http, more string
+	clock                                                  time.Duration // by which the CommServe's is ahead
 }
 
 func newPlace(t *testing.T) *place {
@@ -162,7 +164,10 @@ func newPlace(t *testing.T) *place {
 	play := sim.New(sim.Config{Password: "watcher-secret"})
 	play.Add(sim.Job{ID: 71, Client: "fall", Steps: []sim.Step{{State: "Running", Phase: "Scan"}}})
 	p.serves = play
-	p.commServe = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serves.ServeHTTP(w, r) }))
+	p.commServe = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", time.Now().Add(p.clock).UTC().Format(http.TimeFormat))
+		p.serves.ServeHTTP(w, r)
+	}))
 	t.Cleanup(p.commServe.Close)
 	p.natsDir = t.TempDir()
 	nats, err := stream.StartEmbedded(stream.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: p.natsDir})
@@ -176,12 +181,12 @@ func newPlace(t *testing.T) *place {
 
 func (p *place) config() string {
 	return fmt.Sprintf(`
-commcells: [{name: prod, guid: %q, url: %q, auth: {username: watcher, password: %q}, jobs: %s}]
+commcells: [{name: prod, guid: %q, url: %q, tls: {ca_file: %q}, auth: {username: watcher, password: %q}, jobs: %s}]
 nats: {url: "%s"}
 store: {path: %q}
 http: {listen: %q}
 %s
-`, p.guid, p.url, p.password, p.jobs, p.nats, p.store, p.http, p.more)
+`, p.guid, p.url, p.ca, p.password, p.jobs, p.nats, p.store, p.http, p.more)
 }
 
 func (p *place) in(name string) string { return filepath.Join(p.dir, name) }

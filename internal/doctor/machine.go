@@ -73,7 +73,7 @@ const leastRoom = 1 << 20 // bytes; with less the embedded server is not started
 
 // hasRoom is an error where the folder's disk is full. A file system that does not say how large it is has room.
 func hasRoom(dir string) error {
-	if free, ok := system.FreeBytes(dir); ok && free < leastRoom {
+	if room, known := system.FreeBytes(dir); known && room < leastRoom {
 		return fmt.Errorf("%s: the disk is full; make room, or set another", dir)
 	}
 	return nil

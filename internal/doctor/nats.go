@@ -38,7 +38,7 @@ func probeNATS(ctx context.Context, settings stream.Config) []Finding {
 		if f.What != what {
 			what += " " + f.What
 		}
-		found = append(found, Finding{f.Grade, what, f.Text})
+		found = append(found, Finding{Grade: f.Grade, What: what, Text: f.Text})
 	}
 	return found
 }

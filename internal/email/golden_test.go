@@ -3,14 +3,11 @@ package email
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"io"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
 	netmail "net/mail"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,9 +20,8 @@ import (
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
+	"jobwatch/internal/testing/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // hostile is a name that tries all at once.
 const hostile job.Text = "fall\r\nBcc: all@example.com\r\n\r\n<script>alert(1)</script> </td></table><img src=x onerror=alert(2)> " +
@@ -105,19 +101,8 @@ func sent(t *testing.T, b relay.Batch) []byte {
 func TestGolden(t *testing.T) {
 	for file, b := range goldens(t) {
 		t.Run(file, func(t *testing.T) {
-			got, path := sent(t, b), filepath.Join("testdata", file)
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("differs from %s; if that is wanted: go test ./internal/email -update\n%s", path, got)
-			}
+			got := sent(t, b)
+			golden.Is(t, file, string(got))
 			inspect(t, got)
 		})
 	}

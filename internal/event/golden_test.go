@@ -3,16 +3,12 @@ package event
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/testing/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // TestGolden pins the form of an event: the names of all members are a promise to subscribers.
 func TestGolden(t *testing.T) {
@@ -41,7 +37,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, filepath.Join("testdata", file), message(t, e))
+			compareGolden(t, file, message(t, e))
 		})
 	}
 }
@@ -53,18 +49,7 @@ func compareGolden(t *testing.T, file string, message []byte) {
 		t.Fatal(err)
 	}
 	got.WriteByte('\n')
-	if *update {
-		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("got\n%s\nwant\n%s", got.Bytes(), want)
-	}
+	golden.Is(t, file, got.String())
 }
 
 // everything is a snapshot with each member said, no two alike.

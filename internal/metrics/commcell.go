@@ -34,6 +34,8 @@ var (
 		string(commvault.Throttled), string(commvault.Auth), string(commvault.Redirect), string(commvault.NotAnAnswer),
 		string(commvault.TooLarge), string(commvault.UnknownJob), "other",
 	}
+	unansweredFor = []commvault.Kind{commvault.Unreachable, commvault.Timeout, commvault.Canceled}
+
 	kinds = []string{job.KindState, job.KindPhase, job.KindFailure, job.KindWatch, job.KindCommCell}
 )
 
@@ -41,6 +43,9 @@ var (
 func (m *Metrics) CommCell(name string) *CommCell {
 	for _, result := range results {
 		m.polls.WithLabelValues(name, result)
+	}
+	for _, reason := range unansweredFor {
+		m.unanswered.WithLabelValues(name, string(reason))
 	}
 	for _, kind := range kinds {
 		m.events.WithLabelValues(name, kind)
@@ -59,10 +64,13 @@ func (m *Metrics) CommCell(name string) *CommCell {
 func (c *CommCell) ReadQuota(read func() commvault.Quota) { c.of.quotas.Store(c.name, read) }
 
 // Request counts one request to the CommServe (commvault.Config.Observe).
-func (c *CommCell) Request(operation string, code int, _ time.Duration, _ error) {
+func (c *CommCell) Request(operation string, code int, _ time.Duration, err error) {
 	if operation == jobDetails && code == http.StatusOK {
 		c.details200.Inc()
 		return
+	}
+	if code == 0 {
+		c.of.unanswered.WithLabelValues(c.name, string(commvault.KindOf(err))).Inc()
 	}
 	c.of.requests.WithLabelValues(c.name, operation, strconv.Itoa(code)).Inc()
 }
@@ -79,15 +87,15 @@ func (c *CommCell) Polled(result string) {
 // PollTook records how long a poll took.
 func (c *CommCell) PollTook(took time.Duration) { c.polled.Observe(took.Seconds()) }
 
-// Committed counts events, and for those of a state how late they may be.
-func (c *CommCell) Committed(changes []job.Change, notBefore, observed time.Time) {
+// Committed counts events.
+func (c *CommCell) Committed(changes []job.Change) {
 	for _, change := range changes {
 		c.of.events.WithLabelValues(c.name, change.Kind).Inc()
-		if change.Kind == job.KindState && !notBefore.IsZero() {
-			c.of.delay.Observe(observed.Sub(notBefore).Seconds())
-		}
 	}
 }
+
+// Detected records how late a change of state was seen, at most.
+func (c *CommCell) Detected(after time.Duration) { c.of.delay.Observe(after.Seconds()) }
 
 // CycleTook notes how long a cycle took.
 func (c *CommCell) CycleTook(took time.Duration) { c.ticked.Observe(took.Seconds()) }

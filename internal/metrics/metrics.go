@@ -18,9 +18,9 @@ type Metrics struct {
 	registry *prometheus.Registry
 	shown    own // what of it is served
 
-	polls, requests, events, skipped *prometheus.CounterVec
-	polled, ticked                   *prometheus.HistogramVec
-	delay                            prometheus.Histogram
+	polls, requests, unanswered, events, skipped *prometheus.CounterVec
+	polled, ticked                               *prometheus.HistogramVec
+	delay                                        prometheus.Histogram
 
 	relays relayCounts
 	quotas sync.Map // CommCell => func() commvault.Quota
@@ -35,13 +35,14 @@ var (
 // New returns metrics that say which version counts.
 func New(version string) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		polls:    counters("polls_total", "Looks at a job, by result: ok, unchanged, or what kept the CommServe from answering.", "commcell", "result"),
-		requests: counters("requests_total", "Requests to a CommServe, by operation and HTTP status (0: none came).", "commcell", "operation", "code"),
-		events:   counters("events_total", "Events committed, by kind.", "commcell", "kind"),
-		skipped:  counters("ticks_skipped_total", "Ticks of the schedule that fell due while one was under way.", "commcell"),
-		polled:   histograms("poll_duration_seconds", "How long a look at a job took, its repetitions included.", pollBuckets),
-		ticked:   histograms("tick_duration_seconds", "How long a whole tick took.", tickBuckets),
+		registry:   prometheus.NewRegistry(),
+		polls:      counters("polls_total", "Looks at a job, by result: ok, unchanged, or what kept the CommServe from answering.", "commcell", "result"),
+		requests:   counters("requests_total", "Requests to a CommServe, by operation and HTTP status (0: none came).", "commcell", "operation", "code"),
+		unanswered: counters("requests_unanswered_total", "Requests to a CommServe to which no HTTP status came, by why.", "commcell", "reason"),
+		events:     counters("events_total", "Events committed, by kind.", "commcell", "kind"),
+		skipped:    counters("ticks_skipped_total", "Ticks of the schedule that fell due while one was under way.", "commcell"),
+		polled:     histograms("poll_duration_seconds", "How long a look at a job took, its repetitions included.", pollBuckets),
+		ticked:     histograms("tick_duration_seconds", "How long a whole tick took.", tickBuckets),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: prefix, Name: "detection_delay_seconds", Buckets: delayBuckets,
 			Help: "How long ago at most a job's state had changed when the change was seen.",
@@ -54,7 +55,7 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.polls, m.requests, m.events, m.skipped, m.polled, m.ticked, m.delay, build,
+	m.registry.MustRegister(m.polls, m.requests, m.unanswered, m.events, m.skipped, m.polled, m.ticked, m.delay, build,
 		m.relays.delivered, m.relays.failures, m.relays.dead, m.relays.missed, m.relays.took,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -2,12 +2,10 @@ package metrics
 
 import (
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"jobwatch/internal/commvault"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
@@ -25,7 +23,7 @@ type Sources struct {
 
 // Read has the metrics tell what the sources hold. It is called once.
 func (m *Metrics) Read(s Sources) {
-	m.registry.MustRegister(collector{s, &m.quotas})
+	m.registry.MustRegister(collector{s, m})
 	if s.Cluster != nil {
 		m.shown.polled = s.polled
 	}
@@ -42,7 +40,7 @@ func (s Sources) polled() map[string]bool {
 
 type collector struct {
 	Sources
-	quotas *sync.Map
+	of *Metrics
 }
 
 var (
@@ -108,8 +106,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		if !t.Since.IsZero() {
 			gauge(up, oneIf(t.Up), p.CommCell)
 		}
-		if read, known := c.quotas.Load(p.CommCell); known {
-			quota := read.(func() commvault.Quota)()
+		if quota, known := c.of.Quota(p.CommCell); known {
 			gauge(quotaRequests, float64(quota.Spent), p.CommCell)
 			gauge(quotaPeriod, quota.Period.Seconds(), p.CommCell)
 			if quota.Limit > 0 {

@@ -158,6 +158,15 @@ func (p *Poller) transient(err error) bool {
 // Limit is how many requests are in flight at once at most, just now.
 func (p *Poller) Limit() int { return p.limiter.Limit() }
 
+// Rate is how many requests a second are sent at most, just now: RateLimit, or less where the CommServe's quota allows
+// less; 0: it is not limited.
+func (p *Poller) Rate() float64 {
+	if interval := p.limiter.Interval(); interval > 0 {
+		return 1 / interval.Seconds()
+	}
+	return 0
+}
+
 // Hold says until when, and why, nothing is asked, since the CommServe wants to be left alone: a Retry-After, or a
 // quota's period. The zero time is: it is asked.
 func (p *Poller) Hold() (until time.Time, cause error) { return p.limiter.Hold() }

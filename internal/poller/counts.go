@@ -16,7 +16,8 @@ import (
 type Meter interface {
 	Polled(result string)        // a poll ended: ok, unchanged, older, or the kind of the error
 	PollTook(took time.Duration) // a poll, its repetitions included
-	Committed(changes []job.Change, notBefore, observed time.Time)
+	Committed(changes []job.Change)
+	Detected(after time.Duration) // a change of state, so long after the poll before it at most
 	CycleTook(took time.Duration)
 	TickSkipped()
 }
@@ -30,6 +31,7 @@ type Counts struct {
 	state  Totals          // guarded by mu, as the rest is
 	last   [lastKept]Cycle // a ring
 	cycles int             // ever put into it
+	delays delays
 }
 
 const lastKept = 120 // cycles: an hour of the default schedule
@@ -40,6 +42,8 @@ type Cycle struct {
 	Took     time.Duration
 	Asked    int // requests, their repetitions not counted
 	Answered int // those of them that show that the CommServe answers
+
+	Delay Delay // of what was seen since the end of the cycle before
 }
 
 // Last gives the last cycles, the oldest first.
@@ -101,8 +105,32 @@ func (c *Counts) pollEnded(start time.Time) {
 
 func (c *Counts) events(changes []job.Change, notBefore, observed time.Time) {
 	if c.meter != nil && len(changes) > 0 {
-		c.meter.Committed(changes, notBefore, observed)
+		c.meter.Committed(changes)
 	}
+	if notBefore.IsZero() {
+		return
+	}
+	for _, change := range changes {
+		if change.Kind == job.KindState {
+			c.detected(observed.Sub(notBefore))
+		}
+	}
+}
+
+func (c *Counts) detected(after time.Duration) {
+	c.mu.Lock()
+	c.delays.add(after)
+	c.mu.Unlock()
+	if c.meter != nil {
+		c.meter.Detected(after)
+	}
+}
+
+// Delay is how late the last changes of state were seen, at most.
+func (c *Counts) Delay() Delay {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.delays.ofLast()
 }
 
 func (c *Counts) tickSkipped() {
@@ -120,7 +148,7 @@ func (c *Counts) cycleEnded(start time.Time, asked, answered int, broken error) 
 	c.count(func(t *Totals) {
 		t.Cycles++
 		t.Took, t.Broken = took, broken
-		c.last[c.cycles%lastKept] = Cycle{start, took, asked, answered}
+		c.last[c.cycles%lastKept] = Cycle{start, took, asked, answered, c.delays.ofCycle()}
 		c.cycles++
 	})
 	if c.meter != nil {

@@ -166,16 +166,14 @@ func (t *tally) Polled(result string)    { t.count(func() { t.polls[result]++ })
 func (t *tally) PollTook(time.Duration)  { t.count(func() { t.took++ }) }
 func (t *tally) CycleTook(time.Duration) { t.count(func() { t.cycles++ }) }
 func (t *tally) TickSkipped()            { t.count(func() { t.skipped++ }) }
-func (t *tally) Committed(changes []job.Change, notBefore, observed time.Time) {
+func (t *tally) Committed(changes []job.Change) {
 	t.count(func() {
 		for _, c := range changes {
 			t.told[c.Kind]++
 		}
-		if !notBefore.IsZero() {
-			t.delays = append(t.delays, observed.Sub(notBefore))
-		}
 	})
 }
+func (t *tally) Detected(after time.Duration) { t.count(func() { t.delays = append(t.delays, after) }) }
 
 func newBench(t *testing.T, edit func(*Config)) *bench {
 	st, err := store.Open(filepath.Join(t.TempDir(), "watcher.db"), event.NewMinter(nil))

@@ -131,7 +131,15 @@ func (p *Publisher) CaughtUp() <-chan struct{} { return p.caughtUp }
 func (p *Publisher) Refusals() (byReason map[string]int64, stopped int) { return p.refused.counts() }
 
 // Refusal is that which stops most of the jobs that are stopped by one now; "" if none is.
-func (p *Publisher) Refusal() string { return p.refused.mostCommon() }
+func (p *Publisher) Refusal() string {
+	for _, most := range p.refused.stopping() {
+		return most.Text
+	}
+	return ""
+}
+
+// RefusedNow are the refusals that stop jobs now, the one that stops most first.
+func (p *Publisher) RefusedNow() []Refused { return p.refused.stopping() }
 
 // Errors counts the publishes that were not acknowledged, by reason: those of Refusals, and
 // disconnected, sequence, busy, no_stream, unacknowledged, which are tried again at once.

@@ -1,9 +1,12 @@
 package publish
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"jobwatch/internal/job"
@@ -16,13 +19,13 @@ type refusals struct {
 	log *slog.Logger
 
 	mu       sync.Mutex
-	stops    map[job.ID]string // job => refusal; guarded by mu
-	byReason map[string]int64  // reason => refusals; guarded by mu
-	retries  map[string]int64  // reason => other failures, which the next try may not meet; guarded by mu
+	stops    map[job.ID]stream.RefusedError // job => refusal; guarded by mu
+	byReason map[string]int64               // reason => refusals; guarded by mu
+	retries  map[string]int64               // reason => other failures, which the next try may not meet; guarded by mu
 }
 
 func newRefusals(log *slog.Logger) refusals {
-	return refusals{log: log, stops: map[job.ID]string{}, byReason: map[string]int64{}, retries: map[string]int64{}}
+	return refusals{log: log, stops: map[job.ID]stream.RefusedError{}, byReason: map[string]int64{}, retries: map[string]int64{}}
 }
 
 func (r *refusals) stop(id job.ID, refused *stream.RefusedError) {
@@ -30,10 +33,10 @@ func (r *refusals) stop(id job.ID, refused *stream.RefusedError) {
 	defer r.mu.Unlock()
 	r.byReason[refused.Reason]++
 	named := false
-	for _, text := range r.stops {
-		named = named || text == refused.Text
+	for _, other := range r.stops {
+		named = named || other.Text == refused.Text
 	}
-	r.stops[id] = refused.Text
+	r.stops[id] = *refused
 	if !named {
 		r.log.Error("an event cannot be sent; it is kept, and the job's events wait behind it",
 			"job", id.String(), "err", refused)
@@ -91,27 +94,34 @@ func (r *refusals) clear(id job.ID) {
 	delete(r.stops, id)
 }
 
-// mostCommon is the refusal that stops most jobs; "" if none is stopped.
-func (r *refusals) mostCommon() (most string) {
+// Refused is a refusal that stops jobs now.
+type Refused struct {
+	Reason string // of a stream.RefusedError
+	Text   string // what is refused, and what to do
+	Jobs   int    // that it stops
+}
+
+// stopping are the refusals that stop jobs now, the one that stops most first.
+func (r *refusals) stopping() []Refused {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	jobs := map[string]int{}
-	for _, text := range r.stops {
-		jobs[text]++
+	jobs := map[stream.RefusedError]int{}
+	for _, refused := range r.stops {
+		jobs[refused]++
 	}
-	for text, n := range jobs {
-		if n > jobs[most] || n == jobs[most] && text < most {
-			most = text
-		}
+	all := make([]Refused, 0, len(jobs))
+	for refused, n := range jobs {
+		all = append(all, Refused{refused.Reason, refused.Text, n})
 	}
-	return most
+	slices.SortFunc(all, func(a, b Refused) int { return cmp.Or(b.Jobs-a.Jobs, strings.Compare(a.Text, b.Text)) })
+	return all
 }
 
 // lift clears the jobs that one refusal has stopped.
 func (r *refusals) lift(refused *stream.RefusedError) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(r.stops, func(_ job.ID, text string) bool { return text == refused.Text })
+	maps.DeleteFunc(r.stops, func(_ job.ID, other stream.RefusedError) bool { return other.Text == refused.Text })
 }
 
 func (r *refusals) counts() (byReason map[string]int64, stopped int) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jobwatch/internal/job"
+	"jobwatch/internal/progress"
 	"jobwatch/internal/stream"
 )
 
@@ -194,33 +195,52 @@ func readLetter(ctx context.Context, log stream.Log, subject string) (letter *Le
 // Redrive has dead letters delivered once more, behind what waits of their jobs, and says how many.
 func Redrive(ctx context.Context, b Broker, mainStream, prefix, name string, only Selection) (count int, err error) {
 	bucket := b.Bucket(BucketName(mainStream))
-	err = Dead(ctx, b, mainStream, prefix, name, only, func(l Letter) error {
-		count++
-		if l.Redriving {
-			return nil
+	letters, err := chosen(ctx, b, mainStream, prefix, name, only)
+	if err != nil {
+		return 0, err
+	}
+	is := progress.Of(ctx, "ordering", lettersUnit, int64(len(letters)))
+	for _, l := range letters {
+		if !l.Redriving {
+			if err := overwrite(ctx, bucket, redriveKey(name, l.ID), []byte(l.record)); err != nil {
+				return count, err
+			}
 		}
-		return overwrite(ctx, bucket, redriveKey(name, l.ID), []byte(l.record))
-	})
-	return count, err
+		count++
+		is(int64(count))
+	}
+	return count, nil
 }
 
 // Drop forgets dead letters, and says how many.
 func Drop(ctx context.Context, b Broker, mainStream, prefix, name string, only Selection) (count int, err error) {
 	log := newLog(b, mainStream, prefix)
-	var subjects []string
-	err = Dead(ctx, b, mainStream, prefix, name, only, func(l Letter) error {
-		subjects = append(subjects, l.record)
-		return nil
-	})
-	for _, subject := range subjects {
-		if err != nil {
+	letters, err := chosen(ctx, b, mainStream, prefix, name, only)
+	if err != nil {
+		return 0, err
+	}
+	is := progress.Of(ctx, "dropping", lettersUnit, int64(len(letters)))
+	for _, l := range letters {
+		if err := log.Remove(ctx, l.record); err != nil {
 			return count, err
 		}
-		if err = log.Remove(ctx, subject); err == nil {
-			count++
-		}
+		count++
+		is(int64(count))
 	}
-	return count, err
+	return count, nil
+}
+
+const lettersUnit = "dead letters"
+
+// chosen are dead letters, without what they hold.
+func chosen(ctx context.Context, b Broker, mainStream, prefix, name string, only Selection) (letters []Letter, err error) {
+	is := progress.Of(ctx, "reading", lettersUnit, 0)
+	err = Dead(ctx, b, mainStream, prefix, name, only, func(l Letter) error {
+		letters = append(letters, Letter{ID: l.ID, Redriving: l.Redriving, record: l.record})
+		is(int64(len(letters)))
+		return nil
+	})
+	return letters, err
 }
 
 // replaysAtOnce is how many orders to replay an event a relay has before it at once: it lists them with each beat.
@@ -233,6 +253,7 @@ func Replay(ctx context.Context, b Broker, mainStream, name string, events []uin
 	if e, err := bucket.Get(ctx, name); err != nil || e.Value == nil {
 		return 0, cmp.Or(err, fmt.Errorf("no watcher has relayed %s yet; start one, or wait for the one that runs to take it up", name))
 	}
+	is := progress.Of(ctx, "delivering once more", "events", int64(len(events)))
 	for some := range slices.Chunk(events, replaysAtOnce) {
 		for _, event := range some {
 			sequence := strconv.FormatUint(event, 10)
@@ -241,7 +262,8 @@ func Replay(ctx context.Context, b Broker, mainStream, name string, events []uin
 			}
 			count++
 		}
-		if err := awaitReplays(ctx, bucket, name); err != nil {
+		waits := func(left int) { is(int64(count - left)) }
+		if err := awaitReplays(ctx, bucket, name, waits); err != nil {
 			return count, err
 		}
 	}
@@ -249,9 +271,10 @@ func Replay(ctx context.Context, b Broker, mainStream, name string, events []uin
 }
 
 // awaitReplays waits until the relay is done with what was ordered.
-func awaitReplays(ctx context.Context, bucket stream.Bucket, name string) error {
+func awaitReplays(ctx context.Context, bucket stream.Bucket, name string, waits func(left int)) error {
 	for {
 		left, err := bucket.Entries(ctx, replayKey(name, ">"))
+		waits(len(left))
 		if err != nil || len(left) == 0 {
 			return err
 		}

@@ -22,6 +22,7 @@ func (s *Sim) Control() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	control.HandleFunc("POST /sim/bears", s.postBears)
+	control.HandleFunc("GET /sim/jobs", s.tellJobs)
 	control.HandleFunc("POST /sim/jobs", s.postJob)
 	control.HandleFunc("POST /sim/pairs", func(w http.ResponseWriter, _ *http.Request) {
 		access, refresh := s.Pair()
@@ -54,6 +55,7 @@ const help = `
   curl %[1]s/sim/faults
   curl %[1]s/sim/faults -X DELETE
   curl %[1]s/sim/bears -d 2
+  curl %[1]s/sim/jobs
   curl %[1]s/sim/jobs -d '{"id":71,"client":"fall","steps":[{"state":"Running","phase":"Scan"},{"after":"20s","state":"Completed"}]}'
 `
 

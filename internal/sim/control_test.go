@@ -135,7 +135,7 @@ func TestWhatControlRefuses(t *testing.T) {
 	if len(s.Faults()) != 0 || len(s.jobs.ids) != 1 {
 		t.Errorf("faults %v, jobs %v", s.Faults(), s.jobs.ids)
 	}
-	for _, row := range [][2]string{{"GET", "/sim/jobs"}, {"PUT", "/sim/faults"}, {"POST", "/sim"}} {
+	for _, row := range [][2]string{{"PUT", "/sim/jobs"}, {"PUT", "/sim/faults"}, {"POST", "/sim"}} {
 		if status, _ := ask(row[0], row[1], ""); status != 405 {
 			t.Errorf("%s %s: got %d, want 405", row[0], row[1], status)
 		}

@@ -14,7 +14,7 @@
 //	writer.go   the form of an answer, JSON or XML
 //	kinds.go    what can go wrong; fault.go with which requests; break.go how
 //	control.go  faults and jobs on demand, over HTTP; form.go as they are asked for
-//	served.go   the record of what was told, to hold a stream of events against
+//	served.go   the record of what was told, to hold a stream of events against; truth.go how all jobs are now
 //	inside.go   an http.RoundTripper without a network, for tests on fake time
 //
 // A job's state is a pure function of the seed, the job and the simulated time that has passed:

@@ -18,7 +18,11 @@ func life(config *Config, id int64) Job {
 	if kind == VirtualServer {
 		s.machines(config.VMs, id)
 	}
-	s.job(kind, pick(s.rng, plots))
+	p := pick(s.rng, plots)
+	if config.Calm {
+		p = goesWell
+	}
+	s.job(kind, p)
 	s.steps[len(s.steps)-1].Mute = chance(uint64(config.Seed)^uint64(id), config.Oddities)
 	return Job{ID: id, Kind: kind, Client: client(s.rng, kind), Steps: s.steps}
 }

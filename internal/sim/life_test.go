@@ -50,6 +50,17 @@ func TestEveryLifeEnds(t *testing.T) {
 	}
 }
 
+func TestCalmLivesEndWell(t *testing.T) {
+	for id := int64(1); id <= 500; id++ {
+		config := Config{Seed: 1, Calm: true, Oddities: 1}.withDefaults()
+		for i, s := range life(&config, id).Steps {
+			if s.finished() && s.State != "Completed" || s.Reason != "" || s.Failures != "" || len(failing(s.VMs)) > 0 || s.Mute {
+				t.Errorf("job %d, step %d: %+v", id, i, s)
+			}
+		}
+	}
+}
+
 func TestLivesAreOfManyKinds(t *testing.T) {
 	seen := map[string]bool{}
 	for id := int64(1); id <= 2000; id++ {

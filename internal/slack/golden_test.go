@@ -2,10 +2,7 @@ package slack
 
 import (
 	"encoding/json"
-	"flag"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,10 +13,9 @@ import (
 	"jobwatch/internal/job"
 	"jobwatch/internal/relay"
 	"jobwatch/internal/testing/fakeslack"
+	"jobwatch/internal/testing/golden"
 	"jobwatch/internal/testing/slow"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // hostile is a name that tries all at once.
 const hostile job.Text = "<!channel> <@U012AB3CD> @here <https://evil.example|click> https://evil.example *b* _i_ ~s~ `c` ```\nrm\n``` " +
@@ -180,19 +176,7 @@ func TestMessages(t *testing.T) {
 		for _, misfit := range misfits(preview) {
 			t.Errorf("%s: %s", name, misfit)
 		}
-		file := filepath.Join("testdata", name+".json")
-		if *update {
-			if err := os.WriteFile(file, []byte(preview+"\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		golden, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if preview+"\n" != string(golden) {
-			t.Errorf("%s is not as it was (-update writes it anew):\n%s", file, preview)
-		}
+		golden.Is(t, name+".json", preview+"\n")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"jobwatch/internal/testing/golden"
 	"jobwatch/internal/testing/slow"
 )
 
@@ -55,7 +56,7 @@ func TestPicture(t *testing.T) {
 	if err != nil || len(shot) > 200_000 {
 		t.Fatalf("%d bytes, %v", len(shot), err)
 	}
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(picture, shot, 0o644); err != nil {
 			t.Fatal(err)
 		}

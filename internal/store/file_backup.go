@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
 
+	"jobwatch/internal/progress"
 	"jobwatch/internal/system"
 )
 
@@ -31,6 +33,7 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 	defer os.Remove(temporary.Name()) // of no effect once it is renamed
 	size, err = s.copyTo(ctx, temporary)
 	if err == nil {
+		progress.Of(ctx, "checking the copy", "", 0)
 		_, err = inspect(temporary.Name(), decodable)
 	}
 	if err == nil {
@@ -47,7 +50,7 @@ func (s *Store) copyTo(ctx context.Context, file *os.File) (size int64, err erro
 	stop := context.AfterFunc(ctx, func() { _ = file.Close() }) // the next write fails
 	defer stop()
 	err = s.view(func(tx *bbolt.Tx) error {
-		size, err = tx.WriteTo(file)
+		size, err = tx.WriteTo(&counted{file, progress.Of(ctx, "copying the store", progress.Bytes, tx.Size()), 0})
 		return err
 	})
 	if err == nil {
@@ -57,6 +60,20 @@ func (s *Store) copyTo(ctx context.Context, file *os.File) (size int64, err erro
 		return 0, context.Cause(ctx)
 	}
 	return size, errors.Join(err, file.Close())
+}
+
+// counted says how much was written to a file.
+type counted struct {
+	to   io.Writer
+	is   func(bytes int64)
+	done int64
+}
+
+func (c *counted) Write(some []byte) (int, error) {
+	n, err := c.to.Write(some)
+	c.done += int64(n)
+	c.is(c.done)
+	return n, err
 }
 
 // cause is an error of the file system without the path, which stands before it already.

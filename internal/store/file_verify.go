@@ -15,6 +15,7 @@ import (
 
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
+	"jobwatch/internal/progress"
 )
 
 // Verified is what Verify has read, and what is wrong with it.
@@ -54,6 +55,7 @@ func (s *Store) Verify(ctx context.Context) (Verified, error) {
 	if _, err := s.copyTo(ctx, copied); err != nil {
 		return v, fmt.Errorf("%s: a copy to look at cannot be made: %w", v.Path, cause(err))
 	}
+	progress.Of(ctx, "reading the copy", "", 0)
 	err = v.examine(copied.Name())
 	slices.Sort(v.Findings)
 	return v, v.damaged(err)

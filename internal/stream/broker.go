@@ -33,6 +33,7 @@ type Broker struct {
 
 	mu        sync.Mutex
 	session   *session        // nil while NATS is away
+	sessions  int             // ever
 	fitting   *session        // the session that Ready found to fit; nothing is published through another
 	maxAge    *time.Duration  // of the stream, when it was last found to fit; nil: not yet
 	left      string          // host and port of a server that was left, since its JetStream did not serve
@@ -111,7 +112,8 @@ var errUnchecked = errors.New("connected to NATS; the stream is being looked at"
 func (b *Broker) up(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.session, b.lastErr = s, nil
+	b.session, b.lastErr, s.since = s, nil, time.Now()
+	b.sessions++
 	clear(b.logged)
 	close(b.connected)
 	b.log.Info("connected to NATS at " + s.host)

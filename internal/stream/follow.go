@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"jobwatch/internal/progress"
 )
 
 // Start says where in the stream a reader begins, and what it reads. The zero Start is all of it.
@@ -100,10 +102,23 @@ func (b *Broker) Scan(ctx context.Context, from uint64, yield func(Message) erro
 	if !some {
 		return info.Last, nil
 	}
-	if read, err := b.readThrough(ctx, from, info.Last, yield); err != nil {
+	if read, err := b.readThrough(ctx, from, info.Last, telling(ctx, info.Last, yield)); err != nil {
 		return read, err
 	}
 	return info.Last, nil
+}
+
+// telling is yield for a reading up to a sequence, and tells whoever looks on how far that is.
+func telling(ctx context.Context, last uint64, yield func(Message) error) func(Message) error {
+	first, is := uint64(0), func(int64) {}
+	return func(m Message) error {
+		if first == 0 {
+			first = m.Sequence
+			is = progress.Of(ctx, "reading the stream", "events", int64(last-first)+1)
+		}
+		is(int64(m.Sequence-first) + 1)
+		return yield(m)
+	}
 }
 
 // readThrough yields the messages from one sequence to another, both included, and returns the last one read. It goes
@@ -215,11 +230,19 @@ func (b *Broker) readWith(ctx context.Context, r *reader, from, to uint64, patie
 	return read, nil
 }
 
-// anyLeft asks the leader whether a message is left between two sequences, both included.
-func (b *Broker) anyLeft(ctx context.Context, from, to uint64) (bool, error) {
-	m, err := b.get(ctx, query{Sequence: from, NextBySubject: ">"})
-	if errors.Is(err, ErrNone) {
-		return false, nil
+// anyLeft asks the leader whether a message is left between two sequences, both included, under one of the subjects; none: any.
+func (b *Broker) anyLeft(ctx context.Context, from, to uint64, subjects ...string) (bool, error) {
+	if len(subjects) == 0 {
+		subjects = []string{">"}
 	}
-	return m.Sequence <= to, err
+	for _, subject := range subjects {
+		m, err := b.get(ctx, query{Sequence: from, NextBySubject: subject})
+		if errors.Is(err, ErrNone) {
+			continue
+		}
+		if err != nil || m.Sequence <= to {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

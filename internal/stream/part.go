@@ -18,29 +18,50 @@ func (b *Broker) ReadPart(ctx context.Context, start Start, yield func(Message) 
 	if err != nil {
 		return err
 	}
+	return b.ReadUpTo(ctx, start, info.Last, yield)
+}
+
+// partPatience is how many waits in a row for a message that is there are endured: a server under load takes its time.
+const partPatience = 15 * scanPatience
+
+// ReadUpTo is ReadPart, up to a sequence of the stream, which is included.
+func (b *Broker) ReadUpTo(ctx context.Context, start Start, to uint64, yield func(Message) error) error {
 	r, err := b.openReader(ctx, start)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	for {
-		m, err := r.next(jetstream.NextMaxWait(scanIdle))
-		if errors.Is(err, nats.ErrTimeout) {
-			if left, err := r.left(); err != nil || !left {
+	yield = telling(ctx, to, yield)
+	fromTime := !start.Since.IsZero()
+	for idle := 0; ; {
+		if !fromTime && r.delivered >= r.due { // its consumer may sit on a replica that lags
+			if left, err := b.anyLeft(ctx, r.read+1, to, start.Subjects...); err != nil || !left {
 				return err
 			}
+		}
+		m, err := r.next(jetstream.NextMaxWait(scanIdle))
+		if errors.Is(err, nats.ErrTimeout) {
+			if fromTime {
+				if left, err := r.left(); err != nil || !left {
+					return err
+				}
+			} else if idle++; idle > partPatience {
+				return r.explain(errSilent)
+			}
+			r.due = r.delivered // what was due may have been deleted
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if m.Sequence > info.Last {
+		idle = 0
+		if m.Sequence > to {
 			return nil
 		}
 		if err := yield(m); err != nil {
 			return err
 		}
-		if m.Sequence == info.Last {
+		if m.Sequence == to {
 			return nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -51,8 +52,7 @@ func Probe(ctx context.Context, cfg Config) []Finding {
 func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	info, err := s.streamInfo(ctx, b.cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		found := append(b.probeAbsence(ctx, s), b.probeRoutes(ctx, false)...)
-		return append(append(found, b.probeRights(ctx, s, false)...), b.probeWords(ctx, s)...)
+		return append(b.probeAbsence(ctx, s), b.probePublishing(ctx, s, false)...)
 	}
 	if err != nil {
 		return []Finding{{Failed, "stream", permanent(s, err, 3).Error()}}
@@ -68,9 +68,22 @@ func (b *Broker) probeStream(ctx context.Context, s *session) []Finding {
 	}
 	found = append(found, graded(Warning, differences(b.cfg, info.Config))...)
 	found = append(found, graded(Warning, s.payloadTooSmall())...)
-	found = append(found, b.probeRoutes(ctx, true)...)
-	return append(append(found, b.probeRights(ctx, s, true)...), b.probeWords(ctx, s)...)
+	if !covers(info.Config.Subjects, b.cfg.Subjects) {
+		return found // nobody takes what is published, which is said
+	}
+	return append(found, b.probePublishing(ctx, s, true)...)
 }
+
+// probePublishing leaves out what could not be looked at of the ways of subjects that may not be published to at all.
+func (b *Broker) probePublishing(ctx context.Context, s *session, there bool) []Finding {
+	routes, rights := b.probeRoutes(ctx, there), b.probeRights(ctx, s, there)
+	if slices.ContainsFunc(rights, failed) && !slices.ContainsFunc(routes, failed) {
+		routes = nil
+	}
+	return append(append(routes, rights...), b.probeWords(ctx, s)...)
+}
+
+func failed(f Finding) bool { return f.Grade == Failed }
 
 func graded(grade Grade, lines []string) []Finding {
 	var found []Finding

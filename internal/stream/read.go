@@ -64,6 +64,30 @@ func (b *Broker) At(ctx context.Context, sequence uint64) (Message, error) {
 	return b.get(ctx, query{Sequence: sequence})
 }
 
+// SequenceAt finds where the stream was at a time: what it got then or later has this sequence or a higher one.
+func (b *Broker) SequenceAt(ctx context.Context, at time.Time) (uint64, error) {
+	info, err := b.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	low, high := max(info.First, 1), info.Last+1
+	for low < high {
+		middle := low + (high-low)/2
+		m, err := b.getFrom(ctx, b.cfg.Stream, query{Sequence: middle, NextBySubject: ">"})
+		switch {
+		case errors.Is(err, ErrNone):
+			high = middle
+		case err != nil:
+			return 0, err
+		case m.Stored.Before(at):
+			low = m.Sequence + 1
+		default:
+			high = middle
+		}
+	}
+	return low, nil
+}
+
 // Each gives yield the messages whose subject filter matches, in order, from a sequence on (0 or 1: all), as the leader
 // has them. Each message is a request: it is meant for one job, Scan for the stream. An error of yield ends it and is
 // returned; else the errors are those of Last, and no message is none.

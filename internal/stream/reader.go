@@ -28,6 +28,7 @@ type reader struct {
 	stream     string
 	consumer   string
 	msgs       jetstream.MessagesContext
+	due        uint64   // messages that there were to read when it began
 	delivered  uint64   // messages so far; a gap in the consumer's own count is a message lost on the way
 	read       uint64   // sequence of the last one given
 	pushedBack *Message // given by next once more
@@ -88,6 +89,7 @@ func (r *reader) open(start Start) error {
 	}
 	consumer, err := r.session.newConsumer(ctx, r.stream, config)
 	if err == nil {
+		r.due = consumer.CachedInfo().NumPending
 		r.msgs, err = consumer.Messages(jetstream.PullMaxMessages(mostAtOnce(consumer)))
 	}
 	return err

@@ -256,6 +256,9 @@ func (s *said) watches(b *Broker) {
 	s.err(err)
 	_, err = b.Scan(ctx, 0, func(Message) error { return nil })
 	s.err(err)
+	s.err(b.ReadUpTo(ctx, Start{Sequence: 1, Subjects: []string{"jobs.other.>"}}, 2, func(Message) error { return nil }))
+	_, err = b.SequenceAt(ctx, time.Now())
+	s.err(err)
 	s.err(b.CheckRoute(ctx, sample))
 	s.answers(b)
 	for _, f := range Probe(ctx, s.config()) {
@@ -394,7 +397,7 @@ func (s *said) asks() {
 	if b := s.broker(func(c *Config) { c.ReadOnly = true }); b != nil {
 		ctx := soon(s.t)
 		s.err(b.ReadPart(ctx, Start{Since: time.Now().Add(-time.Hour)}, func(Message) error { return nil }))
-		s.err(b.ReadPart(ctx, Start{Sequence: 1, Subjects: []string{"jobs.other.>"}}, func(Message) error { return nil })) // none is there
+		s.err(b.ReadPart(ctx, Start{Since: time.Now().Add(-time.Hour), Subjects: []string{"jobs.other.>"}}, func(Message) error { return nil })) // none is there
 		_, err := b.Last(ctx, "jobs.prod.1.>")
 		s.err(err)
 		s.err(b.Send(ctx, "replay.failures", nil, nil))

@@ -22,6 +22,7 @@ type session struct {
 	domain   string                          // of JetStream; "": the server's own
 	host     string                          // and port of the server, without what its URL may hold of a password
 	version  string                          // of the server
+	since    time.Time                       // it is connected; guarded by the broker's mu
 	unserved time.Time                       // since when its JetStream does not serve; guarded by the broker's mu
 	alone    bool                            // no other server is known
 	lost     chan struct{}                   // closed when the connection is gone

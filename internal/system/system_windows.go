@@ -84,13 +84,14 @@ func reason(err error) error {
 	return err
 }
 
-// FreeBytes is what this process may still write on the folder's disk; ok is false where the disk does not say.
-func FreeBytes(folder string) (free uint64, ok bool) {
+// FreeBytes is what this process may still write on the folder's disk; known is false where the disk does not say.
+func FreeBytes(folder string) (free int64, known bool) {
+	var bytes uint64
 	name, err := windows.UTF16PtrFromString(folder)
-	if err != nil || windows.GetDiskFreeSpaceEx(name, &free, nil, nil) != nil {
+	if err != nil || windows.GetDiskFreeSpaceEx(name, &bytes, nil, nil) != nil {
 		return 0, false
 	}
-	return free, true
+	return int64(bytes), true
 }
 
 // ListenPrivate listens on a Unix socket, which has the rights that its folder hands on.

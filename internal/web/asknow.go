@@ -23,8 +23,13 @@ type jobAnswer struct {
 // asGiven is the answer as it came; a string where that is XML.
 type asGiven struct{ json.RawMessage }
 
-// askNow has the CommServe asked for one job, for somebody who wants to see what it says.
+// askNow has the CommServe asked for one job, for somebody who wants to see what it says. HEAD would show nothing of that.
 func (s *Server) askNow(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", "GET")
+		refuse(w, http.StatusMethodNotAllowed, "this has a CommServe asked; ask with GET")
+		return
+	}
 	id, p := s.askable(w, r)
 	if p == nil {
 		return

@@ -128,6 +128,21 @@ func TestNoOtherSiteHasACommServeAsked(t *testing.T) {
 	}
 }
 
+// Who asks with HEAD wants no answer, and has no CommServe asked.
+func TestHEADAsksNoCommServe(t *testing.T) {
+	w := newWorld(t)
+	w.sees(running(71))
+	var asked atomic.Int32
+	w.commServe.says(func(context.Context, int64) (commvault.Raw, error) {
+		asked.Add(1)
+		return commvault.Raw{JSON: json.RawMessage(`{}`)}, nil
+	})
+	code, body, header := w.ask(http.MethodHead, answerOf71, fromPage)
+	if code != http.StatusMethodNotAllowed || header.Get("Allow") != "GET" || body != "" || asked.Load() != 0 {
+		t.Errorf("got %d %q, Allow %q, and %d requests", code, body, header.Get("Allow"), asked.Load())
+	}
+}
+
 func TestAskNowRefused(t *testing.T) {
 	var shown atomic.Pointer[cluster.Status]
 	shown.Store(clusterOf(map[string]string{"prod": "w1"}))

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,53 +25,6 @@ func (w *world) proxied(around func(proxy http.Handler) http.Handler) (address s
 	front := httptest.NewServer(around(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}))
 	w.Cleanup(front.Close)
 	return front.URL
-}
-
-// pageBehindAProxy has a proxy serve the page below a path, which it strips, and another page beside it.
-func pageBehindAProxy(t *testing.T, browser context.Context) {
-	w := newWorld(t)
-	w.sees(running(71))
-	var mu sync.Mutex
-	var strays []string
-	front := w.proxied(func(proxy http.Handler) http.Handler {
-		mux := http.NewServeMux()
-		mux.Handle("/jobwatch/", http.StripPrefix("/jobwatch", proxy))
-		mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
-			mu.Lock()
-			defer mu.Unlock()
-			strays = append(strays, r.URL.Path)
-			http.NotFound(rw, r)
-		})
-		return mux
-	})
-	b := w.opens(browser, front+"/jobwatch/")
-	b.has("#link", "Live")
-	b.has("#cells .up", "prod")
-	b.has("#running tr", "prod/71", "Running")
-	w.sees(ended(71, "Completed", time.Now()))
-	b.has("#events li", "Running → Completed")
-	b.do(chromedp.Click("nav[aria-label=Pages] a:nth-child(2)"))
-	b.has(rowOf(71), "Completed")
-	b.shows("document.querySelector('.brand img').naturalWidth > 0 && getComputedStyle(document.querySelector('main')).maxWidth === '1560px'")
-	for _, link := range []string{"#jobs a", "footer a:nth-child(1)", "footer a:nth-child(2)", "footer a:nth-child(3)", "footer a:nth-child(4)", "link[rel=icon]"} {
-		href, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q).href", link)))
-		w.must(err)
-		if !strings.HasPrefix(href, front+"/jobwatch/") {
-			t.Errorf("%s leads to %s", link, href)
-		}
-		response, err := http.Get(href)
-		w.must(err)
-		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("%s leads to %s: %s", link, href, response.Status)
-		}
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if len(strays) > 0 {
-		t.Errorf("asked for beside the path: %q", strays)
-	}
-	b.clean()
 }
 
 // pageCountsAllJobs has more jobs than a page of the API, of which the newest run and fail, and a table that takes long.
@@ -135,6 +87,47 @@ func pageGrowsOld(t *testing.T, browser context.Context) {
 	b.has("#link", "Live")
 	b.shows("document.querySelector('#silence').hidden && !document.title.startsWith('(!)')")
 }
+
+// pageLeavesADeadLine: a line that says nothing more, and does not break, is left for another.
+func pageLeavesADeadLine(t *testing.T, browser context.Context) {
+	w := newWorld(t)
+	w.sees(running(71))
+	var first sync.Once
+	dead := make(chan struct{})
+	front := w.proxied(func(proxy http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/api/v1/live" {
+				first.Do(func() { rw = swallower{rw, dead} })
+			}
+			proxy.ServeHTTP(rw, r)
+		})
+	})
+	b := w.opens(browser, front+"?view=jobs")
+	b.has("#link", "Live")
+	b.has(rowOf(71), "Running")
+	close(dead)
+	w.sees(ended(71, "Completed", time.Now()))
+	b.has(rowOf(71), "Completed")
+	b.has("#link", "Live")
+	b.clean()
+}
+
+// swallower hands on no answer any more once it is dead.
+type swallower struct {
+	http.ResponseWriter
+	dead chan struct{}
+}
+
+func (s swallower) Write(data []byte) (int, error) {
+	select {
+	case <-s.dead:
+		return len(data), nil
+	default:
+		return s.ResponseWriter.Write(data)
+	}
+}
+
+func (s swallower) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // pageKeepsLinesStraight has texts that override the direction: they stand as written, and turn nothing around.
 func pageKeepsLinesStraight(t *testing.T, browser context.Context) {

@@ -32,6 +32,8 @@ type scene struct {
 	opened  int // lines, ever
 	tables  int // that were asked for
 	answers map[string]any
+	asked   []string // of the events told before
+	config  Configuration
 
 	lineWaits chan struct{} // nil, or a line says nothing until it is closed
 	tableSent func()        // nil, or called when a table is made, before it is sent
@@ -44,19 +46,30 @@ type sceneRow struct {
 }
 
 func newScene(t *testing.T, rows ...sceneRow) *scene {
-	s := &scene{T: t, rows: rows, machine: map[string][]job.VM{}, lines: map[chan string]bool{}, answers: map[string]any{}, status: map[string]any{
-		"version": "test", "ready": true, "checks": []check{{"store", ok, ""}, {"nats", ok, ""}}, "unsent": 0, "relays": []Relay{}, "members": []any{},
-		"outbox": map[string]any{"unsent": 0, "oldest": nil, "stopped": 0, "refusal": ""}, "store": map[string]any{"bytes": 48 << 20}, "started": time.Now().Add(-30 * time.Hour),
-		"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay"}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other"}},
-	}}
+	s := &scene{T: t, rows: rows, machine: map[string][]job.VM{}, lines: map[chan string]bool{}, answers: map[string]any{},
+		config: Configuration{"/etc/jobwatch/watcher.yaml", time.Now(), "commcells:\n- name: prod\n  auth:\n    token: (not shown)\n"}, status: map[string]any{
+			"version": "test", "ready": true, "checks": []check{{"store", ok, ""}, {"nats", ok, ""}}, "unsent": 0, "relays": []Relay{}, "members": []any{},
+			"outbox": map[string]any{"unsent": 0, "oldest": nil, "stopped": 0, "refusal": "", "refusals": []any{}}, "store": map[string]any{"bytes": 48 << 20, "free": 31_000_000_000},
+			"nats": map[string]any{"server": "nats-1.example.com:4222", "version": "2.12.1", "since": time.Now().Add(-9 * time.Hour), "reconnects": 2, "roundTripMillis": 0.83}, "started": time.Now().Add(-30 * time.Hour),
+			"readers": []any{map[string]any{"name": "mail", "filter": "jobs.*.*.*.failure.>", "pending": 14, "ackPending": 2, "paused": false, "kind": "relay", "delivered": 0, "ackFloor": 0, "begins": nil, "beginsAt": time.Now().Add(-72 * time.Hour)}, map[string]any{"name": "siem", "filter": "jobs.>", "pending": 0, "ackPending": 0, "paused": false, "kind": "other", "delivered": 1000, "ackFloor": 1000, "begins": 1, "beginsAt": nil}},
+		}}
 	s.answersFor("prod", true, 0)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/table", s.table)
 	mux.HandleFunc("GET /api/v1/live", s.live)
 	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, s.statusNow()) })
+	mux.HandleFunc("GET /api/v1/told", s.back)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", s.job)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", s.events)
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/answer", s.answer)
+	mux.HandleFunc("GET /api/v1/config", func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_, _ = fmt.Fprint(w, s.text(s.config))
+	})
+	mux.HandleFunc("GET /api/v1/build", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, s.text(build{Version: "test", Commit: "0123456789abcdef", Time: new(time.Now()), Modified: true, Go: "go1.26", Platform: "linux/amd64", Modules: []module{{"example.com/one", "v1.2.3"}}}))
+	})
 	for _, path := range []string{"/readyz", "/metrics", "/api/v1/jobs"} {
 		mux.HandleFunc("GET "+path, func(http.ResponseWriter, *http.Request) {})
 	}
@@ -75,17 +88,22 @@ func newScene(t *testing.T, rows ...sceneRow) *scene {
 
 // answersFor has a CommCell answer, or none of the last cycles got an answer.
 func (s *scene) answersFor(name string, up bool, silent int) {
-	ring := [][4]int64{}
+	ring, delays := [][4]int64{}, [][4]int64{}
 	for i := range 120 {
 		answered := int64(40)
 		if i >= 120-silent {
 			answered = 0
+		}
+		if i%3 == 0 {
+			delays = append(delays, [4]int64{time.Now().Unix() - int64(120-i)*30, 12_000 + int64(i%5)*900, 29_000, 4})
 		}
 		ring = append(ring, [4]int64{time.Now().Unix() - int64(120-i)*30, 400 + int64(i%7)*90, 40, answered})
 	}
 	cell := map[string]any{
 		"name": name, "owner": nil, "up": up, "since": time.Now().Add(-4 * time.Hour), "answered": time.Now().Add(-2 * time.Second), "tracked": map[string]int{"active": 2, "queued": 1},
 		"nextTick": time.Now().Add(20 * time.Second), "tickSeconds": 0.9, "ticks": 4000, "ticksSkipped": 0, "requestLimit": 8, "ring": ring, "schedule": "@every 30s", "unfinished": 3,
+		"limits": limits{AtOnce: 6, Ceiling: 8, Rate: 2.25, Wanted: 5}, "quota": quota{Limit: 1000, Period: 3600, Spent: 417}, "requests": map[string]int{"200": 160_000, "429": 3, "timeout": 12},
+		"delay": delay{12.5, 29, 1000}, "delays": delays,
 	}
 	if !up {
 		cell["reason"], cell["failure"] = "connection refused", "no_answer"
@@ -95,6 +113,17 @@ func (s *scene) answersFor(name string, up bool, silent int) {
 	cells, _ := s.status["commcells"].([]map[string]any)
 	cells = slices.DeleteFunc(slices.Clone(cells), func(c map[string]any) bool { return c["name"] == name })
 	s.status["commcells"] = append(cells, cell)
+}
+
+// goesSilent has some of a CommCell's last 120 cycles get no answer.
+func (s *scene) goesSilent(name string, from, to int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cell := range s.status["commcells"].([]map[string]any) {
+		for i := from; cell["name"] == name && i < to; i++ {
+			cell["ring"].([][4]int64)[i][3] = 0
+		}
+	}
 }
 
 func (s *scene) text(value any) string {
@@ -146,24 +175,30 @@ func (s *scene) tableNow() string {
 		}
 		return places[t]
 	}
-	seconds := func(t *time.Time) any {
-		if t == nil || t.IsZero() {
-			return nil
-		}
-		return t.Unix()
-	}
 	columns := map[string][]any{}
+	var number, start int64 // of the row above
 	for _, r := range s.rows {
+		after := func(at *time.Time, than int64) any { // as the table tells times
+			if at == nil || at.IsZero() {
+				return nil
+			}
+			return at.Unix() - than
+		}
+		begun, own := after(r.StartTime, start), int64(0)
+		if begun != nil {
+			start = r.StartTime.Unix()
+			own = start
+		}
 		terminal := 0
 		if r.Terminal {
 			terminal = 1
 		}
 		for name, value := range map[string]any{
-			"commcell": text(r.CommCell), "id": r.Number, "state": text(string(r.State)), "class": text(string(r.StateClass)), "terminal": terminal, "phase": text(string(r.Phase)),
+			"commcell": text(r.CommCell), "id": r.Number - number, "state": text(string(r.State)), "class": text(string(r.StateClass)), "terminal": terminal, "phase": text(string(r.Phase)),
 			"client": text(string(r.Client)), "agent": text(string(r.Agent)), "backupset": text(string(r.Backupset)), "subclient": text(string(r.Subclient)), "policy": text(string(r.StoragePolicy)),
 			"mediaAgent": text(string(r.MediaAgent)), "operation": text(string(r.Operation)), "level": text(string(r.BackupLevel)), "startedBy": text(string(r.StartedBy)), "reason": text(string(r.Reason)),
-			"code": text(string(r.ReasonCode)), "failures": text(string(r.Failures)), "failedVms": text(r.failedVMs), "start": seconds(r.StartTime), "end": seconds(r.EndTime),
-			"stateSince": seconds(&r.since), "stalledSince": seconds(&r.stalled), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil,
+			"code": text(string(r.ReasonCode)), "failures": text(string(r.Failures)), "failedVms": text(r.failedVMs), "start": begun, "end": after(r.EndTime, own),
+			"stateSince": after(&r.since, own), "stalledSince": after(&r.stalled, own), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil,
 		} {
 			if v := r.VMs; v != nil && name == "vmsFailed" {
 				value = v.Failed
@@ -172,6 +207,7 @@ func (s *scene) tableNow() string {
 			}
 			columns[name] = append(columns[name], value)
 		}
+		number = r.Number
 	}
 	return s.text(map[string]any{"time": time.Now(), "event": len(s.told), "count": len(s.rows), "texts": words, "columns": columns})
 }
@@ -272,6 +308,27 @@ func (s *scene) events(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_, _ = fmt.Fprint(w, s.text(map[string]any{"events": found, "more": false}))
+}
+
+// back has 100 events a page, and takes note of what else was asked for.
+func (s *scene) back(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	query := r.URL.Query()
+	before, err := strconv.Atoi(query.Get("before"))
+	if err != nil || before > len(s.told)+1 {
+		before = len(s.told) + 1
+	}
+	query.Del("before")
+	s.asked = append(s.asked, query.Encode())
+	page := map[string]any{"events": []any{}, "first": 1, "next": nil}
+	for before--; before > 0 && len(page["events"].([]any)) < 100; before-- {
+		page["events"] = append(page["events"].([]any), map[string]any{"sequence": before, "subject": fmt.Sprint("jobs.told.", before), "event": s.told[before-1]})
+	}
+	if before > 0 {
+		page["next"] = before + 1
+	}
+	_, _ = fmt.Fprint(w, s.text(page))
 }
 
 func (s *scene) answer(w http.ResponseWriter, r *http.Request) {

@@ -14,7 +14,7 @@ import (
 
 // TestJobsPage finds, sorts and groups jobs in a browser, with the keyboard and from the address.
 func TestJobsPage(t *testing.T) {
-	slow.Test(t, "20 s", "the list of jobs in a real browser")
+	slow.Test(t, "25 s", "the list of jobs in a real browser")
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"finds":     jobsAreFound,
@@ -25,6 +25,7 @@ func TestJobsPage(t *testing.T) {
 		"in order":  eventsBesideTheTable,
 		"gone":      lineThatCannotGoOn,
 		"exports":   jobsAreExported,
+		"only keys": onlyKeys,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -196,19 +197,34 @@ func eventsBesideTheTable(t *testing.T, browser context.Context) {
 	b.clean()
 }
 
-// lineThatCannotGoOn: a line that says so has the table loaded anew.
+// lineThatCannotGoOn: a line that says so has the table loaded anew, and what was told before is not shown as if nothing lay between.
 func lineThatCannotGoOn(t *testing.T, browser context.Context) {
 	s := newScene(t, someJobs()...)
+	tells := func(phase string) {
+		s.tells(of(2, "Running", "oracle-01", time.Hour), map[string]any{"kind": "phase", "detail": "any", "to": phase}, "info")
+	}
+	tells("early")
 	b := openTab(t, browser, s.url+"?view=jobs&q=client:sql-01")
 	b.has(rowOf(1), "Running")
 	b.has("#link", "Live")
+	events := openTab(t, browser, s.url+"?view=events")
+	events.has("#eventcount", "1 of the last 1")
 	s.mu.Lock()
+	lines := s.lines
+	s.lines = nil
+	s.mu.Unlock()
+	for range 70 {
+		tells("unheard")
+	}
+	s.mu.Lock()
+	s.lines = lines
 	s.rows[0] = of(1, "Completed", "sql-01", 0)
 	for line := range s.lines {
 		line <- "event: gone\ndata: {}\n\n"
 	}
 	s.mu.Unlock()
 	b.has(rowOf(1), "Completed")
+	events.has("#eventcount", "60 of the last 60")
 }
 
 // jobsAreExported as they are found and sorted; what a spreadsheet would take for a formula stays a text.
@@ -222,4 +238,61 @@ func jobsAreExported(t *testing.T, browser context.Context) {
 	b.shows(`window.saved.split("\r\n")[1].startsWith('"prod","20","Failed","failed","true","",') && window.saved.includes(',"\'=cmd|""/c calc""!A1",')`)
 	b.do(chromedp.Click("#json"))
 	b.shows(`window.saved.startsWith("[") && JSON.parse(window.saved).map((one) => one.id).join() === "20,10,6,5" && JSON.parse(window.saved)[1].client === "web-03"`)
+}
+
+// onlyKeys goes through the page with the keyboard alone, and sees at each step where it is.
+func onlyKeys(t *testing.T, browser context.Context) {
+	s := newScene(t, someJobs()...)
+	s.answers["prod/5"] = map[string]any{"job": map[string]any{"state": "Failed"}}
+	b := openTab(t, browser, s.url)
+	b.has("#sentence", "jobs need you")
+	b.tabsTo("a.skip")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.shows(`document.activeElement.id === "main" || location.hash === "#main"`)
+	b.do(chromedp.Navigate(s.url))
+	b.has("#sentence", "jobs need you")
+	b.tabsTo("nav[aria-label=Pages] a:nth-child(2)")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.has("#count", "11 jobs")
+	b.tabsTo("#chip-failed")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.order("prod/5", "prod/6", "prod/10")
+	b.tabsTo("th.c-client a")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.shows(`document.querySelector("th.c-client").ariaSort === "ascending"`)
+	b.order("prod/5", "prod/6", "prod/10")
+	b.tabsTo("#jobs tr:nth-child(2) a.job")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.has("#job", "sql-02", "Failed")
+	b.tabsTo("#ask")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.has("#answer", `"state": "Failed"`)
+	b.do(chromedp.KeyEvent(kb.Escape))
+	b.order("prod/5", "prod/6", "prod/10")
+	b.do(chromedp.KeyEvent("?"))
+	b.shows(`document.querySelector("dialog").open`)
+	b.do(chromedp.KeyEvent(kb.Escape))
+	b.shows(`!document.querySelector("dialog").open`)
+	b.tabsTo("nav[aria-label=Pages] a:nth-child(3)")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.tabsTo("#pause")
+	b.do(chromedp.KeyEvent(" "))
+	b.has("#pause", "Go on")
+	b.clean()
+}
+
+// tabsTo goes on with Tab until an element has the focus, and shows that it has.
+func (b *tab) tabsTo(selector string) {
+	b.Helper()
+	b.shows(fmt.Sprintf("document.querySelector(%q)", selector))
+	for range 200 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		if evaluate[bool](b, fmt.Sprintf("document.activeElement === document.querySelector(%q)", selector)) {
+			if !evaluate[bool](b, `document.activeElement.matches(":focus-visible") && ["outlineStyle", "boxShadow"].some((name) => getComputedStyle(document.activeElement)[name] !== "none")`) {
+				b.Errorf("%s has the focus, and nothing shows it", selector)
+			}
+			return
+		}
+	}
+	b.Fatalf("no Tab leads to %s", selector)
 }

@@ -19,7 +19,7 @@ import (
 
 // tab is the page in a real Chromium.
 type tab struct {
-	*testing.T
+	testing.TB
 	ctx context.Context
 
 	mu     sync.Mutex
@@ -28,7 +28,7 @@ type tab struct {
 
 // TestPage opens the page in tabs of one browser, which takes long to start.
 func TestPage(t *testing.T) {
-	slow.Test(t, "20 s", "the page in a real browser")
+	slow.Test(t, "60 s", "the page in a real browser, which has to wait until it is silent")
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"shows what happens":   pageShowsWhatHappens,
@@ -37,9 +37,10 @@ func TestPage(t *testing.T) {
 		"comes back":           pageComesBack,
 		"with a token":         pageWithAToken,
 		"on a phone":           pageOnAPhone,
-		"behind a proxy":       pageBehindAProxy,
+		"behind nginx":         pageBehindNginx,
 		"counts all jobs":      pageCountsAllJobs,
 		"grows old":            pageGrowsOld,
+		"leaves a dead line":   pageLeavesADeadLine,
 		"keeps lines straight": pageKeepsLinesStraight,
 		"shows relays":         pageShowsRelays,
 		"shows members":        pageShowsMembers,
@@ -49,7 +50,7 @@ func TestPage(t *testing.T) {
 }
 
 // startBrowser starts a Chromium that knows nothing.
-func startBrowser(t *testing.T) context.Context {
+func startBrowser(t testing.TB) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
@@ -67,14 +68,14 @@ func startBrowser(t *testing.T) context.Context {
 // opens opens the page in a tab of its own.
 func (w *world) opens(browser context.Context, url string) *tab {
 	w.Helper()
-	return openTab(w.T, browser, url)
+	return openTab(w.TB, browser, url)
 }
 
-func openTab(t *testing.T, browser context.Context, url string) *tab {
+func openTab(t testing.TB, browser context.Context, url string) *tab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
-	b := &tab{T: t, ctx: ctx}
+	b := &tab{TB: t, ctx: ctx}
 	b.do(chromedp.EmulateViewport(1400, 900))
 	console := chromedp.Console(ctx)
 	go func() {
@@ -110,7 +111,7 @@ func (b *tab) shows(expression string) {
 	_, err := chromedp.Run(b.ctx, chromedp.Poll[chromedp.Void](expression,
 		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(pollFor)))
 	if err != nil {
-		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.search + "\n" + document.body.innerText`))
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.Fatalf("waited in vain: %s: %v\nthe page says:\n%s\nits console:\n%s", expression, err, text, strings.Join(b.errors, "\n"))

@@ -25,8 +25,11 @@ func TestViews(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"overview":           overviewAnswers,
+		"course so far":      overviewDrawsCourses,
 		"job":                jobShowsItsCourse,
+		"who got it":         jobSaysWhoGotIt,
 		"events":             eventsAreChosen,
+		"older events":       eventsGoBack,
 		"nothing is hostile": hostileScene,
 		"for everybody":      nobodyIsKeptOut,
 	} {
@@ -56,35 +59,67 @@ func overviewAnswers(t *testing.T, browser context.Context) {
 	b.clean()
 }
 
+// overviewDrawsCourses of what runs, from what the page holds: what it does not know it draws as not known.
+func overviewDrawsCourses(t *testing.T, browser context.Context) {
+	s := newScene(t, of(1, "Running", "sql-01", 80*time.Minute), of(3, "Waiting", "payroll", 6*time.Minute, func(r *sceneRow) { r.StartTime, r.Reason = nil, "all streams are in use" }),
+		of(2, "Running", "oracle-01", 20*time.Minute, func(r *sceneRow) { r.stalled = time.Now().Add(-11 * time.Minute) }))
+	s.goesSilent("prod", 60, 70) // 30 to 25 minutes ago
+	s.answersFor("lab", true, 0)
+	runs := func(phase string, before, seen int, kind, from, to string) {
+		change := map[string]any{"kind": kind, "detail": "any", "from": from, "to": to, "notBefore": minutes(before), "observedAt": minutes(seen)}
+		s.tells(of(71, "Running", "files", 0, func(r *sceneRow) {
+			r.StartTime, r.since, r.Phase, r.PercentComplete = new(minutes(-55)), minutes(-50), job.Text(phase), new(50.0)
+		}), change, "info")
+	}
+	runs("Scan", -51, -50, "state", "Waiting", "Running")
+	runs("Backup", -41, -40, "phase", "Scan", "Backup")
+	b := openTab(t, browser, s.url)
+	course := func(row int) string { return fmt.Sprintf("#running tr:nth-child(%d) .sofar", row) }
+	b.has(course(1), "not known 10 min, Running ")
+	b.shows(fmt.Sprintf(`document.querySelectorAll("%[1]s .bar").length === 2 && document.querySelectorAll("%[1]s .bar.nothing").length === 1`, course(1)))
+	b.has("#running tr:nth-child(2)", "files", "about")
+	b.has(course(2), "not known 5 min", "Running, Scan 10 min", "Running, Backup ", "no answer from", "until about")
+	b.shows(fmt.Sprintf(`document.querySelectorAll("%[1]s .bar").length === 3 && document.querySelectorAll("%[1]s .lull").length === 1 && document.querySelectorAll("%[1]s .ahead").length === 1`, course(2)))
+	b.shows(fmt.Sprintf(`Math.abs(document.querySelector("%[1]s .ahead").getBBox().width - 100) < 3`, course(2))) // 50 %
+	b.has(course(3), "no progress since")
+	b.shows(fmt.Sprintf(`document.querySelector("%s rect.stalled")`, course(3)))
+	b.has(course(4), "Waiting ", "all streams are in use")
+	b.shows(fmt.Sprintf(`!document.querySelector("%s .nothing")`, course(4)))
+	s.tells(of(1, "Running", "sql-01", 80*time.Minute, func(r *sceneRow) { r.Phase = "Archive Index" }), map[string]any{"kind": "phase", "detail": "any", "from": "Backup", "to": "Archive Index", "notBefore": minutes(-2), "observedAt": minutes(-1)}, "info")
+	b.has(course(1), "not known 10 min, Running ", "Archive Index ")
+	b.shows(`performance.getEntriesByType("resource").every((one) => !one.name.includes("/api/v1/jobs"))`)
+	b.clean()
+}
+
+func minutes(n int) time.Time {
+	return time.Now().Add(time.Duration(n) * time.Minute).Truncate(time.Second)
+}
+
 // jobShowsItsCourse has a job that changed between looks, while one of them got no answer, and machines that failed.
 func jobShowsItsCourse(t *testing.T, browser context.Context) {
-	at := func(minutes int) time.Time {
-		return time.Now().Add(time.Duration(minutes) * time.Minute).Truncate(time.Second)
-	}
 	s := newScene(t)
 	s.answersFor("prod", true, 0)
-	s.mu.Lock()
-	cell := s.status["commcells"].([]map[string]any)[0]
-	ring := cell["ring"].([][4]int64)
-	for i := 60; i < 70; i++ { // 30 to 25 minutes ago
-		ring[i][3] = 0
-	}
-	s.mu.Unlock()
+	s.goesSilent("prod", 60, 70) // 30 to 25 minutes ago
 	is := func(state, phase string) sceneRow {
 		return of(71, state, "vcenter-west.example.com", time.Minute, func(r *sceneRow) {
-			r.StartTime, r.Phase, r.SizeOfApplication = new(at(-55)), job.Text(phase), new(int64(1_860_000_000_000))
+			r.StartTime, r.Phase, r.SizeOfApplication = new(minutes(-55)), job.Text(phase), new(int64(1_860_000_000_000))
 			r.Machines = []job.VM{{Name: "sql-14", Job: new(int64(7214)), Reason: "quiescing took longer than 900 seconds"}, {Name: "app-1"}, {Name: "sql-44", Reason: "quiescing took longer than 900 seconds"}, {Name: "old", Reason: "on no host"}}
 		})
 	}
 	change := func(kind, detail, from, to string, before, seen int) map[string]any {
-		return map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": at(before), "observedAt": at(seen)}
+		return map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": minutes(before), "observedAt": minutes(seen)}
 	}
 	s.tells(is("Running", "Discovery"), change("state", "running", "Waiting", "Running", -55, -54), "info")
 	s.tells(is("Running", "Backup"), change("phase", "backup", "Discovery", "Backup", -50, -49), "info")
 	failed := change("failure", "vm", "", "quiescing took longer than 900 seconds", -40, -39)
 	failed["vm"], failed["vmJob"] = "sql-14", 7214
 	s.tells(is("Running", "Backup"), failed, "warning")
-	s.tells(is("Completed w/ one or more errors", ""), change("state", "completed_with_errors", "Running", "Completed w/ one or more errors", -2, -1), "warning")
+	ended := change("state", "completed_with_errors", "Running", "Completed w/ one or more errors", -2, -1)
+	ended["log"] = []map[string]any{
+		{"code": "19:181", "severity": "major", "time": minutes(-45), "text": "interrupted by <b>admin</b>"}, {"code": "19:183", "severity": "info", "time": minutes(-44), "text": "resumed"},
+		{"code": "19:1", "severity": "info", "time": minutes(-5000), "text": "its clock was wrong"},
+	}
+	s.tells(is("Completed w/ one or more errors", ""), ended, "warning")
 	s.mu.Lock()
 	s.machine["prod/71"] = s.rows[0].Machines
 	s.answers["prod/71"] = map[string]any{"job": map[string]any{"state": "Completed", "attributes": json.Number("288230376151711745")}}
@@ -95,6 +130,8 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.shows(`document.querySelectorAll("#course .bar.state").length === 2 && document.querySelectorAll("#course .bar.phase").length === 2 && document.querySelectorAll("#course .mark").length === 1`)
 	b.shows(`[...document.querySelectorAll("#course .bar")].every((bar) => bar.dataset.soft === "true")`)
 	b.has("#course .gap", "no answer")
+	b.shows(`document.querySelectorAll("#course .said").length === 2 && document.querySelector("#course .said.failed title").textContent.includes("interrupted by <b>admin</b> 19:181")`)
+	b.has("#told li:nth-child(1)", "CommServe", "resumed 19:183")
 	b.has("#machines tr.group:nth-child(1)", "2 ×", "quiescing took longer")
 	b.shows(`document.querySelector("#machines a").getAttribute("href") === "?view=job&job=prod%2F7214"`)
 	b.has("#told li:nth-child(1)", "Running → Completed w/ one or more errors", "sequence 4", "between", "jobs.prod.71.vcenter-west%2Eexample%2Ecom.state.completed_with_errors")
@@ -102,10 +139,44 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.do(chromedp.Click("#ask"))
 	b.has("#answer", `"state": "Completed"`, `"attributes": 288230376151711745`)
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/71&course=table&machines=all"))
-	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing")
+	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing", "The CommServe told", "its clock was wrong 19:1")
 	b.has("#machines", "app-1", "no failure told")
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/99"))
 	b.has("main", "is not known here")
+}
+
+// jobSaysWhoGotIt: of each reader that asks for such events, by what NATS knows of it.
+func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	reader := func(name, filter string, delivered, floor int, begins, at any) map[string]any {
+		kind := map[bool]string{true: "relay", false: "other"}[strings.HasPrefix(name, "relay-")]
+		return map[string]any{"name": name, "filter": filter, "delivered": delivered, "ackFloor": floor, "begins": begins, "beginsAt": at, "kind": kind}
+	}
+	s.status["readers"] = []any{
+		reader("audit", "", 4, 4, 1, nil), reader("relay-slack", "jobs.*.*.*.state.>, commcells.>", 4, 4, nil, minutes(-60)), reader("siem", "jobs.>", 3, 2, 1, nil),
+		reader("wall", "jobs.*.*.*.state.>", 2, 2, 1, nil), reader("late", "jobs.>", 4, 4, nil, minutes(60)), reader("others", "jobs.prod.72.>", 0, 0, 1, nil), reader("new", "jobs.>", 0, 0, 5, nil),
+	}
+	s.status["relays"] = []any{map[string]any{"name": "slack", "to": "slack", "state": "delivering", "since": minutes(-60), "pending": 0, "parked": 1, "dead": 2}}
+	tells := func(state string) {
+		s.tells(of(71, state, "files", time.Minute), map[string]any{"kind": "state", "detail": strings.ToLower(state), "to": state}, "info")
+	}
+	for _, state := range []string{"Waiting", "Running", "Pending", "Running"} {
+		tells(state)
+	}
+	b := openTab(t, browser, s.url+"?view=job&job=prod/71")
+	b.has("#got li:nth-child(1)", "audit, relay-slackacknowledged all of these")
+	b.has("#got li:nth-child(2)", "siem", "1 event not sent yet, from sequence 4, 1 event sent, not acknowledged")
+	b.has("#got li:nth-child(3)", "wall", "2 events not sent yet, from sequence 3")
+	b.has("#got li:nth-child(4)", "slack", "has set 1 job aside, has 2 dead letters")
+	b.shows(`document.querySelectorAll("#got li").length === 4`)
+	b.has("#told li:nth-child(1)", "not yet sent to siem · not yet sent to wall")
+	b.has("#told li:nth-child(2)", "siem has not acknowledged it · not yet sent to wall")
+	b.shows(`!document.querySelector("#told li:nth-child(3)").textContent.includes("siem")`)
+	s.mu.Lock()
+	s.status["readers"] = nil
+	s.mu.Unlock()
+	b.has("#got", "cannot be read from NATS")
+	b.clean()
 }
 
 // eventsAreChosen by kind, words and subject, and held while somebody reads.
@@ -130,6 +201,50 @@ func eventsAreChosen(t *testing.T, browser context.Context) {
 	b.clean()
 }
 
+// eventsGoBack to the first that the stream has, also where they are held at one of long ago.
+func eventsGoBack(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	tells := func(client string) {
+		s.tells(of(1, "Failed", client, 0), map[string]any{"kind": "state", "detail": "failed", "from": "Running", "to": "Failed"}, "error")
+	}
+	for n := range 350 {
+		tells([]string{"sql-01", "web-01"}[n%2])
+	}
+	b := openTab(t, browser, s.url+"?view=events")
+	b.has("#eventcount", "60 of the last 60")
+	b.do(chromedp.Click("#pause"))
+	b.shows(`new URLSearchParams(location.search).get("paused") === "350"`)
+	for range 600 { // more than the page keeps
+		tells("later")
+	}
+	b.has("#pause", "Go on: 500 new ones")
+	for _, count := range []string{"160 of the last 160, back to sequence 191", "260 of the last 260", "350 of the last 350, back to sequence 1"} {
+		b.do(chromedp.Click("#older"))
+		b.has("#eventcount", count)
+	}
+	for range 3 {
+		b.shows(`document.querySelector("#firstone, #older:not(:disabled)")`)
+		b.do(chromedp.Evaluate[chromedp.Void](`void document.querySelector("#older")?.click()`))
+	}
+	b.has("#firstone", "no older ones")
+	b.shows(`document.querySelectorAll("#events li").length === 350 && document.querySelector("#events li:last-child").textContent.includes("jobs.told.1")`)
+	b.do(chromedp.Navigate(s.url + "?view=events&paused=120&client=SQL-*&class=failed&severity=warning&since=1h&commcell=prod"))
+	b.has("#eventcount", "50 of the last 100, back to sequence 21")
+	b.has("#events li:first-child", "sequence 119")
+	b.shows(`document.querySelector("#class").value === "failed" && document.querySelector("#commcell").value === "prod" && document.querySelector("#client").value === "SQL-*"`)
+	s.mu.Lock()
+	asked := s.asked[len(s.asked)-1]
+	s.mu.Unlock()
+	if asked != "class=failed&client=SQL-%2A&commcell=prod&severity=warning&since=1h" {
+		t.Errorf("asked for %s", asked)
+	}
+	for address, count := range map[string]string{"client=web-0?": "0 of", "class=held": "0 of", "severity=error&client=later": "500 of", "until=1h": "0 of", "since=1h30m": "500 of", "commcell=lab": "0 of"} {
+		b.do(chromedp.Navigate(s.url + "?view=events&" + address))
+		b.has("#eventcount", count+" the last 500")
+	}
+	b.clean()
+}
+
 const hostile = `<img src=x onerror="document.title='broken'">` + "fs\u202egpj\u2066\x1b[2J"
 
 // hostileScene has the CommServe call all things by a name that would be markup, or turn a line around.
@@ -143,7 +258,8 @@ func hostileScene(t *testing.T, browser context.Context) {
 	s.mu.Lock()
 	s.machine["prod/71"] = evil.Machines
 	cells := s.status["commcells"].([]map[string]any)
-	cells[1]["reason"], cells[1]["schedule"] = hostile, hostile
+	cells[1]["reason"], cells[1]["schedule"], cells[1]["limits"] = hostile, hostile, limits{Held: new(time.Now()), Cause: hostile}
+	s.status["outbox"] = outbox{Stopped: 1, Refusals: []refusal{{"subject", 1, hostile, hostile}}}
 	s.mu.Unlock()
 	s.tells(evil, map[string]any{"kind": "failure", "detail": "vm", "vm": hostile, "from": hostile, "to": hostile}, "warning")
 	b := openTab(t, browser, s.url)
@@ -195,6 +311,9 @@ func busyScene(t *testing.T) *scene {
 			to = phase
 		}
 		change := map[string]any{"kind": kind, "detail": detail, "from": from, "to": to, "notBefore": at(before), "observedAt": at(seen)}
+		if state == "Interrupted" {
+			change["log"] = []map[string]any{{"code": "19:181", "severity": "major", "time": at(seen), "text": "Job [9] was interrupted by user [admin]."}, {"code": "19:183", "severity": "info", "time": at(seen + 2), "text": "Job [9] was resumed."}}
+		}
 		if detail == "vm" {
 			change["vm"], change["vmJob"], change["to"] = "sql-44", 9044, "Quiescing took longer than 900 seconds"
 		}
@@ -208,16 +327,14 @@ func busyScene(t *testing.T) *scene {
 			s.machine["prod/9"] = r.Machines
 		}), change, map[bool]string{true: "warning", false: "info"}[detail == "vm" || state != "Running"])
 	}
+	s.goesSilent("prod", 60, 70) // 30 to 25 minutes ago
 	s.mu.Lock()
-	ring := s.status["commcells"].([]map[string]any)[0]["ring"].([][4]int64)
-	for i := 60; i < 70; i++ { // 30 to 25 minutes ago
-		ring[i][3] = 0
-	}
 	s.status["relays"] = []any{
 		map[string]any{"name": "mail", "to": "email", "state": "delivering", "since": at(-60), "pending": 14, "oldest": at(-3), "dead": 1},
 		map[string]any{"name": "siem", "to": "webhook", "state": "away", "since": at(-5), "reason": "no route to host"},
 	}
 	s.mu.Unlock()
+	s.status["outbox"] = outbox{Unsent: 2, Stopped: 1, Refusals: []refusal{{"stream_full", 1, "stream JOBS is full: maximum bytes exceeded", "nats stream edit JOBS --max-bytes=-1"}}}
 	tells("Waiting", "", 1, "state", "waiting", "", -55, -55)
 	tells("Running", "Discovery", 1, "state", "running", "Waiting", -54, -53)
 	tells("Running", "Backup", 1, "phase", "backup", "Discovery", -50, -49)
@@ -249,6 +366,7 @@ func nobodyIsKeptOut(t *testing.T, browser context.Context) {
 		for _, address := range everyView("prod/9") {
 			b.do(chromedp.Navigate(s.url + address))
 			b.has("#link", "Live")
+			b.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("main details").forEach((one) => { one.open = true; }); void 0`))
 			b.shows(`document.querySelector("main h1") && !document.querySelector("main").textContent.includes("Loading")`)
 			b.shows(fmt.Sprintf("document.documentElement.scrollWidth <= %d", look.width))
 			b.do(chromedp.Evaluate[chromedp.Void](string(axe) + ";void 0"))

@@ -26,14 +26,14 @@ func (s *Server) commCells(of cluster.Status, isMember bool) []commCell {
 	pollers := s.Pollers()
 	if !isMember {
 		for _, p := range pollers {
-			cells = append(cells, light(p))
+			cells = append(cells, s.light(p))
 		}
 		return cells
 	}
 	for _, name := range s.CommCells() {
-		cell := commCell{Name: name, Classes: map[string]int{}, Ring: [][4]int64{}}
+		cell := commCell{Name: name, Classes: map[string]int{}, Ring: [][4]int64{}, asking: asksNothing}
 		if i := slices.IndexFunc(pollers, func(p *poller.Poller) bool { return p.CommCell == name }); i >= 0 {
-			cell = light(pollers[i])
+			cell = s.light(pollers[i])
 		}
 		cell.Owner, cell.Owned = claimOf(of, name)
 		cells = append(cells, cell)

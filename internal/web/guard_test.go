@@ -10,7 +10,7 @@ import (
 
 var everything = []string{
 	"/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/healthz", "/readyz", "/metrics",
-	"/api/v1/jobs", "/api/v1/jobs/prod/71", "/api/v1/status", "/api/v1/table", "/api/v1/jobs/prod/71/events", "/api/v1/openapi.json",
+	"/api/v1/jobs", "/api/v1/jobs/prod/71", "/api/v1/status", "/api/v1/table", "/api/v1/jobs/prod/71/events", "/api/v1/openapi.json", "/api/v1/build",
 }
 
 func TestEachAnswer(t *testing.T) {

@@ -44,14 +44,13 @@ func (s *Server) jobEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), jobEventsWithin)
 	defer cancel()
-	select {
-	case s.readers <- struct{}{}:
-		defer func() { <-s.readers }()
-	case <-ctx.Done():
+	done, err := s.takeReader(ctx)
+	if err != nil {
 		w.Header().Set("Retry-After", "10")
-		refuse(w, http.StatusServiceUnavailable, "the events of other jobs are being read, and it takes long; try again later")
+		refuse(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
+	defer done()
 	found, err := s.eventsOf(ctx, id, limit)
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err.Error())

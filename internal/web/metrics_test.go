@@ -150,6 +150,7 @@ func TestLabelsAreThereFromTheStart(t *testing.T) {
 	}
 	listed("result", "`(jobwatch_polls_total){.*?` \\|(.*)", "`([a-z_]+)`")
 	listed("reason", "`(jobwatch_publish_errors_total){.*?` \\|(.*)", "`([a-z_]+)`")
+	listed("reason", "`(jobwatch_requests_unanswered_total){.*?` \\|(.*)", "`([a-z_]+)`")
 	listed("kind", "`(jobwatch_events_total){.*?` \\| events committed:(.*)", `([a-z]+)`)
 	for _, class := range classes {
 		if sample := "jobwatch_tracked_jobs class=" + class; !has(families, sample) {

@@ -65,9 +65,19 @@ var endpoints = []endpoint{
 	{"/api/v1/table", "All unfinished jobs and those that ended lately, in columns.", []parameter{
 		inQuery("since", "The finished ones ended within it; 24h without it.", aText)}, "table", []int{304, 400}},
 	{"/api/v1/status", "How the watcher, its CommCells, relays and members stand.", nil, "status", nil},
+	{"/api/v1/config", "The configuration in force, without secrets.", nil, "config", []int{404}},
+	{"/api/v1/build", "What this program is built of.", nil, "build", nil},
 	{"/api/v1/events", "The stream's events as they come: each a CloudEvent; event is its kind, id its sequence in the stream.", []parameter{
 		inQuery("commcell", "Of these CommCells.", severally), inQuery("kind", "Of these kinds.", severally),
 		inQuery("recent", "Begin with so many of the last.", upTo(ringSize)), lastEventID}, "", []int{400, 503}},
+	{"/api/v1/told", "The events that the stream holds before a sequence, the newest first.", []parameter{
+		inQuery("before", "Those before this sequence; without it the newest.", map[string]any{"type": "integer", "minimum": 1}),
+		inQuery("limit", "So many at most; 100 without it.", upTo(toldMost)), inQuery("subject", "That a subscriber of this subject would get.", aText),
+		inQuery("commcell", "Of this CommCell.", aText), inQuery("client", "Of the clients that are like this: * and ? stand for any characters, and any one.", aText),
+		inQuery("kind", "Of this kind.", map[string]any{"enum": kinds}), inQuery("severity", "Of this severity and above.", map[string]any{"enum": severities}),
+		inQuery("class", "Of jobs whose state is then of these classes.", map[string]any{"type": "array", "items": map[string]any{"enum": classes}}),
+		inQuery("since", "That the stream got at this time or later, or within this length of time.", aText), inQuery("until", "Of this time or earlier, or of so long ago.", aText),
+	}, "told", []int{400, 503}},
 	{"/api/v1/live", "Events, status and progress in one line; event is one of event, status, progress, gone.", []parameter{
 		inQuery("from", "Begin with this sequence of the stream.", map[string]any{"type": "integer", "minimum": 1}), lastEventID}, "", []int{400, 503}},
 	{"/api/v1/openapi.json", "This document.", nil, "document", nil},
@@ -91,7 +101,8 @@ var schemas = sync.OnceValue(func() map[string]any {
 	}
 	for name, of := range map[string]reflect.Type{
 		"jobs": reflect.TypeFor[jobsPage](), "job": reflect.TypeFor[wholeJob](), "jobEvents": reflect.TypeFor[jobEvents](),
-		"jobAnswer": reflect.TypeFor[jobAnswer](), "status": reflect.TypeFor[status](),
+		"told": reflect.TypeFor[told](), "jobAnswer": reflect.TypeFor[jobAnswer](), "status": reflect.TypeFor[status](),
+		"config": reflect.TypeFor[Configuration](), "build": reflect.TypeFor[build](),
 	} {
 		schema, err := jsonschema.ForType(of, options)
 		if err != nil {

@@ -35,9 +35,44 @@ func TestOpenAPIHasEachAddress(t *testing.T) {
 	}
 }
 
+// The document is one of OpenAPI 3.1, by the schema that the OpenAPI Initiative publishes; one that is not is told apart.
+func TestOpenAPIDocument(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("testdata/openapi/schema-2022-10-07.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	_, text := w.get("/api/v1/openapi.json")
+	valid := func(text string) error {
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		w.must(err)
+		return schema.Validate(document)
+	}
+	if err := valid(text); err != nil {
+		t.Error(err)
+	}
+	for _, slip := range []struct{ was, is string }{
+		{`"openapi":"3.1.0"`, `"openapi":"3.0.3"`},
+		{`"title":"jobwatch",`, ``},
+		{`"in":"path"`, `"in":"body"`},
+		{`"required":true,`, ``}, // of what is in the path
+		{`"paths":`, `"path":`},
+		{`"get":`, `"fetch":`},
+		{`"scheme":"bearer"`, `"schema":"bearer"`},
+		{`"description":"Not Found"`, `"summary":"Not Found"`},
+		{`"/api/v1/status"`, `"api/v1/status"`},
+	} {
+		if !strings.Contains(text, slip.was) || valid(strings.Replace(text, slip.was, slip.is, 1)) == nil {
+			t.Errorf("%s in place of %s is let through", slip.is, slip.was)
+		}
+	}
+}
+
 // What is answered is what the document says, with no member more or less.
 func TestAnswersAreAsOpenAPISays(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(c *Config) {
+		c.Configuration = func() Configuration { return Configuration{"watcher.yaml", time.Now(), "log: {}"} }
+	})
 	_, text := w.get("/api/v1/openapi.json")
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	w.must(err)

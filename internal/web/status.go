@@ -3,13 +3,16 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"jobwatch/internal/cluster"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
+	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
 )
 
 type status struct {
@@ -31,20 +34,42 @@ type status struct {
 	Stalled *int           `json:"stalled"`
 	Readers []reader       `json:"readers"` // of the stream; null: they could not be had, as the next
 	Stream  *streamState   `json:"stream"`
+	NATS    natsState      `json:"nats"`
 	Store   *storeState    `json:"store"`
 	Outbox  *outbox        `json:"outbox"`
 }
 
+// natsState is the connection to NATS. That it can be used the checks say.
+type natsState struct {
+	Server     string     `json:"server"` // host and port; "": none is connected
+	Version    string     `json:"version"`
+	Since      *time.Time `json:"since"`
+	Reconnects int        `json:"reconnects"`
+	RoundTrip  *float64   `json:"roundTripMillis"` // null: not known
+}
+
 type storeState struct {
-	Bytes int64 `json:"bytes"`
+	Bytes int64  `json:"bytes"`
+	Free  *int64 `json:"free"` // on its disk; null: not known
 }
 
 type outbox struct {
-	Unsent  int64      `json:"unsent"`
-	Oldest  *time.Time `json:"oldest"`
-	Stopped int        `json:"stopped"` // jobs, by what the broker refuses for good
-	Refusal string     `json:"refusal,omitempty"`
+	Unsent   int64      `json:"unsent"`
+	Oldest   *time.Time `json:"oldest"`
+	Stopped  int        `json:"stopped"` // jobs, by what the broker refuses for good
+	Refusal  string     `json:"refusal,omitempty"`
+	Refusals []refusal  `json:"refusals"` // that stop jobs, the one that stops most first
 }
+
+// refusal is what NATS says of events that it refuses for good.
+type refusal struct {
+	Reason string `json:"reason"` // as jobwatch_publish_errors_total has it
+	Jobs   int    `json:"jobs"`
+	Text   string `json:"text"`
+	Mend   string `json:"mend"` // what to do; "": Text says it
+}
+
+const mostRefusals = 20 // that are shown
 
 type commCell struct {
 	Name     string         `json:"name"`
@@ -65,6 +90,7 @@ type commCell struct {
 	Schedule string     `json:"schedule,omitempty"`
 	Ring     [][4]int64 `json:"ring"`       // the last cycles, the oldest first: began (Unix seconds), took (ms), asked, answered
 	Jobs     *int       `json:"unfinished"` // null as the status's jobs is
+	asking
 }
 
 // status is what the page's lights show.
@@ -78,17 +104,21 @@ func (s *Server) stands(ctx context.Context) status {
 	of, isMember := s.view()
 	is := status{
 		Version: s.Version, Time: now.UTC(), Ready: ready(checks), Checks: checks, CommCells: []commCell{}, Relays: s.relays(),
-		Instance: s.Instance, Members: of.Members, Started: s.started.UTC(),
+		Instance: s.Instance, Members: of.Members, Started: s.started.UTC(), NATS: natsOf(s.Broker.Connection()),
 	}
 	if s.Store == nil {
 		return is
 	}
 	is.CommCells, is.Prefix = s.commCells(of, isMember), s.Publisher.Prefix
 	is.Unsent = s.Store.Unsent()
-	is.Stream, is.Readers = s.stream.read(ctx, s.Broker)
+	said := s.stream.read(ctx, s.Broker)
+	is.Stream, is.Readers, is.NATS.RoundTrip = said.stream, said.readers, said.roundTrip
 	is.Outbox = s.outbox()
 	if size, err := s.Store.Size(); err == nil {
-		is.Store = &storeState{size}
+		is.Store = &storeState{Bytes: size}
+		if room, known := s.Store.Room(); known {
+			is.Store.Free = &room
+		}
 	}
 	if jobs, briefs, err := s.outline.read(s.Store); err == nil {
 		is.Jobs = &jobs
@@ -98,12 +128,30 @@ func (s *Server) stands(ctx context.Context) status {
 }
 
 func (s *Server) outbox() *outbox {
-	o := &outbox{Unsent: s.Store.Unsent(), Refusal: s.Publisher.Refusal()}
+	o := &outbox{Unsent: s.Store.Unsent(), Refusal: s.Publisher.Refusal(), Refusals: []refusal{}}
 	_, o.Stopped = s.Publisher.Refusals()
+	for _, r := range s.Publisher.RefusedNow() {
+		if len(o.Refusals) < mostRefusals {
+			o.Refusals = append(o.Refusals, refusalOf(r))
+		}
+	}
 	if oldest, err := s.Store.OldestUnsent(); err == nil {
 		o.Oldest = known(oldest)
 	}
 	return o
+}
+
+// refusalOf parts what is wrong from what to do, which stands behind the last semicolon.
+func refusalOf(r publish.Refused) refusal {
+	of := refusal{r.Reason, r.Jobs, r.Text, ""}
+	if i := strings.LastIndex(r.Text, "; "); i >= 0 {
+		of.Text, of.Mend = r.Text[:i], strings.TrimPrefix(r.Text[i+2:], "mend with: ")
+	}
+	return of
+}
+
+func natsOf(c stream.Connection) natsState {
+	return natsState{Server: c.Server, Version: c.Version, Since: known(c.Since), Reconnects: c.Again}
 }
 
 // count fills in what is counted of all jobs.
@@ -151,7 +199,7 @@ func (b *statusBoard) read(s *Server) []byte {
 	return b.text
 }
 
-func light(p *poller.Poller) commCell {
+func (s *Server) light(p *poller.Poller) commCell {
 	t := p.Counts.Totals()
 	c := commCell{
 		Name: p.CommCell, Failure: string(t.Failure), Reason: t.Reason, Classes: t.Classes, Took: t.Took.Seconds(), Ticks: t.Cycles, Skipped: t.Skipped, Limit: p.Limit(),
@@ -167,6 +215,7 @@ func light(p *poller.Poller) commCell {
 	for _, cycle := range p.Counts.Last() {
 		c.Ring = append(c.Ring, [4]int64{cycle.Began.Unix(), cycle.Took.Milliseconds(), int64(cycle.Asked), int64(cycle.Answered)})
 	}
+	c.asking = s.asks(p)
 	return c
 }
 

@@ -100,35 +100,56 @@ func TestStatusHasTheReaders(t *testing.T) {
 	w.must(err)
 	for _, c := range []jetstream.ConsumerConfig{
 		{Durable: "siem", FilterSubjects: []string{"jobs.*.*.*.failure.>", "commcells.>"}, AckPolicy: jetstream.AckExplicitPolicy},
+		{Durable: "late", DeliverPolicy: jetstream.DeliverNewPolicy, AckPolicy: jetstream.AckExplicitPolicy},
+		{Durable: "since", DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: new(time.Unix(1e9, 0)), AckPolicy: jetstream.AckExplicitPolicy},
+		{Durable: "second", DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: 2, FilterSubject: "jobs.*.*.*.phase.>", AckPolicy: jetstream.AckExplicitPolicy},
 		{Durable: "relay-ops", Metadata: map[string]string{relay.Mark: "ops"}, AckPolicy: jetstream.AckExplicitPolicy},
 	} {
 		_, err := js.CreateConsumer(t.Context(), "JOBS", c)
 		w.must(err)
 	}
-	consumer, err := js.Consumer(t.Context(), "JOBS", "relay-ops")
-	w.must(err)
-	_, err = consumer.Next()
-	w.must(err)
+	gets := func(name string) jetstream.Msg {
+		consumer, err := js.Consumer(t.Context(), "JOBS", name)
+		w.must(err)
+		m, err := consumer.Next()
+		w.must(err)
+		return m
+	}
+	gets("relay-ops")
+	w.must(gets("second").DoubleAck(t.Context()))
 	anew := func() status {
 		w.server.stream.mu.Lock()
 		w.server.stream.asked = time.Time{}
 		w.server.stream.mu.Unlock()
 		return w.status()
 	}
-	w.until("both are shown", func() bool {
+	w.until("all are shown", func() bool {
 		s := anew()
-		return len(s.Readers) == 2 && s.Stream != nil && s.Stream.Messages == 2
+		return len(s.Readers) == 5 && s.Stream != nil && s.Stream.Messages == 2
 	})
 	s := anew()
 	if got := s.Stream; got.Name != "JOBS" || got.First != 1 || got.Last != 2 || got.Bytes == 0 {
 		t.Errorf("the stream is %+v", got)
 	}
-	ops, siem := s.Readers[0], s.Readers[1]
-	if ops.Name != "relay-ops" {
-		ops, siem = siem, ops
+	of := map[string]reader{}
+	for _, r := range s.Readers {
+		of[r.Name] = r
 	}
+	ops, siem := of["relay-ops"], of["siem"]
 	if ops.Delivered == nil || ops.Kind != "relay" || ops.Pending != 1 || ops.AckPending != 1 || ops.Filter != "" {
 		t.Errorf("got %+v", ops)
+	}
+	if ops.Furthest != 1 || ops.Floor != 0 || ops.BeginsAt != nil || *ops.Begins != 1 {
+		t.Errorf("the relay is at %d, %d", ops.Furthest, ops.Floor)
+	}
+	if r := of["second"]; r.Furthest != 2 || r.Floor != 2 || *r.Begins != 2 {
+		t.Errorf("who has acknowledged all is at %d, %d", r.Furthest, r.Floor)
+	}
+	if r := of["late"]; r.Begins != nil || time.Since(*r.BeginsAt).Abs() > time.Hour {
+		t.Errorf("who began with what was new begins with %v, at %v", r.Begins, r.BeginsAt)
+	}
+	if r := of["since"]; r.Begins != nil || r.BeginsAt.Unix() != 1e9 {
+		t.Errorf("who began with a time begins with %v, at %v", r.Begins, r.BeginsAt)
 	}
 	if siem.Delivered != nil || siem.Kind != "other" || siem.Pending != 0 || siem.Filter != "jobs.*.*.*.failure.>, commcells.>" {
 		t.Errorf("got %+v", siem)

@@ -30,6 +30,11 @@ type reader struct {
 	Paused     bool       `json:"paused"`
 	Delivered  *time.Time `json:"lastDelivered"`
 	Kind       string     `json:"kind"` // relay, other
+
+	Furthest uint64     `json:"delivered"` // stream sequence of the furthest message delivered
+	Floor    uint64     `json:"ackFloor"`  // every message up to this stream sequence that it asked for is acknowledged
+	Begins   *uint64    `json:"begins"`    // stream sequence with which it began; null: it began with a time
+	BeginsAt *time.Time `json:"beginsAt"`  // that time; null: it began with a sequence
 }
 
 // streamBoard asks NATS about the stream seldom, however many look.
@@ -37,9 +42,15 @@ type streamBoard struct {
 	mu      sync.Mutex
 	asked   time.Time     // when the last request ended; guarded by mu, as the rest is
 	asking  chan struct{} // closed when the request under way ends; nil: none is
-	stream  *streamState  // nil: could not be had
-	readers []reader      // so, too
-	without time.Time     // until then they are not asked for: there is no right to
+	said    streamSaid
+	without time.Time // until then the readers are not asked for: there is no right to
+}
+
+// streamSaid is what NATS said; of what could not be had nil.
+type streamSaid struct {
+	stream    *streamState
+	readers   []reader
+	roundTrip *float64 // ms
 }
 
 const (
@@ -49,7 +60,7 @@ const (
 	withoutRight = time.Hour
 )
 
-func (b *streamBoard) read(ctx context.Context, broker *stream.Broker) (*streamState, []reader) {
+func (b *streamBoard) read(ctx context.Context, broker *stream.Broker) streamSaid {
 	b.mu.Lock()
 	if b.asking == nil && time.Since(b.asked) >= streamHolds {
 		b.asking = make(chan struct{})
@@ -69,29 +80,31 @@ func (b *streamBoard) read(ctx context.Context, broker *stream.Broker) (*streamS
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if time.Since(b.asked) >= 2*streamHolds {
-		return nil, nil
+		return streamSaid{}
 	}
-	return b.stream, b.readers
+	return b.said
 }
 
 // ask does not end with who wants to know: others wait for it, too.
 func (b *streamBoard) ask(broker *stream.Broker) {
 	ctx, cancel := context.WithTimeout(context.Background(), streamWithin)
 	defer cancel()
-	var state *streamState
-	if is, err := broker.Info(ctx); err == nil {
-		state = &streamState{is.Name, is.Messages, is.Bytes, is.First, is.Last, is.MaxAge.Seconds()}
+	var said streamSaid
+	if took, err := broker.RoundTrip(ctx); err == nil {
+		said.roundTrip = new(float64(took.Microseconds()) / 1000)
 	}
-	var readers []reader
+	if is, err := broker.Info(ctx); err == nil {
+		said.stream = &streamState{is.Name, is.Messages, is.Bytes, is.First, is.Last, is.MaxAge.Seconds()}
+	}
 	var refused *stream.RefusedError
-	if b.mayAsk() && state != nil {
+	if b.mayAsk() && said.stream != nil {
 		readings, err := broker.Readings(ctx)
 		errors.As(err, &refused)
 		if err == nil {
-			readers = []reader{}
+			said.readers = []reader{}
 		}
 		for _, r := range readings {
-			readers = append(readers, readerOf(r))
+			said.readers = append(said.readers, readerOf(r))
 		}
 	}
 	b.mu.Lock()
@@ -99,7 +112,7 @@ func (b *streamBoard) ask(broker *stream.Broker) {
 	if refused != nil {
 		b.without = time.Now().Add(withoutRight)
 	}
-	b.stream, b.readers, b.asked = state, readers, time.Now()
+	b.said, b.asked = said, time.Now()
 	close(b.asking)
 	b.asking = nil
 }
@@ -115,9 +128,15 @@ func readerOf(r stream.Reading) reader {
 	if r.Metadata[relay.Mark] != "" {
 		kind = "relay"
 	}
-	of := reader{r.Name, strings.Join(r.Filters, ", "), r.Pending, r.Unsettled, r.Paused, nil, kind}
+	of := reader{
+		Name: r.Name, Filter: strings.Join(r.Filters, ", "), Pending: r.Pending, AckPending: r.Unsettled, Paused: r.Paused, Kind: kind,
+		Furthest: r.Furthest, Floor: r.Floor, BeginsAt: known(r.BeginsAt),
+	}
 	if r.Delivered != nil {
 		of.Delivered = known(*r.Delivered)
+	}
+	if r.Begins != 0 {
+		of.Begins = &r.Begins
 	}
 	return of
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -103,7 +104,7 @@ func (c *commServe) List(_ context.Context, _ time.Duration, yield func([]commva
 
 // world is a whole watcher around a Server: real NATS, real store, both loops. A test polls by hand.
 type world struct {
-	*testing.T
+	testing.TB
 	dir    string
 	nats   *stream.Embedded // nil while it is stopped
 	listen string           // of NATS
@@ -116,12 +117,40 @@ type world struct {
 	server    *Server
 	stop      func() // the server
 	url       string
+	wire      atomic.Int64 // bytes that were sent to clients
 	token     string
 	client    *http.Client
 }
 
-func newWorld(t *testing.T, edits ...func(*Config)) *world {
-	w := &world{T: t, dir: t.TempDir(), commServe: &commServe{jobs: map[int64]job.Snapshot{}}, client: &http.Client{}}
+// counting counts what is written to a listener's connections.
+type counting struct {
+	net.Listener
+	sent *atomic.Int64
+}
+
+type countingConn struct {
+	net.Conn
+	sent *atomic.Int64
+}
+
+func (l counting) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return countingConn{conn, l.sent}, err
+}
+
+func (c countingConn) Write(data []byte) (int, error) {
+	n, err := c.Conn.Write(data)
+	c.sent.Add(int64(n))
+	return n, err
+}
+
+func newWorld(t testing.TB, edits ...func(*Config)) *world {
+	return newWorldIn(t, t.TempDir(), edits...)
+}
+
+// newWorldIn is a world whose store may be in the folder already.
+func newWorldIn(t testing.TB, dir string, edits ...func(*Config)) *world {
+	w := &world{TB: t, dir: dir, commServe: &commServe{jobs: map[int64]job.Snapshot{}}, client: &http.Client{}}
 	w.listen = "127.0.0.1:0"
 	w.startNATS()
 	t.Cleanup(w.stopNATS)
@@ -156,7 +185,7 @@ func newWorld(t *testing.T, edits ...func(*Config)) *world {
 	w.runs(publisher.Run)
 	c := Config{
 		Listen: "127.0.0.1:0", Store: w.store, Broker: broker, Publisher: publisher, Pollers: func() []*poller.Poller { return []*poller.Poller{w.poller} },
-		Metrics: meters.Handler(), Version: "test", Log: slog.New(slog.DiscardHandler),
+		Metrics: meters.Handler(), Meters: meters, Version: "test", Log: slog.New(slog.DiscardHandler),
 	}
 	for _, edit := range edits {
 		edit(&c)
@@ -176,6 +205,9 @@ func (w *world) serve(c Config) {
 		w.url = "https://" + c.Listen
 	}
 	w.server = New(c)
+	if c.TLS == nil { // else net/http would not see that it is TLS
+		listener = counting{listener, &w.wire}
+	}
 	w.stop = w.runs(func(ctx context.Context) error { return w.server.Run(ctx, listener) })
 }
 

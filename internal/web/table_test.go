@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,13 +14,10 @@ import (
 	"time"
 
 	"jobwatch/internal/cluster"
-	"jobwatch/internal/commvault"
 	"jobwatch/internal/event"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
-	"jobwatch/internal/sim"
 	"jobwatch/internal/store"
-	"jobwatch/internal/store/storetest"
 )
 
 // tableJSON is the table as a page reads it.
@@ -31,6 +27,26 @@ type tableJSON struct {
 	Count   int
 	Texts   []string
 	Columns map[string][]any
+}
+
+// spread has numbers and times be themselves, which come as what they are more than others.
+func (t *tableJSON) spread() {
+	id, start := 0.0, 0.0
+	for row := range t.Count {
+		id += t.Columns["id"][row].(float64)
+		t.Columns["id"][row] = id
+		own := 0.0
+		if more, told := t.Columns["start"][row].(float64); told {
+			start += more
+			own = start
+			t.Columns["start"][row] = start
+		}
+		for _, name := range []string{"end", "stateSince", "stalledSince"} {
+			if more, told := t.Columns[name][row].(float64); told {
+				t.Columns[name][row] = own + more
+			}
+		}
+	}
 }
 
 // line is a row in words: names and values of what is said of it.
@@ -61,6 +77,7 @@ func (w *world) table(query string) (t tableJSON) {
 	if len(t.Columns) != len(tableColumns) {
 		w.Errorf("%d columns, want %d", len(t.Columns), len(tableColumns))
 	}
+	t.spread()
 	return t
 }
 
@@ -244,33 +261,13 @@ func TestTableIsDroppedWhenNobodyLooks(t *testing.T) {
 	})
 }
 
-// manyJobs is a Server of a store with so many simulated jobs, most of which have ended by now.
+// manyJobs is a Server of a store with so many simulated jobs.
 func manyJobs(t testing.TB, jobs int) *Server {
-	st, err := store.Open(filepath.Join(t.TempDir(), "watcher.db"), event.NewMinter(nil))
+	st, err := store.Open(storeOfMany(t, t.TempDir(), jobs), event.NewMinter(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	storetest.NoSync(st)
-	play := sim.New(sim.Config{
-		Jobs: jobs / 20, Arrivals: float64(jobs) / (23 * 3600), Most: jobs - jobs/20, NoRecord: true,
-		Start: time.Now().Add(-23 * time.Hour), Clock: func() time.Duration { return 23*time.Hour - time.Second },
-	})
-	client, err := commvault.New(commvault.Config{
-		CommCell: "prod", URL: "http://inside/webconsole/api", Token: "QSDK sim", Transport: play.Inside(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range int64(jobs) {
-		seen, err := client.JobDetails(t.Context(), 1001+n)
-		if err == nil {
-			err = st.Commit(store.PollResult{Seen: seen})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	return &Server{Config: Config{Store: st, Pollers: func() []*poller.Poller { return nil }}, live: newLive(nil)}
 }
 

@@ -36,6 +36,8 @@ var textColumns = [...]string{
 
 var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal"}
 
+const startColumn = 0 // of numberColumns
+
 func newTableRow(r store.Entry) (*tableRow, error) {
 	s, told, err := r.Snapshot()
 	if err != nil {
@@ -135,6 +137,27 @@ func (w *tableWriter) number(n int64) {
 	w.buffer = strconv.AppendInt(w.buffer, n, 10)
 }
 
+// further writes how much more a number is than the last one above it. What grows along the rows takes no place then once
+// it is compressed: of 50,000 jobs numbers and times of start were a fifth of a megabyte.
+func (w *tableWriter) further(of func(*tableRow) int64) func(*tableRow) {
+	last := int64(0)
+	return func(r *tableRow) {
+		n := of(r)
+		w.number(after(n, last))
+		if n != none {
+			last = n
+		}
+	}
+}
+
+// after is how much later n is; where one of the two is not known, n itself.
+func after(n, than int64) int64 {
+	if n == none || than == none {
+		return n
+	}
+	return n - than
+}
+
 func (w *tableWriter) text(t unique.Handle[string]) {
 	place, known := w.texts[t]
 	if !known {
@@ -149,7 +172,7 @@ func (w *tableWriter) rows(rows []*tableRow, percent func(*tableRow) float64) {
 	w.texts = map[unique.Handle[string]]int{unique.Make(""): 0}
 	w.order = []string{""}
 	w.buffer = append(w.buffer, `"columns":{`...)
-	w.column("id", rows, func(r *tableRow) { w.number(r.id.Number) })
+	w.column("id", rows, w.further(func(r *tableRow) int64 { return r.id.Number }))
 	w.column("terminal", rows, func(r *tableRow) {
 		if r.terminal {
 			w.number(1)
@@ -161,7 +184,15 @@ func (w *tableWriter) rows(rows []*tableRow, percent func(*tableRow) float64) {
 		w.column(name, rows, func(r *tableRow) { w.text(r.texts[i]) })
 	}
 	for i, name := range numberColumns {
-		w.column(name, rows, func(r *tableRow) { w.number(r.numbers[i]) })
+		of := func(r *tableRow) int64 { return r.numbers[i] }
+		switch name {
+		case "start":
+			w.column(name, rows, w.further(of))
+		case "end", "stateSince", "stalledSince":
+			w.column(name, rows, func(r *tableRow) { w.number(after(of(r), r.numbers[startColumn])) })
+		default:
+			w.column(name, rows, func(r *tableRow) { w.number(of(r)) })
+		}
 	}
 	w.column("percent", rows, func(r *tableRow) {
 		if p := percent(r); math.IsNaN(p) {

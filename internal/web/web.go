@@ -9,7 +9,10 @@
 //	/api/v1/jobs/…/answer            asknow.go: what the CommServe says of one job now
 //	/api/v1/table                    table.go: the jobs in columns, for the page
 //	/api/v1/events                   events.go, from the ring of live.go
+//	/api/v1/told                     told.go: events before a sequence, from the stream
 //	/api/v1/live                     line.go: events, status and progress in one line, for the page
+//	/api/v1/config                   about.go: the configuration in force, without secrets
+//	/api/v1/build                    about.go: what this program is built of
 //	/api/v1/openapi.json             openapi.go: all of these, for programs
 //	/api/v1/status                   status.go: what the page's lights show
 //
@@ -46,10 +49,13 @@ type Config struct {
 	Pollers   func() []*poller.Poller // they change with the configuration
 	Relays    func() []Relay          // nil: none run here; they change, too
 	Metrics   http.Handler
+	Meters    Meters // nil: nothing was counted
 
 	Cluster   func() cluster.Status // as this member sees it; nil, and CommCells with it: this watcher is alone
 	Instance  string                // its name there
 	CommCells func() []string       // of the configuration
+
+	Configuration func() Configuration // in force; nil: there is none to show
 
 	Version   string
 	Heartbeat time.Duration // between two signs of life to a follower of events; default 15 s
@@ -70,7 +76,7 @@ type Server struct {
 
 	storeFault, ownFault lastSaid      // in the log
 	slots                chan struct{} // one for each follower of events
-	readers              chan struct{} // one for each who reads a job's events
+	readers              chan struct{} // one for each who reads what was told
 	turns                turns         // of those who have a CommServe asked
 	handler              http.Handler
 }
@@ -116,8 +122,11 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}", zipped(s.job))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/events", zipped(s.jobEvents))
 	mux.HandleFunc("GET /api/v1/jobs/{commcell}/{id}/answer", zipped(s.askNow))
+	mux.HandleFunc("GET /api/v1/config", zipped(s.showConfig))
+	mux.HandleFunc("GET /api/v1/build", zipped(s.showBuild))
 	mux.HandleFunc("GET /api/v1/openapi.json", zipped(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.openAPI()) }))
 	mux.HandleFunc("GET /api/v1/events", s.events)
+	mux.HandleFunc("GET /api/v1/told", zipped(s.told))
 	mux.HandleFunc("GET /api/v1/live", s.line)
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such address; docs/http.md lists them")

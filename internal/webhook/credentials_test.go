@@ -174,9 +174,9 @@ func TestWrongFiles(t *testing.T) {
 		config     Config
 		file, want string
 	}{
-		{Config{URL: "https://h", SecretFiles: []string{absent}}, absent, "webhook.secret_files[0]: FILE: no such file or directory"},
-		{Config{URLFile: absent}, absent, "webhook.url_file: FILE: no such file or directory"},
-		{Config{URL: "https://h", Headers: map[string]string{"X-Key": absent}}, absent, "webhook.headers.X-Key.value_file: FILE: no such file or directory"},
+		{Config{URL: "https://h", SecretFiles: []string{absent}}, absent, "webhook.secret_files[0]: FILE: no such file or directory; write the secret into it, or mend the path"},
+		{Config{URLFile: absent}, absent, "webhook.url_file: FILE: no such file or directory; write the secret into it, or mend the path"},
+		{Config{URL: "https://h", Headers: map[string]string{"X-Key": absent}}, absent, "webhook.headers.X-Key.value_file: FILE: no such file or directory; write the secret into it, or mend the path"},
 	} {
 		wrongFile(t, row.config, row.file, row.want)
 	}

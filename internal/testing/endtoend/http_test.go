@@ -37,6 +37,8 @@ func TestRunServesHTTP(t *testing.T) {
 		"/":            "<title>jobwatch</title>",
 
 		"/api/v1/jobs/sim/1001/answer": `"jobId":1001`,
+		"/api/v1/config":               `password: (not shown)`,
+		"/api/v1/build":                `"platform":"`,
 	}
 	for deadline := time.Now().Add(time.Minute); len(wanted) > 0 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		for path, want := range wanted {
@@ -47,6 +49,18 @@ func TestRunServesHTTP(t *testing.T) {
 	}
 	if len(wanted) > 0 {
 		t.Errorf("not shown: %q\n%s", wanted, said.String())
+	}
+	text, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, bytes.ReplaceAll(text, []byte("@every 1s"), []byte("@every 2s")), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline, shown := time.Now().Add(time.Minute), ""; !strings.Contains(shown, "@every 2s"); time.Sleep(50 * time.Millisecond) {
+		if _, shown = fetch("http://" + site + "/api/v1/config"); time.Now().After(deadline) {
+			t.Fatalf("the configuration shown is not the one that was edited: %s", shown)
+		}
 	}
 	stop()
 	if status := <-ended; status != done {

@@ -284,6 +284,7 @@ func TestRelayDeadLetters(t *testing.T) {
 	if letters := dead(); !strings.Contains(letters, `"job": "sim/71"`) || strings.Contains(letters, "hunter2") {
 		t.Errorf("got %s", letters)
 	}
+	typed(t, "__complete", "-c", w.config, "relay", "redrive", "hook", "--job", "").Succeeds(t, "sim/71\n:4")
 	typed(t, "relay", "redrive", "hook", "--job", "sim/72", "-c", w.config).Fails(t, failed, "no such dead letter")
 	typed(t, "relay", "redrive", "hook", "-c", w.config).Fails(t, wrong, "name which: --job JOB")
 	typed(t, "relay", "redrive", "hook", "--all", "-c", w.config).Succeeds(t, "2 redriven")

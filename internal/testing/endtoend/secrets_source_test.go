@@ -66,7 +66,7 @@ func TestNoSecretOfTheSourceShows(t *testing.T) {
 		text := status()
 		return strings.Count(text, `"up":false`) == 5 && strings.Count(text, `"up":true`) == 1
 	}, status)
-	for _, path := range []string{"/metrics", "/api/v1/status", "/readyz", "/", "/api/v1/jobs"} {
+	for _, path := range []string{"/metrics", "/api/v1/status", "/readyz", "/", "/api/v1/jobs", "/api/v1/config", "/api/v1/build"} {
 		code, text := shown(path)
 		if code == 0 || code == http.StatusUnauthorized {
 			t.Errorf("%s: %d %s", path, code, text)

@@ -81,7 +81,7 @@ func TestNoSecretShows(t *testing.T) {
 	}
 	p.secrets["signing key"] = strings.TrimSpace(string(key))
 
-	for _, path := range []string{"/metrics", "/api/v1/status", "/readyz", "/healthz", "/", "/page/page.js", "/api/v1/jobs"} {
+	for _, path := range []string{"/metrics", "/api/v1/status", "/readyz", "/healthz", "/", "/page/page.js", "/api/v1/jobs", "/api/v1/config", "/api/v1/build"} {
 		code, text := fetch("http://" + site + path)
 		if code != http.StatusOK && path != "/readyz" {
 			t.Errorf("%s: %d", path, code)

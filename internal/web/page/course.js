@@ -1,11 +1,13 @@
 // The course of a job, from its events. A change lies somewhere between two looks: its edge is slanted from the one to the
 // other. Where the CommServe did not answer nothing is known, and the chart says so.
 
-import { drawn, html, said, shape, visible, when } from "./parts.js";
-import { clock, hour, now, parse, span } from "./time.js";
+import { drawn, endOf, html, said, shape, visible, when } from "./parts.js";
+import { known, silent } from "./state.js";
+import { clock, hour, now, parse, short, span } from "./time.js";
 
 const [left, right, wide] = [84, 10, 1160];
-const rowsAt = { State: [6, 28], Phase: [42, 24], Attempt: [74, 16], Failures: [98, 20], Cycles: [126, 12] };
+const barsAt = { State: [6, 28], Phase: [42, 24], Attempt: [74, 16], Failures: [98, 20] };
+const rowsOf = (log) => (log.length ? { ...barsAt, CommServe: [124, 14], Cycles: [148, 12] } : { ...barsAt, Cycles: [126, 12] });
 
 // looksOf has one entry for all events of one answer: {from, at, job, failed: [event]}.
 function looksOf(events) {
@@ -20,6 +22,13 @@ function looksOf(events) {
   }
   return [...looks.values()].sort((a, b) => a.at - b.at);
 }
+
+// logOf has what the CommServe's own feed told of the job, each once, by its own clock: {at, code, severity, text}.
+export function logOf(events) {
+  const log = new Map(events.flatMap(({ event }) => event.data.change?.log ?? []).map((entry) => [`${entry.time} ${entry.code} ${entry.text}`, { ...entry, at: parse(entry.time), words: [entry.text, entry.code].filter(Boolean).join(" ") }]));
+  return [...log.values()].sort((a, b) => a.at - b.at);
+}
+const logShapes = { minor: "partial", major: "failed", critical: "failed" };
 
 // stretches are the times in which something stayed: {from, at, until, ends, value, cls}.
 function stretches(looks, valueOf, end) {
@@ -54,7 +63,9 @@ function silences(cycles, from, until) {
 export function Course({ job, events, cycles, asTable }) {
   const looks = looksOf(events);
   if (!looks.length) return html`<p class="empty">Nothing was told of it yet.</p>`;
-  const from = Math.min(looks[0].from, parse(job.startTime) ?? Infinity);
+  const log = logOf(events);
+  const begun = Math.min(looks[0].from, parse(job.startTime) ?? Infinity);
+  const from = Math.min(begun, ...log.map((entry) => entry.at).filter((at) => at > begun - 3600_000)); // a clock may be wrong
   const until = Math.max(job.terminal ? looks.at(-1).at : now(), from + 1000);
   const end = job.terminal ? until + (until - from) / 40 : until; // room for the last state
   const all = {
@@ -63,28 +74,34 @@ export function Course({ job, events, cycles, asTable }) {
     Attempt: stretches(looks, (of) => (of.attempt && !of.terminal ? String(of.attempt) : ""), end),
   };
   const gaps = silences(cycles, from, until);
-  return asTable ? html`<${AsTable} all=${all} looks=${looks} gaps=${gaps} open=${!job.terminal} end=${end} />` : html`<${Chart} ...${{ all, looks, gaps, cycles, from, until: end }} />`;
+  return asTable ? html`<${AsTable} all=${all} looks=${looks} log=${log} gaps=${gaps} open=${!job.terminal} end=${end} />` : html`<${Chart} ...${{ all, looks, log, gaps, cycles, from, until: end }} />`;
 }
 
-function Chart({ all, looks, gaps, cycles, from, until }) {
+// Hatch is the ground of what nobody answered for: one of a page.
+export const Hatch = () => html`<defs><pattern id="gap" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="7" height="7" class="gapground" /><rect width="1.8" height="7" class="gapline" /></pattern></defs>`;
+
+function Chart({ all, looks, log, gaps, cycles, from, until }) {
+  const rowsAt = rowsOf(log);
+  const low = rowsAt.Cycles[0] + 18;
   const x = (ms) => left + (ms - from) / (until - from) * (wide - left - right);
   const inside = (ms) => ms >= from && ms <= until;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Course"><svg id="course" class="course" viewBox="0 0 ${wide} 164" role="img" aria-label="States, phases and failures over time; the same under Table">
-    <defs><pattern id="gap" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="7" height="7" class="gapground" /><rect width="1.8" height="7" class="gapline" /></pattern></defs>
-    ${ticks(from, until).map((at) => html`<g key=${at}><line x1=${x(at)} x2=${x(at)} y1="2" y2="144" /><text x=${x(at)} y="160" text-anchor="middle">${hour(at)}</text></g>`)}
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Course"><svg id="course" class="course" viewBox="0 0 ${wide} ${low + 20}" role="img" aria-label="States, phases and failures over time; the same under Table">
+    <${Hatch} />
+    ${ticks(from, until).map((at) => html`<g key=${at}><line x1=${x(at)} x2=${x(at)} y1="2" y2=${low} /><text x=${x(at)} y=${low + 16} text-anchor="middle">${hour(at)}</text></g>`)}
     ${Object.entries(rowsAt).map(([name, [y, tall]]) => html`<text key=${name} x="0" y=${y + tall / 2 + 4}>${name}</text>`)}
     ${Object.entries(all).map(([name, of]) => of.map((one, i) => Bar(one, name, x, i)))}
     ${looks.filter((look) => look.failed.length).map((look) => html`<g key=${look.at} class="mark" transform="translate(${x(look.at) - 8},${rowsAt.Failures[0]})"><title>${clock(look.at)}: ${look.failed.map((c) => visible(`${c.vm ? `${c.vm}: ` : ""}${c.to ?? ""}`)).join("; ")}</title>${drawn("partial")}${look.failed.length > 1 && html`<text x="18" y="13">${look.failed.length}</text>`}</g>`)}
+    ${log.filter((entry) => inside(entry.at)).map((entry, i) => html`<svg key=${i} class="said ${logShapes[entry.severity] ?? ""}" x=${x(entry.at) - 7} y=${rowsAt.CommServe[0]} width="14" height="14" viewBox="0 0 16 16"><title>${clock(entry.at)}: ${visible(entry.words)}</title>${logShapes[entry.severity] ? drawn(logShapes[entry.severity]) : html`<circle cx="8" cy="8" r="5" fill="currentColor" />`}</svg>`)}
     ${cycles.filter(([at]) => inside(at * 1000)).map(([at, , asked, got]) => html`<line key=${at} class="cycle ${asked > 0 && !got ? "bad" : ""}" x1=${x(at * 1000)} x2=${x(at * 1000)} y1=${rowsAt.Cycles[0]} y2=${rowsAt.Cycles[0] + rowsAt.Cycles[1]} />`)}
-    ${gaps.map((gap) => html`<g key=${gap.from} class="gap"><title>no answer from ${clock(gap.from)} to ${clock(gap.until)}</title><rect x=${x(gap.from)} y="2" width=${Math.max(2, x(gap.until) - x(gap.from))} height="142" fill="url(#gap)" />
+    ${gaps.map((gap) => html`<g key=${gap.from} class="gap"><title>no answer from ${clock(gap.from)} to ${clock(gap.until)}</title><rect x=${x(gap.from)} y="2" width=${Math.max(2, x(gap.until) - x(gap.from))} height=${low - 2} fill="url(#gap)" />
       ${x(gap.until) - x(gap.from) > 30 && html`<text x=${(x(gap.from) + x(gap.until)) / 2} y="116" text-anchor="middle">no answer, ${span(gap.until - gap.from)}</text>`}</g>`)}
   </svg></div>
   <p class="legend"><span><svg viewBox="0 0 18 10" class="shape active" aria-hidden="true"><path d="M0 10L9 0h9v10z" fill="currentColor" /></svg> slanted edge: changed between two looks</span>
-    <span><i class="hatch"></i> the CommServe did not answer: nothing is known</span><span>${shape("partial")} something failed</span><span>Cycles: the last ${cycles.length} looks at the CommCell</span></p>`;
+    <span><i class="hatch"></i> the CommServe did not answer: nothing is known</span><span>${shape("partial")} something failed</span>${log.length > 0 && html`<span>CommServe: what it told itself, by its own clock</span>`}<span>Cycles: the last ${cycles.length} looks at the CommCell</span></p>`;
 }
 
 function Bar(one, name, x, i) {
-  const [y, tall] = rowsAt[name];
+  const [y, tall] = barsAt[name];
   const [a, b, c, d] = [x(one.from), x(one.at), x(one.until), x(one.ends)];
   const room = (c + d) / 2 - b;
   const text = visible(one.value);
@@ -102,12 +119,45 @@ function ticks(from, until) {
   return all;
 }
 
-function AsTable({ all, looks, gaps, open, end }) {
+function AsTable({ all, looks, log, gaps, open, end }) {
   const lines = [
     ...Object.entries(all).flatMap(([name, of]) => of.map((one) => [one.from, one.at, open && one.ends === end ? "still" : one.ends === end ? "" : span(one.ends - one.at), name, one.value])),
     ...looks.flatMap((look) => look.failed.map((c) => [look.from, look.at, "", `Failure ${c.detail}`, `${c.vm ? `${c.vm}: ` : ""}${c.to ?? ""}`])),
+    ...log.map((entry) => [entry.at, entry.at, "", "The CommServe told", entry.words]),
     ...gaps.map((gap) => [gap.from, gap.from, span(gap.until - gap.from), "No answer", "nothing is known"]),
   ].sort((a, b) => a[1] - b[1]);
   return html`<table class="short" id="coursetable"><thead><tr>${["Seen", "Not before", "For", "What", ""].map((title) => html`<th scope="col" key=${title}>${title || html`<span class="unseen">Value</span>`}</th>`)}</tr></thead>
     <tbody>${lines.map(([from, at, lasted, name, value], i) => html`<tr key=${i}><td>${when(at, clock)}</td><td>${from < at ? when(from, clock) : ""}</td><td>${lasted}</td><td>${name}</td><td>${said(value)}</td></tr>`)}</tbody></table>`;
+}
+
+// ---- in small
+
+// soFar are the stretches of a job that has not ended, of what the page knows without asking. Before that nothing is known.
+function soFar(row, events) {
+  const looks = looksOf(events);
+  const at = now();
+  const all = stretches(looks, (of) => [of.state, of.phase].filter(Boolean).join(", ") || "no state told", at);
+  const before = (from, value, cls) => all.unshift({ from, at: from, until: all[0]?.at ?? at, ends: all[0]?.from ?? at, value, cls });
+  if (row.since && !(all[0]?.at <= row.since)) before(row.since, row.state || "no state told", row.cls);
+  if (row.start && !(all[0]?.from <= row.start)) before(row.start, "not known", "nothing");
+  return all;
+}
+
+// Small draws the course of a row, and in an outline until when it may last.
+export function Small({ row, events, cycles }) {
+  const all = soFar(row, events);
+  if (!all.length) return "";
+  const from = all[0].from;
+  const until = Math.max(endOf(row) ?? 0, now(), from + 1000);
+  const x = (ms) => ((ms - from) / (until - from) * 200).toFixed(1);
+  const gaps = silences(cycles, from, now());
+  if (silent()) gaps.push({ from: Math.max(from, now() - (Date.now() - known.heard)), until: now() });
+  const lasted = (one, name) => `${visible(name)} ${span(one.until - one.at)}`;
+  const words = [...all.map((one) => lasted(one, one.value)), ...gaps.map((gap) => `no answer from ${clock(gap.from)} to ${clock(gap.until)}`), row.shape === "stalled" && `no progress since ${clock(row.stalled)}`, endOf(row) && `until about ${short(endOf(row))}`].filter(Boolean).join("; ");
+  return html`<svg class="small" viewBox="0 0 200 10" preserveAspectRatio="none" role="img" aria-label="Course: ${words}"><title>${words}</title>
+    ${until > now() && html`<rect class="ahead" x=${x(now())} y=".5" width=${200 - x(now())} height="9" />`}
+    ${all.map((one, i) => html`<g key=${i} class="bar ${one.cls}"><path d="M${x(one.from)} 10L${x(one.at)} 0H${x(one.until)}L${x(one.ends)} 10z" /></g>`)}
+    ${row.shape === "stalled" && html`<rect class="bar stalled" x=${x(Math.max(row.stalled, from))} y="0" width=${x(now()) - x(Math.max(row.stalled, from))} height="10" />`}
+    ${gaps.map((gap) => html`<rect key=${gap.from} class="lull" x=${x(gap.from)} y="0" width=${Math.max(2, x(gap.until) - x(gap.from))} height="10" fill="url(#gap)" />`)}</svg>
+    <span class="sub">${row.shape === "stalled" ? html`no progress since ${when(row.stalled, short)}` : `${all.length > 3 ? "… " : ""}${all.slice(-3).map((one) => lasted(one, one.value.split(", ").pop())).join(", ")}`}</span>`;
 }

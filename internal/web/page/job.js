@@ -4,7 +4,8 @@ import { useEffect, useState } from "./vendor/htm-preact.js";
 import { ask, known } from "./state.js";
 import { copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
 import { here, to, turned } from "./route.js";
-import { Course } from "./course.js";
+import { fits } from "./events.js";
+import { Course, logOf } from "./course.js";
 import { ago, bytes, clock, counted, now, number, parse, span } from "./time.js";
 
 const eventsShown = 500;
@@ -113,14 +114,43 @@ const Machine = (job, vm) => html`<tr key=${vm.guid ?? vm.name}><td>${shape(mach
 
 // ---- events
 
+// gotBy says of each reader of the stream how far it is with these events, as NATS told last: {name, wants, sent, lacks}, the
+// three as sequences. It does not know of what came since.
+function gotBy(events) {
+  const asked = known.status?.stream?.last ?? 0;
+  return (known.status?.readers ?? []).map((reader) => {
+    const filters = reader.filter ? reader.filter.split(", ") : [">"];
+    const wants = events.filter(({ sequence, subject, event }) => sequence <= asked && filters.some((filter) => fits(filter, subject))
+      && (reader.begins === null ? parse(event.time) >= parse(reader.beginsAt) : sequence >= reader.begins)).map(({ sequence }) => sequence);
+    const open = wants.filter((sequence) => sequence > reader.ackFloor);
+    const relay = reader.kind === "relay" && known.status.relays.find(({ name }) => `relay-${name}` === reader.name);
+    return { name: reader.name, wants, sent: open.filter((sequence) => sequence <= reader.delivered), lacks: open.filter((sequence) => sequence > reader.delivered), relay };
+  }).filter(({ wants }) => wants.length);
+}
+
+function Got({ readers }) {
+  if (known.status?.readers === null) return html`<p id="got" class="text">Who has got them cannot be read from NATS now.</p>`;
+  if (!readers.length) return "";
+  const [open, whole] = [readers.filter(({ sent, lacks }) => sent.length + lacks.length), readers.filter(({ sent, lacks }) => !sent.length && !lacks.length)];
+  const aside = ({ relay: { name, parked, dead } }) => html`<li key=${`${name} aside`} class="note"><b>${said(name)}</b><span>${join([parked > 0 && `has set ${counted(parked, "job")} aside`, dead > 0 && `has ${counted(dead, "dead letter")}`], ", ")}: it may be of this job, and counts as acknowledged</span></li>`;
+  return html`<ul id="got" class="lines">${whole.length > 0 && html`<li key="all"><b>${said(whole.map(({ name }) => name).join(", "))}</b><span>acknowledged all of these</span></li>`}
+    ${open.map(({ name, sent, lacks }) => html`<li key=${name} class="note"><b>${said(name)}</b><span>${join([lacks.length > 0 && `${counted(lacks.length, "event")} not sent yet, from sequence ${lacks[0]}`, sent.length > 0 && `${counted(sent.length, "event")} sent, not acknowledged`], ", ")}</span></li>`)}
+    ${readers.filter(({ relay }) => relay && (relay.parked || relay.dead)).map(aside)}</ul>`;
+}
+
 function Told({ name, events, error, more, loading }) {
   const [cell, id] = name.split("/");
   const subject = events[0]?.subject;
   const all = subject ? `${subject.split(".").slice(0, -3).join(".")}.>` : prefixed(`jobs.${cell}.${id}.>`);
-  const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}${subject && copy(subject)}`;
+  const readers = gotBy(events);
+  const open = (sequence) => join(readers.map(({ name, sent, lacks }) => lacks.includes(sequence) ? html`not yet sent to ${said(name)}` : sent.includes(sequence) && html`${said(name)} has not acknowledged it`));
+  const shown = new Set(); // of the CommServe's entries: all events of one answer carry the same
+  const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}
+    <span class="sub">${open(sequence)}</span>
+    ${logOf([{ event }]).filter(({ at, words }) => !shown.has(at + words) && shown.add(at + words)).map(({ at, words }) => html`<span key=${at + words} class="sub">CommServe, ${when(at, clock)}: ${said(words)}</span>`)}${subject && copy(subject)}`;
   return sheet("Told", loading ? "" : counted(events.length, "event"), html`<div class="copies">${copy(all)}${copy(`watcher tail --job ${name}`)}${copy(`watcher jobs history ${name}`)}</div>
     ${error && html`<p class="notice">The stream cannot be read: ${said(error)}</p>`}
-    <ol id="told" class="events">${[...events].reverse().map((one) => eventLine(one, line, true))}</ol>${more && html`<p class="empty">There are older ones; <code>watcher jobs history</code> has them.</p>`}`);
+    <${Got} readers=${readers} /><ol id="told" class="events">${[...events].reverse().map((one) => eventLine(one, line, true))}</ol>${more && html`<p class="empty">There are older ones; <code>watcher jobs history</code> has them.</p>`}`);
 }
 
 // ---- the CommServe's own words, asked for where somebody wants them

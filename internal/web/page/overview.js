@@ -5,6 +5,7 @@ import { alike, attention, counts, hours, unfinished } from "./views.js";
 import { about, done, eventLine, html, jobLink, join, operationOf, said, shape, sheet, since, stateOf, whatOf, when, why } from "./parts.js";
 import { to } from "./route.js";
 import { Chips } from "./jobs.js";
+import { Hatch, Small } from "./course.js";
 import { ago, bytes, counted, hour, number, parse, short } from "./time.js";
 
 const needShown = 12;
@@ -99,14 +100,17 @@ function Needing(rows) {
     <td class="since">${span}<span class="sub">${when(at, short)}</span></td></tr>`;
 }
 
+const toldOf = (key) => known.events.filter(({ event: { data: { job } } }) => job && `${job.commcell}/${job.id}` === key);
+
 function Running() {
   const rows = unfinished();
-  return sheet("Running and waiting", "longest first", rows.length ? html`<table class="short">${head("State", "Client, job", "Operation", "Done", "Since")}<tbody id="running">${rows.slice(0, runShown).map((row) => {
+  const cycles = new Map(known.status?.commcells.map((cell) => [cell.name, cell.ring ?? []]));
+  return sheet("Running and waiting", "longest first", rows.length ? html`<svg class="unseen" aria-hidden="true"><${Hatch} /></svg><table class="short">${head("State", "Client, job", "Course so far", "Done", "Since")}<tbody id="running">${rows.slice(0, runShown).map((row) => {
     const { span, at } = since(row);
     const waits = row.shape !== "active" && why(row);
     return html`<tr key=${row.key} class=${row.shape}><td class="state">${shape(row.shape)}<span class="word">${said(stateOf(row))}</span><span class="sub phase">${said(row.phase)}</span></td>
-      <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said(whatOf(row))}</span></td>
-      <td class="operation">${said(operationOf(row))}<span class="sub">${said(waits || row.policy)}</span></td>
+      <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said([operationOf(row), whatOf(row)].filter(Boolean).join(" · "))}</span></td>
+      <td class="sofar">${Small({ row, events: toldOf(row.key), cycles: cycles.get(row.cell) ?? [] })}${waits && html`<span class="sub">${said(waits)}</span>`}</td>
       <td class="done">${done(row)}<span class="sub">${about(row)}</span></td>
       <td class="since">${span}<span class="sub">${row.start ? html`started ${when(row.start, short)}` : when(at, short)}</span></td></tr>`;
   })}</tbody></table>` : html`<p class="empty">${known.loaded ? "Nothing runs." : "Loading…"}</p>`, more(rows.length, "is:unfinished", runShown));

@@ -77,9 +77,14 @@ export function done(row) {
   if (row.percent === null) return "";
   return html`<progress max="100" value=${row.percent} aria-label="${row.key} done" class=${row.shape}></progress>${Math.round(row.percent)} %`;
 }
+// endOf is about when a job will have ended, as far as it has come; null: nothing says so.
+export function endOf(row) {
+  if (row.ended || row.shape !== "active" || !(row.percent >= 5 && row.percent < 100) || !row.start || followedBy(row.cell)) return null;
+  return time.now() + (time.now() - row.start) * (100 - row.percent) / row.percent;
+}
 export function about(row) {
-  if (row.ended || row.shape !== "active" || !(row.percent >= 5 && row.percent < 100) || !row.start || followedBy(row.cell)) return "";
-  return html`about ${when(time.now() + (time.now() - row.start) * (100 - row.percent) / row.percent, time.short)}`;
+  const end = endOf(row);
+  return end && html`about ${when(end, time.short)}`;
 }
 
 export function since(row) {

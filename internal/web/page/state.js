@@ -55,16 +55,20 @@ const texts = ["state", "class", "phase", "client", "agent", "backupset", "subcl
 function rowsOf(table) {
   const { texts: words, columns: of, count } = table;
   const rows = new Map();
-  const seconds = (column, i) => { const s = of[column]?.[i]; return s === null || s === undefined ? null : s * 1000; };
+  let [id, started] = [0, 0]; // which are told as what is more than in the last row, since so they take little
   for (let i = 0; i < count; i++) {
-    const row = new Row(words[of.commcell[i]], of.id[i]);
+    const row = new Row(words[of.commcell[i]], id += of.id[i]);
+    const start = of.start?.[i] ?? null;
+    if (start !== null) started += start;
+    const after = start === null ? 0 : started;
+    const seconds = (column) => { const s = of[column]?.[i] ?? null; return s === null ? null : (after + s) * 1000; };
     for (const name of texts) row[name === "class" ? "cls" : name] = words[of[name]?.[i] ?? 0] ?? "";
     row.cls ||= "unknown";
     row.ended = of.terminal[i] === 1;
-    row.start = seconds("start", i);
-    row.end = seconds("end", i);
-    row.since = seconds("stateSince", i);
-    row.stalled = seconds("stalledSince", i);
+    row.start = start === null ? null : started * 1000;
+    row.end = seconds("end");
+    row.since = seconds("stateSince");
+    row.stalled = seconds("stalledSince");
     for (const name of ["percent", "size", "vmsFailed", "vmsTotal"]) row[name] = of[name]?.[i] ?? null;
     rows.set(row.key, row);
   }
@@ -175,6 +179,7 @@ function take(message) {
       break;
     case "back": // what was missed is told, but for what the watcher has forgotten
     case "gone":
+      if (message.kind === "gone") known.events = []; // no gap is among them
       known.line = "open";
       load();
       break;

@@ -12,6 +12,7 @@ function hand(message) {
     recent.push(message);
     if (recent.length > keeps) recent.shift();
   } else if (message.kind !== "progress") {
+    if (message.kind === "gone") recent.length = 0; // no gap is among them
     last[message.kind === "status" ? "status" : "line"] = { ...message, came: Date.now() };
   }
   for (const port of ports) port.postMessage(message);
