@@ -83,11 +83,12 @@ lint: ## run the linters of .golangci.yml, and look for functions that nothing c
 		echo "make: called by nothing that ships, or by no test either:" >&2; echo "$$dead" >&2; \
 		exit 1; }
 
-# endtoend stops its processes with signals that Windows has not. FreeBSD is built by make dist.
+# Tests that use a terminal or signals are Unix's: of their packages the program alone is built. FreeBSD is built by make dist.
+unixtests := /testing/endtoend$$|/testing/terminal$$|/internal/cli$$|/internal/console$$
 cross: ## vet the program and its tests as for Windows and macOS
-	@for system in windows darwin; do \
-		GOOS=$$system go vet $$(go list ./... | grep -v /endtoend$$) || exit 1; \
-	done
+	GOOS=darwin go vet ./...
+	GOOS=windows go build -o /dev/null ./cmd/watcher
+	GOOS=windows go vet $$(go list ./... | grep -vE '$(unixtests)')
 
 # Of 10, in tenths; systemd-analyze is there where systemd is.
 unit: ## have systemd-analyze judge configs/watcher.service, where it is installed
