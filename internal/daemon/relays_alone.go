@@ -2,14 +2,12 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +15,7 @@ import (
 	"jobwatch/internal/config"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/system"
 )
 
 // Relays is a program that runs relays, and neither polls nor has a store.
@@ -104,7 +103,7 @@ func (d *Relays) newSite() (*site, error) {
 	c := d.Config.HTTP
 	c.Listen = d.HTTP
 	s, err := newSite(c, d.Version, d.Log)
-	if !d.FreePort || !errors.Is(err, syscall.EADDRINUSE) {
+	if !d.FreePort || !system.AddressInUse(err) {
 		return s, err
 	}
 	host, _, _ := net.SplitHostPort(c.Listen)
