@@ -75,7 +75,7 @@ func newInit() *cobra.Command {
 			return w.undo(err)
 		}
 		if !unchecked {
-			if failures := w.try(c.Context()); failures > 0 && !(ask && person.Agrees(fmt.Sprintf("%d failed. Write it all the same?", failures))) {
+			if failures := w.try(c.Context()); failures > 0 && (!ask || !person.Agrees(fmt.Sprintf("%d failed. Write it all the same?", failures))) {
 				return w.undo(fail(fmt.Errorf("%s is not written: %d checks failed; mend what they name, or say --unchecked", file, failures)))
 			}
 		}
