@@ -62,7 +62,7 @@ func watchers(words string) (found []string) {
 	return found
 }
 
-var word = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
+var word = regexp.MustCompile(`'[^']*'|"[^"]*"|(?:\$\([^)]*\)|\S)+`)
 
 // exists says what is wrong with a command line. One within a text may name a command without its arguments.
 func exists(line string, whole bool) error {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"jobwatch/internal/testing/ports"
+	"jobwatch/internal/testing/terminal"
 )
 
 // patience is how long a busy machine may take for one command.
@@ -162,6 +163,16 @@ func (w *world) types(c command) {
 	words := plain(c.text)
 	typed := w.fixed.Replace(words)
 	switch {
+	case strings.HasPrefix(words, "watcher init"):
+		typed += " --http " + w.page
+		if w.listens("127.0.0.1:4222")() {
+			typed += " --unchecked" // somebody's NATS, which no flag avoids; settle does
+		}
+		if words == "watcher init" {
+			w.isAsked(typed)
+		} else {
+			w.shell(typed, patience)
+		}
 	case words == "systemctl stop watcher":
 		w.stop()
 	case words == "systemctl start watcher":
@@ -205,6 +216,23 @@ func (w *world) shell(typed string, within time.Duration) {
 	if b, err := os.ReadFile(filepath.Join(w.home, ".stands")); err == nil {
 		w.dir = strings.TrimSpace(string(b))
 	}
+}
+
+// isAsked sits at a terminal, and answers what watcher init asks.
+func (w *world) isAsked(typed string) {
+	w.t.Helper()
+	init := exec.CommandContext(w.t.Context(), "bash", "-c", typed)
+	init.Dir = w.dir
+	seat := terminal.Sit(w.t, init, 160, 50)
+	for _, turn := range [][2]string{
+		{"A short name for the CommCell", ""}, {"The root of its REST API", "http://" + w.commServe + "/webconsole/api"},
+		{"A user who may see the jobs", "watcher"}, {"Password of watcher", "watcher"}, {"NATS server", ""},
+	} {
+		seat.Sees(turn[0])
+		seat.Types(turn[1] + "\r")
+	}
+	seat.Sees("watcher.yaml is written")
+	seat.Ends(0)
 }
 
 // start has a watcher watch, in the place of one that did.
