@@ -75,7 +75,7 @@ func exists(line string, whole bool) error {
 		return err
 	}
 	c.InitDefaultHelpFlag()
-	if c.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") && whole {
+	if c.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 		return fmt.Errorf("%s has no %s", c.CommandPath(), rest[0])
 	}
 	if whole {
