@@ -231,7 +231,7 @@ func (w *world) isAsked(typed string) {
 		seat.Sees(turn[0])
 		seat.Types(turn[1] + "\r")
 	}
-	seat.Sees("watcher.yaml is written")
+	seat.Sees("watcher.yaml is written. Next: watcher run, and")
 	seat.Ends(0)
 }
 
