@@ -85,7 +85,7 @@ lint: ## run the linters of .golangci.yml, and look for functions that nothing c
 		exit 1; }
 
 # Tests that use a terminal or signals are Unix's: of their packages the program alone is built. FreeBSD is built by make dist.
-unixtests := /testing/endtoend$$|/testing/terminal$$|/internal/cli$$|/internal/console$$
+unixtests := /testing/endtoend$$|/testing/documents$$|/testing/terminal$$|/internal/cli$$|/internal/console$$
 cross: ## vet the program and its tests as for Windows and macOS
 	GOOS=darwin go vet ./...
 	GOOS=windows go build -o /dev/null ./cmd/watcher
