@@ -5,7 +5,7 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx fmt lint cross unit vuln tidy race rules
+.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx shell fmt lint cross unit vuln tidy race rules
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -40,7 +40,7 @@ test-pkg: ## test one package under the race detector: make test-pkg P=internal/
 
 test: setup fmt tidy lint cross unit vuln race rules ## do all of the checks below, up to the first that fails
 
-setup: chromium nginx ## fetch the modules of the program and of the tools, and a browser and nginx for the tests
+setup: chromium nginx shell ## fetch the modules of the program and of the tools, and what the tests run: a browser, nginx, curl, jq, python3
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
 		echo "make: no C compiler ($$(go env CC)), or CGO_ENABLED=0; the race detector needs cgo: install gcc or clang" >&2; \
 		exit 1; }
@@ -64,6 +64,13 @@ nginx:
 		echo "make: no nginx for the tests behind a proxy: install it (Debian: apt-get install nginx-light)" >&2; \
 		exit 1; }; \
 	! command -v systemctl >/dev/null || $$as systemctl disable --now nginx || true
+
+# What the documents have their readers type is run.
+shell:
+	@for name in curl jq python3; do command -v $$name >/dev/null || { \
+		$(call apt,$$name) || { \
+			echo "make: no $$name for the tests of the documents: install it (Debian: apt-get install $$name)" >&2; \
+			exit 1; }; }; done
 
 fmt: ## check that gofmt would change nothing
 	@files=$$(gofmt -l .) && test -z "$$files" || { \
