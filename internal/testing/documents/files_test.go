@@ -10,7 +10,7 @@ import (
 
 var (
 	file = regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```")
-	keys = regexp.MustCompile(`^(?:#.*\n)*(commcells|nats|store|http|log|cluster|severity|relays):`)
+	keys = regexp.MustCompile(`^(?:#.*\n)*(commcells|nats|store|http|log|cluster|severity|relays|metrics):`)
 )
 
 // TestFilesAreTaken: what a document has its reader write into watcher.yaml is a configuration, or with a CommCell becomes one.
