@@ -49,6 +49,11 @@ func TestEachCommandIsKnown(t *testing.T) {
 			}
 		}
 	}
+	for _, k := range notRun {
+		if !begins[k.begin] {
+			t.Errorf("no document has a command that begins with %q any more; take it out of known_test.go", k.begin)
+		}
+	}
 }
 
 // watchers are the command lines of the watcher in a line of a shell.
