@@ -52,9 +52,21 @@ func SyncFolder(path string) error {
 // GiveOwner gives a file the owner of another.
 func GiveOwner(path string, of fs.FileInfo) error {
 	if owner, ok := of.Sys().(*syscall.Stat_t); ok {
-		return os.Chown(path, int(owner.Uid), int(owner.Gid))
+		return own(path, int(owner.Uid), int(owner.Gid))
 	}
 	return nil
+}
+
+// own leaves alone what has its owner already: the packaged unit takes away the very right to ask.
+func own(path string, user, group int) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if is, ok := info.Sys().(*syscall.Stat_t); ok && int(is.Uid) == user && int(is.Gid) == group {
+		return nil
+	}
+	return os.Lchown(path, user, group)
 }
 
 // FileNumber is the file's number on its disk, as /proc/locks has it; "" where there is none.
