@@ -1,9 +1,12 @@
 package system
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -28,6 +31,35 @@ func TestOwnersWithoutTheRightToGive(t *testing.T) {
 	}
 	if err := withoutChown(func() error { return GiveOwner(file, of) }); err != nil {
 		t.Errorf("GiveOwner: %v", err)
+	}
+}
+
+// TestOpenToGroup: the group of one's own is given without the right to give; another is not, and then nobody gets anything.
+func TestOpenToGroup(t *testing.T) {
+	own := strconv.Itoa(os.Getegid())
+	for _, row := range []struct {
+		group string
+		right fs.FileMode
+		says  string
+	}{
+		{own, 0o660, ""},
+		{"54321", 0o600, `/file: no right to give it to the group "54321" (operation not permitted); make that a group of this user, or the unit's Group=`},
+		{"nobody-here", 0o600, `group "nobody-here": no such group in /etc/group here; make it, or write the number of one that a directory has`},
+	} {
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := withoutChown(func() error { return OpenToGroup(file, row.group, 0o660) })
+		if (err == nil) != (row.says == "") || err != nil && !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: the error is %v, want %q", row.group, err, row.says)
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode() != row.right {
+			t.Errorf("%s: the file is %v (%v), want %v", row.group, info.Mode(), err, row.right)
+		}
+	}
+	if number, err := Group("root"); err != nil || number != 0 {
+		t.Errorf("the group root is %d (%v)", number, err)
 	}
 }
 

@@ -5,9 +5,11 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -67,6 +69,32 @@ func own(path string, user, group int) error {
 		return nil
 	}
 	return os.Lchown(path, user, group)
+}
+
+// Group is the number of a group of this machine, said by its name or by that number.
+func Group(name string) (int, error) {
+	if group, err := user.LookupGroup(name); err == nil {
+		return strconv.Atoi(group.Gid)
+	}
+	number, err := strconv.ParseUint(name, 10, 31)
+	if err != nil {
+		return 0, errors.New("no such group in /etc/group here; make it, or write the number of one that a directory has")
+	}
+	return int(number), nil
+}
+
+// OpenToGroup gives a file to a group, and then the rights: nobody else's group has them in between.
+func OpenToGroup(path, name string, rights fs.FileMode) error {
+	group, err := Group(name)
+	if err != nil {
+		return fmt.Errorf("group %q: %w", name, err)
+	}
+	if err := own(path, os.Geteuid(), group); errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("%s: no right to give it to the group %q (%w); make that a group of this user, or the unit's Group=", path, name, errors.Unwrap(err))
+	} else if err != nil {
+		return err
+	}
+	return os.Chmod(path, rights)
 }
 
 // FileNumber is the file's number on its disk, as /proc/locks has it; "" where there is none.
