@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,7 +23,11 @@ type Answers struct {
 	CAFile              string // "": the system's authorities
 	NATS, NATSCreds     string // NATS "": the embedded server
 	Stream, Store, HTTP string
+	SocketGroup         string // "": none
 }
+
+// NATSDir is where the embedded server keeps the stream: where the watcher may write the store, it may write that.
+func (a Answers) NATSDir() string { return path.Join(path.Dir(filepath.ToSlash(a.Store)), "nats") }
 
 // Usual is what stands there where nothing is said.
 func Usual() Answers {
