@@ -60,9 +60,13 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 	return fail(errors.Join(do(on), st.Close()))
 }
 
-// loadConfig is for who looks; loadToRun for who asks a CommServe, or delivers; loadToWatch for who also opens a socket.
+// loadConfig is for who looks, and may lack secrets; loadToRun for who asks a CommServe, or delivers; loadToWatch for who
+// also opens a socket.
 func loadConfig(c *cobra.Command) (*config.Config, error) {
 	file, _ := c.Flags().GetString("config")
+	if cfg, err := config.Load(file); err == nil {
+		return cfg, daemon.CheckRelays(cfg)
+	}
 	return config.LoadToLook(file)
 }
 
