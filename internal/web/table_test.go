@@ -136,6 +136,11 @@ func TestTableFollowsTheStore(t *testing.T) {
 		return got.Count == 3 && strings.Contains(got.line(0), "id=2 terminal=0 commcell=prod state=Pending") &&
 			strings.Contains(got.line(1), "id=3 ") && strings.Contains(got.line(2), "id=4 ")
 	})
+	w.sees(running(4)) // and tells its state and phase
+	w.until("the table has the sequence of its last event, sent or not", func() bool {
+		got := w.table("")
+		return strings.HasSuffix(got.line(2), "sequence=2 percent=41.5")
+	})
 }
 
 // A line that is opened behind the table's event tells all that is not in the table.

@@ -34,15 +34,16 @@ var textColumns = [...]string{
 	"operation", "level", "startedBy", "reason", "code", "failures", "failedVms",
 }
 
-var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal"}
+var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal", "sequence"}
 
 const startColumn = 0 // of numberColumns
 
 func newTableRow(r store.Entry) (*tableRow, error) {
-	s, told, err := r.Snapshot()
+	l, err := r.Listed()
 	if err != nil {
 		return nil, err
 	}
+	s, told := &l.Snapshot, l.Told
 	row := &tableRow{id: r.ID, mark: r.Mark(), terminal: r.Terminal, percent: math.NaN()}
 	for i, text := range [...]job.Text{ // in the order of textColumns
 		job.Text(r.ID.CommCell), s.State, job.Text(r.Class), s.Phase, s.Client, s.Agent, s.Backupset, s.Subclient, s.StoragePolicy,
@@ -63,7 +64,7 @@ func newTableRow(r store.Entry) (*tableRow, error) {
 		size = *s.SizeOfApplication
 	}
 	row.numbers = [...]int64{ // so, too
-		unixSeconds(s.StartTime), end, cmp.Or(told.StateSince, none), stalledSince(told), size, failed, total,
+		unixSeconds(s.StartTime), end, cmp.Or(told.StateSince, none), stalledSince(told), size, failed, total, cmp.Or(int64(l.Sequence), none),
 	}
 	if s.PercentComplete != nil {
 		row.percent = *s.PercentComplete

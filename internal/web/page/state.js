@@ -35,6 +35,7 @@ class Row {
     this.operation = this.level = this.startedBy = this.reason = this.code = this.failures = this.failedVms = "";
     this.ended = false;
     this.start = this.end = this.since = this.stalled = this.percent = this.size = this.vmsFailed = this.vmsTotal = null;
+    this.told = 0;     // sequence of its last event, among its own
     this.words = null; // what the search looks into; made when it first does
   }
   get shape() { return this.stalled && !this.ended ? "stalled" : this.cls; }
@@ -70,6 +71,7 @@ function rowsOf(table) {
     row.since = seconds("stateSince");
     row.stalled = seconds("stalledSince");
     for (const name of ["percent", "size", "vmsFailed", "vmsTotal"]) row[name] = of[name]?.[i] ?? null;
+    row.told = of.sequence?.[i] ?? 0;
     rows.set(row.key, row);
   }
   return rows;
@@ -78,12 +80,17 @@ function rowsOf(table) {
 const members = { state: "state", cls: "stateClass", phase: "phase", client: "client", agent: "agent", backupset: "backupset", subclient: "subclient", policy: "storagePolicy",
   mediaAgent: "mediaAgent", operation: "operation", level: "backupLevel", startedBy: "startedBy", reason: "pendingReason", code: "pendingReasonCode", failures: "failures" };
 
-// apply has a row be as an event tells; twice is as once.
+// apply has a row be as an event tells; twice is as once. The table is ahead of the stream: an event that waited for NATS
+// may be older than the row. What was seen after the table was made never is, also where another writer counts anew.
 function apply(rows, event) {
   const { job, change } = event.data;
   if (!job) return;
   const key = `${job.commcell}/${job.id}`;
   const row = rows.get(key) ?? new Row(job.commcell, job.id);
+  const told = Number(event.sequence);
+  const at = time.parse(change.observedAt);
+  if (told <= row.told && at <= tableMade) return;
+  row.told = told;
   for (const [name, member] of Object.entries(members)) row[name] = job[member] ?? "";
   row.cls ||= "unknown";
   row.ended = job.terminal;
@@ -93,7 +100,6 @@ function apply(rows, event) {
   row.size = job.sizeOfApplication;
   row.vmsFailed = job.vms?.failed ?? null;
   row.vmsTotal = job.vms?.total ?? null;
-  const at = time.parse(change.observedAt);
   if (change.kind === "state" || row.since === null) row.since = at;
   if (change.kind === "state" || change.detail === "resumed") row.stalled = null;
   if (change.kind === "watch" && change.detail === "stalled") row.stalled = at;
@@ -121,6 +127,7 @@ let reach = "24h"; // how long ended jobs are held
 let loading = null;
 let meanwhile = []; // events that came while the table was under way
 let tableAt = 0;    // the last event that the table knew
+let tableMade = 0;  // when it was made
 
 export function reachTo(since) {
   if (since === reach) return;
@@ -139,6 +146,7 @@ async function loadNow(since) {
     const table = await ask(`table?since=${encodeURIComponent(since)}`);
     if (since !== reach) return;
     const rows = rowsOf(table);
+    tableMade = time.parse(table.time);
     for (const { sequence, event } of meanwhile) if (sequence > table.event) apply(rows, event);
     tableAt = table.event;
     Object.assign(known, { rows, loaded: true, failed: "", version: known.version + 1 });
