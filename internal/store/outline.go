@@ -61,7 +61,7 @@ func (e Entry) Listed() (l Listed, err error) {
 		l.Snapshot, err = decodeSnapshot(line)
 	}
 	l.Snapshot.CommCell, l.Snapshot.Number = e.ID.CommCell, e.ID.Number
-	l.Told, l.Sequence = known.Told, known.Sequence
+	l.Told, l.Sequence, l.LastProgress = known.Told, known.Sequence, fromNanos(known.LastProgress)
 	return l, err
 }
 

@@ -41,7 +41,7 @@ func (t *tableJSON) spread() {
 			own = start
 			t.Columns["start"][row] = start
 		}
-		for _, name := range []string{"end", "stateSince", "stalledSince"} {
+		for _, name := range []string{"end", "stateSince", "stalledSince", "noProgressSince"} {
 			if more, told := t.Columns[name][row].(float64); told {
 				t.Columns[name][row] = own + more
 			}

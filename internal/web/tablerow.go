@@ -34,7 +34,7 @@ var textColumns = [...]string{
 	"operation", "level", "startedBy", "reason", "code", "failures", "failedVms",
 }
 
-var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal", "sequence"}
+var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal", "sequence", "noProgressSince"}
 
 const startColumn = 0 // of numberColumns
 
@@ -65,6 +65,7 @@ func newTableRow(r store.Entry) (*tableRow, error) {
 	}
 	row.numbers = [...]int64{ // so, too
 		unixSeconds(s.StartTime), end, cmp.Or(told.StateSince, none), stalledSince(told), size, failed, total, cmp.Or(int64(l.Sequence), none),
+		unixSeconds(l.NoProgressSince()),
 	}
 	if s.PercentComplete != nil {
 		row.percent = *s.PercentComplete
@@ -189,7 +190,7 @@ func (w *tableWriter) rows(rows []*tableRow, percent func(*tableRow) float64) {
 		switch name {
 		case "start":
 			w.column(name, rows, w.further(of))
-		case "end", "stateSince", "stalledSince":
+		case "end", "stateSince", "stalledSince", "noProgressSince":
 			w.column(name, rows, func(r *tableRow) { w.number(after(of(r), r.numbers[startColumn])) })
 		default:
 			w.column(name, rows, func(r *tableRow) { w.number(of(r)) })
