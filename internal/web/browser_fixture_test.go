@@ -42,6 +42,7 @@ type scene struct {
 type sceneRow struct {
 	job.Snapshot
 	since, stalled time.Time
+	still          time.Time // since when it makes no progress
 	failedVMs      string
 	sequence       int // of its last event
 }
@@ -199,7 +200,7 @@ func (s *scene) tableNow() string {
 			"client": text(string(r.Client)), "agent": text(string(r.Agent)), "backupset": text(string(r.Backupset)), "subclient": text(string(r.Subclient)), "policy": text(string(r.StoragePolicy)),
 			"mediaAgent": text(string(r.MediaAgent)), "operation": text(string(r.Operation)), "level": text(string(r.BackupLevel)), "startedBy": text(string(r.StartedBy)), "reason": text(string(r.Reason)),
 			"code": text(string(r.ReasonCode)), "failures": text(string(r.Failures)), "failedVms": text(r.failedVMs), "start": begun, "end": after(r.EndTime, own),
-			"stateSince": after(&r.since, own), "stalledSince": after(&r.stalled, own), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil, "sequence": r.sequence,
+			"stateSince": after(&r.since, own), "stalledSince": after(&r.stalled, own), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil, "sequence": r.sequence, "noProgressSince": after(&r.still, own),
 		} {
 			if v := r.VMs; v != nil && name == "vmsFailed" {
 				value = v.Failed

@@ -34,11 +34,13 @@ class Row {
     this.state = this.phase = this.client = this.agent = this.backupset = this.subclient = this.policy = this.mediaAgent = "";
     this.operation = this.level = this.startedBy = this.reason = this.code = this.failures = this.failedVms = "";
     this.ended = false;
-    this.start = this.end = this.since = this.stalled = this.percent = this.size = this.vmsFailed = this.vmsTotal = null;
+    this.start = this.end = this.since = this.stalled = this.still = this.percent = this.size = this.vmsFailed = this.vmsTotal = null;
     this.told = 0;     // sequence of its last event, among its own
     this.words = null; // what the search looks into; made when it first does
   }
   get shape() { return this.stalled && !this.ended ? "stalled" : this.cls; }
+  get stuck() { return this.still ?? this.stalled; } // since when a stalled one makes no progress, at least
+  get asOf() { return this.ended ? null : silentSince(this.cell); } // as of when it is known; null: now
   get isBad() { return this.ended && bad.has(this.cls); }
   get rank() { return this.ended ? (this.isBad ? 4 : 5) : order[this.cls] ?? 3; } // as the API's active_first
   get endedAt() { return this.end ?? this.since ?? 0; }
@@ -49,6 +51,13 @@ class Row {
   }
   // subject is what is backed up, so that a good run of it makes up for a bad one.
   get subject() { return this.client ? [this.cell, this.client, this.agent, this.backupset, this.subclient, this.operation].join("\n") : this.key; }
+}
+
+// silentSince is when a CommCell that does not answer was last known to; null: it answers, as far as is known.
+export function silentSince(name) {
+  const cell = known.status?.commcells.find((one) => one.name === name);
+  if (cell?.up !== false) return null;
+  return Math.min(time.parse(cell.since), time.parse(cell.answered) ?? Infinity);
 }
 
 const texts = ["state", "class", "phase", "client", "agent", "backupset", "subclient", "policy", "mediaAgent", "operation", "level", "startedBy", "reason", "code", "failures", "failedVms"];
@@ -70,6 +79,7 @@ function rowsOf(table) {
     row.end = seconds("end");
     row.since = seconds("stateSince");
     row.stalled = seconds("stalledSince");
+    row.still = seconds("noProgressSince");
     for (const name of ["percent", "size", "vmsFailed", "vmsTotal"]) row[name] = of[name]?.[i] ?? null;
     row.told = of.sequence?.[i] ?? 0;
     rows.set(row.key, row);
@@ -101,12 +111,15 @@ function apply(rows, event) {
   row.vmsFailed = job.vms?.failed ?? null;
   row.vmsTotal = job.vms?.total ?? null;
   if (change.kind === "state" || row.since === null) row.since = at;
-  if (change.kind === "state" || change.detail === "resumed") row.stalled = null;
-  if (change.kind === "watch" && change.detail === "stalled") row.stalled = at;
+  if (change.kind === "state" || change.detail === "resumed") row.stalled = row.still = null;
+  if (change.kind === "watch" && change.detail === "stalled") [row.stalled, row.still] = [at, at - stallAfter(job.commcell)];
   if (change.kind === "failure" && change.detail === "vm") addMachine(row, change.vm);
   row.words = null;
   rows.set(key, row);
 }
+
+// stallAfter is how long a job makes no progress, at least, before it is told as stalled.
+export const stallAfter = (cell) => (known.status?.commcells.find(({ name }) => name === cell)?.stallAfter ?? 0) * 1000;
 
 function addMachine(row, name) {
   const names = row.failedVms ? row.failedVms.split(", ") : [];
