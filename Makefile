@@ -5,11 +5,11 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build man sbom quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx fmt lint unit vuln tidy race
+.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx fmt lint cross unit vuln tidy race rules
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/watcher
 	go build -o bin/watcher ./cmd/watcher
@@ -23,11 +23,22 @@ sbom: build ## write bin/watcher.cdx.json: which modules bin/watcher is made of 
 quick: fmt lint ## lint, and run the tests that take under a second each, without the race detector
 	go test -short ./...
 
+dist: ## build what is given out into dist/: programs for six systems, .deb, .rpm, SBOM, checksums
+	packaging/build
+
+image: ## build dist/jobwatch-<version>-amd64.oci.tar from what make dist has made, with buildah
+	packaging/image
+
+test-dist: ## build twice and compare; then install, run, upgrade and purge the .deb HERE, as root, and look at the rest
+	go -C tools/dist test -count=1 ./...
+	packaging/twice
+	packaging/try
+
 P ?= ...
 test-pkg: ## test one package under the race detector: make test-pkg P=internal/store TESTFLAGS='-run Commit -v'
 	go test -race -timeout 25m $(TESTFLAGS) ./$(P)
 
-test: setup fmt tidy lint unit vuln race ## do all of the checks below, up to the first that fails
+test: setup fmt tidy lint cross unit vuln race rules ## do all of the checks below, up to the first that fails
 
 setup: chromium nginx ## fetch the modules of the program and of the tools, and a browser and nginx for the tests
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
@@ -63,6 +74,8 @@ tidy: ## check that go mod tidy would change nothing, and that the modules are t
 	go mod tidy -diff
 	go -C tools mod tidy -diff
 	go -C tools/sbom mod tidy -diff
+	go -C tools/prometheus mod tidy -diff
+	go -C tools/dist mod tidy -diff
 	go mod verify
 
 lint: ## run the linters of .golangci.yml, and look for functions that nothing calls: in the program, and in the tests
@@ -70,6 +83,13 @@ lint: ## run the linters of .golangci.yml, and look for functions that nothing c
 	@dead=$$($(tool) deadcode ./cmd/watcher ./cmd/manpages ./examples/subscribe && $(tool) deadcode -test ./...) && test -z "$$dead" || { \
 		echo "make: called by nothing that ships, or by no test either:" >&2; echo "$$dead" >&2; \
 		exit 1; }
+
+# Tests that use a terminal or signals are Unix's: of their packages the program alone is built. FreeBSD is built by make dist.
+unixtests := /testing/endtoend$$|/testing/terminal$$|/internal/cli$$|/internal/console$$
+cross: ## vet the program and its tests as for Windows and macOS
+	GOOS=darwin go vet ./...
+	GOOS=windows go build -o /dev/null ./cmd/watcher
+	GOOS=windows go vet $$(go list ./... | grep -vE '$(unixtests)')
 
 # Of 10, in tenths; systemd-analyze is there where systemd is.
 unit: ## have systemd-analyze judge configs/watcher.service, where it is installed
@@ -87,6 +107,9 @@ vuln: ## run govulncheck where its database can be reached
 # endtoend takes longest, and mostly waits: it begins first, and six of its tests wait beside each other.
 race: ## run all tests under the race detector; TESTFLAGS are passed on
 	go test -race -timeout 25m -parallel 6 $(TESTFLAGS) ./internal/testing/endtoend ./internal/testing/lives ./...
+
+rules: ## have Prometheus's own engine judge the rules and the dashboard of configs/
+	go -C tools/prometheus test -timeout 10m ./...
 
 FUZZTIME ?= 20s
 

@@ -25,6 +25,7 @@ var floors = map[string]int{
 	"internal/printable": 0,
 	"internal/progress":  0,
 	"internal/limiter":   0,
+	"internal/system":    -1,
 	"internal/tlsfile":   0,
 	"internal/event":     1,
 	"internal/diff":      1,
@@ -97,7 +98,7 @@ var mayImport = map[string][]string{
 	"golang.org/x/term":                  {"internal/cli", "internal/console", "internal/testing/terminal"},
 	"github.com/creack/pty":              {"internal/testing/terminal"},
 	"github.com/charmbracelet/x/vt":      {"internal/testing/terminal"},
-	"golang.org/x/sys":                   {"internal/doctor", "internal/audit", "internal/store"},
+	"golang.org/x/sys":                   {"internal/system"},
 	"github.com/google/jsonschema-go":    {"internal/config", "internal/event", "internal/web"},
 	"github.com/spf13/cobra":             {"internal/cli", "cmd/manpages"},
 	"github.com/spf13/pflag":             {"cmd/manpages"},
@@ -119,6 +120,9 @@ var mayImport = map[string][]string{
 	"golang.org/x/mod":                                         {"internal/audit"},
 	"github.com/klauspost/compress":                            {"internal/audit", "internal/web"},
 }
+
+// keepsAll are packages that call methods by names which the linker does not know.
+var keepsAll = map[string]bool{"text/template": true, "html/template": true}
 
 func TestFloors(t *testing.T) {
 	for _, violation := range violations(listPackages(t)) {
@@ -149,6 +153,8 @@ func TestFloorsNameEachViolation(t *testing.T) {
 		{pkg{ImportPath: "jobwatch/internal/store/storetest", Imports: []string{"jobwatch/internal/store"}}, ""},
 		{pkg{ImportPath: "jobwatch/internal/poller", Imports: []string{"jobwatch/internal/store/storetest"}},
 			"internal/poller imports internal/store/storetest: only tests may"},
+		{pkg{ImportPath: "jobwatch/internal/config", Imports: []string{"text/template"}},
+			"internal/config imports text/template: the linker keeps all methods of the program then, 6 MB"},
 		{pkg{ImportPath: "jobwatch/internal/util"},
 			"internal/util has no floor: give it one in floors"},
 		{pkg{ImportPath: "jobwatch/internal/diff", Imports: []string{"go.etcd.io/bbolt"}},
@@ -210,6 +216,9 @@ func (p pkg) violations() []string {
 	for _, path := range p.Imports {
 		if name := strings.TrimPrefix(path, "jobwatch/"); servesTests(name) && !servesTests(p.name()) {
 			found = append(found, fmt.Sprintf("%s imports %s: only tests may", p.name(), name))
+		}
+		if keepsAll[path] && !servesTests(p.name()) {
+			found = append(found, fmt.Sprintf("%s imports %s: the linker keeps all methods of the program then, 6 MB", p.name(), path))
 		}
 		if thirdParty(path) && !slices.Contains(mayImport[module(path)], p.name()) {
 			found = append(found, fmt.Sprintf("%s imports %s: mayImport does not allow it", p.name(), path))

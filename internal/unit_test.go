@@ -21,8 +21,8 @@ func TestTheUnitAgreesWithItsDocument(t *testing.T) {
 	}
 	const folder, credentials = "/var/lib/jobwatch", "/run/credentials/watcher.service"
 	for name, want := range map[string]string{
-		"ExecStart": "/usr/local/bin/watcher run -c /etc/jobwatch/watcher.yaml", "StateDirectory": "jobwatch", "StateDirectoryMode": "0700",
-		"WorkingDirectory": folder, "UMask": "0077", "DynamicUser": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes",
+		"ExecStart": "/usr/bin/watcher run -c /etc/jobwatch/watcher.yaml", "StateDirectory": "jobwatch", "StateDirectoryMode": "0750", "User": "jobwatch", "Group": "jobwatch",
+		"WorkingDirectory": folder, "UMask": "0077", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes",
 		"NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "AmbientCapabilities": "", "LimitCORE": "0", "RestartPreventExitStatus": "2",
 	} {
 		if !slices.Equal(set[name], []string{want}) {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"jobwatch/internal/system"
 )
 
 // disk is what writes; a test has it stop or fail at any step.
@@ -41,12 +43,7 @@ func (realDisk) rename(from, to string) error { return os.Rename(from, to) }
 func (realDisk) remove(name string) error     { return os.Remove(name) }
 
 func (realDisk) syncFolder(name string) error {
-	folder, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
+	return system.SyncFolder(name)
 }
 
 // unfinished ends the name of a file that is not yet whole.

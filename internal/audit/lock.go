@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"jobwatch/internal/system"
 )
 
 // lockFolder waits a little: a verify holds the lock for a moment.
@@ -20,12 +21,12 @@ func (w *writer) lockFolder() error {
 		w.lock = lock
 	}
 	for tries := 0; ; tries++ {
-		err := syscall.Flock(int(w.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := system.Lock(w.lock)
 		switch {
 		case err == nil:
 			w.held = true
 			return nil
-		case !errors.Is(err, syscall.EWOULDBLOCK):
+		case !errors.Is(err, system.ErrLocked):
 			return err
 		case tries == 20:
 			return fmt.Errorf("%s: %w; give each relay a folder of its own", w.Dir, errInUse)
@@ -38,7 +39,7 @@ var errInUse = errors.New("in use by another process")
 
 // lend lets others lock the folder.
 func (w *writer) lend() {
-	if w.held && syscall.Flock(int(w.lock.Fd()), syscall.LOCK_UN) == nil {
+	if w.held && system.Unlock(w.lock) == nil {
 		w.held = false
 	}
 }
@@ -67,5 +68,5 @@ func BeingWritten(dir string) bool {
 		return false
 	}
 	defer lock.Close()
-	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	return errors.Is(system.LockShared(lock), system.ErrLocked)
 }

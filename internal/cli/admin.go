@@ -60,9 +60,12 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 	return fail(errors.Join(do(on), st.Close()))
 }
 
-// loadConfig is for who looks; loadToRun for who asks a CommServe, or delivers.
+// loadConfig is for who looks, and may lack secrets; loadToRun for who asks a CommServe, or delivers.
 func loadConfig(c *cobra.Command) (*config.Config, error) {
 	file, _ := c.Flags().GetString("config")
+	if cfg, err := config.Load(file); err == nil {
+		return cfg, daemon.CheckRelays(cfg)
+	}
 	return config.LoadToLook(file)
 }
 

@@ -76,6 +76,8 @@ func TestCompletionOffers(t *testing.T) {
 		{"replay --subject ", "jobs.lab.>", ":4"},
 		{"sim --fault ", "login-page", ":4"},
 		{"audit verify ", "", ":16"},
+		{"record ", "", ":16"},
+		{"sim --replay ", "", ":16"},
 		{"audit verify x --since ", "", ":0"},
 		{"audit export x --from ", "", ":4"},
 		{"audit prove x ", "", ":4"},

@@ -158,16 +158,12 @@ func (w *writing) keep(name, secret string) (string, error) {
 
 // draft writes beside the file: names in it are looked for from its folder.
 func (w *writing) draft(a setup.Answers) error {
-	text, err := a.Text()
-	if err != nil {
-		return fail(err)
-	}
 	draft, err := os.CreateTemp(w.folder, ".init-*.yaml")
 	if err != nil {
 		return fail(err)
 	}
 	w.temporary = draft.Name()
-	_, err = draft.WriteString(text)
+	_, err = draft.WriteString(a.Text())
 	if err := errors.Join(err, draft.Chmod(w.mode), draft.Close()); err != nil {
 		return fail(err)
 	}

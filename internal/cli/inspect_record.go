@@ -36,7 +36,7 @@ func inspectRecord(out io.Writer, dir string, of []string, bodies bool) error {
 	return fail(printAnswers(out, entries, bodies))
 }
 
-// asked is one question of a record, and what came of it.
+// askedOften is one question of a record, and what came of it.
 type askedOften struct {
 	op          string
 	job         int64

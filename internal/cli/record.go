@@ -36,14 +36,16 @@ func newRecord() *cobra.Command {
 			"Look at the record before you give it away: watcher inspect DIR. It is played by watcher sim --replay DIR.",
 		Example: "  watcher record /tmp/record --for 30m\n  watcher record /tmp/record -c /etc/jobwatch/watcher.yaml --commcell prod --renumber",
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(c *cobra.Command, args []string) error { return r.run(c, args[0]) },
+
+		ValidArgsFunction: completeDir,
+		RunE:              func(c *cobra.Command, args []string) error { return r.run(c, args[0]) },
 	}
 	flags := c.Flags()
 	flags.DurationVar(&r.long, "for", 10*time.Minute, "how long; 0: until Ctrl-C")
 	flags.StringVar(&r.commCell, "commcell", "", "which `name` of the configuration; needed where it has several")
 	flags.BoolVar(&r.renumber, "renumber", false, "give jobs, clients and all else that has an id another one")
 	flags.IntVar(&r.most, "max-size", 100, "where the record ends, in `MiB`")
-	_ = c.RegisterFlagCompletionFunc("commcell", completeCommCell)
+	completeFlag(c, "commcell", completeCommCell)
 	return c
 }
 

@@ -59,7 +59,7 @@ func newSim() *cobra.Command {
 	flags.StringArrayVar(&s.faults, "fault", nil, "`kind[:rate]` of fault that befalls requests; may be repeated")
 	completeFlag(command, "fault", completeFaults)
 	flags.StringVar(&s.replay, "replay", "", "play the record in this `folder`; of the other flags, --listen, --speed and --log count")
-	_ = command.MarkFlagDirname("replay")
+	completeFlag(command, "replay", completeDir)
 	flags.BoolVar(&s.log, "log", false, "print each request on standard error")
 	return command
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// What make dist builds the linker tells; of what others build the build itself knows.
+var release, revision, revised string
+
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -24,12 +27,11 @@ func newVersion() *cobra.Command {
 
 // commit is a line that says of which one, and when that was made, where the build knows it.
 func commit(info *debug.BuildInfo, ok bool) string {
-	if !ok {
-		return ""
-	}
-	is := map[string]string{}
-	for _, setting := range info.Settings {
-		is[setting.Key] = setting.Value
+	is := map[string]string{"vcs.revision": revision, "vcs.time": revised}
+	if ok && revision == "" {
+		for _, setting := range info.Settings {
+			is[setting.Key] = setting.Value
+		}
 	}
 	if is["vcs.revision"] == "" {
 		return ""
@@ -46,6 +48,9 @@ func commit(info *debug.BuildInfo, ok bool) string {
 
 // version is the module's, or the commit that the binary was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -46,21 +46,22 @@ type Config struct {
 
 // Client asks one CommServe. All its methods may be called at once, and all their errors are *Error.
 type Client struct {
-	commcell   string
-	root       string
-	commcellID int64
-	format     format
-	bearer     bool
-	secrets    secrets
-	advice     error // to the user about a refused token; nil: the client gets another by itself
-	timeout    time.Duration
-	http       *http.Client
-	session    *session
-	attempts   attemptsSupport
-	quota      quota
-	clock      clock
-	log        *slog.Logger
-	observe    func(operation string, code int, took time.Duration, err error)
+	commcell    string
+	root        string
+	commcellID  int64
+	format      format
+	bearer      bool
+	secrets     secrets
+	advice      error // to the user about a refused token; nil: the client gets another by itself
+	timeout     time.Duration
+	http        *http.Client
+	session     *session
+	attempts    attemptsSupport
+	quota       quota
+	certificate certificate
+	clock       clock
+	log         *slog.Logger
+	observe     func(operation string, code int, took time.Duration, err error)
 }
 
 const (

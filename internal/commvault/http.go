@@ -128,6 +128,7 @@ func (c *Client) exchange(ctx context.Context, q query, t token) (code int, err 
 		}
 	}()
 	c.quota.observe(response)
+	c.certificate.observe(response)
 	code = response.StatusCode
 	if good := code == http.StatusOK || q.token && code/100 == 2; !good {
 		return code, c.refusal(response, body, q)

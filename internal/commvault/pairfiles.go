@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jobwatch/internal/failpoint"
+	"jobwatch/internal/system"
 )
 
 // pairFiles keeps a pair in two files, each holding one token. Two files cannot be replaced at once, so
@@ -139,7 +140,7 @@ func (f *pairFiles) removePending() error {
 	if err := failpoint.At(failpoint.Removed, f.pendingName()); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(f.refresh))
+	return system.SyncFolder(filepath.Dir(f.refresh))
 }
 
 // replace replaces a file, durably.
@@ -156,7 +157,7 @@ func (f *pairFiles) replace(name string, text []byte) error {
 	if err := failpoint.At(failpoint.Renamed, name); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(name))
+	return system.SyncFolder(filepath.Dir(name))
 }
 
 // write writes <name>.new, for those alone who may read the file that it is to replace. What has that name already is not
@@ -197,7 +198,7 @@ func (f *pairFiles) lock(ctx context.Context, patience time.Duration) (unlock fu
 	if err != nil {
 		return nil, unwritable(err)
 	}
-	for tryLock(file) != nil {
+	for system.Lock(file) != nil {
 		select {
 		case <-ctx.Done():
 			file.Close()
@@ -206,19 +207,4 @@ func (f *pairFiles) lock(ctx context.Context, patience time.Duration) (unlock fu
 		}
 	}
 	return func() { file.Close() }, nil
-}
-
-// tryLock holds until the file is closed, also by a kill.
-func tryLock(f *os.File) error {
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-}
-
-// syncFolder makes durable what the folder's files are called.
-func syncFolder(name string) error {
-	folder, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }

@@ -12,11 +12,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"syscall"
 
 	"jobwatch/internal/job"
 	"jobwatch/internal/progress"
 	"jobwatch/internal/store"
+	"jobwatch/internal/system"
 )
 
 // ErrNobody says that no watcher serves the store.
@@ -46,7 +46,7 @@ func Dial(storePath string) (*Client, error) {
 	}}
 	conn, err := net.Dial("unix", path) //nolint:noctx // a socket of this machine answers at once
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case system.NobodyListens(err):
 		return nil, ErrNobody
 	case errors.Is(err, fs.ErrPermission):
 		return nil, noRight(path)

@@ -1,16 +1,15 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
+
+	"jobwatch/internal/system"
 )
 
 // longestSocket is what Linux and macOS both take of a Unix socket's path, in bytes.
@@ -128,23 +127,10 @@ func inTheWay(path string) error {
 	return fmt.Errorf("%s: in the place of the watcher's socket; move it away", path)
 }
 
-// listenUnix gives the socket its mode as it is made: nobody else gets to it in between. On Linux it takes its own along;
-// elsewhere the umask gives it, which is that of all that the process makes at the moment.
 func listenUnix(path string) (net.Listener, error) {
-	config := net.ListenConfig{Control: private}
-	if runtime.GOOS != "linux" {
-		config.Control = nil
-		defer syscall.Umask(syscall.Umask(0o177))
-	}
-	l, err := config.Listen(context.Background(), "unix", path)
+	l, err := system.ListenPrivate(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return l, nil
-}
-
-func private(_, _ string, socket syscall.RawConn) error {
-	var refused error
-	err := socket.Control(func(fd uintptr) { refused = syscall.Fchmod(int(fd), 0o600) })
-	return errors.Join(err, refused)
 }

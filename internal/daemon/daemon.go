@@ -48,6 +48,7 @@ type parts struct {
 	site      *site // the HTTP side
 	embedded  *stream.Embedded
 	broker    *stream.Broker
+	board     stream.Board
 	publisher *publish.Publisher
 	member    *cluster.Member // nil: it is alone
 	relays    relays
@@ -136,6 +137,9 @@ func (p *parts) untilBroken(ctx context.Context, run func(context.Context) error
 func (p *parts) openStore(ctx context.Context) (err error) {
 	c := p.Config
 	p.store, err = store.OpenCompacted(ctx, c.Store.Path, event.NewMinter(c.Severity), p.Log)
+	if err == nil {
+		p.store.Took = p.metrics.Committed
+	}
 	if err == nil && c.NATS.OnNewStream == "resend" {
 		p.store.KeepSent = c.Store.KeepSent
 	}
@@ -213,7 +217,7 @@ func (p *parts) sayHowItStarts(ctx context.Context, unread error) {
 }
 
 func (p *parts) serveSite(ctx context.Context) error {
-	p.metrics.Read(metrics.Sources{Store: p.store, Publisher: p.publisher, Pollers: p.pollers.Pollers, Relays: p.relays.measured, Cluster: p.clusterMeasured()})
+	p.metrics.Read(metrics.Sources{Broker: p.broker, Board: &p.board, Store: p.store, Publisher: p.publisher, Pollers: p.pollers.Pollers, Relays: p.relays.measured, Cluster: p.clusterMeasured()})
 	return p.site.run(ctx, p)
 }
 
@@ -221,7 +225,7 @@ func (p *parts) reload(ctx context.Context) error {
 	if p.File == "" {
 		return nil
 	}
-	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.apply, log: p.Log, level: p.Level}
+	r := reloader{file: p.File, started: p.Config, hangups: p.Hangups, apply: p.apply, done: p.metrics.Reloaded, log: p.Log, level: p.Level}
 	return r.Run(ctx)
 }
 
@@ -263,6 +267,7 @@ func (p *parts) newPoller(cell config.CommCell) (*poller.Poller, error) {
 		return nil, err
 	}
 	meter.ReadQuota(client.Quota)
+	meter.ReadServer(client)
 	return newPoller(cell, client, p.store, meter, p.Log)
 }
 

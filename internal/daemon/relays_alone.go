@@ -2,14 +2,12 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +15,7 @@ import (
 	"jobwatch/internal/config"
 	"jobwatch/internal/metrics"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/system"
 )
 
 // Relays is a program that runs relays, and neither polls nor has a store.
@@ -47,7 +46,7 @@ func (d *Relays) Run(ctx context.Context) error {
 	broker, counts := stream.New(settings), metrics.New(d.Version)
 	all := newRelays(d.of, relaying{d.Config.NATS, broker, counts, d.Version, d.Log}.newRelay)
 	all.take(d.Config)
-	counts.Read(metrics.Sources{Relays: all.measured})
+	counts.Read(metrics.Sources{Broker: broker, Relays: all.measured})
 	site, err := d.newSite()
 	if err != nil {
 		return err
@@ -56,10 +55,10 @@ func (d *Relays) Run(ctx context.Context) error {
 	if site != nil {
 		site.config.Broker, site.config.Relays, site.config.Metrics = broker, all.shown, counts.Handler()
 	}
-	return d.start(ctx, broker, all, site)
+	return d.start(ctx, broker, all, site, counts)
 }
 
-func (d *Relays) start(ctx context.Context, broker *stream.Broker, all relays, site *site) error {
+func (d *Relays) start(ctx context.Context, broker *stream.Broker, all relays, site *site, counts *metrics.Metrics) error {
 	group, ctx := errgroup.WithContext(ctx)
 	ended := make(chan struct{})
 	for _, run := range []func(context.Context) error{
@@ -69,7 +68,7 @@ func (d *Relays) start(ctx context.Context, broker *stream.Broker, all relays, s
 		func(ctx context.Context) error { return site.serve(ctx) },
 		func(ctx context.Context) error {
 			apply := func(c *config.Config) (string, error) { return all.take(c), nil }
-			r := reloader{file: d.File, started: d.Config, hangups: d.Hangups, apply: apply, log: d.Log, level: d.Level}
+			r := reloader{file: d.File, started: d.Config, hangups: d.Hangups, apply: apply, done: counts.Reloaded, log: d.Log, level: d.Level}
 			return r.Run(ctx)
 		},
 	} {
@@ -104,7 +103,7 @@ func (d *Relays) newSite() (*site, error) {
 	c := d.Config.HTTP
 	c.Listen = d.HTTP
 	s, err := newSite(c, d.Version, d.Log)
-	if !d.FreePort || !errors.Is(err, syscall.EADDRINUSE) {
+	if !d.FreePort || !system.AddressInUse(err) {
 		return s, err
 	}
 	host, _, _ := net.SplitHostPort(c.Listen)

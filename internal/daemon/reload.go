@@ -20,6 +20,7 @@ type reloader struct {
 	started *config.Config // what of it needs a restart is compared with this
 	hangups <-chan os.Signal
 	apply   func(*config.Config) (string, error) // with an error nothing changes
+	done    func(taken bool)                     // is told what came of each reading
 	log     *slog.Logger
 	level   *slog.LevelVar // of log; nil: it stays as it is
 
@@ -93,10 +94,12 @@ func (r *reloader) reload(text []byte) bool {
 		}
 	}
 	r.latest = next
+	r.done(true)
 	return told || len(restart) > 0
 }
 
 func (r *reloader) refuse(err error) bool {
+	r.done(false)
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		r.log.Error("the configuration is refused, and the old one goes on", "err", line)
 	}

@@ -37,7 +37,7 @@ func TestAnEditBeforeTheStartIsOver(t *testing.T) {
 			}
 			return "", nil
 		}
-		r := reloader{file: file, started: cfg, log: slog.New(slog.DiscardHandler), apply: apply}
+		r := reloader{file: file, started: cfg, log: slog.New(slog.DiscardHandler), apply: apply, done: func(bool) {}}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*readEvery)
 		defer cancel()
 		if err := r.Run(ctx); err != nil || !slices.Equal(taken, []string{"lab"}) {
@@ -61,7 +61,8 @@ func TestTheLogsLevelIsReloaded(t *testing.T) {
 	var said strings.Builder
 	r := reloader{
 		file: file, started: started, latest: started, level: level, apply: func(*config.Config) (string, error) { return "", nil },
-		log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: level})),
+		done: func(bool) {},
+		log:  slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: level})),
 	}
 	const restart = "taken at the next start: log"
 	if !r.reload(text("level: debug")) || level.Level() != slog.LevelDebug || strings.Contains(said.String(), restart) {
@@ -79,5 +80,27 @@ func TestTheLogsLevelIsReloaded(t *testing.T) {
 		if strings.Count(said.String(), want) != 1 {
 			t.Errorf("%q is not said once:\n%s", want, said.String())
 		}
+	}
+}
+
+// What came of the last reading is a metric: a refused file is else in the log alone.
+func TestARefusedConfigurationIsKnown(t *testing.T) {
+	text := func(schedule string) []byte {
+		return fmt.Appendf(nil, "commcells: [{name: prod, url: 'http://127.0.0.1:1', auth: {token: QSDK}, schedule: %s}]", schedule)
+	}
+	started, err := config.Parse("watcher.yaml", text("'@every 1m'"), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var came []bool
+	r := reloader{
+		file: "watcher.yaml", started: started, latest: started, log: slog.New(slog.DiscardHandler),
+		apply: func(*config.Config) (string, error) { return "", nil }, done: func(taken bool) { came = append(came, taken) },
+	}
+	for _, schedule := range []string{"'@every 2m'", "sometimes", "'@every 3m'"} {
+		r.reload(text(schedule))
+	}
+	if !slices.Equal(came, []bool{true, false, true}) {
+		t.Errorf("taken: %v", came)
 	}
 }

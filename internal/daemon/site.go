@@ -49,7 +49,7 @@ func (s *site) run(ctx context.Context, of *parts) error {
 	}
 	c := &s.config
 	c.Store, c.Broker, c.Publisher, c.Pollers = of.store, of.broker, of.publisher, of.pollers.Pollers
-	c.Relays, c.Metrics, c.Meters = of.relays.shown, of.metrics.Handler(), of.metrics
+	c.Relays, c.Metrics, c.Meters, c.Board = of.relays.shown, of.metrics.Handler(), of.metrics, &of.board
 	c.Cluster, c.CommCells = of.clusterShown(), of.commCellNames
 	c.Configuration = of.configuration
 	if of.member != nil {

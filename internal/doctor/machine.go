@@ -7,12 +7,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/store"
+	"jobwatch/internal/system"
 )
 
 func canListen(key, address string) error {
@@ -37,7 +35,7 @@ func checkStore(c config.Store, running bool) Finding {
 	if err := store.Inspect(c.Path); err != nil {
 		return broken("store", err)
 	}
-	if err := unix.Access(c.Path, unix.W_OK); err != nil {
+	if err := system.MayWrite(c.Path); err != nil {
 		return broken("store", fmt.Errorf("%s: %w; let the watcher write it, or set another store.path", c.Path, err))
 	}
 	if err := hasRoom(filepath.Dir(c.Path)); err != nil {
@@ -59,7 +57,7 @@ func writable(what, key, dir string) Finding {
 		}
 		nearest = filepath.Dir(nearest)
 	}
-	if err := unix.Access(nearest, unix.W_OK|unix.X_OK); err != nil {
+	if err := system.MayWrite(nearest); err != nil {
 		return broken(what, fmt.Errorf("%s: %s: %w; let the watcher write there, or set another", key, nearest, err))
 	}
 	if err := hasRoom(nearest); err != nil {
@@ -75,7 +73,7 @@ const leastRoom = 1 << 20 // bytes; with less the embedded server is not started
 
 // hasRoom is an error where the folder's disk is full. A file system that does not say how large it is has room.
 func hasRoom(dir string) error {
-	if room, known := store.Room(dir); known && room < leastRoom {
+	if room, known := system.FreeBytes(dir); known && room < leastRoom {
 		return fmt.Errorf("%s: the disk is full; make room, or set another", dir)
 	}
 	return nil
@@ -86,7 +84,7 @@ func checkHTTP(listen string, running bool) Finding {
 	switch {
 	case err == nil:
 		return fine("HTTP", "can listen on %s", listen)
-	case running && errors.Is(err, syscall.EADDRINUSE):
+	case running && system.AddressInUse(err):
 		return fine("HTTP", "%s is in use by the running watcher", listen)
 	}
 	return broken("HTTP", err)

@@ -2,13 +2,12 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"syscall"
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
 	"jobwatch/internal/stream"
+	"jobwatch/internal/system"
 )
 
 // checkNATS checks the server that the watcher will meet. Of an embedded one that does not run yet there is nothing to
@@ -50,7 +49,7 @@ func checkEmbedded(c config.NATS, probed func() []Finding) []Finding {
 	var found []Finding
 	if err := canListen("nats.embedded.listen", c.Embedded.Listen); err == nil {
 		found = append(found, fine("NATS", "the embedded server can listen on %s; run starts it, and makes stream %s", c.Embedded.Listen, c.Stream))
-	} else if server := probed(); errors.Is(err, syscall.EADDRINUSE) && server[0].Grade == stream.OK {
+	} else if server := probed(); system.AddressInUse(err) && server[0].Grade == stream.OK {
 		found = append(found, doubtful("NATS", "%v (no watcher of this store runs, and yet %s is there)", err, server[0].Text))
 		found = append(found, server...)
 	} else {

@@ -10,6 +10,7 @@ import (
 type Relay struct {
 	delivered, dead, missed prometheus.Counter
 	took                    prometheus.Observer
+	succeeded               func(time.Time)
 	failures                map[string]prometheus.Counter
 }
 
@@ -17,6 +18,7 @@ type Relay struct {
 type relayCounts struct {
 	delivered, failures, dead, missed *prometheus.CounterVec
 	took                              *prometheus.HistogramVec
+	succeeded                         *prometheus.GaugeVec
 }
 
 // FailureReasons are why a delivery was not taken, as relay.Kind names it.
@@ -33,6 +35,10 @@ func newRelayCounts() relayCounts {
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: prefix, Name: "relay_delivery_seconds", Buckets: deliveryBuckets, Help: "From the event's time to its delivery.",
 		}, []string{"relay"}),
+		succeeded: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: prefix, Name: "relay_last_success_timestamp_seconds",
+			Help: "When a relay last delivered an event, in Unix time; absent until it has delivered one here.",
+		}, []string{"relay"}),
 	}
 }
 
@@ -41,7 +47,8 @@ func (m *Metrics) Relay(name string) *Relay {
 	r := &Relay{
 		delivered: m.relays.delivered.WithLabelValues(name), dead: m.relays.dead.WithLabelValues(name),
 		missed: m.relays.missed.WithLabelValues(name), took: m.relays.took.WithLabelValues(name),
-		failures: map[string]prometheus.Counter{},
+		failures:  map[string]prometheus.Counter{},
+		succeeded: func(at time.Time) { m.relays.succeeded.WithLabelValues(name).Set(unixTime(at)) },
 	}
 	for _, reason := range FailureReasons {
 		r.failures[reason] = m.relays.failures.WithLabelValues(name, reason)
@@ -52,6 +59,7 @@ func (m *Metrics) Relay(name string) *Relay {
 // Delivered counts an event, so long after its own time.
 func (r *Relay) Delivered(after time.Duration) {
 	r.delivered.Inc()
+	r.succeeded(time.Now())
 	r.took.Observe(max(0, after.Seconds()))
 }
 

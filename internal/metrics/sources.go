@@ -6,14 +6,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
 	"jobwatch/internal/store"
+	"jobwatch/internal/stream"
 )
 
-// Sources are read at each scrape. Where only relays run, there are no others.
+// Sources are read at each scrape. Where only relays run, there are they and the broker alone.
 type Sources struct {
+	Broker    *stream.Broker
+	Board     *stream.Board // asks it about the stream; nil: nobody does
 	Store     *store.Store
 	Publisher *publish.Publisher
 	Pollers   func() []*poller.Poller
@@ -46,20 +48,9 @@ type collector struct {
 var (
 	published     = describe("published_total", "Events that the broker has acknowledged.")
 	publishErrors = describe("publish_errors_total", "Publishes that the broker has not acknowledged, by reason.", "reason")
-	takenOver     = describe("taken_over_total", "Times that another watcher was found to have told of a job; without a second one on the CommCell there is none.", "commcell")
 	outboxEvents  = describe("outbox_events", "Events that wait for the broker.")
 	outboxOldest  = describe("outbox_oldest_seconds", "Age of the oldest event that waits for the broker; 0: none waits.")
-	tracked       = describe("tracked_jobs", "Jobs looked at, by the class of their state (unknown: also those without an answer yet).", "commcell", "class")
-	up            = describe("commcell_up", "1: the CommServe answers; 0: the last tick that asked it got no answer.", "commcell")
-	limit         = describe("request_limit", "Requests under way at once at most: concurrency, or less while the CommServe bears less.", "commcell")
-	quotaRequests = describe("quota_requests", "Requests sent to the CommServe in the present period of its quota: an hour, unless it named another.", "commcell")
-	quotaLimit    = describe("quota_limit", "Requests that the CommServe allows in a period; absent until it has named that.", "commcell")
-	quotaPeriod   = describe("quota_period_seconds", "How long such a period is.", "commcell")
-	unseen        = describe("unseen_ends_total", "Jobs whose end the Job list named while the CommServe did not know their details: that end is not told.", "commcell")
 )
-
-// publish.Reasons and classes of jobs start at 0: docs/http.md lists them, and a test holds them against it.
-var classes = []job.Class{job.Queued, job.Active, job.Held, job.Succeeded, job.Partial, job.Failed, job.Killed, job.Unknown}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prefix+"_"+name, help, labels, nil)
@@ -67,8 +58,16 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe is for the registry.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{published, publishErrors, takenOver, outboxEvents, outboxOldest, tracked, up, limit, unseen, quotaRequests, quotaLimit, quotaPeriod, leases, members, unowned, takeovers, relayPending, relayOldest, relayUp} {
-		to <- d
+	for _, all := range [][]*prometheus.Desc{
+		{published, publishErrors, outboxEvents, outboxOldest},
+		around,
+		ofCommCells,
+		{leases, members, unowned, takeovers},
+		{relayPending, relayOldest, relayUp},
+	} {
+		for _, d := range all {
+			to <- d
+		}
 	}
 }
 
@@ -83,9 +82,16 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	if c.Relays != nil {
 		collectRelays(c.Relays(), gauge)
 	}
+	if c.Broker != nil {
+		collectNATS(c.Broker, count, gauge)
+	}
 	if c.Store == nil {
 		return
 	}
+	if c.Board != nil {
+		collectStream(c.Board, c.Broker, gauge)
+	}
+	collectStore(c.Store, gauge)
 	count(published, float64(c.Publisher.Counts.Published.Load()))
 	for reason, n := range withZeros(c.Publisher.Errors()) {
 		count(publishErrors, float64(n), reason)
@@ -97,22 +103,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	others := c.Publisher.ForeignWrites()
 	for _, p := range c.Pollers() {
 		count(takenOver, float64(others[p.CommCell]), p.CommCell)
-		t := p.Counts.Totals()
-		for _, class := range classes {
-			gauge(tracked, float64(t.Classes[string(class)]), p.CommCell, string(class))
-		}
-		gauge(limit, float64(p.Limit()), p.CommCell)
-		count(unseen, float64(t.Unseen), p.CommCell)
-		if !t.Since.IsZero() {
-			gauge(up, oneIf(t.Up), p.CommCell)
-		}
-		if quota, known := c.of.Quota(p.CommCell); known {
-			gauge(quotaRequests, float64(quota.Spent), p.CommCell)
-			gauge(quotaPeriod, quota.Period.Seconds(), p.CommCell)
-			if quota.Limit > 0 {
-				gauge(quotaLimit, float64(quota.Limit), p.CommCell)
-			}
-		}
+		c.of.collectCommCell(p, count, gauge)
 	}
 	if c.Cluster == nil {
 		gauge(leases, 0)
@@ -121,6 +112,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	collectCluster(c.Cluster(), count, gauge)
 }
 
+// withZeros starts publish.Reasons at 0: docs/metrics.md lists them, and a test holds them against it.
 func withZeros(counts map[string]int64) map[string]int64 {
 	all := map[string]int64{}
 	for _, reason := range publish.Reasons {
@@ -136,6 +128,8 @@ func age(t time.Time) float64 {
 	}
 	return max(0, time.Since(t).Seconds())
 }
+
+func unixTime(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func oneIf(yes bool) float64 {
 	if yes {

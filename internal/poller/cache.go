@@ -57,6 +57,7 @@ type cachedJob struct {
 	line      cachedLine
 
 	class   atomic.Int32  // of the last observation's state, in classes
+	since   atomic.Uint32 // of a held job, when that was told, of a stalled one, when that was, in Unix seconds; else 0
 	percent atomic.Uint64 // bits of a float64; with shown what Progress reads
 	shown   atomic.Int64  // asked, Unix nanoseconds
 }
@@ -172,11 +173,24 @@ func (c *jobCache) settle(j trackedJob, seen *job.Snapshot, again bool) {
 	}
 }
 
-func (s *cachedJob) observed(seen *job.Observation, progress lastProgress) {
+func (s *cachedJob) observed(seen *job.Observation, told *job.Told, progress lastProgress) {
 	s.asked, s.updated, s.misses, s.unseen, s.pending = seen.Asked, seen.Snapshot.Updated().Unix(), 0, 0, 0
 	s.progress = progress
-	s.class.Store(classNumber(seen.Snapshot.StateClass))
+	class := classNumber(seen.Snapshot.StateClass)
+	s.class.Store(class)
+	s.since.Store(stuckSince(class, told))
 	s.show(seen.Snapshot.PercentComplete, seen.Asked)
+}
+
+// stuckSince is what a cachedJob keeps as since.
+func stuckSince(class int32, told *job.Told) uint32 {
+	switch {
+	case classes[class] == job.Held:
+		return uint32(told.StateSince)
+	case told.Stalled:
+		return uint32(max(told.StalledSince, 1)) // 1: not known
+	}
+	return 0
 }
 
 // Progress is what the last answer about a job said of how far it is. It is in no event, and the

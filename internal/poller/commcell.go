@@ -115,7 +115,7 @@ func (p *Poller) commitReachability(up bool, why error) error {
 			continue
 		}
 		if err == nil {
-			p.Counts.events(changes, time.Time{}, now)
+			p.Counts.events(changes, nil, time.Time{}, now)
 		}
 		if err == nil && up {
 			p.Log.Info("answers again", "commcell", p.CommCell)

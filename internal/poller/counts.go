@@ -14,10 +14,10 @@ import (
 // Meter counts what a Poller does. Its methods are called from many goroutines, the first two at
 // each poll: they must be cheap.
 type Meter interface {
-	Polled(result string)        // a poll ended: ok, unchanged, older, or the kind of the error
-	PollTook(took time.Duration) // a poll, its repetitions included
-	Committed(changes []job.Change)
-	Detected(after time.Duration) // a change of state, so long after the poll before it at most
+	Polled(result string)                             // a poll ended: ok, unchanged, older, or the kind of the error
+	PollTook(took time.Duration)                      // a poll, its repetitions included
+	Committed(changes []job.Change, of *job.Snapshot) // of: nil of a CommCell
+	Detected(after time.Duration)                     // a change of state, so long after the poll before it at most
 	CycleTook(took time.Duration)
 	TickSkipped()
 }
@@ -72,6 +72,9 @@ type Totals struct {
 	Failure  commvault.Failure // how there is none; "": there is one
 	Reason   string            // why
 	Classes  map[string]int    // jobs polled, by the class of the last answer
+	Polls    int               // jobs that the last cycle set out to poll
+	Stalled  int               // jobs polled that are told as stalled
+	Held     time.Time         // since when the one has been held that has been so for the longest; zero: none is
 }
 
 // Totals reads the counts.
@@ -103,9 +106,9 @@ func (c *Counts) pollEnded(start time.Time) {
 	}
 }
 
-func (c *Counts) events(changes []job.Change, notBefore, observed time.Time) {
+func (c *Counts) events(changes []job.Change, of *job.Snapshot, notBefore, observed time.Time) {
 	if c.meter != nil && len(changes) > 0 {
-		c.meter.Committed(changes)
+		c.meter.Committed(changes, of)
 	}
 	if notBefore.IsZero() {
 		return
@@ -173,14 +176,23 @@ func (c *Counts) answers(up bool, reason error) {
 	})
 }
 
-// countClasses counts the jobs of a cycle. One that is not cached was either not asked for, or has left.
+// countClasses counts the jobs of a cycle, and which of them stand still. One that is not cached was either not asked for, or has left.
 func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
 	var counts [len(classes)]int
+	stalled, held := 0, uint32(0)
 	p.cache.mu.Lock()
 	for _, j := range jobs {
 		switch s := p.cache.jobs[j.Number]; {
 		case s != nil:
-			counts[s.class.Load()]++
+			class, since := s.class.Load(), s.since.Load()
+			counts[class]++
+			switch {
+			case since == 0:
+			case classes[class] != job.Held:
+				stalled++
+			case held == 0 || since < held:
+				held = since
+			}
 		case !askedAll:
 			counts[unknownClass]++
 		}
@@ -192,7 +204,11 @@ func (p *Poller) countClasses(jobs []store.Tracked, askedAll bool) {
 			byName[string(classes[i])] = n
 		}
 	}
-	p.Counts.count(func(t *Totals) { t.Classes = byName })
+	oldest := time.Time{}
+	if held != 0 {
+		oldest = time.Unix(int64(held), 0)
+	}
+	p.Counts.count(func(t *Totals) { t.Classes, t.Stalled, t.Held = byName, stalled, oldest })
 }
 
 const (

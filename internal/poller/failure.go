@@ -35,7 +35,7 @@ func (p *Poller) tellUntoldFailure(j trackedJob, known store.Known, seen *job.Ob
 		return true, nil
 	}
 	if err == nil {
-		p.Counts.events(result.Changes, result.NotBefore, at)
+		p.Counts.events(result.Changes, &held, result.NotBefore, at)
 	}
 	return true, wrapStore(err)
 }

@@ -199,7 +199,7 @@ func (p *Poller) giveUp(m miss, known store.Known, gone, lost bool) error {
 	if err != nil {
 		return err
 	}
-	p.Counts.events(result.Changes, result.NotBefore, m.at)
+	p.Counts.events(result.Changes, &stored, result.NotBefore, m.at)
 	if result.Ended || result.Untrack {
 		p.cache.forget(m.trackedJob)
 	}

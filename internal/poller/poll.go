@@ -50,7 +50,7 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		return &storeError{err}
 	}
 	if !p.worthKeeping(&result) {
-		j.cached.observed(&seen, progress)
+		j.cached.observed(&seen, &result.Known.Told, progress)
 		p.cache.settle(j, &seen.Snapshot, p.stateMayCome(&result))
 		p.Counts.polled("unchanged")
 		return nil
@@ -65,12 +65,13 @@ func (p *Poller) commit(j trackedJob, known store.Known, seen job.Observation) e
 		p.cache.log.carried(j.id.Number, seen.Answered)
 	}
 	p.Counts.polled("ok")
-	p.Counts.events(result.Changes, result.NotBefore, seen.Answered)
+	p.Counts.events(result.Changes, &seen.Snapshot, result.NotBefore, seen.Answered)
 	if result.Ended || result.Untrack {
 		p.cache.forget(j)
 		return nil
 	}
-	j.cached.observed(&seen, progress)
+	told := result.ToldAfter()
+	j.cached.observed(&seen, &told, progress)
 	p.cache.settle(j, &seen.Snapshot, p.moreToTell(&result))
 	return nil
 }

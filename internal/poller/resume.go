@@ -36,12 +36,12 @@ func (p *Poller) compareWithTold(lines []commvault.Line) error {
 		if !p.cache.isNew(line.Number) {
 			continue
 		}
-		state, agrees, err := p.agreesWithTold(line)
+		told, agrees, err := p.agreesWithTold(line)
 		if err != nil {
 			return &storeError{err}
 		}
 		if agrees {
-			p.cache.resume(line, classNumber(job.Text(job.LookUp(state, false).Class)))
+			p.cache.resume(line, &told)
 		}
 	}
 	return nil
@@ -49,18 +49,18 @@ func (p *Poller) compareWithTold(lines []commvault.Line) error {
 
 // agreesWithTold says whether the details of an unfinished job need not be asked for now: its line shows all that an event
 // may be about, as far as lines do, and that is what was told, which is all that was seen of it.
-func (p *Poller) agreesWithTold(line *commvault.Line) (state job.Text, agrees bool, err error) {
+func (p *Poller) agreesWithTold(line *commvault.Line) (told job.Told, agrees bool, err error) {
 	id := job.ID{CommCell: p.CommCell, Number: line.Number}
 	known, err := p.Store.Recall(id)
-	told := &known.Told
+	told = known.Told
 	if err != nil || known.Asked.IsZero() || known.RefreshPending || known.Terminal || known.Misses.Count > 0 || told.Lost || told.Stalled {
-		return "", false, err
+		return told, false, err
 	}
-	if !saysWhatWasTold(line, told) || startedAfter(known, line.StartTime) {
-		return "", false, nil
+	if !saysWhatWasTold(line, &told) || startedAfter(known, line.StartTime) {
+		return told, false, nil
 	}
 	held, found, err := p.Store.Snapshot(id)
-	return told.State, found && !held.Terminal && len(diff.Since(*told, &held)) == 0, err
+	return told, found && !held.Terminal && len(diff.Since(told, &held)) == 0, err
 }
 
 func saysWhatWasTold(line *commvault.Line, told *job.Told) bool {
@@ -85,7 +85,8 @@ func (c *jobCache) isNew(number int64) bool {
 }
 
 // resume takes the line of a job that was not polled in this process for settled.
-func (c *jobCache) resume(line *commvault.Line, class int32) {
+func (c *jobCache) resume(line *commvault.Line, told *job.Told) {
+	class := classNumber(job.Text(job.LookUp(told.State, false).Class))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.jobs[line.Number]
@@ -94,6 +95,7 @@ func (c *jobCache) resume(line *commvault.Line, class int32) {
 	}
 	s.resumed, s.line.changed = true, 0
 	s.class.Store(class)
+	s.since.Store(stuckSince(class, told))
 	if line.Percent != nil {
 		s.show(line.Percent, time.Now())
 	}

@@ -166,7 +166,7 @@ func (t *tally) Polled(result string)    { t.count(func() { t.polls[result]++ })
 func (t *tally) PollTook(time.Duration)  { t.count(func() { t.took++ }) }
 func (t *tally) CycleTook(time.Duration) { t.count(func() { t.cycles++ }) }
 func (t *tally) TickSkipped()            { t.count(func() { t.skipped++ }) }
-func (t *tally) Committed(changes []job.Change) {
+func (t *tally) Committed(changes []job.Change, _ *job.Snapshot) {
 	t.count(func() {
 		for _, c := range changes {
 			t.told[c.Kind]++

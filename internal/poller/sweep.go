@@ -52,6 +52,7 @@ func (p *Poller) sweep(ctx context.Context, c *cycle) error {
 	if p.sweepsByList(len(tracked)) && !p.listFails() {
 		polls = p.worthPolling(tracked, listed)
 	}
+	p.Counts.count(func(t *Totals) { t.Polls = len(polls) })
 	err = p.pollAll(ctx, c, polls)
 	if err == nil && ctx.Err() == nil {
 		err = p.countMisses(ctx, c)

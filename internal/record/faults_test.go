@@ -20,13 +20,16 @@ func TestEachFaultIsPlayedAgain(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sim.FaultKinds() {
 		for _, format := range []string{"json", "xml"} {
+			if large := kind == sim.Huge || kind == sim.GzipBomb; large && format == "xml" {
+				continue // read no further in one than in the other
+			}
 			t.Run(string(kind)+" "+format, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					play := sim.New(sim.Config{})
 					for _, j := range personal() {
 						play.Add(j)
 					}
-					play.Fault(sim.Fault{Kind: kind, Rate: 0.7, Next: 8, Skip: 1})
+					play.Fault(sim.Fault{Kind: kind, Rate: 0.7, Next: 5, Skip: 1})
 					w, dir := newWriter(t, nil)
 					was := outcomes(t, newClient(t, format, play.Inside(), func(c *commvault.Config) { c.Wrap = w.Tap }))
 					closed(t, w)
@@ -42,7 +45,7 @@ func TestEachFaultIsPlayedAgain(t *testing.T) {
 
 // outcomes asks each question some times, and says what came of it.
 func outcomes(t *testing.T, client *commvault.Client) (all string) {
-	for range 6 {
+	for range 4 {
 		for _, number := range []int64{71, 99} {
 			seen, err := client.JobDetails(t.Context(), number)
 			all += fmt.Sprintln("details", kindOf(err), seen.Snapshot.StateClass, seen.Snapshot.FailedFiles != nil, len(seen.Snapshot.Machines), commvault.SourceDown(err))

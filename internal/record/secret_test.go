@@ -35,7 +35,7 @@ var planted = []string{
 	"QSDK zyxquellwobb", "Bearer zyxquellwobb", "203.0.113.77", "2001:db8:77::77", "7f1d3a52-0c9e-4b7a-9d12-6f0e8c5b4a31",
 	"Herr Zyxquell aus Wobbhaus hat 77 Dateien", "zyxquell\nwobbhaus\twobbhaus", "<b>zyxquell</b> &amp; wobbhaus", "Ärger mit Zyxquell", "zyxquell\x00wobbhaus",
 	"4915112345678", "77031977", "zyxquell, wobbhaus", "[zyxquell:wobbhaus]", "Failed zyxquell", "1977-03-07 Zyxquell", "Job [77031977] does not exist: zyxquell",
-	`{"zyxquell":"wobbhaus"}`, "<zyxquell wobbhaus='zyxquell'/>", "77 Folders, 12 Files of Zyxquell", "\\u007ayxquell", strings.Repeat("zyxquellwobb ", 900),
+	`{"zyxquell":"wobbhaus"}`, "<zyxquell wobbhaus='zyxquell'/>", "77 Folders, 12 Files of Zyxquell", "\\u007ayxquell", strings.Repeat("zyxquellwobb ", 9),
 }
 
 // numbers are those among them.
@@ -132,7 +132,7 @@ func TestNothingOfTheOriginalIsInTheRecord(t *testing.T) {
 			}
 			for _, kind := range sim.FaultKinds() {
 				if kind != sim.Hang && kind != sim.Slow && kind != sim.Huge && kind != sim.GzipBomb && kind != sim.AccountLocked {
-					play.Fault(sim.Fault{Kind: kind, Rate: 0.02, Next: 4})
+					play.Fault(sim.Fault{Kind: kind, Rate: 0.05, Next: 4})
 				}
 			}
 			w, dir := newWriter(t, func(c *record.Config) {
@@ -147,7 +147,7 @@ func TestNothingOfTheOriginalIsInTheRecord(t *testing.T) {
 				logIn(c)
 				c.Username, c.Token = "", planted[9]
 			})
-			for range 40 {
+			for range 12 {
 				_ = client.List(t.Context(), time.Hour, func([]commvault.Line) error { return nil })
 				for _, number := range []int64{71, 72, 1001, 1002, 1003, 1004, 1005, 77031977} {
 					_, _ = client.JobDetails(t.Context(), number)
@@ -161,7 +161,7 @@ func TestNothingOfTheOriginalIsInTheRecord(t *testing.T) {
 			gone, cancel := context.WithTimeout(t.Context(), 0)
 			_, _ = client.JobDetails(gone, 71)
 			cancel()
-			if stats := closed(t, w); stats.Entries < 400 || stats.Size < 100_000 {
+			if stats := closed(t, w); stats.Entries < 200 || stats.Size < 100_000 {
 				t.Errorf("%d entries, %d bytes: too few to judge by", stats.Entries, stats.Size)
 			}
 			nothingPlanted(t, dir, "77031977")

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/progress"
+	"jobwatch/internal/system"
 )
 
 // Backup copies the store to a file that is not there yet, as it is at one moment, while others go on
@@ -41,7 +42,7 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 	if err != nil {
 		return 0, fmt.Errorf("%s: no copy is made: %w", file, err)
 	}
-	return size, syncFolder(filepath.Dir(file))
+	return size, system.SyncFolder(filepath.Dir(file))
 }
 
 // copyTo writes what a single read transaction sees, and closes the file.
@@ -73,15 +74,6 @@ func (c *counted) Write(some []byte) (int, error) {
 	c.done += int64(n)
 	c.is(c.done)
 	return n, err
-}
-
-// syncFolder makes a file's new name survive a power failure.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // cause is an error of the file system without the path, which stands before it already.

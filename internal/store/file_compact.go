@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"go.etcd.io/bbolt"
 
 	"jobwatch/internal/event"
+	"jobwatch/internal/system"
 )
 
 const (
@@ -36,6 +36,9 @@ type compaction struct {
 // run returns the file to use from now on. The lock of the old one is held until that of the new one is: a watcher that
 // waits for it then finds another file under the name (openFile).
 func (c compaction) run(ctx context.Context, old *bbolt.DB) (*bbolt.DB, error) {
+	if !system.ReplacesOpenFiles {
+		return old, nil
+	}
 	path, before, err := c.locate(old)
 	if err != nil || before == 0 {
 		return old, err
@@ -52,7 +55,7 @@ func (c compaction) run(ctx context.Context, old *bbolt.DB) (*bbolt.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil { // or the old one is back after a power failure
+	if err := system.SyncFolder(filepath.Dir(path)); err != nil { // or the old one is back after a power failure
 		_ = fresh.Close()
 		return nil, fmt.Errorf("compacted, which the disk may not remember (%w); start again", cause(err))
 	}
@@ -108,7 +111,7 @@ func replaceByCopy(ctx context.Context, old *bbolt.DB, path string) error {
 	if err := copyOwnerAndMode(fresh, path); err != nil {
 		return err
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil { // rather now than when it is too late
+	if err := system.SyncFolder(filepath.Dir(path)); err != nil { // rather now than when it is too late
 		return err
 	}
 	return os.Rename(fresh, path)
@@ -181,10 +184,8 @@ func copyOwnerAndMode(path, of string) error {
 	if err != nil {
 		return err
 	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-		if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
-			return err
-		}
+	if err := system.GiveOwner(path, info); err != nil {
+		return err
 	}
 	return os.Chmod(path, info.Mode().Perm())
 }

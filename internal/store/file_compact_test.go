@@ -1,3 +1,7 @@
+//go:build linux || darwin
+
+// Windows replaces no open file, and FreeBSD counts in other numbers.
+
 package store
 
 import (

@@ -8,11 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"jobwatch/internal/system"
 )
 
 const lockWait = time.Second // how long another watcher may take to unlock the file
@@ -100,16 +101,12 @@ func lockHolder(path string) string {
 	if err != nil {
 		return ""
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
 	locks, err := os.Open("/proc/locks")
 	if err != nil {
 		return ""
 	}
 	defer locks.Close()
-	inode := fmt.Sprintf(":%d", stat.Ino)
+	inode := ":" + system.FileNumber(info)
 	for lines := bufio.NewScanner(locks); lines.Scan(); {
 		// 1: FLOCK  ADVISORY  WRITE 4711 fe:00:131 0 EOF
 		fields := strings.Fields(lines.Text())

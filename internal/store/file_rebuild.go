@@ -6,10 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"jobwatch/internal/system"
 )
 
 // Claim locks a store's file while another is made that is to take its place.
@@ -29,8 +30,8 @@ func ClaimFile(path string) (*Claim, error) {
 	if c.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("%s: %w; the watcher must be able to read and write it, or set another store.path", path, cause(err))
 	}
-	err = syscall.Flock(int(c.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // the lock that bbolt takes
-	if held, _ := c.file.Stat(); err != nil || !isNamed(held, path) {      // another has just taken its place
+	err = system.Lock(c.file)                                         // as bbolt does
+	if held, _ := c.file.Stat(); err != nil || !isNamed(held, path) { // another has just taken its place
 		defer c.file.Close()
 		return nil, fmt.Errorf("%s: in use by another watcher%s; stop it, and do this then", path, lockHolder(path))
 	}
@@ -47,7 +48,11 @@ func (c *Claim) ReplaceBy(path string) (aside string, err error) {
 		}
 	}
 	c.made = false
-	return aside, errors.Join(os.Rename(path, c.path), syncFolder(filepath.Dir(c.path)))
+	if !system.ReplacesOpenFiles { // who opens it now keeps it from being replaced
+		_ = c.file.Close()
+		c.file = nil
+	}
+	return aside, errors.Join(os.Rename(path, c.path), system.SyncFolder(filepath.Dir(c.path)))
 }
 
 // setAside leaves the file under its own name too until another takes it: if there were none for a moment, a watcher that
@@ -61,10 +66,15 @@ func setAside(path, aside string) error {
 
 // Release unlocks the file. One that was not replaced is as it was.
 func (c *Claim) Release() error {
-	if c.made {
+	switch {
+	case c.file == nil:
+		return nil
+	case !c.made:
+		return c.file.Close()
+	case system.ReplacesOpenFiles:
 		return errors.Join(os.Remove(c.path), c.file.Close())
 	}
-	return c.file.Close()
+	return errors.Join(c.file.Close(), os.Remove(c.path))
 }
 
 // Unrecoverable is what a file holds that a rebuild cannot read back from the stream.

@@ -43,7 +43,7 @@ func (s *Store) Stat() (Stat, error) {
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
 		stat.Bytes = tx.Size()
-		stat.FreeBytes = int64(s.db.Stats().FreePageN) * int64(s.db.Info().PageSize)
+		stat.FreeBytes = s.Free()
 		stat.Format = binary.BigEndian.Uint64(tx.Bucket(metaBucket).Get(formatKey))
 		return stat.count(tx)
 	})

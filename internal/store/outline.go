@@ -28,6 +28,11 @@ func (s *Store) Size() (bytes int64, err error) {
 	return bytes, err
 }
 
+// Free is how much of the file holds nothing, and is written to before it grows.
+func (s *Store) Free() (bytes int64) {
+	return int64(s.db.Stats().FreePageN) * int64(s.db.Info().PageSize)
+}
+
 // Version is another after each transaction.
 func (s *Store) Version() (version int) {
 	_ = s.view(func(tx *bbolt.Tx) error {

@@ -61,6 +61,9 @@ type Store struct {
 	// KeepSent is how long an acknowledged event is retained; 0: not at all. Set it before the first use.
 	KeepSent time.Duration
 
+	// Took is told how long each transaction that writes takes, its fsync included; nil: nobody. Set it before the first use.
+	Took func(time.Duration)
+
 	commits   groupCommit
 	committed atomic.Int64 // id of the last transaction written, as far as is known
 	broken    atomic.Bool

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -80,7 +81,7 @@ func (s *Store) commitWaiting() {
 // is taken back, and done again without it.
 func (s *Store) transact(batch []*write) {
 	for len(batch) > 0 {
-		failed := -1
+		failed, began := -1, time.Now()
 		err := s.write(func(tx *bbolt.Tx) error {
 			for i, w := range batch {
 				if w.err = w.apply(tx); w.err != nil {
@@ -93,6 +94,9 @@ func (s *Store) transact(batch []*write) {
 		if failed >= 0 {
 			batch = slices.Concat(batch[:failed], batch[failed+1:])
 			continue
+		}
+		if s.Took != nil {
+			s.Took(time.Since(began))
 		}
 		if err == nil {
 			err = failpoint.At(failpoint.AfterCommit, s)

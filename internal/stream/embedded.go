@@ -11,10 +11,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"jobwatch/internal/system"
 )
 
 // EmbeddedConfig says where the embedded NATS server listens and keeps its streams.
@@ -129,7 +130,7 @@ func probe(listen string) error {
 	switch {
 	case err == nil:
 		return l.Close()
-	case errors.Is(err, syscall.EADDRINUSE):
+	case system.AddressInUse(err):
 		return fmt.Errorf("nats.embedded.listen %s: address already in use; stop what uses it or choose another", listen)
 	}
 	return fmt.Errorf("nats.embedded.listen %s: %w; choose another", listen, innermost(err))
@@ -146,7 +147,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, unusable(dir, err)
 	}
-	if err := tryLock(f); err != nil {
+	if err := system.Lock(f); err != nil {
 		_ = f.Close()
 		return nil, dirInUse(dir)
 	}
@@ -163,7 +164,7 @@ func DirFree(dir string) error {
 		return unusable(dir, err)
 	}
 	defer f.Close()
-	if err := tryLock(f); err != nil {
+	if err := system.Lock(f); err != nil {
 		return dirInUse(dir)
 	}
 	return nil
@@ -251,9 +252,4 @@ func (l *serverLog) started() error {
 	defer l.mu.Unlock()
 	l.up = true
 	return l.fatal
-}
-
-// tryLock holds until the file is closed, also by a kill.
-func tryLock(f *os.File) error {
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }

@@ -29,6 +29,7 @@ type Info struct {
 	Messages uint64
 	Bytes    uint64
 	MaxAge   time.Duration // 0: messages are kept for ever
+	Oldest   time.Time     // when the first message was stored; zero: there is none
 }
 
 // Info asks for the state of the stream. The error is ErrNoStream if there is none; else as for Last.
@@ -47,7 +48,7 @@ func (b *Broker) Info(ctx context.Context) (Info, error) {
 	return Info{
 		Name: info.Config.Name, Created: info.Created,
 		First: info.State.FirstSeq, Last: info.State.LastSeq, Messages: info.State.Msgs,
-		Bytes: info.State.Bytes, MaxAge: info.Config.MaxAge,
+		Bytes: info.State.Bytes, MaxAge: info.Config.MaxAge, Oldest: info.State.FirstTime,
 	}, nil
 }
 

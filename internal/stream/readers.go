@@ -23,6 +23,7 @@ type Reading struct {
 	Begins    uint64     // stream sequence with which it began; 0: it began with a time
 	BeginsAt  time.Time  // that time
 	Paused    bool
+	Durable   bool // its name stays, whoever reads
 }
 
 const readingsMost = 500
@@ -47,7 +48,7 @@ func (b *Broker) Readings(ctx context.Context) ([]Reading, error) {
 		}
 		r := Reading{
 			Name: is.Name, Filters: filtersOf(is.Config), Metadata: is.Config.Metadata,
-			Pending: is.NumPending, Unsettled: is.NumAckPending, Delivered: is.Delivered.Last, Paused: is.Paused,
+			Pending: is.NumPending, Unsettled: is.NumAckPending, Delivered: is.Delivered.Last, Paused: is.Paused, Durable: is.Config.Durable != "",
 			Furthest: is.Delivered.Stream, Floor: is.AckFloor.Stream,
 		}
 		r.Begins, r.BeginsAt = beginOf(is)

@@ -38,10 +38,12 @@ type delay struct {
 	Changes int     `json:"changes"`
 }
 
-// Meters are what metrics.Metrics has counted of a CommCell.
+// Meters are what metrics.Metrics has counted of a CommCell, and what it counts here.
 type Meters interface {
 	Requests(commCell string) map[string]int64
 	Quota(commCell string) (q commvault.Quota, known bool)
+	Follows(now int) // one who follows events has come, or gone
+	Dropped()        // one lagged too far behind
 }
 
 var asksNothing = asking{Requests: map[string]int64{}, Delays: [][4]int64{}}

@@ -38,7 +38,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 func (s *Server) follow(w http.ResponseWriter, r *http.Request, out pipe, talk func(context.Context, *pipe) error) {
 	select {
 	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+		s.countFollowers()
+		defer func() {
+			<-s.slots
+			s.countFollowers()
+		}()
 	default:
 		w.Header().Set("Retry-After", "10")
 		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d follow already, which is the most; try again later", maxFollowers))
@@ -52,6 +56,12 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request, out pipe, talk f
 		return
 	}
 	_ = talk(r.Context(), &out) // it ends with the follower, or with us
+}
+
+func (s *Server) countFollowers() {
+	if s.Meters != nil {
+		s.Meters.Follows(len(s.slots))
+	}
 }
 
 // pump sends what is wanted until the follower is gone, or too slow, and now and then what else there is to say.
@@ -72,6 +82,9 @@ func (s *Server) pump(ctx context.Context, out *pipe, every time.Duration, say f
 			events = follower.events
 		case t, inTime := <-events:
 			if !inTime {
+				if s.Meters != nil {
+					s.Meters.Dropped()
+				}
 				return errSlow
 			}
 			if err := out.send(t); err != nil {

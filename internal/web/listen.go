@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"jobwatch/internal/system"
 )
 
 // Bind takes the address, so that a start fails at once where it cannot be had.
 func (c Config) Bind() (net.Listener, error) {
 	listener, err := net.Listen("tcp", c.Listen)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case system.AddressInUse(err):
 		return nil, fmt.Errorf(`http.listen %s: %w; stop what uses it, or set another ("": no HTTP)`, c.Listen, syscall.EADDRINUSE)
 	case err != nil:
 		return nil, fmt.Errorf(`http.listen %s: %w; set another address ("": no HTTP)`, c.Listen, innermost(err))

@@ -168,17 +168,11 @@ func TestStatusHasTheReaders(t *testing.T) {
 	}
 	gets("relay-ops")
 	w.must(gets("second").DoubleAck(t.Context()))
-	anew := func() status {
-		w.server.stream.mu.Lock()
-		w.server.stream.asked = time.Time{}
-		w.server.stream.mu.Unlock()
-		return w.status()
-	}
 	w.until("all are shown", func() bool {
-		s := anew()
+		s := w.status()
 		return len(s.Readers) == 5 && s.Stream != nil && s.Stream.Messages == 2
 	})
-	s := anew()
+	s := w.status()
 	if got := s.Stream; got.Name != "JOBS" || got.First != 1 || got.Last != 2 || got.Bytes == 0 {
 		t.Errorf("the stream is %+v", got)
 	}
@@ -207,24 +201,8 @@ func TestStatusHasTheReaders(t *testing.T) {
 	}
 	w.stopNATS()
 	w.until("the connection is lost", func() bool { return w.server.Broker.Usable() != nil })
-	if s := anew(); s.Readers != nil || s.Stream != nil {
+	if s := w.status(); s.Readers != nil || s.Stream != nil {
 		t.Errorf("without NATS there are %v of %v", s.Readers, s.Stream)
-	}
-}
-
-// However many look, the pollers and NATS are not asked more often.
-func TestStatusIsAskedOfNATSSeldom(t *testing.T) {
-	w := newWorld(t)
-	w.sent()
-	w.until("the stream is shown", func() bool { return w.status().Stream != nil })
-	w.sees(running(71))
-	w.sent()
-	first := w.server.stream.asked
-	for range 10 {
-		w.status()
-	}
-	if again := w.server.stream.asked; !again.Equal(first) && again.Sub(first) < streamHolds {
-		t.Errorf("asked again after %v", again.Sub(first))
 	}
 }
 

@@ -2,9 +2,7 @@ package web
 
 import (
 	"context"
-	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"jobwatch/internal/relay"
@@ -37,14 +35,8 @@ type reader struct {
 	BeginsAt *time.Time `json:"beginsAt"`  // that time; null: it began with a sequence
 }
 
-// streamBoard asks NATS about the stream seldom, however many look.
-type streamBoard struct {
-	mu      sync.Mutex
-	asked   time.Time     // when the last request ended; guarded by mu, as the rest is
-	asking  chan struct{} // closed when the request under way ends; nil: none is
-	said    streamSaid
-	without time.Time // until then the readers are not asked for: there is no right to
-}
+// streamBoard shows what the metrics tell of, too.
+type streamBoard struct{ *stream.Board }
 
 // streamSaid is what NATS said; of what could not be had nil.
 type streamSaid struct {
@@ -53,74 +45,21 @@ type streamSaid struct {
 	roundTrip *float64 // ms
 }
 
-const (
-	streamHolds  = 10 * time.Second
-	streamWithin = 5 * time.Second
-	streamWait   = time.Second // that a status waits for it at most
-	withoutRight = time.Hour
-)
-
-func (b *streamBoard) read(ctx context.Context, broker *stream.Broker) streamSaid {
-	b.mu.Lock()
-	if b.asking == nil && time.Since(b.asked) >= streamHolds {
-		b.asking = make(chan struct{})
-		go b.ask(broker)
+func (b streamBoard) read(ctx context.Context, broker *stream.Broker) (said streamSaid) {
+	is := b.Read(ctx, broker)
+	if is.RoundTrip != nil {
+		said.roundTrip = new(float64(is.RoundTrip.Microseconds()) / 1000)
 	}
-	asking := b.asking
-	b.mu.Unlock()
-	if asking != nil {
-		wait := time.NewTimer(streamWait)
-		defer wait.Stop()
-		select {
-		case <-asking:
-		case <-wait.C:
-		case <-ctx.Done():
-		}
+	if s := is.Info; s != nil {
+		said.stream = &streamState{s.Name, s.Messages, s.Bytes, s.First, s.Last, s.MaxAge.Seconds()}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if time.Since(b.asked) >= 2*streamHolds {
-		return streamSaid{}
+	if is.Readings != nil {
+		said.readers = []reader{}
 	}
-	return b.said
-}
-
-// ask does not end with who wants to know: others wait for it, too.
-func (b *streamBoard) ask(broker *stream.Broker) {
-	ctx, cancel := context.WithTimeout(context.Background(), streamWithin)
-	defer cancel()
-	var said streamSaid
-	if took, err := broker.RoundTrip(ctx); err == nil {
-		said.roundTrip = new(float64(took.Microseconds()) / 1000)
+	for _, r := range is.Readings {
+		said.readers = append(said.readers, readerOf(r))
 	}
-	if is, err := broker.Info(ctx); err == nil {
-		said.stream = &streamState{is.Name, is.Messages, is.Bytes, is.First, is.Last, is.MaxAge.Seconds()}
-	}
-	var refused *stream.RefusedError
-	if b.mayAsk() && said.stream != nil {
-		readings, err := broker.Readings(ctx)
-		errors.As(err, &refused)
-		if err == nil {
-			said.readers = []reader{}
-		}
-		for _, r := range readings {
-			said.readers = append(said.readers, readerOf(r))
-		}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if refused != nil {
-		b.without = time.Now().Add(withoutRight)
-	}
-	b.said, b.asked = said, time.Now()
-	close(b.asking)
-	b.asking = nil
-}
-
-func (b *streamBoard) mayAsk() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return time.Now().After(b.without)
+	return said
 }
 
 func readerOf(r stream.Reading) reader {

@@ -167,6 +167,7 @@ func newWorldIn(t testing.TB, dir string, edits ...func(*Config)) *world {
 	schedule, err := cron.ParseStandard("@every 30s")
 	w.must(err)
 	meters := metrics.New("test")
+	w.store.Took = meters.Committed
 	meter := meters.CommCell("prod")
 	meter.ReadQuota(func() commvault.Quota { return *w.quota.Load() })
 	w.quota.Store(&commvault.Quota{Period: time.Hour})
@@ -180,12 +181,13 @@ func newWorldIn(t testing.TB, dir string, edits ...func(*Config)) *world {
 	publisher := publish.New(publish.Config{
 		Store: w.store, Broker: broker, Round: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
-	meters.Read(metrics.Sources{Store: w.store, Publisher: publisher, Pollers: func() []*poller.Poller { return []*poller.Poller{w.poller} }})
+	board := &stream.Board{Holds: time.Nanosecond}
+	meters.Read(metrics.Sources{Broker: broker, Board: board, Store: w.store, Publisher: publisher, Pollers: func() []*poller.Poller { return []*poller.Poller{w.poller} }})
 	w.runs(broker.Run)
 	w.runs(publisher.Run)
 	c := Config{
 		Listen: "127.0.0.1:0", Store: w.store, Broker: broker, Publisher: publisher, Pollers: func() []*poller.Poller { return []*poller.Poller{w.poller} },
-		Metrics: meters.Handler(), Meters: meters, Version: "test", Log: slog.New(slog.DiscardHandler),
+		Board: board, Metrics: meters.Handler(), Meters: meters, Version: "test", Log: slog.New(slog.DiscardHandler),
 	}
 	for _, edit := range edits {
 		edit(&c)

@@ -45,6 +45,7 @@ type Config struct {
 
 	Store     *store.Store // nil, and Publisher and Pollers with it: relays alone run here
 	Broker    *stream.Broker
+	Board     *stream.Board // asks it; nil: one of its own
 	Publisher *publish.Publisher
 	Pollers   func() []*poller.Poller // they change with the configuration
 	Relays    func() []Relay          // nil: none run here; they change, too
@@ -97,8 +98,11 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	if c.Board == nil {
+		c.Board = new(stream.Board)
+	}
 	s := &Server{
-		Config: c, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers), readers: make(chan struct{}, jobEventsAtOnce),
+		Config: c, stream: streamBoard{c.Board}, live: newLive(c.Broker), slots: make(chan struct{}, maxFollowers), readers: make(chan struct{}, jobEventsAtOnce),
 		started: time.Now(),
 	}
 	s.handler = s.guard(s.routes())

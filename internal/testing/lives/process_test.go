@@ -307,10 +307,10 @@ func (m meter) CycleTook(time.Duration) {
 	}
 }
 
-func (meter) PollTook(time.Duration) {}
-func (meter) TickSkipped()           {}
-func (meter) Committed([]job.Change) {}
-func (meter) Detected(time.Duration) {}
+func (meter) PollTook(time.Duration)                {}
+func (meter) TickSkipped()                          {}
+func (meter) Committed([]job.Change, *job.Snapshot) {}
+func (meter) Detected(time.Duration)                {}
 
 // settle says whether the polls that have not ended count.
 func (p *process) settle(certain bool) {
