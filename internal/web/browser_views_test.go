@@ -52,13 +52,13 @@ func overviewAnswers(t *testing.T, browser context.Context) {
 	b.shows(`document.querySelectorAll("#cells .down .cycles rect.bad").length === 20`)
 	b.has("#need tr:nth-child(1)", "Failed", "sql-02", "The MediaAgent cannot be reached", "2 jobs like this", "sql-03")
 	b.has("#need tr:nth-child(1)", "sql-02, sql-03") // all of them by name
-	b.has("#need tr.killed", "does not say who killed it")
-	b.has("#need tr.stalled", "No progress since ", "Backup, 2 %", "41 min")
+	b.has("#need tr.killed", "killed; nothing says by whom")
+	b.has("#need tr.stalled", "stalled", "No progress for over 41 min, Backup, 2 %")
 	b.has(".stack:first-child .sheet:first-child header", "1 made good since; 1 ended badly again")
 	b.has("#chip-active", "2 running")
 	b.has("#chip-stalled", "1 of them stalled")
 	b.shows(`document.querySelectorAll("#need tr").length === 5 && !document.querySelector("#need").textContent.includes("web-03")`) // which ended well since
-	b.has("#need", "no progress for over 41 min", "no drive is free", "prod/8")
+	b.has("#need", "No progress for over 41 min", "no drive is free", "prod/8")
 	b.shows(`!document.querySelector("#need").textContent.includes("prod/13")`)
 	b.has("#running tr:nth-child(1)", "sql-01", "Running", "1 %")
 	b.shows(`document.querySelector("#hours rect.good") && document.querySelector("#hours rect.bad")`)
@@ -82,7 +82,8 @@ func silentRowsAreOld(t *testing.T, browser context.Context) {
 	b.has("#cells .down", "does not answer, for 40 min", "last answer 41 min ago, 3 jobs followed")
 	b.shows(`document.querySelector("#cells .reason").textContent === "connection refused" && document.querySelector("#cells .reason [title]").title.includes("dial tcp")`)
 	b.has("#running tr:nth-child(1):not(.old)", "sql-01")
-	b.has("#running tr:nth-child(2).old", "branch-01", "as of ")
+	b.has("#running tr:nth-child(2).old", "branch-01", "as of ", "44 min") // then
+	b.has("#need", "Nothing.")
 	b.shows(`document.querySelector("#running tr.old .shape.unknown") && !document.querySelector("#running tr.old .done").textContent.includes("about")`)
 	b.shows(`document.querySelector("#running tr.old .lull")`)
 	b.do(chromedp.Navigate(s.url + "?view=jobs"))
@@ -100,10 +101,10 @@ func stallsAreCounted(t *testing.T, browser context.Context) {
 	s.mu.Unlock()
 	b := openTab(t, browser, s.url)
 	b.has("#sentence", "2 run (1 stalled)")
-	b.has("#need tr.stalled", "no progress for over 48 min", "48 min")
+	b.has("#need tr.stalled", "No progress for over 48 min")
 	s.tells(of(2, "Running", "sql-02", 90*time.Minute, func(r *sceneRow) { r.stalled = time.Now() }), map[string]any{"kind": "watch", "detail": "stalled", "observedAt": minutes(0)}, "warning")
 	b.has("#sentence", "2 run (2 stalled)")
-	b.has("#need", "no progress for over 30 min")
+	b.has("#need", "No progress for over 30 min")
 	b.clean()
 }
 
@@ -118,7 +119,7 @@ func relaysAreNamed(t *testing.T, browser context.Context) {
 	relay := func(state string, pending int, oldest time.Time) map[string]any {
 		return map[string]any{"name": "cmdb", "to": "webhook", "receiver": "cmdb.example.com", "state": state, "since": minutes(-60), "pending": pending, "oldest": oldest, "holder": "host-1"}
 	}
-	s.status["readers"] = []any{map[string]any{"name": "relay-cmdb", "filter": "jobs.>", "pending": 10885, "ackPending": 256, "kind": "relay"}}
+	s.status["readers"] = []any{map[string]any{"name": "relay-cmdb", "filter": "jobs.>", "pending": 10885, "ackPending": 256, "kind": "relay", "lastDelivered": minutes(-3)}}
 	relays(relay("delivering", 3, time.Now().Add(-5*time.Second)))
 	b := openTab(t, browser, s.url)
 	b.has("#sentence", "Nothing needs you.", "All that was seen is told.")
@@ -129,7 +130,7 @@ func relaysAreNamed(t *testing.T, browser context.Context) {
 	b.has("#unsent", "All that was seen is in NATS.")
 	b.has("#itself", "1 of 1 relay needs a look")
 	b.do(chromedp.Click(`#sentence a`))
-	b.has("#relays li.note", "delivers to webhook cmdb.example.com", "it is behind", "11,173 events wait, the oldest for 2 min", "runs on host-1")
+	b.has("#relays li.note", "delivers to webhook cmdb.example.com", "it is behind", "11,173 events wait, the oldest for 2 min; the last went out 3 min ago", "runs on host-1")
 	b.has("#readers", "11,173 events wait")
 	b.shows(`!document.querySelector("main").textContent.includes("256")`)
 	relays(relay("away", 11_173, minutes(-2)))

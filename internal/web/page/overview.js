@@ -36,7 +36,7 @@ function Sentence() {
   for (const { name, says } of relays.slice(0, 2)) parts.push(html`<a href="?view=relays">relay ${said(name)} ${says}</a>`);
   if (relays.length > 2) parts.push(html`<a href="?view=relays">${relays.length - 2} more relays</a>`);
   const failed = need || down.length || trouble || relays.some(({ light }) => light === "down");
-  const first = parts.length ? join(parts, ", and ") : "Nothing needs you";
+  const first = parts.length > 1 ? html`${join(parts.slice(0, -1), ", ")} and ${parts.at(-1)}` : parts[0] ?? "Nothing needs you";
   const waits = status.outbox?.unsent ?? status.unsent;
   return html`<p id="sentence" class="sentence"><b>${shape(silent() ? "unknown" : failed ? "failed" : relays.length ? "partial" : "succeeded")} ${first}.</b> <span>${number(of.active)} run${of.stalled > 0 && ` (${number(of.stalled)} stalled)`}, ${number(of.queued + of.held)} wait${silentCells().map(old)}; ${number(of.succeeded)} ended well in 24 hours.</span>
     <span id="unsent" class="faint">${waits ? `${counted(waits, "event waits", "events wait")} for NATS.` : relays.length ? "All that was seen is in NATS." : "All that was seen is told."}</span></p>`;
@@ -70,7 +70,7 @@ export function Cells() {
   return html`<ul id="cells" class="cards" aria-label="CommCells">${cells.map((cell) => {
     const { light, says, foreign } = cellState(cell);
     const here = known.status.instance ? html` here, by ${said(known.status.instance)}` : "";
-    return card(cell.name, light, said(cell.name), ["what", says], cell.reason && !foreign && ["reason", inWords(cell.reason)],
+    return card(cell.name, light, said(cell.name), ["what", html`${says}${cell.reason && !foreign && html`: <span class="reason">${inWords(cell.reason)}</span>`}`],
       ["last", foreign ? (cell.owner ? "its light is on that member's page" : "") : html`${cell.answered ? `last answer ${ago(parse(cell.answered))} ago` : "no answer yet"}, ${counted(cell.unfinished ?? 0, "job")} followed${here}`],
       !foreign && cell.ring?.length > 0 && ["strip", Strip({ ring: cell.ring })]);
   })}</ul>`;
@@ -106,14 +106,14 @@ function Needing(rows) {
   const [row] = rows;
   const { span, at } = since(row);
   return html`<tr key=${row.key} class="${row.shape} ${row.isBad ? "bad" : ""}"><td class="state">${shape(row.shape)}<span class="word">${said(stateOf(row))}</span>
-      <span class="sub">${row.shape === "stalled" ? `no progress for over ${ago(row.stuck)}` : said(row.phase)} ${asOf(row)}</span></td>
+      <span class="sub">${row.shape === "stalled" ? "stalled" : said(row.phase)} ${asOf(row)}</span></td>
     <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said(whatOf(row))}</span></td>
     <td class="reason">${said((row.shape === "stalled" ? stuckAt(row) : why(row)) || (row.shape === "held" ? `${row.state} for ${span}` : ""))}
       ${rows.length > 1 ? html`<span class="sub"><a href=${to("jobs", { q: `is:attention class:${row.shape}`, group: "reason" })}>${number(rows.length)} jobs like this</a>: ${said(rows.slice(0, namesShown).map((other) => other.client || other.key).join(", "))}${rows.length > namesShown && ", …"}</span>` : html`<span class="sub">${said(row.reason ? row.code : "")}</span>`}</td>
     <td class="since">${span}<span class="sub">${when(at, short)}</span></td></tr>`;
 }
 
-const stuckAt = (row) => [row.reason || row.code || `No progress since ${short(row.stuck)}`, row.phase, row.percent !== null && `${Math.round(row.percent)} %`].filter(Boolean).join(", ");
+const stuckAt = (row) => [row.reason || row.code || `No progress for over ${ago(row.stuck)}`, row.phase, row.percent !== null && `${Math.round(row.percent)} %`].filter(Boolean).join(", ");
 
 const toldOf = (key) => known.events.filter(({ event: { data: { job } } }) => job && `${job.commcell}/${job.id}` === key);
 

@@ -59,7 +59,7 @@ export function why(row) {
   if (row.vmsFailed) return `${row.vmsFailed} of ${time.counted(row.vmsTotal, "machine")} failed${row.failedVms ? `: ${row.failedVms}` : ""}`;
   if (/[1-9]/.test(row.failures)) return row.failures;
   if (row.shape === "stalled") return `no progress since ${time.short(row.stuck)}, at least`;
-  return row.ended && row.cls === "killed" ? "the CommServe does not say who killed it, nor why" : "";
+  return row.ended && row.cls === "killed" ? "killed; nothing says by whom" : "";
 }
 
 // followedBy is the other member of the cluster that polls a CommCell.
@@ -92,7 +92,7 @@ export function about(row) {
 // since is how long a job is as it is: in its state, without progress, or ended.
 export function since(row) {
   const at = row.ended ? row.endedAt : row.shape === "stalled" ? row.stuck : row.since ?? row.start;
-  return at ? { span: row.ended ? `${time.ago(at)} ago` : time.ago(at), at } : { span: "", at: null };
+  return at ? { span: row.ended ? `${time.ago(at)} ago` : time.span((row.asOf ?? time.now()) - at), at } : { span: "", at: null };
 }
 export const asOf = (row) => row.asOf && html`<span class="asof">as of ${when(row.asOf, time.short)}</span>`;
 

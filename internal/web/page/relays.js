@@ -39,6 +39,8 @@ function factsOf(relay) {
   if (relay.parked) facts.push(`${counted(relay.parked, "job")} set aside`);
   if (relay.dead) facts.push(counted(relay.dead, "dead letter"));
   if (relay.missed) facts.push(`${number(relay.missed)} missed`);
+  const last = known.status.readers?.find(({ name }) => name === `relay-${relay.name}`)?.lastDelivered;
+  if (last && relay.pending) facts.push(`the last went out ${ago(parse(last))} ago`);
   if (relay.holder) facts.push(`runs on ${relay.holder}`);
   return facts.join("; ");
 }
