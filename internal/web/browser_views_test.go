@@ -28,6 +28,7 @@ func TestViews(t *testing.T) {
 		"course so far":      overviewDrawsCourses,
 		"job":                jobShowsItsCourse,
 		"who got it":         jobSaysWhoGotIt,
+		"not for it":         jobSaysWhatIsNotForAReader,
 		"events":             eventsAreChosen,
 		"older events":       eventsGoBack,
 		"nothing is hostile": hostileScene,
@@ -167,8 +168,10 @@ func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
 	b.has("#got li:nth-child(1)", "audit, relay-slackacknowledged all of these")
 	b.has("#got li:nth-child(2)", "siem", "1 event not sent yet, from sequence 4, 1 event sent, not acknowledged")
 	b.has("#got li:nth-child(3)", "wall", "2 events not sent yet, from sequence 3")
-	b.has("#got li:nth-child(4)", "slack", "has set 1 job aside, has 2 dead letters")
-	b.shows(`document.querySelectorAll("#got li").length === 4`)
+	b.has("#got li:nth-child(5)", "slack", "has set 1 job aside, has 2 dead letters")
+	b.has("#got li:nth-child(4)", "others4 not for it, by its subjects", "jobs.prod.72.>")
+	b.has("#got li:nth-child(6)", "A relay also acknowledges what its own match leaves out")
+	b.shows(`document.querySelectorAll("#got li").length === 6`)
 	b.has("#told li:nth-child(1)", "not yet sent to siem · not yet sent to wall")
 	b.has("#told li:nth-child(2)", "siem has not acknowledged it · not yet sent to wall")
 	b.shows(`!document.querySelector("#told li:nth-child(3)").textContent.includes("siem")`)
@@ -176,6 +179,22 @@ func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
 	s.status["readers"] = nil
 	s.mu.Unlock()
 	b.has("#got", "cannot be read from NATS")
+	b.clean()
+}
+
+// jobSaysWhatIsNotForAReader: one that asks for states alone has not acknowledged the rest.
+func jobSaysWhatIsNotForAReader(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	s.status["readers"] = []any{map[string]any{"name": "relay-cmdb", "filter": "jobs.*.*.*.state.>", "delivered": 3, "ackFloor": 1, "begins": 1, "beginsAt": nil, "kind": "relay"}}
+	for _, change := range []map[string]any{{"kind": "state", "detail": "running", "to": "Running"}, {"kind": "phase", "detail": "scan", "to": "Scan"}, {"kind": "state", "detail": "pending", "to": "Pending"}, {"kind": "watch", "detail": "stalled"}} {
+		s.tells(of(71, "Running", "files", time.Minute), change, "info")
+	}
+	b := openTab(t, browser, s.url+"?view=job&job=prod/71")
+	b.has("#got li:nth-child(1)", "relay-cmdbacknowledged 1, 1 event sent, not acknowledged, 2 not for it, by its subjectsjobs.*.*.*.state.>")
+	b.shows(`!document.querySelector("#got").textContent.includes("all of these")`)
+	b.has("#told li:nth-child(1)", "not for relay-cmdb")
+	b.has("#told li:nth-child(2)", "relay-cmdb has not acknowledged it")
+	b.shows(`!document.querySelector("#told li:nth-child(4)").textContent.includes("relay-cmdb")`)
 	b.clean()
 }
 
