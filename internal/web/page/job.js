@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 import { ask, known } from "./state.js";
-import { copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
+import { coded, copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
 import { here, to, turned } from "./route.js";
 import { fits } from "./events.js";
 import { Course, logOf } from "./course.js";
@@ -49,7 +49,7 @@ function Head({ job }) {
     <p class="faint" id="who">${join([said(key), path.length > 0 && join(path.map(said), " › "), said([job.operation, job.backupLevel].filter((word) => word && word !== "Unknown").join(", ")),
       job.startedBy && html`started by ${said(job.startedBy)}${job.startedFrom && html`, ${said(job.startedFrom)}`}`,
       job.parentJob && html`part of ${jobLink(`${job.commcell}/${job.parentJob}`)}`])}</p>
-    ${(job.pendingReason || job.pendingReasonCode) && html`<p id="why" class="notice">${said(job.pendingReason)} ${job.pendingReasonCode && html`<code>${said(job.pendingReasonCode)}</code>`}</p>`}`;
+    ${(job.pendingReason || job.pendingReasonCode) && html`<p id="why" class="notice">${said(job.pendingReason)} ${job.pendingReasonCode && said(coded(job.pendingReasonCode))}</p>`}`;
 }
 
 const has = (value) => value !== null && value !== undefined;
@@ -72,10 +72,10 @@ function facts(job, row) {
   add("Data", has(job.sizeOfApplication) && bytes(job.sizeOfApplication), [has(job.dataWritten) && `${bytes(job.dataWritten)} written`, has(job.savingsPercent) && `${Math.round(job.savingsPercent)} % saved`].filter(Boolean).join(", "));
   const speed = job.throughput ?? job.averageThroughput ?? job.currentThroughput;
   add("Speed", has(speed) && `${number(speed)} GB/h`, has(job.streams) && counted(job.streams, "stream"));
-  add("Files", has(job.filesTransferred ?? job.totalFiles) && number(job.filesTransferred ?? job.totalFiles), job.failures && said(job.failures));
+  add("Files", has(job.filesTransferred ?? job.totalFiles) && number(job.filesTransferred ?? job.totalFiles), /[1-9]/.test(job.failures) ? html`failed: ${said(job.failures)}` : job.failures && "none failed");
   add("Attempt", has(job.attempt) && number(job.attempt));
   add("Storage", job.storagePolicy && said(job.storagePolicy), job.mediaAgent && said(job.mediaAgent));
-  add("Followed", job.followedBy ? `by ${visible(job.followedBy)}` : job.tracked ?? "not any more", job.snapshotAt && html`seen ${when(parse(job.snapshotAt))}`);
+  add("Followed", job.followedBy ? `by ${visible(job.followedBy)}` : job.tracked ?? "not any more", job.snapshotAt && html`last change seen ${when(parse(job.snapshotAt))}`);
   return all;
 }
 
