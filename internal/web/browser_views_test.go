@@ -31,6 +31,7 @@ func TestViews(t *testing.T) {
 		"relays":             relaysAreNamed,
 		"job":                jobShowsItsCourse,
 		"who got it":         jobSaysWhoGotIt,
+		"not for it":         jobSaysWhatIsNotForAReader,
 		"events":             eventsAreChosen,
 		"older events":       eventsGoBack,
 		"nothing is hostile": hostileScene,
@@ -83,7 +84,6 @@ func silentRowsAreOld(t *testing.T, browser context.Context) {
 	b.shows(`document.querySelector("#cells .reason").textContent === "connection refused" && document.querySelector("#cells .reason [title]").title.includes("dial tcp")`)
 	b.has("#running tr:nth-child(1):not(.old)", "sql-01")
 	b.has("#running tr:nth-child(2).old", "branch-01", "as of ", "44 min") // then
-	b.has("#need", "Nothing.")
 	b.shows(`document.querySelector("#running tr.old .shape.unknown") && !document.querySelector("#running tr.old .done").textContent.includes("about")`)
 	b.shows(`document.querySelector("#running tr.old .lull")`)
 	b.do(chromedp.Navigate(s.url + "?view=jobs"))
@@ -212,8 +212,8 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.shows(`document.querySelectorAll("#course .bar.state").length === 2 && document.querySelectorAll("#course .bar.phase").length === 2 && document.querySelectorAll("#course .mark").length === 1`)
 	b.shows(`[...document.querySelectorAll("#course .bar")].every((bar) => bar.dataset.soft === "true")`)
 	b.has("#course .gap", "no answer")
-	b.shows(`document.querySelectorAll("#course .said").length === 2 && document.querySelector("#course .said.failed title").textContent.includes("interrupted by <b>admin</b> 19:181")`)
-	b.has("#told li:nth-child(1)", "CommServe", "resumed 19:183")
+	b.shows(`document.querySelectorAll("#course .said").length === 2 && document.querySelector("#course .said.failed title").textContent.includes("interrupted by <b>admin</b> [19:181]")`)
+	b.has("#told li:nth-child(1)", "CommServe", "resumed [19:183]")
 	b.has("#machines tr.group:nth-child(1)", "2 ×", "quiescing took longer")
 	b.shows(`document.querySelector("#machines a").getAttribute("href") === "?view=job&job=prod%2F7214"`)
 	b.has("#told li:nth-child(1)", "Running → Completed w/ one or more errors", "sequence 4", "between", "jobs.prod.71.vcenter-west%2Eexample%2Ecom.state.completed_with_errors")
@@ -221,7 +221,7 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.do(chromedp.Click("#ask"))
 	b.has("#answer", `"state": "Completed"`, `"attributes": 288230376151711745`)
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/71&course=table&machines=all"))
-	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing", "The CommServe told", "its clock was wrong 19:1")
+	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing", "The CommServe told", "its clock was wrong [19:1]")
 	b.has("#machines", "app-1", "no failure told")
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/99"))
 	b.has("main", "is not known here")
@@ -249,8 +249,10 @@ func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
 	b.has("#got li:nth-child(1)", "audit, relay-slackacknowledged all of these")
 	b.has("#got li:nth-child(2)", "siem", "1 event not sent yet, from sequence 4, 1 event sent, not acknowledged")
 	b.has("#got li:nth-child(3)", "wall", "2 events not sent yet, from sequence 3")
-	b.has("#got li:nth-child(4)", "slack", "has set 1 job aside, has 2 dead letters")
-	b.shows(`document.querySelectorAll("#got li").length === 4`)
+	b.has("#got li:nth-child(5)", "slack", "has set 1 job aside, has 2 dead letters")
+	b.has("#got li:nth-child(4)", "others4 not for it, by its subjects", "jobs.prod.72.>")
+	b.has("#got li:nth-child(6)", "A relay also acknowledges what its own match leaves out")
+	b.shows(`document.querySelectorAll("#got li").length === 6`)
 	b.has("#told li:nth-child(1)", "not yet sent to siem · not yet sent to wall")
 	b.has("#told li:nth-child(2)", "siem has not acknowledged it · not yet sent to wall")
 	b.shows(`!document.querySelector("#told li:nth-child(3)").textContent.includes("siem")`)
@@ -258,6 +260,22 @@ func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
 	s.status["readers"] = nil
 	s.mu.Unlock()
 	b.has("#got", "cannot be read from NATS")
+	b.clean()
+}
+
+// jobSaysWhatIsNotForAReader: one that asks for states alone has not acknowledged the rest.
+func jobSaysWhatIsNotForAReader(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	s.status["readers"] = []any{map[string]any{"name": "relay-cmdb", "filter": "jobs.*.*.*.state.>", "delivered": 3, "ackFloor": 1, "begins": 1, "beginsAt": nil, "kind": "relay"}}
+	for _, change := range []map[string]any{{"kind": "state", "detail": "running", "to": "Running"}, {"kind": "phase", "detail": "scan", "to": "Scan"}, {"kind": "state", "detail": "pending", "to": "Pending"}, {"kind": "watch", "detail": "stalled"}} {
+		s.tells(of(71, "Running", "files", time.Minute), change, "info")
+	}
+	b := openTab(t, browser, s.url+"?view=job&job=prod/71")
+	b.has("#got li:nth-child(1)", "relay-cmdbacknowledged 1, 1 event sent, not acknowledged, 2 not for it, by its subjectsjobs.*.*.*.state.>")
+	b.shows(`!document.querySelector("#got").textContent.includes("all of these")`)
+	b.has("#told li:nth-child(1)", "not for relay-cmdb")
+	b.has("#told li:nth-child(2)", "relay-cmdb has not acknowledged it")
+	b.shows(`!document.querySelector("#told li:nth-child(4)").textContent.includes("relay-cmdb")`)
 	b.clean()
 }
 

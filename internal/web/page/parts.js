@@ -10,6 +10,7 @@ export { html };
 const unfit = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 export const visible = (text) => String(text).replace(unfit, (c) => (/\s/.test(c) ? " " : `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`));
 export const said = (text) => html`<bdi>${visible(text ?? "")}</bdi>`;
+export const coded = (code) => (code ? `[${code}]` : ""); // 19:181 alone looks like a time
 export const join = (parts, by = " · ") => parts.filter(Boolean).flatMap((part, i) => (i ? [by, part] : [part]));
 
 // A shape for each class, so that none is told by its colour alone.
@@ -55,7 +56,7 @@ export const stateOf = (row) => row.state || (row.since || row.client ? "no stat
 
 // why says what is wrong with a job, or what it waits for.
 export function why(row) {
-  if (row.reason || row.code) return row.reason || row.code;
+  if (row.reason || row.code) return row.reason || coded(row.code);
   if (row.vmsFailed) return `${row.vmsFailed} of ${time.counted(row.vmsTotal, "machine")} failed${row.failedVms ? `: ${row.failedVms}` : ""}`;
   if (/[1-9]/.test(row.failures)) return row.failures;
   if (row.shape === "stalled") return `no progress since ${time.short(row.stuck)}, at least`;
