@@ -33,6 +33,12 @@ func (c *Config) keys() []key {
 				"wants letters, digits, _ and -, and single dots between them")), "this one's name among them; empty: the host's name"},
 		}), "Several watchers that share the CommCells among them (docs/cluster.md)."},
 		{"severity", severities(&c.Severity), "what a state means to you: {committed: info, killed: error}"},
+		{"metrics", sectionOf([]key{
+			{"last_success", sectionOf([]key{
+				{"clients", globs(&c.Metrics.LastSuccess.Clients), `which clients: ["sql*", "erp-01"]; none: no such metric`},
+				{"limit", one(&c.Metrics.LastSuccess.Limit, 1000, whole(1, 100_000)), "subclients at most; those beyond are counted only"},
+			}), "When a backup of a client's subclient last ended well, as a metric for each (docs/metrics.md)."},
+		}), "What is measured only where it is asked for."},
 		{"relays", relays(&c.Relays), "Where else events go: each relay takes them to one destination (docs/relays.md)."},
 	}
 }

@@ -119,6 +119,7 @@ func listOfMany(t *testing.T, browser context.Context) {
 	b.has("#count", "50,000 jobs")
 	b.has("#chip-failed", "10,000")
 	b.shows(`document.querySelectorAll("*").length < 2000`)
+	b.shows(`document.querySelector(".rows")`) // the counts come before it, from the status
 	b.do(chromedp.Evaluate[chromedp.Void](`void (document.querySelector(".rows").scrollTop = 1e9)`))
 	b.shows(`document.querySelector('#jobs tr[aria-rowindex="50001"]')`)
 	b.shows(`document.querySelectorAll("*").length < 2000`)

@@ -47,7 +47,7 @@ func TestTheMinute(t *testing.T) {
 	s.reads("what was killed", quoted(clientsOf(truth.killed)...)...)
 	s.reads("how many are stuck, and which", append(quoted(clientsOf(truth.stalled, truth.held)...), near(len(truth.stalled), "stalled"))...)
 	s.reads("why they wait", quoted(truth.held[0].Reason, truth.held[1].Reason)...)
-	s.reads("does the watcher work", "All that was seen is", `prod answers`, `branch (is silent|does not answer)`, `3 of them on branch as of \d\d:\d\d`, `does not answer, for [4-9]\d min: connection refused`, "The watcher itself")
+	s.reads("does the watcher work", "All that was seen is", `prod answers`, `branch (is silent|does not answer)`, `3 of them on branch as of \d\d:\d\d`, `does not answer, for [4-9]\d min\W+connection refused`, "The watcher itself")
 	s.readsNot("what is well again, or does not wait long", "crm-01", "print-03", "has trouble")
 
 	s.opens(m.page + "?view=jobs&q=class:failed")
