@@ -31,6 +31,7 @@ var notRun = []struct{ begin, why string }{
 	{"JOBWATCH_SEED=", "a test does not run tests"},
 	{"make ", "a test does not run make; that there is such a target is checked"},
 	{"less ", "wants a terminal"},
+	{"editor ", "wants a person"},
 	{"watcher demo", "TestDemo runs it, and ends it"},
 	{"watcher cluster leave", "needs a cluster: TestClusterAtTheDesk runs it"},
 	{"watcher cluster status", "as above"},
