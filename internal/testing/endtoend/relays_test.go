@@ -200,7 +200,7 @@ func TestRelayStandsAlone(t *testing.T) {
 	w.says("webhook.secret_files")
 	said := typed(t, "check", "-c", w.config)
 	said.Fails(t, failed, "checks failed")
-	for _, part := range []string{"relay good: the receiver can be connected to", "relay late: webhook.url_file", "relay mended: webhook.secret_files"} {
+	for _, part := range []string{"relay good\n  ok       the receiver can be connected to", "relay late\n  failed   webhook.url_file", "relay mended\n  failed   webhook.secret_files"} {
 		if !strings.Contains(said.Out, part) {
 			t.Errorf("%q is not in\n%s", part, said.Out)
 		}
