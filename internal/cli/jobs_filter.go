@@ -57,7 +57,7 @@ func (f *jobFilter) wantedClasses() (wanted []job.Class) {
 
 // takes judges what the watcher did not.
 func (f *jobFilter) takes(l *store.Listed) bool {
-	return (f.client == "" || matches(f.client, string(l.Snapshot.Client))) &&
+	return (f.client == "" || job.Like(f.client, string(l.Snapshot.Client))) &&
 		(!f.stalled || l.Told.Stalled && !l.Snapshot.Terminal) &&
 		(!f.tracked || l.Why != "" && l.Why != store.Untracked)
 }
@@ -67,15 +67,4 @@ func checkGlob(flag, pattern string) error {
 		return fmt.Errorf("%s %s: no pattern; * and ? stand for any characters, and any one", flag, pattern)
 	}
 	return nil
-}
-
-// matches compares a name with a pattern, or with the same name. Case does not count: Commvault's clients are hosts.
-func matches(pattern, name string) bool {
-	if strings.EqualFold(pattern, name) {
-		return true
-	}
-	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
-	pattern, name = strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00") // no path
-	matched, err := path.Match(pattern, name)
-	return err == nil && matched
 }

@@ -84,7 +84,7 @@ func (f *eventFilter) takes(m stream.Message) bool {
 	data, err := e.Job()
 	return err == nil && f.takesSeverity(data.Severity) &&
 		(len(f.classes) == 0 || slices.Contains(f.classes, string(data.Job.StateClass))) &&
-		(f.client == "" || matches(f.client, string(data.Job.Client)))
+		(f.client == "" || job.Like(f.client, string(data.Job.Client)))
 }
 
 func (f *eventFilter) takesSeverity(s job.Severity) bool {

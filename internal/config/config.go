@@ -31,6 +31,7 @@ type Config struct {
 	Cluster   Cluster
 	Severity  map[string]string // slug of a state => info, warning or error
 	Relays    []Relay
+	Metrics   Metrics
 
 	Text []byte // what was read of the file
 
@@ -38,6 +39,17 @@ type Config struct {
 	file     string
 	lines    map[string]int // key path => line, of each key that the file holds
 	warnings []string
+}
+
+// Metrics are those that are kept only where they are asked for.
+type Metrics struct {
+	LastSuccess LastSuccess
+}
+
+// LastSuccess names the clients of whose subclients the last good backup is shown.
+type LastSuccess struct {
+	Clients []string // globs that path.Match accepts; none: nothing is shown
+	Limit   int      // subclients shown at most
 }
 
 // CommCell is one CommServe to watch, and how.
@@ -114,8 +126,9 @@ type Embedded struct {
 
 // Store is the bbolt file.
 type Store struct {
-	Path     string
-	KeepSent time.Duration // 0: not at all
+	Path        string
+	KeepSent    time.Duration // 0: not at all
+	SocketGroup string        // "": none
 }
 
 // HTTP is the dashboard's listener.

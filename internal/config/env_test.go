@@ -72,7 +72,7 @@ func TestEnvironmentErrors(t *testing.T) {
 		{commcell("guid: ${N"), "5: commcells[0].guid: " + noName},
 		{commcell("guid: ${1N}"), "5: commcells[0].guid: " + noName},
 		{commcell("guid: \"${N:-8}\""), "5: commcells[0].guid: " + noName},
-		{section("${WORD}: 8"), `5: "${WORD}": unknown key; known here: commcells, nats, store, http, log, cluster, severity, relays`},
+		{section("${WORD}: 8"), `5: "${WORD}": unknown key; known here: commcells, nats, store, http, log, cluster, severity, metrics, relays`},
 	})
 }
 

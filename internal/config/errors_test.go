@@ -20,7 +20,7 @@ func TestErrors(t *testing.T) {
 		{"commcells:\n  - name: prod\n    auth: {token_file: t}\n", "2: commcells[0].url: missing; write it like https://cs.example.com/webconsole/api"},
 		{"commcells:\n  - name: prod\n    url: https://a\n", "2: commcells[0].auth: no way to log in; set token_file, or username and password_file"},
 		{minimal + "  - name: prod\n    url: https://b\n    auth: {token_file: t}\n", `5: commcells[1].name: "prod": the name of the CommCell on line 2 too; give each its own`},
-		{section("polling: {}"), "5: polling: unknown key; known here: commcells, nats, store, http, log, cluster, severity, relays"},
+		{section("polling: {}"), "5: polling: unknown key; known here: commcells, nats, store, http, log, cluster, severity, metrics, relays"},
 		{section("nats: {strem: A}"), `5: nats.strem: unknown key; did you mean "stream"?`},
 		{section("log:\n  format: txt"), `6: log.format: "txt": wants auto, text or json`},
 		{commcell("concurency: 8"), `5: commcells[0].concurency: unknown key; did you mean "concurrency"?`},

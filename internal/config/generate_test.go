@@ -61,7 +61,7 @@ func completeText() string {
 #
 # ${NAME} in a value is the environment variable NAME, and must be set; $${ is a plain ${.
 # Durations are written 5s, 10m, 168h. ` + "`watcher check -c FILE`" + ` tells what is wrong, and tries it out.
-# A running watcher takes an edited file by itself, but for nats, store, http, log.format, cluster and severity.
+# A running watcher takes an edited file by itself, but for nats, store, http, log.format, cluster, severity and metrics.
 # Names of files that do not begin with / are looked for from the folder of this file.
 # A relay stands here as a comment, with each key that it may have.
 #
@@ -190,7 +190,7 @@ default. ` + "`watcher check`" + ` tells all that is wrong with a file, with lin
   stands in a CommCell's ` + "`auth`" + `, in a file's name, or in the body of a webhook: a service manager sets such for the service alone.
 - Names of files that do not begin with / are looked for from the folder of the configuration file.
 - Anchors (` + "`&a`" + `), aliases (` + "`*a`" + `) and merge keys (` + "`<<: *a`" + `) are YAML's. A key that stands twice is an error.
-- A running watcher takes an edited file by itself, but for nats, store, http, log.format, cluster and severity. A file with a mistake is
+- A running watcher takes an edited file by itself, but for nats, store, http, log.format, cluster, severity and metrics. A file with a mistake is
   refused, and the one before goes on.
 
 ## In an editor

@@ -21,6 +21,8 @@ func (c *Config) keys() []key {
 			{"path", file(&c.Store.Path, "data/watcher.db"), "the file that holds what was seen of each job, and the events that wait"},
 			{"keep_sent", one(&c.Store.KeepSent, 24*time.Hour, duration(0)),
 				"keep what was told for so long, at most 256 MiB, for nats.on_new_stream; 0: do not"},
+			{"socket_group", one(&c.Store.SocketGroup, "", text()),
+				"a group whose members may command the watcher (docs/security.md); empty: its user alone"},
 		}), "What the watcher remembers."},
 		{"http", sectionOf(c.HTTP.keys()), "Page, API, health, metrics (docs/http.md); it changes nothing."},
 		{"log", sectionOf([]key{
@@ -33,6 +35,12 @@ func (c *Config) keys() []key {
 				"wants letters, digits, _ and -, and single dots between them")), "this one's name among them; empty: the host's name"},
 		}), "Several watchers that share the CommCells among them (docs/cluster.md)."},
 		{"severity", severities(&c.Severity), "what a state means to you: {committed: info, killed: error}"},
+		{"metrics", sectionOf([]key{
+			{"last_success", sectionOf([]key{
+				{"clients", globs(&c.Metrics.LastSuccess.Clients), `which clients: ["sql*", "erp-01"]; none: no such metric`},
+				{"limit", one(&c.Metrics.LastSuccess.Limit, 1000, whole(1, 100_000)), "subclients at most; those beyond are counted only"},
+			}), "When a backup of a client's subclient last ended well, as a metric for each (docs/metrics.md)."},
+		}), "What is measured only where it is asked for."},
 		{"relays", relays(&c.Relays), "Where else events go: each relay takes them to one destination (docs/relays.md)."},
 	}
 }

@@ -258,6 +258,11 @@ func jobs(c *CommCell) value {
 	})
 }
 
+// globs are patterns of names.
+func globs(dst *[]string) value {
+	return list(text(glob), func(_ *reader, _ node, glob string) { *dst = append(*dst, glob) })
+}
+
 // filter says which jobs are meant: names of clients and the like => globs.
 func filter(dst *map[string][]string) value {
 	*dst = map[string][]string{}

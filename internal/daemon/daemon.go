@@ -68,6 +68,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	p := &parts{Daemon: d, metrics: metrics.New(d.Version)}
 	p.taken.Store(&taken{d.Config, time.Now()})
+	p.metrics.ShowLastSuccess(d.Config.Metrics.LastSuccess.Clients, d.Config.Metrics.LastSuccess.Limit)
 	defer p.close()
 	for _, open := range []func(context.Context) error{
 		p.openStore,
@@ -92,6 +93,7 @@ func (p *parts) start(ctx context.Context) error {
 	start(p.serveSite)
 	start(p.serveSocket)
 	start(p.reload)
+	start(p.noteSuccesses)
 	if p.embedded != nil {
 		start(p.embedded.Run)
 	}

@@ -119,7 +119,7 @@ func (r *reloader) needRestart(b *config.Config) []string {
 		a, b any
 	}{
 		{"nats", a.NATS, b.NATS}, {"store", a.Store, b.Store}, {"http", a.HTTP, b.HTTP}, {"log", aLog, bLog},
-		{"cluster", a.Cluster, b.Cluster}, {"severity", a.Severity, b.Severity},
+		{"cluster", a.Cluster, b.Cluster}, {"severity", a.Severity, b.Severity}, {"metrics", a.Metrics, b.Metrics},
 	} {
 		if !reflect.DeepEqual(section.a, section.b) {
 			keys = append(keys, section.key)

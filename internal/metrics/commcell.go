@@ -116,6 +116,7 @@ func (c *CommCell) Committed(changes []job.Change, of *job.Snapshot) {
 		}
 		if ends(change, of) {
 			c.of.ended.WithLabelValues(c.name, string(job.LookUp(change.To, true).Class), operationOf(of)).Inc()
+			c.of.Succeeded(c.name, of)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func TestWhatIsNoJobEnds(t *testing.T) {
 	}
 }
 
-// read gives a counter's value by the values of its labels but for the CommCell.
+// read gives a counter's or gauge's value by the values of its labels but for the CommCell.
 func read(t *testing.T, m *Metrics, name string, labels ...string) (value float64) {
 	t.Helper()
 	families, err := m.registry.Gather()
@@ -79,7 +79,7 @@ func read(t *testing.T, m *Metrics, name string, labels ...string) (value float6
 				matches = matches && has[l]
 			}
 			if matches {
-				value += one.Counter.GetValue()
+				value += one.Counter.GetValue() + one.Gauge.GetValue()
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type Metrics struct {
 	ended, vms                                   *prometheus.CounterVec
 	polled, ticked, delay, asked                 *prometheus.HistogramVec
 
+	last            *lastSuccess
 	relays          relayCounts
 	single          single
 	quotas, servers sync.Map // CommCell => func() commvault.Quota, Server
@@ -53,14 +54,14 @@ func New(version string) *Metrics {
 		vms:        counters("vms_failed_total", "Machines that were told as failed in a backup or restore of several.", "commcell"),
 	}
 	m.shown.Gatherer = m.registry
-	m.relays, m.single = newRelayCounts(), newSingle()
+	m.relays, m.single, m.last = newRelayCounts(), newSingle(), newLastSuccess()
 	m.registry.MustRegister(m.single.all()...)
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "build_info", Help: "1, for the version, the commit and the Go release that its labels name.",
 		ConstLabels: prometheus.Labels{"version": version, "revision": revision(debug.ReadBuildInfo()), "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.polls, m.requests, m.unanswered, m.events, m.skipped, m.polled, m.ticked, m.delay, m.asked, m.ended, m.vms, build,
+	m.registry.MustRegister(m.polls, m.requests, m.unanswered, m.events, m.skipped, m.polled, m.ticked, m.delay, m.asked, m.ended, m.vms, m.last.at, m.last.leftOut, build,
 		m.relays.delivered, m.relays.failures, m.relays.dead, m.relays.missed, m.relays.took, m.relays.succeeded,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"text/template"
 )
 
 // Answers is what a first configuration is made of. Paths are as the file is to say them.
@@ -21,7 +22,11 @@ type Answers struct {
 	CAFile              string // "": the system's authorities
 	NATS, NATSCreds     string // NATS "": the embedded server
 	Stream, Store, HTTP string
+	SocketGroup         string // "": none
 }
+
+// natsDir is where the embedded server keeps the stream: where the watcher may write the store, it may write that.
+func (a Answers) natsDir() string { return path.Join(path.Dir(filepath.ToSlash(a.Store)), "nats") }
 
 // Usual is what stands there where nothing is said.
 func Usual() Answers {
@@ -31,16 +36,37 @@ func Usual() Answers {
 //go:embed watcher.yaml.tmpl
 var text string
 
-var form = template.Must(template.New("watcher.yaml").Funcs(template.FuncMap{"quoted": quoted}).Parse(text))
-
 // quoted is a YAML string, whatever it would be read as without quotes. A ${ is meant as it stands.
 func quoted(value string) string { return strconv.Quote(strings.ReplaceAll(value, "${", "$${")) }
 
 // Text is the configuration, with comments.
-func (a Answers) Text() (string, error) {
-	var b strings.Builder
-	err := form.Execute(&b, a)
-	return b.String(), err
+func (a Answers) Text() string {
+	auth := "token_file: " + quoted(a.TokenFile)
+	if a.TokenFile == "" {
+		auth = "username: " + quoted(a.Username) + "\n      " + has("domain: ", a.Domain, "\n      ") + "password_file: " + quoted(a.PasswordFile)
+	}
+	tls := "# tls: {ca_file: cs.pem}   # where the web server's certificate is of your own authority"
+	if a.CAFile != "" {
+		tls = "tls: {ca_file: " + quoted(a.CAFile) + "}"
+	}
+	nats := "url: embedded                # a server inside the watcher; several watchers, or other machines, want one of its own\n" +
+		"  embedded: {dir: " + quoted(a.natsDir()) + "} # listen: \"127.0.0.1:4222\""
+	if a.NATS != "" {
+		nats = "url: " + quoted(a.NATS)
+	}
+	nats += has("\n  creds_file: ", a.NATSCreds, "")
+	return strings.NewReplacer(
+		"{{commcell}}", quoted(a.CommCell), "{{name}}", a.CommCell, "{{url}}", quoted(a.URL), "{{auth}}", auth, "{{tls}}", tls, "{{nats}}", nats,
+		"{{stream}}", quoted(a.Stream), "{{store}}", quoted(a.Store), "{{group}}", has("\n  socket_group: ", a.SocketGroup, ""), "{{http}}", quoted(a.HTTP),
+	).Replace(text)
+}
+
+// has is a key with its value, or nothing where there is none.
+func has(key, value, end string) string {
+	if value == "" {
+		return ""
+	}
+	return key + quoted(value) + end
 }
 
 // Lacking names what there is no configuration without.

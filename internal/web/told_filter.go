@@ -98,17 +98,10 @@ func (f *toldFilter) takes(m stream.Message) bool {
 	}
 	data, err := e.Job()
 	return err == nil && f.has(data.Job.CommCell, data.Change.Kind, data.Severity) &&
-		(len(f.classes) == 0 || slices.Contains(f.classes, string(data.Job.StateClass))) && (f.client == "" || isLike(string(data.Job.Client), f.client))
+		(len(f.classes) == 0 || slices.Contains(f.classes, string(data.Job.StateClass))) && (f.client == "" || job.Like(f.client, string(data.Job.Client)))
 }
 
 func (f *toldFilter) has(commCell, kind string, severity job.Severity) bool {
 	return (f.commCell == "" || f.commCell == commCell) && (f.kind == "" || f.kind == kind) &&
 		slices.Index(severities, string(severity)) >= slices.Index(severities, string(f.severity))
-}
-
-// isLike compares a client's name with a pattern. Case does not count: clients are hosts.
-func isLike(name, pattern string) bool {
-	noPath := strings.NewReplacer("/", "\x00")
-	like, err := path.Match(noPath.Replace(strings.ToLower(pattern)), noPath.Replace(strings.ToLower(name)))
-	return err == nil && like || strings.EqualFold(name, pattern)
 }

@@ -58,8 +58,8 @@ func TestBesideARunningWatcher(t *testing.T) {
 	typed(t, "store", "backup", copied, "-c", w.config).Succeeds(t, copied)
 	typed(t, "store", "backup", copied, "-c", w.config).Fails(t, failed, "copy.db: exists")
 	typed(t, "check", "-c", w.config).Succeeds(t,
-		"commcell sim: login: accepted", "commcell sim: job list: holds 3 jobs", "commcell sim: job details: job 73 of client.73 is Completed",
-		"NATS: 127.0.0.1:", "NATS stream: JOBS fits, and holds ", "NATS rights: may publish", "is in use by the running watcher")
+		"commcell sim\n", "  login: accepted", "  job list: holds 3 jobs", "  job details: job 73 of client.73 is Completed",
+		"NATS\n  ok       127.0.0.1:", "  stream: JOBS fits, and holds ", "  rights: may publish", "is in use by the running watcher")
 	w.kill()
 	typed(t, "jobs", "show", "sim/73", "-c", w.config).Succeeds(t, "Completed")
 }

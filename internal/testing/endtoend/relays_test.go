@@ -248,7 +248,7 @@ func TestRelayToSlackIsChecked(t *testing.T) {
 	server := fakeslack.New(t)
 	server.Accept("xoxb-good")
 	dir := t.TempDir()
-	for token, want := range map[string]string{"xoxb-good": "ok       relay ops: Slack accepts the token", "xoxb-hunter2": "failed   relay ops: "} {
+	for token, want := range map[string]string{"xoxb-good": "relay ops\n  ok       Slack accepts the token", "xoxb-hunter2": "relay ops\n  failed   "} {
 		if err := os.WriteFile(filepath.Join(dir, "token"), []byte(token), 0o600); err != nil {
 			t.Fatal(err)
 		}

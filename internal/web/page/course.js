@@ -3,7 +3,7 @@
 
 import { useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { coded, drawn, endOf, html, labels, said, shape, visible, when } from "./parts.js";
-import { known, silent } from "./state.js";
+import { known, silent, silentSince, stallAfter } from "./state.js";
 import { clock, hour, now, parse, short, span } from "./time.js";
 
 const right = 10;
@@ -52,27 +52,29 @@ function stretches(looks, valueOf, end) {
   return all.filter((one) => one.value);
 }
 
-// stallsOf are the times in which the watch saw no progress: {from, until, open}.
+// stallsOf are the times without progress, as far as they were told, from when it ended, at least: {from, until, open}.
 function stallsOf(events, job, end) {
   const all = [];
   for (const { event: { data: { change, job: of } } } of events) {
     const at = parse(change?.observedAt);
     const last = all.at(-1);
-    if (change?.kind === "watch" && change.detail === "stalled") all.push({ from: at, until: end, open: true });
+    if (change?.kind === "watch" && change.detail === "stalled") all.push({ from: at - stallAfter(job.commcell), until: end, open: true });
     else if (last?.open && (change?.detail === "resumed" || change?.kind === "state" || of?.terminal)) Object.assign(last, { until: at, open: false });
   }
   if (job.stalledSince && !job.terminal && !all.at(-1)?.open) all.push({ from: parse(job.stalledSince), until: end, open: true });
+  if (job.noProgressSince && all.at(-1)?.open) all.at(-1).from = parse(job.noProgressSince);
   return all;
 }
 
 // silences are the times in which whole cycles got no answer: from the last that got one to the next that does.
-function silences(cycles, from, until) {
+// last is when the CommCell answered last, where that was before the first of them.
+function silences(cycles, from, until, last) {
   const all = [];
   let open = null;
   let answered = null;
   for (const [at, took, asked, got] of cycles) {
     const began = at * 1000;
-    if (asked > 0 && got === 0) open ??= { from: answered ?? began, until: began + took };
+    if (asked > 0 && got === 0) open ??= { from: answered ?? Math.min(last ?? began, began), until: began + took };
     else if (got > 0) {
       if (open) all.push({ from: open.from, until: began });
       [open, answered] = [null, began + took];
@@ -96,8 +98,8 @@ export function Course({ job, events, cycles, asTable }) {
     Phase: stretches(looks, (of) => of.phase, end),
     Attempt: stretches(looks, (of) => (of.attempt && !of.terminal ? String(of.attempt) : ""), end),
   };
-  const gaps = silences(cycles, from, until);
-  const stalls = stallsOf(events, job, until);
+  const gaps = silences(cycles, from, until, silentSince(job.commcell));
+  const stalls = stallsOf(events, job, until).map((stall) => ({ ...stall, from: Math.max(stall.from, from) }));
   return asTable ? html`<${AsTable} ...${{ all, looks, log, gaps, stalls, end }} open=${!job.terminal} />` : html`<${Chart} ...${{ all, looks, log, gaps, stalls, cycles, from, until, ended: job.terminal }} />`;
 }
 
@@ -203,14 +205,14 @@ export function Small({ row, events, cycles }) {
   const from = all[0].from;
   const until = Math.max(endOf(row) ?? 0, now(), from + 1000);
   const x = (ms) => ((ms - from) / (until - from) * 200).toFixed(1);
-  const gaps = silences(cycles, from, now());
+  const gaps = silences(cycles, from, now(), row.asOf);
   if (silent()) gaps.push({ from: Math.max(from, now() - (Date.now() - known.heard)), until: now() });
   const lasted = (one, name) => `${visible(name)} ${span(one.until - one.at)}`;
-  const words = [...all.map((one) => lasted(one, one.value)), ...gaps.map((gap) => `no answer from ${clock(gap.from)} to ${clock(gap.until)}`), row.shape === "stalled" && `no progress since ${clock(row.stalled)}`, endOf(row) && `until about ${short(endOf(row))}`].filter(Boolean).join("; ");
+  const words = [...all.map((one) => lasted(one, one.value)), ...gaps.map((gap) => `no answer from ${clock(gap.from)} to ${clock(gap.until)}`), row.shape === "stalled" && `no progress since ${clock(row.stuck)}`, endOf(row) && `until about ${short(endOf(row))}`].filter(Boolean).join("; ");
   return html`<svg class="small" viewBox="0 0 200 10" preserveAspectRatio="none" role="img" aria-label="Course: ${words}"><title>${words}</title>
     ${until > now() && html`<rect class="ahead" x=${x(now())} y=".5" width=${200 - x(now())} height="9" />`}
     ${all.map((one, i) => html`<g key=${i} class="bar ${one.cls}"><path d="M${x(one.from)} 10L${x(one.at)} 0H${x(one.until)}L${x(one.ends)} 10z" /></g>`)}
-    ${row.shape === "stalled" && html`<rect class="bar stalled" x=${x(Math.max(row.stalled, from))} y="0" width=${x(now()) - x(Math.max(row.stalled, from))} height="10" />`}
+    ${row.shape === "stalled" && html`<rect class="bar stalled" x=${x(Math.max(row.stuck, from))} y="0" width=${x(now()) - x(Math.max(row.stuck, from))} height="10" />`}
     ${gaps.map((gap) => html`<rect key=${gap.from} class="lull" x=${x(gap.from)} y="0" width=${Math.max(2, x(gap.until) - x(gap.from))} height="10" fill="url(#gap)" />`)}</svg>
-    <span class="sub">${row.shape === "stalled" ? html`no progress since ${when(row.stalled, short)}` : `${all.length > 3 ? "… " : ""}${all.slice(-3).map((one) => lasted(one, one.value.split(", ").pop())).join(", ")}`}</span>`;
+    <span class="sub">${row.shape === "stalled" ? html`no progress since ${when(row.stuck, short)}` : `${all.length > 3 ? "… " : ""}${all.slice(-3).map((one) => lasted(one, one.value.split(", ").pop())).join(", ")}`}</span>`;
 }

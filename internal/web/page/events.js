@@ -104,12 +104,12 @@ export function Events() {
   const fewer = found.length <= shown;
   useEffect(() => show(shownAtFirst), [location.search]);
   useEffect(() => { if (paused && known.loaded && !held.length && !older.events && !older.asking && !older.error) more(); }); // held long ago: the stream has it
-  const lacks = filters > 0 && found.length < screenful && !older.ended && !older.asking && !older.error && (older.pages ?? 0) < pagesUnasked && (paused || known.line === "open");
+  const wanting = filters > 0 && found.length < screenful && !older.ended && !older.asking && !older.error && (older.pages ?? 0) < pagesUnasked && (paused || known.line === "open");
   useEffect(() => {
-    if (!lacks) return;
+    if (!wanting) return;
     const wait = setTimeout(more, 300); // somebody may be typing
     return () => clearTimeout(wait);
-  }, [lacks, older.next, `${query} ${paused} ${epoch} ${first}`, location.search]); // with other events more is another
+  }, [wanting, older.next, `${query} ${paused} ${epoch} ${first}`, location.search]); // with other events more is another
   const [folded, fold] = useState(true);
   const set = (name) => (change) => go(turned({ [name]: change.currentTarget.value.trim() }), true);
   const choice = (name, values) => html`<label>${name} <select id=${name} onChange=${set(name)}>${["", ...values].map((value) => html`<option key=${value} value=${value} selected=${value === (params.get(name) ?? "")}>${value || "any"}</option>`)}</select></label>`;
@@ -123,7 +123,7 @@ export function Events() {
       <label><input type="checkbox" id="all" checked=${Boolean(params.get("all"))} onChange=${(change) => go(turned({ all: change.currentTarget.checked ? "yes" : "" }), true)} /> all events</label></div>
     <p class="text order">As they were told, the last first (by sequence). The time is when it was seen.</p>
     ${found.length ? html`<ol id="events" class="events">${found.slice(0, shown).map((one) => eventLine(one, ({ sequence, event, subject }) => html`${sequence ? `sequence ${sequence}` : ""}${copy(subject ?? subjectOf(event))}`))}</ol>`
-      : html`<p id="noevents" class="empty">${older.asking || lacks ? "Looking further back…" : all.length || older.ended ? none(all, older) : "Nothing was told yet. A change of a job's state or phase appears here as it is published."}</p>`}
+      : html`<p id="noevents" class="empty">${older.asking || wanting ? "Looking further back…" : all.length || older.ended ? none(all, older) : "Nothing was told yet. A change of a job's state or phase appears here as it is published."}</p>`}
     ${older.error && html`<p class="notice">The stream cannot be read: ${said(older.error)}</p>`}
     ${fewer && older.ended ? html`<p class="empty" id="firstone">${params.get("since") ? "There are no older ones since then." : "The stream has no older ones."}</p>` : html`<p class="empty"><button type="button" id="older" disabled=${older.asking} onClick=${() => { show(shown + shownAtFirst); if (fewer) more(); }}>${older.asking ? "Reading…" : "Older ones"}</button></p>`}</section>
   <div class="stack"><${Readers} />${sheet("Subjects", "", html`<p class="text">Under <b>subject</b> stands what a subscriber would ask for; the list then has what it would have got. <code>*</code> is one part, <code>></code> all that follow.</p><div class="copies">${["jobs.>", "jobs.*.*.*.failure.>", "jobs.*.*.*.state.completed", "commcells.>"].map(prefixed).map((one) => html`<a key=${one} href=${turned({ subject: one })}><code>${one}</code></a>`)}</div>`)}</div></div>`;
@@ -136,9 +136,12 @@ function none(all, older) {
   return html`None of the last events is so${from}${older.back ? `, back to sequence ${older.back}` : ""}. Older ones may be.`;
 }
 
+// lacks is how many events a reader has not acknowledged, sent to it or not. Of a relay its own count is newer.
+export const lacks = (r) => (r.kind === "relay" && known.status.relays.find(({ name }) => `relay-${name}` === r.name)?.pending) ?? r.pending + r.ackPending;
+
 export function Readers() {
   const readers = known.status?.readers;
   return sheet("Who reads the stream", "", !readers ? html`<p class="empty">${readers === null ? "That cannot be read from NATS now." : "Not known."}</p>`
     : readers.length === 0 ? html`<p class="empty">Nobody, but this watcher.</p>`
-    : html`<ul id="readers" class="lines">${readers.map((r) => html`<li key=${r.name} class=${r.pending > 0 ? "note" : ""}><b>${said(r.name)}</b> ${r.kind === "relay" ? "relay" : ""}${r.paused ? " · paused" : ""}<span>${r.pending ? `${counted(r.pending, "event")} behind` : "has all"}${r.ackPending ? `, ${number(r.ackPending)} not acknowledged` : ""}</span><code>${said(r.filter)}</code></li>`)}</ul>`);
+    : html`<ul id="readers" class="lines">${readers.map((r) => html`<li key=${r.name} class=${lacks(r) ? "note" : ""}><b>${said(r.name)}</b> ${r.kind === "relay" ? "relay" : ""}${r.paused ? " · paused" : ""}<span title="not sent to it yet, or not acknowledged">${lacks(r) ? counted(lacks(r), "event waits", "events wait") : "has all"}</span><code>${said(r.filter)}</code></li>`)}</ul>`);
 }

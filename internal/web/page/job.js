@@ -45,7 +45,7 @@ function Head({ job }) {
   const path = [job.agent, job.instance, job.backupset, job.subclient].filter(Boolean);
   return html`<p class="faint crumbs"><a href="?view=jobs">Jobs</a> › <a href=${to("jobs", { q: `cell:${job.commcell}` })}>${said(job.commcell)}</a> › ${job.client && html`<a href=${to("jobs", { q: `client:"${job.client}"` })}>${said(job.client)}</a> › `}${job.id}</p>
     <h1 id="job" class=${classOf(job)}>${shape(classOf(job))} ${said(job.client || key)} <span class="word">${said(job.state ?? (job.snapshotAt ? "no state told" : "not asked yet"))}</span>
-      ${classOf(job) === "stalled" && html`<span class="word">no progress for ${ago(parse(job.stalledSince))}</span>`}</h1>
+      ${classOf(job) === "stalled" && html`<span class="word">no progress for over ${ago(parse(job.noProgressSince ?? job.stalledSince))}</span>`}</h1>
     <p class="faint" id="who">${join([said(key), path.length > 0 && join(path.map(said), " › "), said([job.operation, job.backupLevel].filter((word) => word && word !== "Unknown").join(", ")),
       job.startedBy && html`started by ${said(job.startedBy)}${job.startedFrom && html`, ${said(job.startedFrom)}`}`,
       job.parentJob && html`part of ${jobLink(`${job.commcell}/${job.parentJob}`)}`])}</p>

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { known, reachTo } from "./state.js";
 import { classes, counts, groupings, list } from "./views.js";
-import { about, coded, done, html, join, jobLink, labels, operationOf, said, shape, since, stateOf, visible, whatOf, when, why } from "./parts.js";
+import { about, asOf, coded, done, html, join, jobLink, labels, operationOf, said, shape, since, stateOf, visible, whatOf, when, why } from "./parts.js";
 import { classesOf, quoted, withClass } from "./search.js";
 import { go, here, toJob, turned } from "./route.js";
 import { counted, number, short, bytes, span, now } from "./time.js";
@@ -61,8 +61,8 @@ function Head({ sort }) {
 function Row({ row, index }) {
   const { span: age, at } = since(row);
   const reason = why(row);
-  return html`<tr data-key=${row.key} onClick=${() => { selected = row.key; }} aria-rowindex=${index} class="${row.shape} ${row.ended ? "ended" : ""} ${row.isBad ? "bad" : ""} ${row.key === selected ? "on" : ""}">
-    <td class="state">${shape(row.shape)}<span class="word">${said(stateOf(row))}</span>${(row.phase || row.shape === "stalled") && html`<span class="sub phase">${join([row.shape === "stalled" && "stalled", row.phase && said(row.phase)])}</span>`}</td>
+  return html`<tr data-key=${row.key} onClick=${() => { selected = row.key; }} aria-rowindex=${index} class="${row.shape} ${row.asOf ? "old" : ""} ${row.ended ? "ended" : ""} ${row.isBad ? "bad" : ""} ${row.key === selected ? "on" : ""}">
+    <td class="state">${shape(row.asOf ? "unknown" : row.shape)}<span class="word">${said(stateOf(row))}</span>${(row.phase || row.asOf || row.shape === "stalled") && html`<span class="sub phase">${join([row.shape === "stalled" && "stalled", row.phase && said(row.phase), asOf(row)])}</span>`}</td>
     <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said(whatOf(row))}</span></td>
     <td class="operation">${said(operationOf(row))}<span class="sub">${said(row.policy)}</span></td>
     <td class="reason" title=${visible(reason)}><span>${said(reason)} ${row.reason && said(coded(row.code))}</span></td>
