@@ -369,7 +369,7 @@ func failuresOfBeforeAreFound(t *testing.T, browser context.Context) {
 	b.has("#events li", "failure state")
 	b.do(chromedp.Navigate(s.url + "?view=events&class=killed"))
 	b.has("#noevents", "None of all that the stream holds is so.")
-	for range 1200 { // more than is looked at unasked
+	for range 900 { // more than is looked at unasked
 		s.tells(of(1, "Running", "web-01", 0), map[string]any{"kind": "phase", "detail": "any", "to": "Scan"}, "info")
 	}
 	b.do(chromedp.Navigate(s.url + "?view=events&class=killed"))
