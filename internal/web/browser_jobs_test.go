@@ -45,7 +45,7 @@ func someJobs() []sceneRow {
 
 func jobsAreFound(t *testing.T, browser context.Context) {
 	s := newScene(t, someJobs()...)
-	all := []string{"prod/2", "prod/1", "prod/4", "prod/3", "prod/5", "prod/6", "prod/9", "prod/8", "prod/10", "prod/11", "prod/7"}
+	all := []string{"prod/1", "prod/2", "prod/4", "prod/3", "prod/5", "prod/6", "prod/9", "prod/8", "prod/10", "prod/11", "prod/7"}
 	b := openTab(t, browser, s.url+"?view=jobs")
 	b.has("#count", "11 jobs")
 	b.order(all...)

@@ -34,6 +34,7 @@ func TestViews(t *testing.T) {
 		"not for it":         jobSaysWhatIsNotForAReader,
 		"events":             eventsAreChosen,
 		"older events":       eventsGoBack,
+		"failures of before": failuresOfBeforeAreFound,
 		"nothing is hostile": hostileScene,
 		"for everybody":      nobodyIsKeptOut,
 	} {
@@ -317,7 +318,7 @@ func eventsGoBack(t *testing.T, browser context.Context) {
 	for range 600 { // more than the page keeps
 		tells("later")
 	}
-	b.has("#pause", "Go on: 500 new ones")
+	b.has("#pause", "Go on: at least 500 new ones")
 	for _, count := range []string{"160 of the last 160, back to sequence 191", "260 of the last 260", "350 of the last 350, back to sequence 1"} {
 		b.do(chromedp.Click("#older"))
 		b.has("#eventcount", count)
@@ -338,10 +339,41 @@ func eventsGoBack(t *testing.T, browser context.Context) {
 	if asked != "class=failed&client=SQL-%2A&commcell=prod&severity=warning&since=1h" {
 		t.Errorf("asked for %s", asked)
 	}
-	for address, count := range map[string]string{"client=web-0?": "0 of", "class=held": "0 of", "severity=error&client=later": "500 of", "until=1h": "0 of", "since=1h30m": "500 of", "commcell=lab": "0 of"} {
+	for address, count := range map[string]string{"client=web-0?": "0 of", "class=held": "0 of the last 950, back to sequence 1", "severity=error&client=later": "500 of the last 500", "until=1h": "0 of the last 950, back to sequence 1", "since=1h30m": "500 of the last 500", "commcell=lab": "0 of the last 950, back to sequence 1"} {
 		b.do(chromedp.Navigate(s.url + "?view=events&" + address))
-		b.has("#eventcount", count+" the last 500")
+		b.has("#eventcount", count)
 	}
+	b.clean()
+}
+
+// failuresOfBeforeAreFound without anybody asking for older ones, in one line each, and where nothing is found it is said where was looked.
+func failuresOfBeforeAreFound(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	fails := func(number int64) {
+		for kind, detail := range map[string]string{"state": "failed", "failure": "state"} {
+			s.tells(of(number, "Failed", "sql-01", 0), map[string]any{"kind": kind, "detail": detail, "from": "Running", "to": "Failed", "observedAt": minutes(-13)}, "error")
+		}
+	}
+	fails(7)
+	for range 250 {
+		s.tells(of(1, "Running", "web-01", 0), map[string]any{"kind": "phase", "detail": "any", "to": "Scan"}, "info")
+	}
+	b := openPhone(t, browser, 390, 844, s.url+"?view=events&severity=error")
+	b.has("#events li", "Running → Failed")
+	b.has("#eventcount", "1 of the last 252, back to sequence 1")
+	b.shows(`document.querySelectorAll("#events li").length === 1 && document.querySelector("#kind").offsetParent === null && document.querySelector("#fold").textContent === "Filter (1)"`)
+	b.shows(`((subject) => subject.scrollWidth <= subject.clientWidth && subject.textContent.startsWith("jobs.told."))(document.querySelector("#events .copy code"))`)
+	b.do(chromedp.Click("#fold"), chromedp.Click("#all"))
+	b.shows(`document.querySelectorAll("#events li").length === 2`)
+	b.do(chromedp.Navigate(s.url + "?view=events&severity=error&kind=failure"))
+	b.has("#events li", "failure state")
+	b.do(chromedp.Navigate(s.url + "?view=events&class=killed"))
+	b.has("#noevents", "None of all that the stream holds is so.")
+	for range 900 { // more than is looked at unasked
+		s.tells(of(1, "Running", "web-01", 0), map[string]any{"kind": "phase", "detail": "any", "to": "Scan"}, "info")
+	}
+	b.do(chromedp.Navigate(s.url + "?view=events&class=killed"))
+	b.has("#noevents", "None of the last events is so, from ", " to ", "back to sequence", "Older ones may be.")
 	b.clean()
 }
 

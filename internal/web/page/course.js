@@ -129,7 +129,7 @@ function Chart({ all, looks, log, gaps, stalls, cycles, from, until, ended }) {
   const low = Object.values(rowsAt).at(-1).reduce((y, tall) => y + tall) + 6;
   const last = all.State.at(-1);
   if (ended && last && wide < 700) last.word = labels[last.cls] ?? last.value;
-  const room = ended && last ? Math.min((last.word ?? visible(last.value)).length * perLetter + 18, (wide - left) / 3) : 0;
+  const room = ended && last ? Math.min((last.word ?? visible(last.value)).length * perLetter + 18, (wide - left) / 2.5) : 0;
   const x = (ms) => (ms > until ? wide - right : left + (ms - from) / (until - from) * (wide - left - right - room));
   const inside = (ms) => ms >= from && ms <= until;
   const Word = (at, y, cls, words) => {

@@ -3,12 +3,14 @@
 import { useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { ask, known } from "./state.js";
 import { classes } from "./views.js";
-import { copy, eventLine, html, prefixed, said, sheet } from "./parts.js";
+import { copy, eventLine, html, prefixed, said, sheet, thinned, when } from "./parts.js";
 import { go, here, turned } from "./route.js";
-import { counted, now, number, parse } from "./time.js";
+import { clock, counted, now, number, parse } from "./time.js";
 
 const shownAtFirst = 100;
 const heldMost = 5000;
+const screenful = 20;
+const pagesUnasked = 5; // of older ones, where few of those held are chosen
 const kinds = ["state", "phase", "failure", "watch", "commcell"];
 const severities = ["info", "warning", "error"]; // the least first
 
@@ -81,7 +83,7 @@ function useOlder(query, given, from) {
     set({ ...is, asking: true });
     const before = is.next ?? from;
     const page = await ask(`told?${query}${before ? `&before=${before}` : ""}`).catch((err) => ({ error: err.message }));
-    set((now) => (now.given !== given ? now : page.error ? { ...is, error: page.error } : { given, events: [...is.events ?? [], ...page.events], next: page.next, back: page.next ?? page.first, ended: page.next === null }));
+    set((now) => (now.given !== given ? now : page.error ? { ...is, error: page.error } : { given, pages: (is.pages ?? 0) + 1, events: [...is.events ?? [], ...page.events], next: page.next, back: page.next ?? page.first, ended: page.next === null }));
   };
   return [is, more];
 }
@@ -95,23 +97,43 @@ export function Events() {
   const first = held.at(-1)?.sequence;
   const [older, more] = useOlder(query, `${query} ${paused} ${epoch}`, first ?? (paused ? paused + 1 : 0));
   const all = [...held, ...(older.events ?? []).filter(({ sequence }) => !first || sequence < first)];
-  const found = all.filter(selects(params));
+  const filters = [...params].filter(([name, value]) => value && (name === "q" || chosenBy.includes(name))).length;
+  const every = params.get("all") || params.get("kind") || params.get("subject");
+  const fitting = all.filter(selects(params));
+  const found = every ? fitting : thinned(fitting);
   const fewer = found.length <= shown;
   useEffect(() => show(shownAtFirst), [location.search]);
   useEffect(() => { if (paused && known.loaded && !held.length && !older.events && !older.asking && !older.error) more(); }); // held long ago: the stream has it
+  const wanting = filters > 0 && found.length < screenful && !older.ended && !older.asking && !older.error && (older.pages ?? 0) < pagesUnasked && (paused || known.line === "open");
+  useEffect(() => {
+    if (!wanting) return;
+    const wait = setTimeout(more, 300); // somebody may be typing
+    return () => clearTimeout(wait);
+  }, [wanting, older.next, `${query} ${paused} ${epoch} ${first}`, location.search]); // with other events more is another
+  const [folded, fold] = useState(true);
   const set = (name) => (change) => go(turned({ [name]: change.currentTarget.value.trim() }), true);
   const choice = (name, values) => html`<label>${name} <select id=${name} onChange=${set(name)}>${["", ...values].map((value) => html`<option key=${value} value=${value} selected=${value === (params.get(name) ?? "")}>${value || "any"}</option>`)}</select></label>`;
   const input = (name, title, example, cls = "short") => html`<label>${title} <input id=${title} class=${cls} value=${params.get(name) ?? ""} onInput=${set(name)} placeholder=${example} autocomplete="off" spellcheck="false" /></label>`;
   const fresh = paused ? known.events.filter(({ sequence }) => sequence > paused).length : 0;
+  const many = known.events.length && fresh === known.events.length ? "at least " : ""; // the page holds no more
   return html`<h1 class="unseen">Events</h1><div class="cols"><section class="sheet"><header><h2>Told</h2><span class="faint" id="eventcount">${number(found.length)} of the last ${number(all.length)}${older.events && `, back to sequence ${older.back}`}</span>
-      <button type="button" id="pause" class="more" aria-pressed=${String(Boolean(paused))} disabled=${!paused && !known.events.length} onClick=${() => go(turned({ paused: paused ? "" : String(known.events[0].sequence) }), true)}>${paused ? `Go on${fresh > 0 ? `: ${counted(fresh, "new one")}` : ""}` : "Pause"}</button></header>
-    <div class="filters">${input("q", "words", "", "")}${choice("kind", kinds)}${choice("severity", severities)}${choice("class", classes.filter((name) => name !== "stalled"))}${choice("commcell", (known.status?.commcells ?? []).map(({ name }) => name))}
-      ${input("client", "client", "sql-*")}${input("since", "since", "24h")}${input("until", "until", "1h")}${input("subject", "subject", prefixed("jobs.*.*.*.failure.>"), "code")}</div>
+      <button type="button" id="pause" class="more" aria-pressed=${String(Boolean(paused))} disabled=${!paused && !known.events.length} onClick=${() => go(turned({ paused: paused ? "" : String(known.events[0].sequence) }), true)}>${paused ? `Go on${fresh > 0 ? `: ${many}${counted(fresh, "new one")}` : ""}` : "Pause"}</button></header>
+    <div class="filters ${folded ? "folded" : ""}"><button type="button" id="fold" aria-expanded=${String(!folded)} onClick=${() => fold(!folded)}>Filter${filters > 0 && ` (${filters})`}</button>${input("q", "words", "", "")}${choice("kind", kinds)}${choice("severity", severities)}${choice("class", classes.filter((name) => name !== "stalled"))}${choice("commcell", (known.status?.commcells ?? []).map(({ name }) => name))}
+      ${input("client", "client", "sql-*")}${input("since", "since", "24h")}${input("until", "until", "1h")}${input("subject", "subject", prefixed("jobs.*.*.*.failure.>"), "code")}
+      <label><input type="checkbox" id="all" checked=${Boolean(params.get("all"))} onChange=${(change) => go(turned({ all: change.currentTarget.checked ? "yes" : "" }), true)} /> all events</label></div>
+    <p class="text order">As they were told, the last first (by sequence). The time is when it was seen.</p>
     ${found.length ? html`<ol id="events" class="events">${found.slice(0, shown).map((one) => eventLine(one, ({ sequence, event, subject }) => html`${sequence ? `sequence ${sequence}` : ""}${copy(subject ?? subjectOf(event))}`))}</ol>`
-      : html`<p id="noevents" class="empty">${all.length || older.ended ? "None of the last events is so." : "Nothing was told yet. A change of a job's state or phase appears here as it is published."}</p>`}
+      : html`<p id="noevents" class="empty">${older.asking || wanting ? "Looking further back…" : all.length || older.ended ? none(all, older) : "Nothing was told yet. A change of a job's state or phase appears here as it is published."}</p>`}
     ${older.error && html`<p class="notice">The stream cannot be read: ${said(older.error)}</p>`}
     ${fewer && older.ended ? html`<p class="empty" id="firstone">${params.get("since") ? "There are no older ones since then." : "The stream has no older ones."}</p>` : html`<p class="empty"><button type="button" id="older" disabled=${older.asking} onClick=${() => { show(shown + shownAtFirst); if (fewer) more(); }}>${older.asking ? "Reading…" : "Older ones"}</button></p>`}</section>
   <div class="stack"><${Readers} />${sheet("Subjects", "", html`<p class="text">Under <b>subject</b> stands what a subscriber would ask for; the list then has what it would have got. <code>*</code> is one part, <code>></code> all that follow.</p><div class="copies">${["jobs.>", "jobs.*.*.*.failure.>", "jobs.*.*.*.state.completed", "commcells.>"].map(prefixed).map((one) => html`<a key=${one} href=${turned({ subject: one })}><code>${one}</code></a>`)}</div>`)}</div></div>`;
+}
+
+// none says where was looked in vain.
+function none(all, older) {
+  if (older.ended) return here().get("since") ? "None since then is so." : "None of all that the stream holds is so.";
+  const from = all.length > 0 && html`, from ${when(parse(all.at(-1).event.time), clock)} to ${when(parse(all[0].event.time), clock)}`;
+  return html`None of the last events is so${from}${older.back ? `, back to sequence ${older.back}` : ""}. Older ones may be.`;
 }
 
 // lacks is how many events a reader has not acknowledged, sent to it or not. Of a relay its own count is newer.

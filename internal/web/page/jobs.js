@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { known, reachTo } from "./state.js";
 import { classes, counts, groupings, list } from "./views.js";
-import { about, asOf, coded, done, html, jobLink, labels, operationOf, said, shape, since, stateOf, visible, whatOf, when, why } from "./parts.js";
+import { about, asOf, coded, done, html, join, jobLink, labels, operationOf, said, shape, since, stateOf, visible, whatOf, when, why } from "./parts.js";
 import { classesOf, quoted, withClass } from "./search.js";
 import { go, here, toJob, turned } from "./route.js";
 import { counted, number, short, bytes, span, now } from "./time.js";
@@ -48,7 +48,7 @@ function count(rows, query) {
 
 // ---- the list
 
-const columns = [["State", ""], ["Client, job", "client"], ["Operation", "operation"], ["Reason", "reason"], ["Done", "done"], ["Size", "size"], ["Since", "since"], ["Took", "took"]];
+const columns = [["State", ""], ["Client, job", "client"], ["Operation", "operation"], ["Reason", "reason"], ["Done", "done"], ["Size", "size"], ["Since", "since"], ["Runs, took", "took"]];
 
 function Head({ sort }) {
   return html`<thead><tr>${columns.map(([title, by]) => {
@@ -62,10 +62,10 @@ function Row({ row, index }) {
   const { span: age, at } = since(row);
   const reason = why(row);
   return html`<tr data-key=${row.key} onClick=${() => { selected = row.key; }} aria-rowindex=${index} class="${row.shape} ${row.asOf ? "old" : ""} ${row.ended ? "ended" : ""} ${row.isBad ? "bad" : ""} ${row.key === selected ? "on" : ""}">
-    <td class="state">${shape(row.asOf ? "unknown" : row.shape)}<span class="word">${said(stateOf(row))}</span><span class="sub phase">${asOf(row)} ${row.shape === "stalled" ? "stalled · " : ""}${said(row.phase)}</span></td>
+    <td class="state">${shape(row.asOf ? "unknown" : row.shape)}<span class="word">${said(stateOf(row))}</span>${(row.phase || row.asOf || row.shape === "stalled") && html`<span class="sub phase">${join([row.shape === "stalled" && "stalled", row.phase && said(row.phase), asOf(row)])}</span>`}</td>
     <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said(whatOf(row))}</span></td>
     <td class="operation">${said(operationOf(row))}<span class="sub">${said(row.policy)}</span></td>
-    <td class="reason" title=${visible(reason)}>${said(reason)}${row.code && row.reason ? html`<span class="sub">${said(coded(row.code))}</span>` : ""}</td>
+    <td class="reason" title=${visible(reason)}><span>${said(reason)} ${row.reason && said(coded(row.code))}</span></td>
     <td class="done">${done(row)}<span class="sub">${about(row)}</span></td>
     <td class="size">${row.size ? bytes(row.size) : ""}</td>
     <td class="since">${age}<span class="sub">${when(at, short)}</span></td>
@@ -75,7 +75,7 @@ function Row({ row, index }) {
 const Group = ({ item, group, index }) => html`<tr class="group" aria-rowindex=${index}><td colspan="8"><b>${number(item.count)} ×</b> ${item.head
   ? html`<a href=${turned({ q: `${asked()[0]} ${group}:${quoted(item.head)}`.trim() })}>${said(item.head)}</a>` : "nothing said"}</td></tr>`;
 
-const rowHeight = () => (matchMedia("(max-width: 760px)").matches ? 104 : 47);
+const rowHeight = () => (matchMedia("(max-width: 760px)").matches ? 132 : 47);
 
 function Table({ items, sort, group }) {
   const box = useRef();
@@ -94,7 +94,7 @@ function Table({ items, sort, group }) {
   const until = Math.min(items.length, Math.ceil((seen.top + seen.height) / tall) + beyond);
   const space = (rows, key) => html`<tr key=${key} class="space" aria-hidden="true"><td colspan="8" style=${{ height: `${rows * tall}px` }}></td></tr>`;
   return html`<div class="rows" ref=${box} onScroll=${look} tabindex="0" role="region" aria-label="Jobs">
-    <table aria-rowcount=${items.length + 1}><caption class="unseen">Running jobs first, then those that wait, then those that failed or are incomplete, then those that ended well</caption>
+    <table aria-rowcount=${items.length + 1}><caption class="unseen">Running jobs first, then those that wait, of both the longest first; then those that failed or are incomplete, then those that ended well</caption>
     <${Head} sort=${sort} /><tbody id="jobs">${space(from, "above")}
     ${items.slice(from, until).map((item, i) => (item.key ? html`<${Row} key=${item.key} row=${item} index=${from + i + 2} />` : html`<${Group} key=${`group ${item.head}`} item=${item} group=${group} index=${from + i + 2} />`))}
     ${space(items.length - until, "below")}</tbody></table></div>`;
@@ -110,7 +110,9 @@ export function Jobs() {
     <${Chips} query=${query} address=${(q) => turned({ q })} />
     <section class="sheet list"><header><p id="count" role="status" aria-live="off" title="The list has what has not ended, and what ended within the time chosen">${count(rows, query)}</p>
       <label>by <select id="group" onChange=${choose("group")}>${["", ...Object.keys(groupings)].map((name) => html`<option key=${name} value=${name} selected=${name === group}>${name || "no group"}</option>`)}</select></label>
-      <label>ended within <select id="since" onChange=${choose("since")}>${["24h", "72h", "168h"].map((of) => html`<option key=${of} value=${of} selected=${of === since}>${of === "24h" ? "24 hours" : `${parseInt(of, 10) / 24} days`}</option>`)}</select></label>
+      <label>ended within <select id="since" onChange=${choose("since")}>${["1h", "8h", "24h", "72h", "168h"].map((of) => html`<option key=${of} value=${of} selected=${of === since}>${parseInt(of, 10) < 72 ? counted(parseInt(of, 10), "hour") : `${parseInt(of, 10) / 24} days`}</option>`)}</select></label>
+      <span class="sorts"><label>order <select id="sort" onChange=${choose("sort")}>${columns.map(([title, by]) => html`<option key=${by} value=${by} selected=${by === sort.replace("-", "")}>${by ? title : "running first, the longest"}</option>`)}</select></label>
+      <button type="button" id="turn" onClick=${() => go(turned({ sort: !sort ? "since" : sort.startsWith("-") ? sort.slice(1) : `-${sort}` }), true)}>↑↓ <span class="unseen">the other way round</span></button></span>
       <button type="button" id="csv" onClick=${() => save(rows, "csv")}>CSV</button><button type="button" id="json" onClick=${() => save(rows, "json")}>JSON</button></header>
     ${items.length ? html`<${Table} key=${query + sort + group} ...${{ items, sort, group }} />` : html`<p id="nojobs" class="empty">${none(query)}</p>`}</section>`;
 }

@@ -111,6 +111,16 @@ export function eventShape({ data: { change, job, severity, detail } }) {
   return severity === "error" ? "failed" : severity === "warning" ? "partial" : "phase";
 }
 
+// thinned leaves out what another event says: a bad end is told as a state and as a failure. And each job has a first attempt.
+export function thinned(events) {
+  const name = ({ event: { data: { change, job } } }) => `${job?.commcell}/${job?.id} ${change?.observedAt}`;
+  const states = new Set(events.filter(({ event }) => event.data.change?.kind === "state").map(name));
+  return events.filter((one) => {
+    const { change } = one.event.data;
+    return !change || !((change.kind === "failure" && change.detail === "state" && states.has(name(one))) || (change.detail === "attempt" && change.to === "1"));
+  });
+}
+
 export function what({ data: { change, job, detail, reason } }) {
   if (!job) return html`${detail === "reachable" ? "answers again" : detail} ${said(reason)}`;
   const vm = change.vm && html`${change.vmJob && known.rows.has(`${job.commcell}/${change.vmJob}`) ? jobLink(`${job.commcell}/${change.vmJob}`, change.vm) : said(change.vm)}: `;

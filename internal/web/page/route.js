@@ -31,8 +31,23 @@ export function onMove(f) {
   addEventListener("popstate", () => f(true));
   document.addEventListener("click", (click) => {
     const link = click.target.closest?.("a[href^='?']");
-    if (!link || link.target || click.button || click.ctrlKey || click.metaKey || click.shiftKey || click.altKey) return;
+    if (link?.target || click.button || click.shiftKey || click.altKey) return;
+    const inRow = !link && rowsLink(click.target);
+    if (click.ctrlKey || click.metaKey) return inRow && aside(inRow);
+    const address = (link ?? inRow)?.getAttribute("href");
+    if (!address) return;
     click.preventDefault();
-    go(link.getAttribute("href"));
+    go(address);
+  });
+  document.addEventListener("auxclick", (click) => {
+    const inRow = click.button === 1 && !click.target.closest?.("a") && rowsLink(click.target);
+    if (inRow) aside(inRow);
   });
 }
+
+// rowsLink is the link to the job of which a row tells, where that was meant: not what else can be clicked in it, and not marked text.
+function rowsLink(at) {
+  if (at.closest?.("a, button, input, select, summary") || !getSelection().isCollapsed) return null;
+  return at.closest?.("tr")?.querySelector("a.job");
+}
+const aside = (link) => { open(link.href, "_blank", "noopener"); };

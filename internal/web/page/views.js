@@ -1,6 +1,7 @@
 // What follows from the table: found and sorted, grouped, counted. Each is worked out once for each state of the table.
 
 import { known } from "./state.js";
+import { since } from "./parts.js";
 import { now } from "./time.js";
 import { parse } from "./search.js";
 
@@ -65,8 +66,12 @@ const alikeIn = once(() => {
 
 export const alike = () => alikeIn(minute());
 
+// sinceOf is the time that a list shows of a row, and sorts by.
+const sinceOf = (row) => since(row).at ?? Infinity;
+const longest = (a, b) => (a.ended ? 0 : sinceOf(a) - sinceOf(b) || 0); // Infinity less itself is no number
+
 const unfinishedBut = once((...old) => [...known.rows.values()].filter((row) => !row.ended)
-  .sort((a, b) => old.includes(a.cell) - old.includes(b.cell) || a.rank - b.rank || (a.start ?? a.since ?? Infinity) - (b.start ?? b.since ?? Infinity)));
+  .sort((a, b) => old.includes(a.cell) - old.includes(b.cell) || a.rank - b.rank || longest(a, b)));
 
 // unfinished has what has not ended; what of it nobody can ask about comes last.
 export const silentCells = () => (known.status?.commcells ?? []).filter(({ up }) => up === false).map(({ name }) => name);
@@ -88,10 +93,10 @@ export const hours = () => hoursUntil(Math.floor(now() / 3600_000));
 const took = (row) => (row.start ? (row.ended ? row.endedAt : now()) - row.start : -1);
 const values = {
   job: (row) => row.id, client: (row) => row.client.toLowerCase(), operation: (row) => row.operation + row.level, reason: (row) => row.reason.toLowerCase(),
-  since: (row) => -(row.ended ? row.endedAt : row.since ?? row.start ?? 0), done: (row) => row.percent ?? -1, size: (row) => row.size ?? -1, took,
+  since: (row) => -(since(row).at ?? 0), done: (row) => row.percent ?? -1, size: (row) => row.size ?? -1, took,
 };
 
-const byRank = (a, b) => a.rank - b.rank || (a.ended ? b.endedAt - a.endedAt : 0) || b.id - a.id || (a.key < b.key ? -1 : 1);
+const byRank = (a, b) => a.rank - b.rank || (a.ended ? b.endedAt - a.endedAt : longest(a, b)) || b.id - a.id || (a.key < b.key ? -1 : 1);
 function by(sort) {
   const value = values[sort.replace("-", "")];
   if (!value) return byRank;
@@ -109,7 +114,7 @@ export const groupings = {
   reason: (row) => row.reason || row.code, client: (row) => row.client, policy: (row) => row.policy,
 };
 
-// list has the rows of a query in their order, or between heads ({head, count}) the rows of each group, the largest first.
+// list has the rows of a query in their order, or between heads ({head, count}) the rows of each group, the largest first, and last what says nothing.
 export const list = once((query, sort, group) => {
   const rows = found(query, sort);
   if (!groupings[group]) return { rows, items: rows };
@@ -120,7 +125,7 @@ export const list = once((query, sort, group) => {
     groups.get(head).push(row);
   }
   const items = [];
-  for (const [head, of] of [...groups].sort(([, a], [, b]) => b.length - a.length)) {
+  for (const [head, of] of [...groups].sort(([one, a], [other, b]) => !one - !other || b.length - a.length)) {
     items.push({ head, count: of.length });
     for (const row of of) items.push(row);
   }
