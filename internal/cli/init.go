@@ -84,7 +84,11 @@ func newInit() *cobra.Command {
 		if err := os.Rename(w.temporary, file); err != nil {
 			return w.undo(fail(err))
 		}
-		fmt.Fprintf(c.OutOrStdout(), "\n%s is written. Next: watcher run -c %s, and in another shell watcher tail -c %s\n", file, file, file)
+		with := ""
+		if file != c.Flag("config").DefValue {
+			with = " -c " + file
+		}
+		fmt.Fprintf(c.OutOrStdout(), "\n%s is written. Next: watcher run%s, and in another shell watcher tail%s\n", file, with, with)
 		return nil
 	}
 	return c

@@ -110,7 +110,7 @@ func relayStatuses(ctx context.Context, b *stream.Broker, cfg *config.Config) ([
 	statuses, err := relay.Statuses(ctx, b, cfg.NATS.Stream, cfg.NATS.SubjectPrefix, names)
 	all := make([]web.Relay, len(statuses))
 	for i, s := range statuses {
-		all[i] = web.Relay{Status: s, To: daemon.DestinationOf(cfg.Relays[i])}
+		all[i] = web.Relay{Status: s, To: daemon.DestinationOf(cfg.Relays[i]), Receiver: daemon.ReceiverOf(cfg.Relays[i])}
 	}
 	return all, err
 }

@@ -20,8 +20,8 @@ func (p *parts) noteSuccesses(ctx context.Context) error {
 	for {
 		err := p.store.Walk(func(e store.Entry) error {
 			if e.Terminal && e.Class == job.Succeeded {
-				if snapshot, _, err := e.Snapshot(); err == nil { // else store verify says so
-					p.metrics.Succeeded(e.ID.CommCell, &snapshot)
+				if l, err := e.Listed(); err == nil { // else store verify says so
+					p.metrics.Succeeded(e.ID.CommCell, &l.Snapshot)
 				}
 			}
 			return ctx.Err()

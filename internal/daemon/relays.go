@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/url"
 	"reflect"
 	"sync"
 	"time"
@@ -203,8 +204,23 @@ func (r *relayRunner) shown() web.Relay {
 		stands.State, stands.Reason, stands.Since = web.RelayStopped, r.trouble.Error(), r.since.UTC()
 		stands.Alarm = isAlarm(r.trouble)
 	}
-	stands.To = DestinationOf(r.Relay)
+	stands.To, stands.Receiver = DestinationOf(r.Relay), ReceiverOf(r.Relay)
 	return stands
+}
+
+// ReceiverOf is whom a relay's events reach, without what may be a secret of an address: its path, query and user.
+func ReceiverOf(r config.Relay) string {
+	switch {
+	case r.Slack != nil:
+		return r.Slack.Channel
+	case r.Webhook != nil:
+		if address, err := url.Parse(r.Webhook.URL); err == nil {
+			return address.Host
+		}
+	case r.Email != nil:
+		return r.Email.Server
+	}
+	return ""
 }
 
 // DestinationOf names the key of a relay's destination.

@@ -59,7 +59,8 @@ type Told struct {
 	Lost         bool            `json:"lost,omitempty"`        // and not seen since
 	Unreachable  bool            `json:"unreachable,omitempty"` // of a CommCell
 
-	// When the events that told so were observed, in Unix seconds; 0: not known, as in a store of an older version.
+	// When the events that told so were observed, in Unix seconds; 0: not known, as in a store of an older version. A
+	// CommCell's state is whether it answers.
 	StateSince   int64 `json:"stateSince,omitempty"`
 	StalledSince int64 `json:"stalledSince,omitempty"` // 0 also where it is not stalled
 }
@@ -118,7 +119,7 @@ func (t Told) tell(c *Change, of *Snapshot, at int64) Told {
 	case KindWatch:
 		return t.tellWatch(c, at)
 	case KindCommCell:
-		t.Unreachable = c.Detail == DetailUnreachable
+		t.Unreachable, t.StateSince = c.Detail == DetailUnreachable, at
 	}
 	return t
 }

@@ -14,6 +14,7 @@ import (
 type Listed struct {
 	Snapshot       job.Snapshot // the newest held; of a job never seen its names alone
 	Seen           time.Time    // when that was asked for; zero: unknown, or never seen
+	LastProgress   time.Time    // since when it shows the progress that it shows; zero: unknown, or not active
 	Told           job.Told     // what the stream says of it, or will once the unsent events are there
 	Why            Why          // why it is polled; "": it is not any more
 	FollowedBy     string       // the member of the cluster that polls its CommCell; "": this watcher does, or nobody. No store knows it
@@ -28,6 +29,14 @@ type Listed struct {
 type Progress struct {
 	Percent *float64  `json:"percentComplete"` // nil: it said nothing of it
 	Asked   time.Time `json:"askedAt"`
+}
+
+// NoProgressSince is since when a job that was told as stalled makes no progress; nil: it is not, or that is not known.
+func (l Listed) NoProgressSince() *time.Time {
+	if !l.Told.Stalled || l.LastProgress.IsZero() {
+		return nil
+	}
+	return new(l.LastProgress.UTC().Truncate(time.Second))
 }
 
 // ID names the job listed.
@@ -105,7 +114,7 @@ func list(tx *bbolt.Tx, id job.ID) (Listed, bool, error) {
 		return Listed{}, false, err
 	}
 	l := Listed{
-		Seen: fromNanos(r.Asked), Told: r.Told, Why: why, RefreshPending: r.RefreshPending,
+		Seen: fromNanos(r.Asked), LastProgress: fromNanos(r.LastProgress), Told: r.Told, Why: why, RefreshPending: r.RefreshPending,
 		Sequence: r.Sequence, Sent: r.Acked, Unsent: countRows(tx, id),
 	}
 	if len(line) > 0 {

@@ -55,18 +55,19 @@ var markSeed = maphash.MakeSeed()
 // Mark is another once what is held of the job is, why it is polled aside. It means something to this process alone.
 func (e Entry) Mark() uint64 { return maphash.Bytes(markSeed, e.value) }
 
-// Snapshot reads the newest snapshot, of a job never seen its names alone, and what was told.
-func (e Entry) Snapshot() (snapshot job.Snapshot, told job.Told, err error) {
+// Listed reads the newest snapshot, of a job never seen its names alone, and what was told.
+func (e Entry) Listed() (l Listed, err error) {
 	first, line, _ := bytes.Cut(e.value, newline)
 	var known record
 	if len(first) > 0 {
 		err = readJSON(first, &known)
 	}
 	if len(line) > 0 && err == nil {
-		snapshot, err = decodeSnapshot(line)
+		l.Snapshot, err = decodeSnapshot(line)
 	}
-	snapshot.CommCell, snapshot.Number = e.ID.CommCell, e.ID.Number
-	return snapshot, known.Told, err
+	l.Snapshot.CommCell, l.Snapshot.Number = e.ID.CommCell, e.ID.Number
+	l.Told, l.Sequence, l.LastProgress = known.Told, known.Sequence, fromNanos(known.LastProgress)
+	return l, err
 }
 
 // Walk yields each job that List lists, in its order. It parses none of them: whoever wants more than the brief asks for it.

@@ -42,7 +42,9 @@ type scene struct {
 type sceneRow struct {
 	job.Snapshot
 	since, stalled time.Time
+	still          time.Time // since when it makes no progress
 	failedVMs      string
+	sequence       int // of its last event
 }
 
 func newScene(t *testing.T, rows ...sceneRow) *scene {
@@ -198,7 +200,7 @@ func (s *scene) tableNow() string {
 			"client": text(string(r.Client)), "agent": text(string(r.Agent)), "backupset": text(string(r.Backupset)), "subclient": text(string(r.Subclient)), "policy": text(string(r.StoragePolicy)),
 			"mediaAgent": text(string(r.MediaAgent)), "operation": text(string(r.Operation)), "level": text(string(r.BackupLevel)), "startedBy": text(string(r.StartedBy)), "reason": text(string(r.Reason)),
 			"code": text(string(r.ReasonCode)), "failures": text(string(r.Failures)), "failedVms": text(r.failedVMs), "start": begun, "end": after(r.EndTime, own),
-			"stateSince": after(&r.since, own), "stalledSince": after(&r.stalled, own), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil,
+			"stateSince": after(&r.since, own), "stalledSince": after(&r.stalled, own), "percent": r.PercentComplete, "size": r.SizeOfApplication, "vmsFailed": nil, "vmsTotal": nil, "sequence": r.sequence, "noProgressSince": after(&r.still, own),
 		} {
 			if v := r.VMs; v != nil && name == "vmsFailed" {
 				value = v.Failed
@@ -248,15 +250,20 @@ func (s *scene) live(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// tells sends an event, after which the job is as in it.
+// tells sends an event, after which the job is as in it. One with a sequence of its own waited until now: the job is as
+// it is.
 func (s *scene) tells(r sceneRow, change map[string]any, severity string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.Settle()
 	i := slices.IndexFunc(s.rows, func(old sceneRow) bool { return old.JobID() == r.JobID() })
-	if i < 0 {
+	switch {
+	case r.sequence > 0:
+	case i < 0:
+		r.sequence = 1
 		s.rows = append(s.rows, r)
-	} else {
+	default:
+		r.sequence = s.rows[i].sequence + 1
 		s.rows[i] = r
 	}
 	at, given := change["observedAt"].(time.Time)
@@ -264,7 +271,7 @@ func (s *scene) tells(r sceneRow, change map[string]any, severity string) {
 		at = time.Now()
 		change["observedAt"] = at
 	}
-	event := map[string]any{"id": fmt.Sprint("e", len(s.told)), "time": at, "data": map[string]any{"change": change, "severity": severity, "job": r.Snapshot}}
+	event := map[string]any{"id": fmt.Sprint("e", len(s.told)), "time": at, "sequence": fmt.Sprintf("%020d", r.sequence), "data": map[string]any{"change": change, "severity": severity, "job": r.Snapshot}}
 	s.told = append(s.told, event)
 	for line := range s.lines {
 		line <- s.message(len(s.told))

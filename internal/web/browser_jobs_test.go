@@ -23,6 +23,7 @@ func TestJobsPage(t *testing.T) {
 		"ten tabs":  tenTabs,
 		"grows old": sceneGrowsOld,
 		"in order":  eventsBesideTheTable,
+		"backlog":   oldEventsChangeNothing,
 		"gone":      lineThatCannotGoOn,
 		"exports":   jobsAreExported,
 		"only keys": onlyKeys,
@@ -48,7 +49,7 @@ func jobsAreFound(t *testing.T, browser context.Context) {
 	b := openTab(t, browser, s.url+"?view=jobs")
 	b.has("#count", "11 jobs")
 	b.order(all...)
-	for class, count := range map[string]string{"active": "1", "stalled": "1", "failed": "3", "partial": "1", "killed": "1", "succeeded": "2"} {
+	for class, count := range map[string]string{"active": "2", "stalled": "1", "failed": "3", "partial": "1", "killed": "1", "succeeded": "2"} {
 		b.has("#chip-"+class, count)
 	}
 	for query, found := range map[string][]string{
@@ -118,6 +119,7 @@ func listOfMany(t *testing.T, browser context.Context) {
 	b.has("#count", "50,000 jobs")
 	b.has("#chip-failed", "10,000")
 	b.shows(`document.querySelectorAll("*").length < 2000`)
+	b.shows(`document.querySelector(".rows")`) // the counts come before it, from the status
 	b.do(chromedp.Evaluate[chromedp.Void](`void (document.querySelector(".rows").scrollTop = 1e9)`))
 	b.shows(`document.querySelector('#jobs tr[aria-rowindex="50001"]')`)
 	b.shows(`document.querySelectorAll("*").length < 2000`)
@@ -194,6 +196,29 @@ func eventsBesideTheTable(t *testing.T, browser context.Context) {
 	close(taken)
 	b.do(chromedp.Click("nav[aria-label=Pages] a:nth-child(2)"))
 	b.has(rowOf(1), "Completed")
+	b.clean()
+}
+
+// oldEventsChangeNothing: while events that waited for NATS come, no row becomes older than the table had it.
+func oldEventsChangeNothing(t *testing.T, browser context.Context) {
+	s := newScene(t, of(1, "Completed", "sql-01", time.Minute), of(2, "Completed", "sql-02", time.Minute))
+	s.rows[0].sequence, s.rows[1].sequence = 5, 5
+	b := openTab(t, browser, s.url)
+	b.has("#sentence", "0 run, 0 wait; 2 ended well")
+	tells := func(number int64, sequence int, seen time.Time) {
+		r := of(number, "Running", fmt.Sprintf("sql-0%d", number), time.Hour)
+		r.sequence = sequence
+		s.tells(r, map[string]any{"kind": "state", "detail": "running", "from": "Waiting", "to": "Running", "observedAt": seen}, "info")
+	}
+	for sequence := range 5 {
+		tells(1, sequence+1, time.Now().Add(-time.Hour))
+	}
+	tells(3, 1, time.Now()) // one that the table had not
+	b.has("#sentence", "1 run, 0 wait; 2 ended well")
+	tells(2, 4, time.Now().Add(time.Minute)) // of another writer, who goes on from what the stream has
+	b.has("#sentence", "2 run, 0 wait; 1 ended well")
+	tells(1, 6, time.Now())
+	b.has("#sentence", "3 run, 0 wait; 0 ended well")
 	b.clean()
 }
 
@@ -275,6 +300,8 @@ func onlyKeys(t *testing.T, browser context.Context) {
 	b.shows(`!document.querySelector("dialog").open`)
 	b.tabsTo("nav[aria-label=Pages] a:nth-child(3)")
 	b.do(chromedp.KeyEvent(kb.Enter))
+	s.tells(of(7, "Completed", "web-01", time.Hour), map[string]any{"kind": "state", "detail": "completed", "to": "Completed"}, "info")
+	b.shows(`document.querySelector("#pause:enabled")`) // there is something to hold
 	b.tabsTo("#pause")
 	b.do(chromedp.KeyEvent(" "))
 	b.has("#pause", "Go on")

@@ -18,7 +18,7 @@ func pageShowsRelays(t *testing.T, browser context.Context) {
 	before := func(d time.Duration) *time.Time { return new(time.Now().Add(-d).UTC()) }
 	of := func(to string, s relay.Status) Relay {
 		s.Since = *before(4 * time.Hour) // shown in hours, which a slow machine does not change
-		return Relay{s, to}
+		return Relay{Status: s, To: to}
 	}
 	evil := `<img src=x onerror="document.title='broken'"> ` + strings.Repeat("x", 300)
 	all := []Relay{
@@ -41,11 +41,11 @@ func pageShowsRelays(t *testing.T, browser context.Context) {
 		words []string
 	}{
 		{"", []string{"starting", "starts to deliver to slack", "nothing waits"}},
-		{"", []string{"standby", "stands by: another watcher delivers to webhook, for 4 h", "by host-2"}},
-		{"up", []string{"delivering", "delivers to slack, for 4 h", "nothing waits; by host-1"}},
-		{"note", []string{"behind", "delivers to slack", "1,248 events wait, the oldest for 3 h", "1 job set aside; 7 dead letters; 30 missed; by host-1"}},
+		{"", []string{"standby", "stands by: another watcher delivers to webhook, for 4 h", "runs on host-2"}},
+		{"up", []string{"delivering", "delivers to slack, for 4 h", "nothing waits; runs on host-1"}},
+		{"note", []string{"behind", "delivers to slack, for 4 h", "; it is behind", "1,248 events wait, the oldest for 3 h", "1 job set aside; 7 dead letters; 30 missed; runs on host-1"}},
 		{"down", []string{"away", "email is away, for 4 h", evil, "1 event waits, the oldest for 2 h"}},
-		{"", []string{"off", "is off; to webhook, for 4 h", "HTTP 410 Gone", "2 events wait, the oldest for 2 d"}},
+		{"note", []string{"off", "is off; to webhook, for 4 h", "HTTP 410 Gone", "2 events wait, the oldest for 2 d"}},
 		{"down", []string{"stopped-stopped-", "cannot start; to webhook, for 4 h", "no such file"}},
 		{"down", []string{"alarm", "stands still; to audit, for 4 h", "line 3 is not what was written"}},
 	} {

@@ -26,8 +26,12 @@ func TestViews(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"overview":           overviewAnswers,
 		"course so far":      overviewDrawsCourses,
+		"silent rows":        silentRowsAreOld,
+		"stalls":             stallsAreCounted,
+		"relays":             relaysAreNamed,
 		"job":                jobShowsItsCourse,
 		"who got it":         jobSaysWhoGotIt,
+		"not for it":         jobSaysWhatIsNotForAReader,
 		"events":             eventsAreChosen,
 		"older events":       eventsGoBack,
 		"nothing is hostile": hostileScene,
@@ -42,20 +46,98 @@ func overviewAnswers(t *testing.T, browser context.Context) {
 	s := newScene(t, append(someJobs(), of(13, "Failed", "web-02", 4*time.Hour))...) // and was killed since: it needs somebody once
 	s.answersFor("lab", false, 20)
 	b := openTab(t, browser, s.url)
-	b.has("#sentence", "6 jobs need you", "lab is silent", "2 run, 2 wait; 2 ended well in 24 hours", "All that was seen is told")
+	b.has("#sentence", "6 jobs need you", "lab is silent", "2 run (1 stalled), 2 wait; 2 ended well in 24 hours", "All that was seen is told")
 	b.shows(`document.title === "(6) Overview · jobwatch"`)
 	b.has("#cells .up", "prod", "answers, for 4 h")
 	b.has("#cells .down", "lab", "does not answer", "connection refused")
 	b.shows(`document.querySelectorAll("#cells .down .cycles rect.bad").length === 20`)
 	b.has("#need tr:nth-child(1)", "Failed", "sql-02", "The MediaAgent cannot be reached", "2 jobs like this", "sql-03")
+	b.has("#need tr:nth-child(1)", "sql-02, sql-03") // all of them by name
+	b.has("#need tr.killed", "killed; nothing says by whom")
+	b.has("#need tr.stalled", "stalled", "No progress for over 41 min, Backup, 2 %")
+	b.has(".stack:first-child .sheet:first-child header", "1 made good since; 1 ended badly again")
+	b.has("#chip-active", "2 running")
+	b.has("#chip-stalled", "1 of them stalled")
 	b.shows(`document.querySelectorAll("#need tr").length === 5 && !document.querySelector("#need").textContent.includes("web-03")`) // which ended well since
-	b.has("#need", "no progress for 41 min", "no drive is free", "prod/8")
+	b.has("#need", "No progress for over 41 min", "no drive is free", "prod/8")
 	b.shows(`!document.querySelector("#need").textContent.includes("prod/13")`)
 	b.has("#running tr:nth-child(1)", "sql-01", "Running", "1 %")
 	b.shows(`document.querySelector("#hours rect.good") && document.querySelector("#hours rect.bad")`)
 	s.tells(of(12, "Completed", "sql-02", 0), map[string]any{"kind": "state", "detail": "completed", "from": "Running", "to": "Completed"}, "info")
 	b.has("#sentence", "5 jobs need you", "3 ended well")
 	b.has("#events li", "prod/12", "Running → Completed")
+	b.clean()
+}
+
+// silentRowsAreOld: what runs at a CommCell that does not answer is not shown as if somebody had seen it just now.
+func silentRowsAreOld(t *testing.T, browser context.Context) {
+	s := newScene(t, of(1, "Running", "sql-01", 20*time.Minute), of(2, "Running", "branch-01", 85*time.Minute, func(r *sceneRow) { r.CommCell, r.PercentComplete = "branch", new(33.0) }))
+	s.answersFor("branch", false, 20)
+	s.mu.Lock()
+	cell := s.status["commcells"].([]map[string]any)[1]
+	cell["answered"], cell["since"] = minutes(-41), minutes(-40)
+	cell["reason"] = "Post http://10.0.0.7:81/api/Login: dial tcp 10.0.0.7:81: connect: connection refused"
+	s.mu.Unlock()
+	b := openTab(t, browser, s.url)
+	b.shows(`/2 run, 0 wait, 1 of them on branch as of \d\d:\d\d;/.test(document.querySelector("#sentence").textContent)`)
+	b.has("#cells .down", "does not answer, for 40 min", "last answer 41 min ago, 3 jobs followed")
+	b.shows(`document.querySelector("#cells .reason").textContent === "connection refused" && document.querySelector("#cells .reason [title]").title.includes("dial tcp")`)
+	b.has("#running tr:nth-child(1):not(.old)", "sql-01")
+	b.has("#running tr:nth-child(2).old", "branch-01", "as of ", "44 min") // then
+	b.shows(`document.querySelector("#running tr.old .shape.unknown") && !document.querySelector("#running tr.old .done").textContent.includes("about")`)
+	b.shows(`document.querySelector("#running tr.old .lull")`)
+	b.do(chromedp.Navigate(s.url + "?view=jobs"))
+	b.has("tr.old", "branch-01", "as of ")
+	s.answersFor("branch", true, 0)
+	b.shows(`document.querySelectorAll("#jobs tr[data-key]").length === 2 && !document.querySelector("tr.old, .asof")`)
+	b.clean()
+}
+
+// stallsAreCounted from when the progress ended, also where the table came before.
+func stallsAreCounted(t *testing.T, browser context.Context) {
+	s := newScene(t, of(1, "Running", "sql-01", 90*time.Minute, func(r *sceneRow) { r.stalled, r.still = minutes(-6), minutes(-48) }), of(2, "Running", "sql-02", 90*time.Minute))
+	s.mu.Lock()
+	s.status["commcells"].([]map[string]any)[0]["stallAfter"] = 1800
+	s.mu.Unlock()
+	b := openTab(t, browser, s.url)
+	b.has("#sentence", "2 run (1 stalled)")
+	b.has("#need tr.stalled", "No progress for over 48 min")
+	s.tells(of(2, "Running", "sql-02", 90*time.Minute, func(r *sceneRow) { r.stalled = time.Now() }), map[string]any{"kind": "watch", "detail": "stalled", "observedAt": minutes(0)}, "warning")
+	b.has("#sentence", "2 run (2 stalled)")
+	b.has("#need", "No progress for over 30 min")
+	b.clean()
+}
+
+// relaysAreNamed in the first sentence where one lags or reaches nobody, and in one number.
+func relaysAreNamed(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	relays := func(all ...map[string]any) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.status["relays"] = all
+	}
+	relay := func(state string, pending int, oldest time.Time) map[string]any {
+		return map[string]any{"name": "cmdb", "to": "webhook", "receiver": "cmdb.example.com", "state": state, "since": minutes(-60), "pending": pending, "oldest": oldest, "holder": "host-1"}
+	}
+	s.status["readers"] = []any{map[string]any{"name": "relay-cmdb", "filter": "jobs.>", "pending": 10885, "ackPending": 256, "kind": "relay", "lastDelivered": minutes(-3)}}
+	relays(relay("delivering", 3, time.Now().Add(-5*time.Second)))
+	b := openTab(t, browser, s.url)
+	b.has("#sentence", "Nothing needs you.", "All that was seen is told.")
+	b.has("#itself", "all deliver")
+	relays(relay("delivering", 11_173, minutes(-2)))
+	b.has(`#sentence a[href="?view=relays"]`, "relay cmdb is 11,173 events behind")
+	b.has("#sentence .shape.partial + *, #sentence b", "relay cmdb")
+	b.has("#unsent", "All that was seen is in NATS.")
+	b.has("#itself", "1 of 1 relay needs a look")
+	b.do(chromedp.Click(`#sentence a`))
+	b.has("#relays li.note", "delivers to webhook cmdb.example.com", "it is behind", "11,173 events wait, the oldest for 2 min; the last went out 3 min ago", "runs on host-1")
+	b.has("#readers", "11,173 events wait")
+	b.shows(`!document.querySelector("main").textContent.includes("256")`)
+	relays(relay("away", 11_173, minutes(-2)))
+	b.has("#relays li.down", "webhook cmdb.example.com is away")
+	b.do(chromedp.Navigate(s.url))
+	b.has("#sentence", "relay cmdb reaches nobody")
+	b.shows(`document.querySelector("#sentence .shape.failed")`)
 	b.clean()
 }
 
@@ -130,8 +212,8 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.shows(`document.querySelectorAll("#course .bar.state").length === 2 && document.querySelectorAll("#course .bar.phase").length === 2 && document.querySelectorAll("#course .mark").length === 1`)
 	b.shows(`[...document.querySelectorAll("#course .bar")].every((bar) => bar.dataset.soft === "true")`)
 	b.has("#course .gap", "no answer")
-	b.shows(`document.querySelectorAll("#course .said").length === 2 && document.querySelector("#course .said.failed title").textContent.includes("interrupted by <b>admin</b> 19:181")`)
-	b.has("#told li:nth-child(1)", "CommServe", "resumed 19:183")
+	b.shows(`document.querySelectorAll("#course .said").length === 2 && document.querySelector("#course .said.failed title").textContent.includes("interrupted by <b>admin</b> [19:181]")`)
+	b.has("#told li:nth-child(1)", "CommServe", "resumed [19:183]")
 	b.has("#machines tr.group:nth-child(1)", "2 ×", "quiescing took longer")
 	b.shows(`document.querySelector("#machines a").getAttribute("href") === "?view=job&job=prod%2F7214"`)
 	b.has("#told li:nth-child(1)", "Running → Completed w/ one or more errors", "sequence 4", "between", "jobs.prod.71.vcenter-west%2Eexample%2Ecom.state.completed_with_errors")
@@ -139,7 +221,7 @@ func jobShowsItsCourse(t *testing.T, browser context.Context) {
 	b.do(chromedp.Click("#ask"))
 	b.has("#answer", `"state": "Completed"`, `"attributes": 288230376151711745`)
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/71&course=table&machines=all"))
-	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing", "The CommServe told", "its clock was wrong 19:1")
+	b.has("#coursetable", "Running", "Discovery", "No answer", "sql-14: quiescing", "The CommServe told", "its clock was wrong [19:1]")
 	b.has("#machines", "app-1", "no failure told")
 	b.do(chromedp.Navigate(s.url + "?view=job&job=prod/99"))
 	b.has("main", "is not known here")
@@ -167,8 +249,10 @@ func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
 	b.has("#got li:nth-child(1)", "audit, relay-slackacknowledged all of these")
 	b.has("#got li:nth-child(2)", "siem", "1 event not sent yet, from sequence 4, 1 event sent, not acknowledged")
 	b.has("#got li:nth-child(3)", "wall", "2 events not sent yet, from sequence 3")
-	b.has("#got li:nth-child(4)", "slack", "has set 1 job aside, has 2 dead letters")
-	b.shows(`document.querySelectorAll("#got li").length === 4`)
+	b.has("#got li:nth-child(5)", "slack", "has set 1 job aside, has 2 dead letters")
+	b.has("#got li:nth-child(4)", "others4 not for it, by its subjects", "jobs.prod.72.>")
+	b.has("#got li:nth-child(6)", "A relay also acknowledges what its own match leaves out")
+	b.shows(`document.querySelectorAll("#got li").length === 6`)
 	b.has("#told li:nth-child(1)", "not yet sent to siem · not yet sent to wall")
 	b.has("#told li:nth-child(2)", "siem has not acknowledged it · not yet sent to wall")
 	b.shows(`!document.querySelector("#told li:nth-child(3)").textContent.includes("siem")`)
@@ -176,6 +260,22 @@ func jobSaysWhoGotIt(t *testing.T, browser context.Context) {
 	s.status["readers"] = nil
 	s.mu.Unlock()
 	b.has("#got", "cannot be read from NATS")
+	b.clean()
+}
+
+// jobSaysWhatIsNotForAReader: one that asks for states alone has not acknowledged the rest.
+func jobSaysWhatIsNotForAReader(t *testing.T, browser context.Context) {
+	s := newScene(t)
+	s.status["readers"] = []any{map[string]any{"name": "relay-cmdb", "filter": "jobs.*.*.*.state.>", "delivered": 3, "ackFloor": 1, "begins": 1, "beginsAt": nil, "kind": "relay"}}
+	for _, change := range []map[string]any{{"kind": "state", "detail": "running", "to": "Running"}, {"kind": "phase", "detail": "scan", "to": "Scan"}, {"kind": "state", "detail": "pending", "to": "Pending"}, {"kind": "watch", "detail": "stalled"}} {
+		s.tells(of(71, "Running", "files", time.Minute), change, "info")
+	}
+	b := openTab(t, browser, s.url+"?view=job&job=prod/71")
+	b.has("#got li:nth-child(1)", "relay-cmdbacknowledged 1, 1 event sent, not acknowledged, 2 not for it, by its subjectsjobs.*.*.*.state.>")
+	b.shows(`!document.querySelector("#got").textContent.includes("all of these")`)
+	b.has("#told li:nth-child(1)", "not for relay-cmdb")
+	b.has("#told li:nth-child(2)", "relay-cmdb has not acknowledged it")
+	b.shows(`!document.querySelector("#told li:nth-child(4)").textContent.includes("relay-cmdb")`)
 	b.clean()
 }
 
@@ -197,7 +297,7 @@ func eventsAreChosen(t *testing.T, browser context.Context) {
 	b.has("#eventcount", "1 of the last 2")
 	b.do(chromedp.Click("#pause"))
 	b.has("#eventcount", "2 of the last 3")
-	b.has("#readers", "mail", "14 events behind", "siem", "has all")
+	b.has("#readers", "mail", "16 events wait", "siem", "has all")
 	b.clean()
 }
 
@@ -285,7 +385,7 @@ var (
 	pictures = flag.String("pictures", "", "folder to write the documents' pictures of the page to")
 	pictured = map[string]string{
 		"?view=overview light": "dashboard.png", "?view=overview phone": "page-phone.png", "?view=jobs light": "page-jobs.png",
-		"?view=job&job=prod/9 light": "page-job.png",
+		"?view=job&job=prod/9 light": "page-job.png", "?view=watcher light": "page-watcher.png",
 	}
 )
 

@@ -32,6 +32,8 @@ type shownJob struct {
 
 	StateSince   *time.Time `json:"stateSince"`   // the event that told the state was observed then; null: not known
 	StalledSince *time.Time `json:"stalledSince"` // so, too; null also where the job is not told as stalled
+
+	NoProgressSince *time.Time `json:"noProgressSince"` // of a job told as stalled; null: not known
 }
 
 type progress struct {
@@ -148,7 +150,7 @@ func notKnown(id job.ID) string {
 func (s *Server) show(l store.Listed) shownJob {
 	shown := shownJob{
 		Snapshot: l.Snapshot, Seen: known(l.Seen), Sequence: l.Sequence, Unsent: l.Unsent,
-		StateSince: l.Told.InStateSince(), StalledSince: l.Told.GetsNoFurtherSince(),
+		StateSince: l.Told.InStateSince(), StalledSince: l.Told.GetsNoFurtherSince(), NoProgressSince: l.NoProgressSince(),
 	}
 	if l.Why != "" {
 		shown.Tracked = new(string(l.Why))

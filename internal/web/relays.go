@@ -11,7 +11,8 @@ import (
 // Relay is how one relay stands.
 type Relay struct {
 	relay.Status
-	To string `json:"to"` // slack, webhook, email, audit
+	To       string `json:"to"`       // slack, webhook, email, audit
+	Receiver string `json:"receiver"` // host, or channel; "": it is in a file, or none
 }
 
 // RelayStopped is the state of a relay whose destination cannot be opened; that is tried again.

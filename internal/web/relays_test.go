@@ -39,7 +39,7 @@ func TestCheckOfARelay(t *testing.T) {
 }
 
 func TestRelaysAreShown(t *testing.T) {
-	ops := Relay{relay.Status{Name: "ops", State: relay.Absent, Since: time.Now().UTC(), Reason: "HTTP 503", Pending: 7, Dead: 1, Holder: "host-1"}, "webhook"}
+	ops := Relay{Status: relay.Status{Name: "ops", State: relay.Absent, Since: time.Now().UTC(), Reason: "HTTP 503", Pending: 7, Dead: 1, Holder: "host-1"}, To: "webhook"}
 	w := newWorld(t, func(c *Config) { c.Relays = func() []Relay { return []Relay{ops} } })
 	w.poll()
 	w.becomes(http.StatusOK, "note  relay ops: away since ")

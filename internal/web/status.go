@@ -76,7 +76,7 @@ type commCell struct {
 	Owner    *string        `json:"owner"`      // the member that polls it; null: none, or there is no cluster
 	Owned    *time.Time     `json:"ownedSince"` // by that member's clock
 	Up       *bool          `json:"up"`         // null: nothing was asked yet
-	Since    *time.Time     `json:"since"`      // that is so, as this process saw it
+	Since    *time.Time     `json:"since"`      // that is so, as this process saw it; or, where it does not answer, as was told before
 	Answered *time.Time     `json:"answered"`   // last
 	Failure  string         `json:"failure,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
@@ -90,6 +90,7 @@ type commCell struct {
 	Schedule string     `json:"schedule,omitempty"`
 	Ring     [][4]int64 `json:"ring"`       // the last cycles, the oldest first: began (Unix seconds), took (ms), asked, answered
 	Jobs     *int       `json:"unfinished"` // null as the status's jobs is
+	Stalls   float64    `json:"stallAfter"` // seconds without progress after which a job is told as stalled; 0: none is
 	asking
 }
 
@@ -211,12 +212,26 @@ func (s *Server) light(p *poller.Poller) commCell {
 	if c.Classes == nil {
 		c.Classes = map[string]int{}
 	}
-	c.Schedule, c.Ring = p.Spec, [][4]int64{}
+	s.recall(&c)
+	c.Schedule, c.Ring, c.Stalls = p.Spec, [][4]int64{}, p.StallAfter.Seconds()
 	for _, cycle := range p.Counts.Last() {
 		c.Ring = append(c.Ring, [4]int64{cycle.Began.Unix(), cycle.Took.Milliseconds(), int64(cycle.Asked), int64(cycle.Answered)})
 	}
 	c.asking = s.asks(p)
 	return c
+}
+
+// recall fills in what was so before this process began: a CommCell that is silent may be so for long.
+func (s *Server) recall(c *commCell) {
+	was, err := s.Store.Recall(job.ID{CommCell: c.Name})
+	if told := was.Told.InStateSince(); err == nil && c.Up != nil && !*c.Up && was.Told.Unreachable && told != nil && told.Before(*c.Since) {
+		c.Since = told
+	}
+	if c.Answered == nil {
+		if listed, err := s.Store.LastList(c.Name); err == nil {
+			c.Answered = known(listed)
+		}
+	}
 }
 
 // known is null for the zero time.

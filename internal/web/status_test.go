@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"jobwatch/internal/diff"
 	"jobwatch/internal/job"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/publish"
@@ -36,6 +37,56 @@ func TestStatusCountsJobs(t *testing.T) {
 		s := w.status()
 		return fmt.Sprint(s.Day) == "map[failed:1 killed:1 partial:1 succeeded:1 unknown:2]" && *s.Stalled == 1 && *s.CommCells[0].Jobs == 3
 	})
+}
+
+// A CommCell that was silent before the start is so since then, and last answered before.
+func TestStatusRemembersSilence(t *testing.T) {
+	w := newWorld(t)
+	at := time.Now().Add(-40 * time.Minute).Truncate(time.Second).UTC()
+	cell := job.ID{CommCell: "prod"}
+	w.must(w.store.CommitCommCell(cell, store.Known{}, diff.CommCell(job.Told{}, false), at, "no route to host"))
+	w.must(w.store.SetLastList("prod", at.Add(-time.Minute)))
+	w.commServe.goes(errAway)
+	w.poll()
+	is := w.status().CommCells[0]
+	if is.Up == nil || *is.Up || !is.Since.Equal(at) || is.Answered == nil || !is.Answered.Equal(at.Add(-time.Minute)) {
+		t.Errorf("got up %v since %v, answered %v", is.Up, is.Since, is.Answered)
+	}
+	w.commServe.goes(nil)
+	w.poll()
+	if is = w.status().CommCells[0]; !*is.Up || time.Since(*is.Since) > 5*time.Minute || time.Since(*is.Answered) > 5*time.Minute {
+		t.Errorf("once it answers: up %v since %v, answered %v", *is.Up, is.Since, is.Answered)
+	}
+}
+
+// Of a job that has stalled it is told since when it makes no progress, which is long before that was told.
+func TestStalledSaysSinceWhen(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now().Truncate(time.Second)
+	still := now.Add(-48 * time.Minute)
+	seen := running(71)
+	seen.CommCell, seen.StartTime = "prod", new(now.Add(-time.Hour))
+	seen.Settle()
+	for _, detail := range []string{job.DetailStalled, job.DetailResumed} {
+		known, err := w.store.Recall(seen.JobID())
+		w.must(err)
+		w.must(w.store.Commit(store.PollResult{Known: known, Seen: job.Observation{Snapshot: seen, Asked: now, Answered: now}, LastProgress: still,
+			Changes: []job.Change{{Kind: job.KindWatch, Detail: detail}}}))
+		var shown shownJob
+		w.getJSON("/api/v1/jobs/prod/71", &shown)
+		column := any(nil)
+		w.until("the table has it", func() bool {
+			table := w.table("")
+			column = table.Columns["noProgressSince"][0]
+			return (table.Columns["stalledSince"][0] != nil) == (detail == job.DetailStalled)
+		})
+		switch {
+		case detail == job.DetailStalled && (shown.NoProgressSince == nil || !shown.NoProgressSince.Equal(still) || column != float64(still.Unix())):
+			t.Errorf("stalled: since %v, in the table %v", shown.NoProgressSince, column)
+		case detail == job.DetailResumed && (shown.NoProgressSince != nil || column != nil):
+			t.Errorf("resumed: since %v, in the table %v", shown.NoProgressSince, column)
+		}
+	}
 }
 
 func TestStatusHasTheSubjectPrefix(t *testing.T) {

@@ -41,7 +41,7 @@ func (t *tableJSON) spread() {
 			own = start
 			t.Columns["start"][row] = start
 		}
-		for _, name := range []string{"end", "stateSince", "stalledSince"} {
+		for _, name := range []string{"end", "stateSince", "stalledSince", "noProgressSince"} {
 			if more, told := t.Columns[name][row].(float64); told {
 				t.Columns[name][row] = own + more
 			}
@@ -135,6 +135,11 @@ func TestTableFollowsTheStore(t *testing.T) {
 		got := w.table("")
 		return got.Count == 3 && strings.Contains(got.line(0), "id=2 terminal=0 commcell=prod state=Pending") &&
 			strings.Contains(got.line(1), "id=3 ") && strings.Contains(got.line(2), "id=4 ")
+	})
+	w.sees(running(4)) // and tells its state and phase
+	w.until("the table has the sequence of its last event, sent or not", func() bool {
+		got := w.table("")
+		return strings.HasSuffix(got.line(2), "sequence=2 percent=41.5")
 	})
 }
 

@@ -34,15 +34,16 @@ var textColumns = [...]string{
 	"operation", "level", "startedBy", "reason", "code", "failures", "failedVms",
 }
 
-var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal"}
+var numberColumns = [...]string{"start", "end", "stateSince", "stalledSince", "size", "vmsFailed", "vmsTotal", "sequence", "noProgressSince"}
 
 const startColumn = 0 // of numberColumns
 
 func newTableRow(r store.Entry) (*tableRow, error) {
-	s, told, err := r.Snapshot()
+	l, err := r.Listed()
 	if err != nil {
 		return nil, err
 	}
+	s, told := &l.Snapshot, l.Told
 	row := &tableRow{id: r.ID, mark: r.Mark(), terminal: r.Terminal, percent: math.NaN()}
 	for i, text := range [...]job.Text{ // in the order of textColumns
 		job.Text(r.ID.CommCell), s.State, job.Text(r.Class), s.Phase, s.Client, s.Agent, s.Backupset, s.Subclient, s.StoragePolicy,
@@ -63,7 +64,8 @@ func newTableRow(r store.Entry) (*tableRow, error) {
 		size = *s.SizeOfApplication
 	}
 	row.numbers = [...]int64{ // so, too
-		unixSeconds(s.StartTime), end, cmp.Or(told.StateSince, none), stalledSince(told), size, failed, total,
+		unixSeconds(s.StartTime), end, cmp.Or(told.StateSince, none), stalledSince(told), size, failed, total, cmp.Or(int64(l.Sequence), none),
+		unixSeconds(l.NoProgressSince()),
 	}
 	if s.PercentComplete != nil {
 		row.percent = *s.PercentComplete
@@ -188,7 +190,7 @@ func (w *tableWriter) rows(rows []*tableRow, percent func(*tableRow) float64) {
 		switch name {
 		case "start":
 			w.column(name, rows, w.further(of))
-		case "end", "stateSince", "stalledSince":
+		case "end", "stateSince", "stalledSince", "noProgressSince":
 			w.column(name, rows, func(r *tableRow) { w.number(after(of(r), r.numbers[startColumn])) })
 		default:
 			w.column(name, rows, func(r *tableRow) { w.number(of(r)) })

@@ -41,11 +41,13 @@ func TestTheMinute(t *testing.T) {
 	s.opens(m.page)
 	s.reads("how many run", near(truth.running, "running")+"|"+near(truth.running+len(truth.stalled), "run"), near(truth.waiting, "waiting"))
 	s.reads("how many failed", near(truth.allFailed, "failed"), near(len(truth.killed), "killed"), near(len(truth.partial), "with errors"))
-	s.reads("what failed within the hour, and why", append(quoted(truth.failed[0].Reason, truth.failed[0].Client), near(len(truth.failed), "jobs"))...)
+	s.reads("what failed within the hour, and why", append(quoted(append(clientsOf(truth.failed), truth.failed[0].Reason)...), near(len(truth.failed), "jobs"))...)
+	s.reads("what was made good", "1 made good since")
+	s.reads("which machines failed", quoted(clientsOf(truth.partial)...)...)
 	s.reads("what was killed", quoted(clientsOf(truth.killed)...)...)
 	s.reads("how many are stuck, and which", append(quoted(clientsOf(truth.stalled, truth.held)...), near(len(truth.stalled), "stalled"))...)
 	s.reads("why they wait", quoted(truth.held[0].Reason, truth.held[1].Reason)...)
-	s.reads("does the watcher work", "All that was seen is told", `prod answers`, `branch (is silent|does not answer)`)
+	s.reads("does the watcher work", "All that was seen is", `prod answers`, `branch (is silent|does not answer)`, `3 of them on branch as of \d\d:\d\d`, `does not answer, for [4-9]\d min\W+connection refused`, "The watcher itself")
 	s.readsNot("what is well again, or does not wait long", "crm-01", "print-03", "has trouble")
 
 	s.opens(m.page + "?view=jobs&q=class:failed")
@@ -58,7 +60,7 @@ func TestTheMinute(t *testing.T) {
 	}
 
 	s.opens(m.page + "?view=relays")
-	s.reads("which relay lags, and whether it delivers", `cmdb delivers to webhook`, `pager delivers to webhook, for [^;]*nothing waits`)
+	s.reads("which relay lags, and whether it delivers", `cmdb delivers to webhook 127\.0\.0\.1:\d+`, `pager delivers to webhook 127\.0\.0\.1:\d+, for [^;]*nothing waits`)
 	m.lags(s)
 
 	s.opens(fmt.Sprintf("%s?view=job&job=prod/%d", m.page, truth.failed[0].ID))

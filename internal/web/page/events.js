@@ -114,9 +114,12 @@ export function Events() {
   <div class="stack"><${Readers} />${sheet("Subjects", "", html`<p class="text">Under <b>subject</b> stands what a subscriber would ask for; the list then has what it would have got. <code>*</code> is one part, <code>></code> all that follow.</p><div class="copies">${["jobs.>", "jobs.*.*.*.failure.>", "jobs.*.*.*.state.completed", "commcells.>"].map(prefixed).map((one) => html`<a key=${one} href=${turned({ subject: one })}><code>${one}</code></a>`)}</div>`)}</div></div>`;
 }
 
+// lacks is how many events a reader has not acknowledged, sent to it or not. Of a relay its own count is newer.
+export const lacks = (r) => (r.kind === "relay" && known.status.relays.find(({ name }) => `relay-${name}` === r.name)?.pending) ?? r.pending + r.ackPending;
+
 export function Readers() {
   const readers = known.status?.readers;
   return sheet("Who reads the stream", "", !readers ? html`<p class="empty">${readers === null ? "That cannot be read from NATS now." : "Not known."}</p>`
     : readers.length === 0 ? html`<p class="empty">Nobody, but this watcher.</p>`
-    : html`<ul id="readers" class="lines">${readers.map((r) => html`<li key=${r.name} class=${r.pending > 0 ? "note" : ""}><b>${said(r.name)}</b> ${r.kind === "relay" ? "relay" : ""}${r.paused ? " · paused" : ""}<span>${r.pending ? `${counted(r.pending, "event")} behind` : "has all"}${r.ackPending ? `, ${number(r.ackPending)} not acknowledged` : ""}</span><code>${said(r.filter)}</code></li>`)}</ul>`);
+    : html`<ul id="readers" class="lines">${readers.map((r) => html`<li key=${r.name} class=${lacks(r) ? "note" : ""}><b>${said(r.name)}</b> ${r.kind === "relay" ? "relay" : ""}${r.paused ? " · paused" : ""}<span title="not sent to it yet, or not acknowledged">${lacks(r) ? counted(lacks(r), "event waits", "events wait") : "has all"}</span><code>${said(r.filter)}</code></li>`)}</ul>`);
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 import { ask, known } from "./state.js";
-import { copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
+import { coded, copy, done, eventLine, followedBy, html, jobLink, join, prefixed, said, shape, sheet, visible, when } from "./parts.js";
 import { here, to, turned } from "./route.js";
 import { fits } from "./events.js";
 import { Course, logOf } from "./course.js";
@@ -45,11 +45,11 @@ function Head({ job }) {
   const path = [job.agent, job.instance, job.backupset, job.subclient].filter(Boolean);
   return html`<p class="faint crumbs"><a href="?view=jobs">Jobs</a> › <a href=${to("jobs", { q: `cell:${job.commcell}` })}>${said(job.commcell)}</a> › ${job.client && html`<a href=${to("jobs", { q: `client:"${job.client}"` })}>${said(job.client)}</a> › `}${job.id}</p>
     <h1 id="job" class=${classOf(job)}>${shape(classOf(job))} ${said(job.client || key)} <span class="word">${said(job.state ?? (job.snapshotAt ? "no state told" : "not asked yet"))}</span>
-      ${classOf(job) === "stalled" && html`<span class="word">no progress for ${ago(parse(job.stalledSince))}</span>`}</h1>
+      ${classOf(job) === "stalled" && html`<span class="word">no progress for over ${ago(parse(job.noProgressSince ?? job.stalledSince))}</span>`}</h1>
     <p class="faint" id="who">${join([said(key), path.length > 0 && join(path.map(said), " › "), said([job.operation, job.backupLevel].filter((word) => word && word !== "Unknown").join(", ")),
       job.startedBy && html`started by ${said(job.startedBy)}${job.startedFrom && html`, ${said(job.startedFrom)}`}`,
       job.parentJob && html`part of ${jobLink(`${job.commcell}/${job.parentJob}`)}`])}</p>
-    ${(job.pendingReason || job.pendingReasonCode) && html`<p id="why" class="notice">${said(job.pendingReason)} ${job.pendingReasonCode && html`<code>${said(job.pendingReasonCode)}</code>`}</p>`}`;
+    ${(job.pendingReason || job.pendingReasonCode) && html`<p id="why" class="notice">${said(job.pendingReason)} ${job.pendingReasonCode && said(coded(job.pendingReasonCode))}</p>`}`;
 }
 
 const has = (value) => value !== null && value !== undefined;
@@ -72,10 +72,10 @@ function facts(job, row) {
   add("Data", has(job.sizeOfApplication) && bytes(job.sizeOfApplication), [has(job.dataWritten) && `${bytes(job.dataWritten)} written`, has(job.savingsPercent) && `${Math.round(job.savingsPercent)} % saved`].filter(Boolean).join(", "));
   const speed = job.throughput ?? job.averageThroughput ?? job.currentThroughput;
   add("Speed", has(speed) && `${number(speed)} GB/h`, has(job.streams) && counted(job.streams, "stream"));
-  add("Files", has(job.filesTransferred ?? job.totalFiles) && number(job.filesTransferred ?? job.totalFiles), job.failures && said(job.failures));
+  add("Files", has(job.filesTransferred ?? job.totalFiles) && number(job.filesTransferred ?? job.totalFiles), /[1-9]/.test(job.failures) ? html`failed: ${said(job.failures)}` : job.failures && "none failed");
   add("Attempt", has(job.attempt) && number(job.attempt));
   add("Storage", job.storagePolicy && said(job.storagePolicy), job.mediaAgent && said(job.mediaAgent));
-  add("Followed", job.followedBy ? `by ${visible(job.followedBy)}` : job.tracked ?? "not any more", job.snapshotAt && html`seen ${when(parse(job.snapshotAt))}`);
+  add("Followed", job.followedBy ? `by ${visible(job.followedBy)}` : job.tracked ?? "not any more", job.snapshotAt && html`last change seen ${when(parse(job.snapshotAt))}`);
   return all;
 }
 
@@ -114,28 +114,36 @@ const Machine = (job, vm) => html`<tr key=${vm.guid ?? vm.name}><td>${shape(mach
 
 // ---- events
 
-// gotBy says of each reader of the stream how far it is with these events, as NATS told last: {name, wants, sent, lacks}, the
-// three as sequences. It does not know of what came since.
+// gotBy says of each reader of the stream how far it is with these events, as NATS told last: which are not for it (its subjects
+// leave them out), which were not sent to it, which it has not acknowledged; all as sequences. NATS does not know of what came since.
 function gotBy(events) {
   const asked = known.status?.stream?.last ?? 0;
   return (known.status?.readers ?? []).map((reader) => {
     const filters = reader.filter ? reader.filter.split(", ") : [">"];
-    const wants = events.filter(({ sequence, subject, event }) => sequence <= asked && filters.some((filter) => fits(filter, subject))
-      && (reader.begins === null ? parse(event.time) >= parse(reader.beginsAt) : sequence >= reader.begins)).map(({ sequence }) => sequence);
+    const since = events.filter(({ sequence, event }) => sequence <= asked && (reader.begins === null ? parse(event.time) >= parse(reader.beginsAt) : sequence >= reader.begins));
+    const forIt = ({ subject }) => filters.some((filter) => fits(filter, subject));
+    const sequences = (those) => those.map(({ sequence }) => sequence);
+    const wants = sequences(since.filter(forIt));
     const open = wants.filter((sequence) => sequence > reader.ackFloor);
-    const relay = reader.kind === "relay" && known.status.relays.find(({ name }) => `relay-${name}` === reader.name);
-    return { name: reader.name, wants, sent: open.filter((sequence) => sequence <= reader.delivered), lacks: open.filter((sequence) => sequence > reader.delivered), relay };
-  }).filter(({ wants }) => wants.length);
+    const relay = reader.kind === "relay" && (known.status.relays.find(({ name }) => `relay-${name}` === reader.name) ?? {});
+    return { name: reader.name, filters, began: since.length > 0, has: wants.length - open.length, other: sequences(since.filter((event) => !forIt(event))), relay,
+      sent: open.filter((sequence) => sequence <= reader.delivered), lacks: open.filter((sequence) => sequence > reader.delivered) };
+  }).filter(({ began }) => began);
 }
 
 function Got({ readers }) {
   if (known.status?.readers === null) return html`<p id="got" class="text">Who has got them cannot be read from NATS now.</p>`;
   if (!readers.length) return "";
-  const [open, whole] = [readers.filter(({ sent, lacks }) => sent.length + lacks.length), readers.filter(({ sent, lacks }) => !sent.length && !lacks.length)];
+  const whole = readers.filter(({ sent, lacks, other }) => !sent.length && !lacks.length && !other.length);
+  const subjects = (filters) => join(filters.map((filter) => html`<code>${visible(filter)}</code>`), " ");
+  const line = ({ name, has, sent, lacks, other, filters }) => html`<li key=${name} class=${sent.length + lacks.length ? "note" : ""}><b>${said(name)}</b><span>${join([has > 0 && `acknowledged ${number(has)}`,
+    lacks.length > 0 && `${counted(lacks.length, "event")} not sent yet, from sequence ${lacks[0]}`, sent.length > 0 && `${counted(sent.length, "event")} sent, not acknowledged`, other.length > 0 && `${number(other.length)} not for it, by its subjects`], ", ")}</span>
+    ${other.length > 0 && subjects(filters)}</li>`;
   const aside = ({ relay: { name, parked, dead } }) => html`<li key=${`${name} aside`} class="note"><b>${said(name)}</b><span>${join([parked > 0 && `has set ${counted(parked, "job")} aside`, dead > 0 && `has ${counted(dead, "dead letter")}`], ", ")}: it may be of this job, and counts as acknowledged</span></li>`;
   return html`<ul id="got" class="lines">${whole.length > 0 && html`<li key="all"><b>${said(whole.map(({ name }) => name).join(", "))}</b><span>acknowledged all of these</span></li>`}
-    ${open.map(({ name, sent, lacks }) => html`<li key=${name} class="note"><b>${said(name)}</b><span>${join([lacks.length > 0 && `${counted(lacks.length, "event")} not sent yet, from sequence ${lacks[0]}`, sent.length > 0 && `${counted(sent.length, "event")} sent, not acknowledged`], ", ")}</span></li>`)}
-    ${readers.filter(({ relay }) => relay && (relay.parked || relay.dead)).map(aside)}</ul>`;
+    ${readers.filter((reader) => !whole.includes(reader)).map(line)}
+    ${readers.filter(({ relay }) => relay && (relay.parked || relay.dead)).map(aside)}
+    ${readers.some(({ relay, has }) => relay && has) && html`<li key="match"><span>A relay also acknowledges what its own <code>match</code> leaves out: NATS does not know what it sent on.</span></li>`}</ul>`;
 }
 
 function Told({ name, events, error, more, loading }) {
@@ -143,7 +151,7 @@ function Told({ name, events, error, more, loading }) {
   const subject = events[0]?.subject;
   const all = subject ? `${subject.split(".").slice(0, -3).join(".")}.>` : prefixed(`jobs.${cell}.${id}.>`);
   const readers = gotBy(events);
-  const open = (sequence) => join(readers.map(({ name, sent, lacks }) => lacks.includes(sequence) ? html`not yet sent to ${said(name)}` : sent.includes(sequence) && html`${said(name)} has not acknowledged it`));
+  const open = (sequence) => join(readers.map(({ name, sent, lacks }) => lacks.includes(sequence) ? html`not yet sent to ${said(name)}` : sent.includes(sequence) && html`${said(name)} has not acknowledged it`).concat(readers.filter(({ has, sent, lacks, other }) => has + sent.length + lacks.length > 0 && other.includes(sequence)).map(({ name }) => html`not for ${said(name)}`)));
   const shown = new Set(); // of the CommServe's entries: all events of one answer carry the same
   const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}
     <span class="sub">${open(sequence)}</span>

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { known, reachTo } from "./state.js";
 import { classes, counts, groupings, list } from "./views.js";
-import { about, done, html, jobLink, labels, operationOf, said, shape, since, stateOf, visible, whatOf, when, why } from "./parts.js";
+import { about, asOf, coded, done, html, jobLink, labels, operationOf, said, shape, since, stateOf, visible, whatOf, when, why } from "./parts.js";
 import { classesOf, quoted, withClass } from "./search.js";
 import { go, here, toJob, turned } from "./route.js";
 import { counted, number, short, bytes, span, now } from "./time.js";
@@ -61,11 +61,11 @@ function Head({ sort }) {
 function Row({ row, index }) {
   const { span: age, at } = since(row);
   const reason = why(row);
-  return html`<tr data-key=${row.key} onClick=${() => { selected = row.key; }} aria-rowindex=${index} class="${row.shape} ${row.ended ? "ended" : ""} ${row.isBad ? "bad" : ""} ${row.key === selected ? "on" : ""}">
-    <td class="state">${shape(row.shape)}<span class="word">${said(stateOf(row))}</span><span class="sub phase">${row.shape === "stalled" ? "stalled · " : ""}${said(row.phase)}</span></td>
+  return html`<tr data-key=${row.key} onClick=${() => { selected = row.key; }} aria-rowindex=${index} class="${row.shape} ${row.asOf ? "old" : ""} ${row.ended ? "ended" : ""} ${row.isBad ? "bad" : ""} ${row.key === selected ? "on" : ""}">
+    <td class="state">${shape(row.asOf ? "unknown" : row.shape)}<span class="word">${said(stateOf(row))}</span><span class="sub phase">${asOf(row)} ${row.shape === "stalled" ? "stalled · " : ""}${said(row.phase)}</span></td>
     <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said(whatOf(row))}</span></td>
     <td class="operation">${said(operationOf(row))}<span class="sub">${said(row.policy)}</span></td>
-    <td class="reason" title=${visible(reason)}>${said(reason)}${row.code && row.reason ? html`<span class="sub">${said(row.code)}</span>` : ""}</td>
+    <td class="reason" title=${visible(reason)}>${said(reason)}${row.code && row.reason ? html`<span class="sub">${said(coded(row.code))}</span>` : ""}</td>
     <td class="done">${done(row)}<span class="sub">${about(row)}</span></td>
     <td class="size">${row.size ? bytes(row.size) : ""}</td>
     <td class="since">${age}<span class="sub">${when(at, short)}</span></td>

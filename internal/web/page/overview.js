@@ -1,14 +1,16 @@
 // The overview: what runs, what failed, what is stuck, whether the watcher works, and what it told, in this order.
 
-import { known, silent } from "./state.js";
-import { alike, attention, counts, hours, unfinished } from "./views.js";
-import { about, done, eventLine, html, jobLink, join, operationOf, said, shape, sheet, since, stateOf, whatOf, when, why } from "./parts.js";
+import { known, silent, silentSince } from "./state.js";
+import { alike, attention, counts, hours, ranAgain, silentCells, unfinished } from "./views.js";
+import { about, asOf, card, done, eventLine, html, jobLink, join, operationOf, said, shape, sheet, since, stateOf, visible, whatOf, when, why } from "./parts.js";
 import { to } from "./route.js";
 import { Chips } from "./jobs.js";
+import { relayTroubles } from "./relays.js";
 import { Hatch, Small } from "./course.js";
 import { ago, bytes, counted, hour, number, parse, short } from "./time.js";
 
 const needShown = 12;
+const namesShown = 8; // of jobs that are alike
 const runShown = 15;
 const toldShown = 12;
 
@@ -16,7 +18,7 @@ export function Overview() {
   return html`<h1 class="unseen">Overview</h1><${Sentence} /><${Cells} />
     <${Chips} query="" address=${(q) => to("jobs", { q })} />
     <div class="cols"><div class="stack"><${Need} /><${Running} /></div>
-    <div class="stack"><${Hours} /><${Told} /><${Itself} /></div></div>`;
+    <div class="stack"><${Itself} /><${Hours} /><${Told} /></div></div>`;
 }
 
 function Sentence() {
@@ -30,10 +32,20 @@ function Sentence() {
   if (need) parts.push(`${counted(need, "job")} ${need === 1 ? "needs" : "need"} you`);
   for (const cell of down.slice(0, 3)) parts.push(html`${said(cell.name)} ${cell.failure === "refused" ? "refuses" : "is silent"}`);
   if (trouble) parts.push("the watcher has trouble");
-  const first = parts.length ? join(parts, ", and ") : "Nothing needs you";
+  const relays = relayTroubles();
+  for (const { name, says } of relays.slice(0, 2)) parts.push(html`<a href="?view=relays">relay ${said(name)} ${says}</a>`);
+  if (relays.length > 2) parts.push(html`<a href="?view=relays">${relays.length - 2} more relays</a>`);
+  const failed = need || down.length || trouble || relays.some(({ light }) => light === "down");
+  const first = parts.length > 1 ? html`${join(parts.slice(0, -1), ", ")} and ${parts.at(-1)}` : parts[0] ?? "Nothing needs you";
   const waits = status.outbox?.unsent ?? status.unsent;
-  return html`<p id="sentence" class="sentence"><b>${shape(silent() ? "unknown" : need || down.length || trouble ? "failed" : "succeeded")} ${first}.</b> <span>${number(of.active + of.stalled)} run, ${number(of.queued + of.held)} wait; ${number(of.succeeded)} ended well in 24 hours.</span>
-    <span id="unsent" class="faint">${waits ? `${counted(waits, "event waits", "events wait")} for NATS.` : "All that was seen is told."}</span></p>`;
+  return html`<p id="sentence" class="sentence"><b>${shape(silent() ? "unknown" : failed ? "failed" : relays.length ? "partial" : "succeeded")} ${first}.</b> <span>${number(of.active)} run${of.stalled > 0 && ` (${number(of.stalled)} stalled)`}, ${number(of.queued + of.held)} wait${silentCells().map(old)}; ${number(of.succeeded)} ended well in 24 hours.</span>
+    <span id="unsent" class="faint">${waits ? `${counted(waits, "event waits", "events wait")} for NATS.` : relays.length ? "All that was seen is in NATS." : "All that was seen is told."}</span></p>`;
+}
+
+// old says what of it nobody can ask about.
+function old(name) {
+  const count = unfinished().reduce((all, row) => all + (row.cell === name), 0);
+  return count > 0 && html`, ${number(count)} of them on ${said(name)} as of ${when(silentSince(name), short)}`;
 }
 
 // ---- the CommCells
@@ -50,17 +62,16 @@ export function cellState(cell) {
   return { light: cell.up ? "up" : "down", says: `${cell.up ? "answers" : failures[cell.failure] ?? failures.no_answer}, for ${ago(parse(cell.since))}` };
 }
 
-const lightShapes = { up: "succeeded", down: "failed", note: "partial", "": "unknown" };
-export const card = (key, light, name, ...lines) => html`<li key=${key} class=${light}>${shape(lightShapes[light])}<span class="name">${name}</span>${lines.filter(Boolean).map(([kind, line]) => html`<span key=${kind} class="more ${kind}">${line}</span>`)}</li>`;
+// inWords is why a CommCell does not answer, without how a program puts it, which stands in the title.
+export const inWords = (reason) => (/\b(dial|read|write|lookup) /.test(reason) ? html`<span title=${visible(reason)}>${said(reason.split(": ").at(-1))}</span>` : said(reason));
 
 export function Cells() {
   const cells = known.status?.commcells ?? [];
   return html`<ul id="cells" class="cards" aria-label="CommCells">${cells.map((cell) => {
     const { light, says, foreign } = cellState(cell);
-    const followed = Object.values(cell.tracked).reduce((a, b) => a + b, 0);
     const here = known.status.instance ? html` here, by ${said(known.status.instance)}` : "";
-    return card(cell.name, light, said(cell.name), ["what", says], cell.reason && !foreign && ["reason", said(cell.reason)],
-      ["last", foreign ? (cell.owner ? "its light is on that member's page" : "") : html`${cell.answered ? `last answer ${ago(parse(cell.answered))} ago` : "no answer yet"}, ${counted(followed, "job")} followed${here}`],
+    return card(cell.name, light, said(cell.name), ["what", html`${says}${cell.reason && !foreign && html`: <span class="reason">${inWords(cell.reason)}</span>`}`],
+      ["last", foreign ? (cell.owner ? "its light is on that member's page" : "") : html`${cell.answered ? `last answer ${ago(parse(cell.answered))} ago` : "no answer yet"}, ${counted(cell.unfinished ?? 0, "job")} followed${here}`],
       !foreign && cell.ring?.length > 0 && ["strip", Strip({ ring: cell.ring })]);
   })}</ul>`;
 }
@@ -85,7 +96,9 @@ const more = (count, query, shown) => html`<a class="more" href=${to("jobs", { q
 function Need() {
   const groups = alike();
   const count = attention().size;
-  return sheet("Needs attention", "last run ended badly, stalled, or held over 30 minutes", groups.length ? html`<table class="short">${head("State", "Client, job", "Why", "Since")}
+  const { well, badly } = ranAgain();
+  const rest = [`last run ended badly, stalled, or held over 30 minutes`, well && `${number(well)} made good since`, badly && `${number(badly)} ended badly again`].filter(Boolean).join("; ");
+  return sheet("Needs attention", rest, groups.length ? html`<table class="short">${head("State", "Client, job", "Why", "Since")}
     <tbody id="need">${groups.slice(0, needShown).map((rows) => Needing(rows))}</tbody></table>` : html`<p class="empty">${known.loaded ? "Nothing." : "Loading…"}</p>`, more(count, "is:attention", groups.length && count));
 }
 
@@ -93,12 +106,14 @@ function Needing(rows) {
   const [row] = rows;
   const { span, at } = since(row);
   return html`<tr key=${row.key} class="${row.shape} ${row.isBad ? "bad" : ""}"><td class="state">${shape(row.shape)}<span class="word">${said(stateOf(row))}</span>
-      <span class="sub">${row.shape === "stalled" ? `no progress for ${ago(row.stalled)}` : said(row.phase)}</span></td>
+      <span class="sub">${row.shape === "stalled" ? "stalled" : said(row.phase)} ${asOf(row)}</span></td>
     <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said(whatOf(row))}</span></td>
-    <td class="reason">${said(why(row) || (row.shape === "held" ? `${row.state} for ${span}` : ""))}
-      ${rows.length > 1 ? html`<span class="sub"><a href=${to("jobs", { q: `is:attention class:${row.shape}`, group: "reason" })}>${number(rows.length)} jobs like this</a>: ${said(rows.slice(1, 4).map((other) => other.client || other.key).join(", "))}</span>` : html`<span class="sub">${said(row.reason ? row.code : "")}</span>`}</td>
+    <td class="reason">${said((row.shape === "stalled" ? stuckAt(row) : why(row)) || (row.shape === "held" ? `${row.state} for ${span}` : ""))}
+      ${rows.length > 1 ? html`<span class="sub"><a href=${to("jobs", { q: `is:attention class:${row.shape}`, group: "reason" })}>${number(rows.length)} jobs like this</a>: ${said(rows.slice(0, namesShown).map((other) => other.client || other.key).join(", "))}${rows.length > namesShown && ", …"}</span>` : html`<span class="sub">${said(row.reason ? row.code : "")}</span>`}</td>
     <td class="since">${span}<span class="sub">${when(at, short)}</span></td></tr>`;
 }
+
+const stuckAt = (row) => [row.reason || row.code || `No progress for over ${ago(row.stuck)}`, row.phase, row.percent !== null && `${Math.round(row.percent)} %`].filter(Boolean).join(", ");
 
 const toldOf = (key) => known.events.filter(({ event: { data: { job } } }) => job && `${job.commcell}/${job.id}` === key);
 
@@ -107,8 +122,8 @@ function Running() {
   const cycles = new Map(known.status?.commcells.map((cell) => [cell.name, cell.ring ?? []]));
   return sheet("Running and waiting", "longest first", rows.length ? html`<svg class="unseen" aria-hidden="true"><${Hatch} /></svg><table class="short">${head("State", "Client, job", "Course so far", "Done", "Since")}<tbody id="running">${rows.slice(0, runShown).map((row) => {
     const { span, at } = since(row);
-    const waits = row.shape !== "active" && why(row);
-    return html`<tr key=${row.key} class=${row.shape}><td class="state">${shape(row.shape)}<span class="word">${said(stateOf(row))}</span><span class="sub phase">${said(row.phase)}</span></td>
+    const waits = row.shape !== "active" && row.shape !== "stalled" && why(row);
+    return html`<tr key=${row.key} class="${row.shape} ${row.asOf ? "old" : ""}"><td class="state">${shape(row.asOf ? "unknown" : row.shape)}<span class="word">${said(stateOf(row))}</span><span class="sub phase">${asOf(row) || said(row.phase)}</span></td>
       <td class="client"><b>${said(row.client || "–")}</b><span class="sub">${jobLink(row.key)} ${said([operationOf(row), whatOf(row)].filter(Boolean).join(" · "))}</span></td>
       <td class="sofar">${Small({ row, events: toldOf(row.key), cycles: cycles.get(row.cell) ?? [] })}${waits && html`<span class="sub">${said(waits)}</span>`}</td>
       <td class="done">${done(row)}<span class="sub">${about(row)}</span></td>
@@ -151,8 +166,8 @@ function Itself() {
   const skipped = status.commcells.reduce((all, cell) => all + cell.ticksSkipped, 0);
   const slowest = Math.max(0, ...status.commcells.map((cell) => cell.tickSeconds));
   const waits = status.outbox?.unsent ?? status.unsent;
-  const behind = (status.readers ?? []).filter((reader) => reader.pending > 0).length;
+  const troubles = relayTroubles();
   const facts = [["Ready", status.ready ? "yes" : "no"], ["Waits for NATS", counted(waits, "event")], ["Slowest cycle", `${slowest.toFixed(1)} s`], ["Ticks skipped", number(skipped)],
-    status.readers && ["Readers behind", `${behind} of ${status.readers.length}`], status.store && ["Store", bytes(status.store.bytes)]];
-  return sheet("The watcher itself", "", html`<dl class="facts two">${facts.filter(Boolean).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`, html`<a class="more" href="?view=watcher">Watcher</a>`);
+    status.relays.length > 0 && ["Relays", html`<a href="?view=relays">${troubles.length ? `${number(troubles.length)} of ${counted(status.relays.length, "relay")} ${troubles.length === 1 ? "needs" : "need"} a look` : "all deliver"}</a>`], status.store && ["Store", bytes(status.store.bytes)]];
+  return sheet("The watcher itself", "", html`<dl id="itself" class="facts three">${facts.filter(Boolean).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`, html`<a class="more" href="?view=watcher">Watcher</a>`);
 }

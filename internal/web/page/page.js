@@ -12,7 +12,8 @@ import { Overview } from "./overview.js";
 import { Jobs, jobKeys } from "./jobs.js";
 import { Job } from "./job.js";
 import { Events } from "./events.js";
-import { Cluster, Relays, Watcher } from "./watcher.js";
+import { Relays } from "./relays.js";
+import { Cluster, Watcher } from "./watcher.js";
 
 const views = { overview: Overview, jobs: Jobs, job: Job, events: Events, relays: Relays, watcher: Watcher, cluster: Cluster };
 const names = { overview: "Overview", jobs: "Jobs", events: "Events", relays: "Relays", watcher: "Watcher", cluster: "Cluster" };

@@ -10,6 +10,7 @@ export { html };
 const unfit = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 export const visible = (text) => String(text).replace(unfit, (c) => (/\s/.test(c) ? " " : `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`));
 export const said = (text) => html`<bdi>${visible(text ?? "")}</bdi>`;
+export const coded = (code) => (code ? `[${code}]` : ""); // 19:181 alone looks like a time
 export const join = (parts, by = " · ") => parts.filter(Boolean).flatMap((part, i) => (i ? [by, part] : [part]));
 
 // A shape for each class, so that none is told by its colour alone.
@@ -32,7 +33,7 @@ const shapes = {
 export const drawn = (name) => (shapes[name] ?? shapes.unknown)();
 export const shape = (name) => html`<svg class="shape ${name}" viewBox="0 0 16 16" aria-hidden="true">${drawn(name)}</svg>`;
 
-export const labels = { active: "running", queued: "waiting", held: "held", stalled: "stalled", failed: "failed", partial: "with errors", killed: "killed", succeeded: "succeeded", unknown: "unknown" };
+export const labels = { active: "running", queued: "waiting", held: "held", stalled: "of them stalled", failed: "failed", partial: "with errors", killed: "killed", succeeded: "succeeded", unknown: "unknown" };
 
 export const when = (ms, show = time.clock) => (ms ? html`<time dateTime=${new Date(ms).toISOString()} title=${time.both(ms)}>${show(ms)}</time>` : "");
 export const jobLink = (key, text = key) => html`<a class="job" href=${toJob(key)}>${said(text)}</a>`;
@@ -55,9 +56,11 @@ export const stateOf = (row) => row.state || (row.since || row.client ? "no stat
 
 // why says what is wrong with a job, or what it waits for.
 export function why(row) {
-  if (row.reason || row.code) return row.reason || row.code;
+  if (row.reason || row.code) return row.reason || coded(row.code);
   if (row.vmsFailed) return `${row.vmsFailed} of ${time.counted(row.vmsTotal, "machine")} failed${row.failedVms ? `: ${row.failedVms}` : ""}`;
-  return /[1-9]/.test(row.failures) ? row.failures : "";
+  if (/[1-9]/.test(row.failures)) return row.failures;
+  if (row.shape === "stalled") return `no progress since ${time.short(row.stuck)}, at least`;
+  return row.ended && row.cls === "killed" ? "killed; nothing says by whom" : "";
 }
 
 // followedBy is the other member of the cluster that polls a CommCell.
@@ -79,7 +82,7 @@ export function done(row) {
 }
 // endOf is about when a job will have ended, as far as it has come; null: nothing says so.
 export function endOf(row) {
-  if (row.ended || row.shape !== "active" || !(row.percent >= 5 && row.percent < 100) || !row.start || followedBy(row.cell)) return null;
+  if (row.ended || row.asOf || row.shape !== "active" || !(row.percent >= 5 && row.percent < 100) || !row.start || followedBy(row.cell)) return null;
   return time.now() + (time.now() - row.start) * (100 - row.percent) / row.percent;
 }
 export function about(row) {
@@ -87,12 +90,17 @@ export function about(row) {
   return end && html`about ${when(end, time.short)}`;
 }
 
+// since is how long a job is as it is: in its state, without progress, or ended.
 export function since(row) {
-  const at = row.ended ? row.endedAt : row.since ?? row.start;
-  return at ? { span: row.ended ? `${time.ago(at)} ago` : time.ago(at), at } : { span: "", at: null };
+  const at = row.ended ? row.endedAt : row.shape === "stalled" ? row.stuck : row.since ?? row.start;
+  return at ? { span: row.ended ? `${time.ago(at)} ago` : time.span((row.asOf ?? time.now()) - at), at } : { span: "", at: null };
 }
+export const asOf = (row) => row.asOf && html`<span class="asof">as of ${when(row.asOf, time.short)}</span>`;
 
 // ---- events
+
+const lightShapes = { up: "succeeded", down: "failed", note: "partial", "": "unknown" };
+export const card = (key, light, name, ...lines) => html`<li key=${key} class=${light}>${shape(lightShapes[light])}<span class="name">${name}</span>${lines.filter(Boolean).map(([kind, line]) => html`<span key=${kind} class="more ${kind}">${line}</span>`)}</li>`;
 
 const failureStates = { failed: "failed", killed: "killed", partial: "partial" };
 export function eventShape({ data: { change, job, severity, detail } }) {

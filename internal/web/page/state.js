@@ -34,10 +34,13 @@ class Row {
     this.state = this.phase = this.client = this.agent = this.backupset = this.subclient = this.policy = this.mediaAgent = "";
     this.operation = this.level = this.startedBy = this.reason = this.code = this.failures = this.failedVms = "";
     this.ended = false;
-    this.start = this.end = this.since = this.stalled = this.percent = this.size = this.vmsFailed = this.vmsTotal = null;
+    this.start = this.end = this.since = this.stalled = this.still = this.percent = this.size = this.vmsFailed = this.vmsTotal = null;
+    this.told = 0;     // sequence of its last event, among its own
     this.words = null; // what the search looks into; made when it first does
   }
   get shape() { return this.stalled && !this.ended ? "stalled" : this.cls; }
+  get stuck() { return this.still ?? this.stalled; } // since when a stalled one makes no progress, at least
+  get asOf() { return this.ended ? null : silentSince(this.cell); } // as of when it is known; null: now
   get isBad() { return this.ended && bad.has(this.cls); }
   get rank() { return this.ended ? (this.isBad ? 4 : 5) : order[this.cls] ?? 3; } // as the API's active_first
   get endedAt() { return this.end ?? this.since ?? 0; }
@@ -48,6 +51,13 @@ class Row {
   }
   // subject is what is backed up, so that a good run of it makes up for a bad one.
   get subject() { return this.client ? [this.cell, this.client, this.agent, this.backupset, this.subclient, this.operation].join("\n") : this.key; }
+}
+
+// silentSince is when a CommCell that does not answer was last known to; null: it answers, as far as is known.
+export function silentSince(name) {
+  const cell = known.status?.commcells.find((one) => one.name === name);
+  if (cell?.up !== false) return null;
+  return Math.min(time.parse(cell.since), time.parse(cell.answered) ?? Infinity);
 }
 
 const texts = ["state", "class", "phase", "client", "agent", "backupset", "subclient", "policy", "mediaAgent", "operation", "level", "startedBy", "reason", "code", "failures", "failedVms"];
@@ -69,7 +79,9 @@ function rowsOf(table) {
     row.end = seconds("end");
     row.since = seconds("stateSince");
     row.stalled = seconds("stalledSince");
+    row.still = seconds("noProgressSince");
     for (const name of ["percent", "size", "vmsFailed", "vmsTotal"]) row[name] = of[name]?.[i] ?? null;
+    row.told = of.sequence?.[i] ?? 0;
     rows.set(row.key, row);
   }
   return rows;
@@ -78,12 +90,17 @@ function rowsOf(table) {
 const members = { state: "state", cls: "stateClass", phase: "phase", client: "client", agent: "agent", backupset: "backupset", subclient: "subclient", policy: "storagePolicy",
   mediaAgent: "mediaAgent", operation: "operation", level: "backupLevel", startedBy: "startedBy", reason: "pendingReason", code: "pendingReasonCode", failures: "failures" };
 
-// apply has a row be as an event tells; twice is as once.
+// apply has a row be as an event tells; twice is as once. The table is ahead of the stream: an event that waited for NATS
+// may be older than the row. What was seen after the table was made never is, also where another writer counts anew.
 function apply(rows, event) {
   const { job, change } = event.data;
   if (!job) return;
   const key = `${job.commcell}/${job.id}`;
   const row = rows.get(key) ?? new Row(job.commcell, job.id);
+  const told = Number(event.sequence);
+  const at = time.parse(change.observedAt);
+  if (told <= row.told && at <= tableMade) return;
+  row.told = told;
   for (const [name, member] of Object.entries(members)) row[name] = job[member] ?? "";
   row.cls ||= "unknown";
   row.ended = job.terminal;
@@ -93,14 +110,16 @@ function apply(rows, event) {
   row.size = job.sizeOfApplication;
   row.vmsFailed = job.vms?.failed ?? null;
   row.vmsTotal = job.vms?.total ?? null;
-  const at = time.parse(change.observedAt);
   if (change.kind === "state" || row.since === null) row.since = at;
-  if (change.kind === "state" || change.detail === "resumed") row.stalled = null;
-  if (change.kind === "watch" && change.detail === "stalled") row.stalled = at;
+  if (change.kind === "state" || change.detail === "resumed") row.stalled = row.still = null;
+  if (change.kind === "watch" && change.detail === "stalled") [row.stalled, row.still] = [at, at - stallAfter(job.commcell)];
   if (change.kind === "failure" && change.detail === "vm") addMachine(row, change.vm);
   row.words = null;
   rows.set(key, row);
 }
+
+// stallAfter is how long a job makes no progress, at least, before it is told as stalled.
+export const stallAfter = (cell) => (known.status?.commcells.find(({ name }) => name === cell)?.stallAfter ?? 0) * 1000;
 
 function addMachine(row, name) {
   const names = row.failedVms ? row.failedVms.split(", ") : [];
@@ -121,6 +140,7 @@ let reach = "24h"; // how long ended jobs are held
 let loading = null;
 let meanwhile = []; // events that came while the table was under way
 let tableAt = 0;    // the last event that the table knew
+let tableMade = 0;  // when it was made
 
 export function reachTo(since) {
   if (since === reach) return;
@@ -139,6 +159,7 @@ async function loadNow(since) {
     const table = await ask(`table?since=${encodeURIComponent(since)}`);
     if (since !== reach) return;
     const rows = rowsOf(table);
+    tableMade = time.parse(table.time);
     for (const { sequence, event } of meanwhile) if (sequence > table.event) apply(rows, event);
     tableAt = table.event;
     Object.assign(known, { rows, loaded: true, failed: "", version: known.version + 1 });

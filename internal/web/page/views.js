@@ -4,7 +4,7 @@ import { known } from "./state.js";
 import { now } from "./time.js";
 import { parse } from "./search.js";
 
-export const classes = ["active", "queued", "held", "stalled", "failed", "partial", "killed", "succeeded", "unknown"];
+export const classes = ["active", "stalled", "queued", "held", "failed", "partial", "killed", "succeeded", "unknown"];
 
 // once gives what f gives, and works it out anew where the table has changed, or the arguments.
 function once(f) {
@@ -16,31 +16,37 @@ function once(f) {
   };
 }
 
+// counts are those that the search finds by class: what is stalled runs, too.
 export const counts = once(() => {
   const of = Object.fromEntries(classes.map((c) => [c, 0]));
-  for (const row of known.rows.values()) of[row.shape] = (of[row.shape] ?? 0) + 1;
+  for (const { shape, cls } of known.rows.values()) for (const name of shape === cls ? [cls] : [cls, shape]) of[name] = (of[name] ?? 0) + 1;
   return of;
 });
 
 const heldTooLong = 30 * 60_000;
 
 // attention has what somebody should look at: of a subclient its last run, if that ended badly. It empties itself.
-const attentionIn = once(() => {
+const lookedAt = once(() => {
   const lasts = new Map(); // of those that ended well or badly
   for (const row of known.rows.values()) {
     if (!row.isBad && !(row.ended && row.cls === "succeeded")) continue;
     const last = lasts.get(row.subject);
     if (!last || last.endedAt <= row.endedAt) lasts.set(row.subject, row);
   }
-  const need = new Map();
+  const [need, again] = [new Map(), { well: 0, badly: 0 }]; // of those that ended badly, and have run again since
+  for (const row of known.rows.values()) {
+    const last = row.isBad && lasts.get(row.subject);
+    if (last && last !== row) again[last.isBad ? "badly" : "well"]++;
+  }
   for (const row of lasts.values()) if (row.isBad) need.set(row.key, row);
   for (const row of known.rows.values()) {
     if (row.shape === "stalled" || (!row.ended && row.cls === "held" && now() - row.since > heldTooLong)) need.set(row.key, row);
   }
-  return need;
+  return { need, again };
 });
 const minute = () => Math.floor(now() / 60_000); // what is held grows older
-export const attention = () => attentionIn(minute());
+export const attention = () => lookedAt(minute()).need;
+export const ranAgain = () => lookedAt(minute()).again;
 
 const severity = { failed: 0, killed: 1, stalled: 2, held: 3, partial: 4 };
 
@@ -59,8 +65,12 @@ const alikeIn = once(() => {
 
 export const alike = () => alikeIn(minute());
 
-export const unfinished = once(() => [...known.rows.values()].filter((row) => !row.ended)
-  .sort((a, b) => a.rank - b.rank || (a.start ?? a.since ?? Infinity) - (b.start ?? b.since ?? Infinity)));
+const unfinishedBut = once((...old) => [...known.rows.values()].filter((row) => !row.ended)
+  .sort((a, b) => old.includes(a.cell) - old.includes(b.cell) || a.rank - b.rank || (a.start ?? a.since ?? Infinity) - (b.start ?? b.since ?? Infinity)));
+
+// unfinished has what has not ended; what of it nobody can ask about comes last.
+export const silentCells = () => (known.status?.commcells ?? []).filter(({ up }) => up === false).map(({ name }) => name);
+export const unfinished = () => unfinishedBut(...silentCells());
 
 // hours counts what ended in each of the last 24 hours: [{at, good, partial, failed}], the oldest first.
 const hoursUntil = once((until) => {

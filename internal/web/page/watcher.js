@@ -1,8 +1,8 @@
-// The watcher itself: its CommCells and cycles, what waits, what NATS and the store hold; its relays; its cluster.
+// The watcher itself: its CommCells and cycles, what waits, what NATS and the store hold; its cluster.
 
 import { known, silent } from "./state.js";
-import { Cells, card, cellState } from "./overview.js";
-import { copy, html, join, said, shape, sheet, when } from "./parts.js";
+import { Cells, cellState, inWords } from "./overview.js";
+import { card, copy, html, join, said, shape, sheet, when } from "./parts.js";
 import { Build, Configuration } from "./about.js";
 import { Readers } from "./events.js";
 import { Chart } from "./chart.js";
@@ -23,7 +23,7 @@ function Cell({ cell }) {
   const facts = foreign ? [] : [["Schedule", cell.schedule && said(cell.schedule), cell.nextTick && html`next ${when(parse(cell.nextTick))}`], ["Last answer", cell.answered ? `${ago(parse(cell.answered))} ago` : "none yet"],
     ["Last cycle", `${cell.tickSeconds.toFixed(1)} s`, `${number(cell.ticks)} so far, ${number(cell.ticksSkipped)} skipped`], ["Unfinished", cell.unfinished !== undefined && number(cell.unfinished)], ...asking(cell)].filter(([, value]) => value);
   return html`<section class="sheet cell ${light}"><header><h2>${shape({ up: "succeeded", down: "failed" }[light] ?? "unknown")} ${said(cell.name)}</h2><span class="what">${says}</span></header>
-    ${cell.reason && !foreign && html`<p class="notice">${said(cell.reason)}</p>`}${facts.length > 0 && html`<dl class="facts">${facts.map(fact)}</dl>`}${!foreign && cell.ring?.length > 1 && html`<${Cycles} ring=${cell.ring} />`}${!foreign && cell.delays?.length > 1 && html`<${Delays} delays=${cell.delays} />`}</section>`;
+    ${cell.reason && !foreign && html`<p class="notice">${inWords(cell.reason)}</p>`}${facts.length > 0 && html`<dl class="facts">${facts.map(fact)}</dl>`}${!foreign && cell.ring?.length > 1 && html`<${Cycles} ring=${cell.ring} />`}${!foreign && cell.delays?.length > 1 && html`<${Delays} delays=${cell.delays} />`}</section>`;
 }
 
 // asking says how the CommServe is asked: the limits in force, its quota, what came of the requests, and how late a change is seen.
@@ -80,43 +80,6 @@ function Telling({ status }) {
 const Itself = ({ status }) => sheet("This watcher", "", html`<dl class="facts two">${[["Version", said(status.version)], status.started && ["Runs for", ago(parse(status.started)), when(parse(status.started))],
   status.store && ["Store", bytes(status.store.bytes), status.store.free && `${bytes(status.store.free)} free`], status.jobs && ["Jobs known", number(status.jobs.all)], status.instance && ["Instance", said(status.instance), html`<a href="?view=cluster">${number(status.members.filter((one) => one.alive).length)} of ${counted(status.members.length, "member")} live</a>`]].filter(Boolean).map(fact)}</dl>
   <p class="text"><a href="readyz">readiness</a> · <a href="metrics">metrics</a> · <a href="api/v1/status">status as JSON</a></p>`);
-
-// ---- relays
-
-const relayStates = {
-  starting: (to) => `starts to deliver to ${to}`,
-  standby: (to) => `stands by: another watcher delivers to ${to}`,
-  delivering: (to) => `delivers to ${to}`,
-  away: (to) => `${to} is away`,
-  off: (to) => `is off; to ${to}`,
-  stopped: (to) => `cannot start; to ${to}`,
-};
-
-function relayLight(relay) {
-  if (relay.alarm || relay.state === "away" || relay.state === "stopped") return "down";
-  if (relay.state !== "delivering") return "";
-  return known.status.checks.find((check) => check.name === `relay ${relay.name}`)?.state === "note" ? "note" : "up";
-}
-
-function relayFacts(relay) {
-  const oldest = relay.oldest ? `, the oldest for ${ago(parse(relay.oldest))}` : "";
-  const facts = [relay.pending ? `${counted(relay.pending, "event waits", "events wait")}${oldest}` : "nothing waits"];
-  if (relay.parked) facts.push(`${counted(relay.parked, "job")} set aside`);
-  if (relay.dead) facts.push(counted(relay.dead, "dead letter"));
-  if (relay.missed) facts.push(`${number(relay.missed)} missed`);
-  if (relay.holder) facts.push(`by ${relay.holder}`);
-  return facts.join("; ");
-}
-
-export function Relays() {
-  const { status } = known;
-  if (!status) return html`<h1>Relays</h1>${loading}`;
-  return html`<h1>Relays</h1><ul id="relays" class="cards wide">${status.relays.map((relay) => {
-    const does = relay.alarm ? `stands still; to ${relay.to}` : relayStates[relay.state]?.(relay.to) ?? relay.state;
-    return card(relay.name, silent() ? "" : relayLight(relay), said(relay.name), ["what", silent() ? "nothing heard of it" : relay.state === "starting" ? does : `${does}, for ${ago(parse(relay.since))}`],
-      relay.reason && ["reason", said(relay.reason)], ["last", said(relayFacts(relay))]);
-  })}</ul>${status.relays.length === 0 && html`<p id="norelays" class="empty">No relay runs here. Relays bring events to Slack, mail, webhooks and an audit file; see docs/relays.md.</p>`}<${Readers} />`;
-}
 
 // ---- the cluster
 
