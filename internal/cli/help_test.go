@@ -43,8 +43,8 @@ func TestHelp(t *testing.T) {
 // TestCompletion holds that a shell is told what may stand wherever something has a name.
 func TestCompletion(t *testing.T) {
 	numbers := []string{"int", "int64", "float64", "duration"}
-	free := []string{"config", "from", "http", "limit", "listen", "reason", "since", "to", "until", "domain", "nats", "stream", "url", "user"} // a time, an address, a sentence
-	named := map[string]string{"watcher replay": "to", "watcher wait": "until"}                                                                // where such a one is a name
+	free := []string{"config", "from", "http", "limit", "listen", "reason", "since", "to", "until", "domain", "nats", "socket-group", "stream", "url", "user"} // a time, an address, a sentence
+	named := map[string]string{"watcher replay": "to", "watcher wait": "until"}                                                                                // where such a one is a name
 	eachCommand(newRoot(), func(c *cobra.Command) {
 		_, words, _ := strings.Cut(c.Use, " ")
 		if words = strings.TrimPrefix(words, "--since TIME"); words != "" && c.ValidArgsFunction == nil && len(c.ValidArgs) == 0 {
