@@ -5,7 +5,7 @@ BENCHFLAGS ?=
 
 sbomtool := go tool -modfile=tools/sbom/go.mod cyclonedx-gomod
 
-.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx fmt lint cross unit vuln tidy race rules
+.PHONY: help build man sbom dist image test-dist quick test test-pkg fuzz bench soak torture lives explore setup chromium nginx shell fmt lint cross unit vuln tidy race rules
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -40,7 +40,7 @@ test-pkg: ## test one package under the race detector: make test-pkg P=internal/
 
 test: setup fmt tidy lint cross unit vuln race rules ## do all of the checks below, up to the first that fails
 
-setup: chromium nginx ## fetch the modules of the program and of the tools, and a browser and nginx for the tests
+setup: chromium nginx shell ## fetch the modules of the program and of the tools, and what the tests run: a browser, nginx, curl, jq, python3
 	@test "$$(go env CGO_ENABLED)" = 1 || { \
 		echo "make: no C compiler ($$(go env CC)), or CGO_ENABLED=0; the race detector needs cgo: install gcc or clang" >&2; \
 		exit 1; }
@@ -65,6 +65,13 @@ nginx:
 		exit 1; }; \
 	! command -v systemctl >/dev/null || $$as systemctl disable --now nginx || true
 
+# What the documents have their readers type is run.
+shell:
+	@for name in curl jq python3; do command -v $$name >/dev/null || { \
+		$(call apt,$$name) || { \
+			echo "make: no $$name for the tests of the documents: install it (Debian: apt-get install $$name)" >&2; \
+			exit 1; }; }; done
+
 fmt: ## check that gofmt would change nothing
 	@files=$$(gofmt -l .) && test -z "$$files" || { \
 		echo "make: not formatted; mend with: gofmt -w" $$files >&2; \
@@ -85,7 +92,7 @@ lint: ## run the linters of .golangci.yml, and look for functions that nothing c
 		exit 1; }
 
 # Tests that use a terminal or signals are Unix's: of their packages the program alone is built. FreeBSD is built by make dist.
-unixtests := /testing/endtoend$$|/testing/terminal$$|/internal/cli$$|/internal/console$$
+unixtests := /testing/endtoend$$|/testing/documents$$|/testing/terminal$$|/internal/cli$$|/internal/console$$
 cross: ## vet the program and its tests as for Windows and macOS
 	GOOS=darwin go vet ./...
 	GOOS=windows go build -o /dev/null ./cmd/watcher

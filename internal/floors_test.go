@@ -74,6 +74,7 @@ var floors = map[string]int{
 	"internal/testing/modelbroker":   2,
 	"internal/testing/lives":         5, // tests alone
 	"internal/testing/endtoend":      9, // tests alone
+	"internal/testing/documents":     9, // tests alone
 	"contract":                       2, // tests alone
 	"examples/subscribe":             0, // another program's
 }

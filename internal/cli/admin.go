@@ -60,7 +60,8 @@ func withAdmin(c *cobra.Command, writes bool, do func(admin) error) error {
 	return fail(errors.Join(do(on), st.Close()))
 }
 
-// loadConfig is for who looks, and may lack secrets; loadToRun for who asks a CommServe, or delivers.
+// loadConfig is for who looks, and may lack secrets; loadToRun for who asks a CommServe, or delivers; loadToWatch for who
+// also opens a socket.
 func loadConfig(c *cobra.Command) (*config.Config, error) {
 	file, _ := c.Flags().GetString("config")
 	if cfg, err := config.Load(file); err == nil {
@@ -76,6 +77,14 @@ func loadToRun(c *cobra.Command) (*config.Config, error) {
 		return nil, err
 	}
 	return cfg, daemon.CheckRelays(cfg)
+}
+
+func loadToWatch(c *cobra.Command) (*config.Config, error) {
+	cfg, err := loadToRun(c)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, daemon.CheckSocket(cfg)
 }
 
 // loadKnowing is loadConfig where a flag may name a CommCell of it; "" is all of them.

@@ -24,7 +24,7 @@ func newCheck() *cobra.Command {
 	}
 	form := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := loadToRun(c)
+		cfg, err := loadToWatch(c)
 		if err != nil {
 			return err
 		}

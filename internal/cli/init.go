@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"jobwatch/internal/config"
+	"jobwatch/internal/daemon"
 	"jobwatch/internal/doctor"
 	"jobwatch/internal/setup"
 	"jobwatch/internal/stream"
@@ -29,7 +30,7 @@ func newInit() *cobra.Command {
 			"terminal; a password or token that is typed there goes into a file of its own that nobody else may read. Then it\n" +
 			"looks at all that the configuration names, as watcher check does, and writes it if nothing failed.",
 		Example: "  watcher init\n" +
-			"  watcher init -c /etc/jobwatch/watcher.yaml --url https://cs.example.com/commandcenter/api --user watcher --password-file /etc/jobwatch/password\n" +
+			"  watcher init -c /etc/jobwatch/watcher.yaml --url https://cs.example.com/commandcenter/api --user watcher --password-file /etc/jobwatch/password --store /var/lib/jobwatch/watcher.db --socket-group jobwatch\n" +
 			"  watcher init --url https://cs.example.com/commandcenter/api --token-file token --nats nats://nats.example.com:4222",
 		Args: cobra.NoArgs,
 	}
@@ -46,6 +47,7 @@ func newInit() *cobra.Command {
 	text(&answers.NATSCreds, "nats-creds", "the `file` of NATS credentials")
 	text(&answers.Stream, "stream", "the `name` of the stream")
 	text(&answers.Store, "store", "the `file` for what the watcher remembers, from the configuration's folder")
+	text(&answers.SocketGroup, "socket-group", "a `group` whose members may command the watcher; left out: its user alone")
 	text(&answers.HTTP, "http", "the `address` of page, API and metrics; empty: none")
 	flags.BoolVar(&force, "force", false, "write over a file that is there")
 	flags.BoolVar(&unchecked, "unchecked", false, "write without trying it out")
@@ -82,7 +84,11 @@ func newInit() *cobra.Command {
 		if err := os.Rename(w.temporary, file); err != nil {
 			return w.undo(fail(err))
 		}
-		fmt.Fprintf(c.OutOrStdout(), "\n%s is written. Next: watcher run -c %s, and in another shell watcher tail -c %s\n", file, file, file)
+		with := ""
+		if file != c.Flag("config").DefValue {
+			with = " -c " + file
+		}
+		fmt.Fprintf(c.OutOrStdout(), "\n%s is written. Next: watcher run%s, and in another shell watcher tail%s\n", file, with, with)
 		return nil
 	}
 	return c
@@ -167,7 +173,11 @@ func (w *writing) draft(a setup.Answers) error {
 	if err := errors.Join(err, draft.Chmod(w.mode), draft.Close()); err != nil {
 		return fail(err)
 	}
-	if _, err := config.Load(w.temporary); err != nil {
+	cfg, err := config.Load(w.temporary)
+	if err == nil {
+		err = daemon.CheckSocket(cfg)
+	}
+	if err != nil {
 		return errors.New(w.called(err.Error()))
 	}
 	return nil

@@ -21,7 +21,7 @@ func newRun() *cobra.Command {
 	}
 	noRelays := c.Flags().Bool("no-relays", false, "leave the relays to another process: watcher relay run")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := loadToRun(c)
+		cfg, err := loadToWatch(c)
 		if err != nil {
 			return err
 		}

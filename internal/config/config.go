@@ -126,8 +126,9 @@ type Embedded struct {
 
 // Store is the bbolt file.
 type Store struct {
-	Path     string
-	KeepSent time.Duration // 0: not at all
+	Path        string
+	KeepSent    time.Duration // 0: not at all
+	SocketGroup string        // "": none
 }
 
 // HTTP is the dashboard's listener.

@@ -65,7 +65,7 @@ nats:
   max_bytes: 0
   subject_prefix: ""
   on_new_stream: resend
-store: {path: data/watcher.db, keep_sent: 24h}
+store: {path: data/watcher.db, keep_sent: 24h, socket_group: ""}
 http: {listen: 127.0.0.1:9480, token_file: "", tls: {cert_file: "", key_file: "", client_ca_file: ""}}
 log: {level: info, format: auto}
 cluster: {enabled: false, instance: ""}

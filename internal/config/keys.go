@@ -21,6 +21,8 @@ func (c *Config) keys() []key {
 			{"path", file(&c.Store.Path, "data/watcher.db"), "the file that holds what was seen of each job, and the events that wait"},
 			{"keep_sent", one(&c.Store.KeepSent, 24*time.Hour, duration(0)),
 				"keep what was told for so long, at most 256 MiB, for nats.on_new_stream; 0: do not"},
+			{"socket_group", one(&c.Store.SocketGroup, "", text()),
+				"a group whose members may command the watcher (docs/security.md); empty: its user alone"},
 		}), "What the watcher remembers."},
 		{"http", sectionOf(c.HTTP.keys()), "Page, API, health, metrics (docs/http.md); it changes nothing."},
 		{"log", sectionOf([]key{

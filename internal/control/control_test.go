@@ -21,6 +21,7 @@ func of(number int64) job.ID { return job.ID{CommCell: "prod", Number: number} }
 type watcher struct {
 	*Admin
 	path   string
+	group  string
 	debug  *Debug
 	polled []job.ID
 	end    func() error
@@ -49,7 +50,7 @@ func (w *watcher) open(t *testing.T) *Client {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- (&Server{Store: w.path, Admin: w.Admin, Debug: w.debug}).Run(ctx) }()
+	go func() { ended <- (&Server{Store: w.path, Group: w.group, Admin: w.Admin, Debug: w.debug}).Run(ctx) }()
 	w.end = func() error { cancel(); return <-ended }
 	t.Cleanup(cancel)
 	for {
@@ -160,7 +161,7 @@ func TestSocket(t *testing.T) {
 	})
 	t.Run("takes the place of one that a killed watcher has left", func(t *testing.T) {
 		w := newWatcher(t, filepath.Join(t.TempDir(), "watcher.db"))
-		left, err := listenUnix(w.path + ".sock")
+		left, err := listenUnix(w.path+".sock", "")
 		if err != nil {
 			t.Fatal(err)
 		}

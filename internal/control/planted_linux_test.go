@@ -64,7 +64,7 @@ func TestTheSocketIsPrivateFromTheFirstMoment(t *testing.T) {
 		}
 	}()
 	for n := range 3000 {
-		l, err := listenUnix(filepath.Join(sockets, fmt.Sprint(n)))
+		l, err := listenUnix(filepath.Join(sockets, fmt.Sprint(n)), "")
 		if err != nil {
 			t.Fatal(err)
 		}

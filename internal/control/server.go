@@ -13,7 +13,7 @@ import (
 	"jobwatch/internal/store"
 )
 
-// Server lets other processes of the same user use an Admin.
+// Server lets other processes of the same user, or of a group, use an Admin.
 //
 //	GET    /jobs?after=prod/71&limit=500    => {"jobs": […]}
 //	POST   /jobs/select                     Selection => {"names": ["prod/1248", …]}
@@ -33,13 +33,14 @@ import (
 // the status 200.
 type Server struct {
 	Store string // the store's file; whoever holds that may take the socket's place
+	Group string // whose members may use the socket; "": the user alone
 	Admin *Admin
 	Debug *Debug // nil: nothing of that
 }
 
 // Run serves until ctx ends. Its error says why there can be no socket.
 func (s *Server) Run(ctx context.Context) error {
-	listener, leave, err := listen(s.Store)
+	listener, leave, err := listen(s.Store, s.Group)
 	if err != nil {
 		return err
 	}

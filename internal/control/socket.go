@@ -44,17 +44,18 @@ func socketOf(storePath string) (string, error) {
 }
 
 func noRight(path string) error {
-	return fmt.Errorf("%s: no right to use the running watcher's socket; run this as the user that runs the watcher", path)
+	return fmt.Errorf("%s: no right to use the running watcher's socket; run this as the user that runs the watcher, or as a member of its store.socket_group", path)
 }
 
 // listen takes the place of a socket that a killed watcher has left: it had the store, and we have it now.
-func listen(storePath string) (l net.Listener, leave func(), err error) {
+// The socket is its owner's alone, unless a group is named.
+func listen(storePath, group string) (l net.Listener, leave func(), err error) {
 	beside := besideStore(storePath)
 	if err := takePlace(storePath); err != nil {
 		return nil, nil, err
 	}
 	if len(beside) <= longestSocket {
-		l, err := listenUnix(beside)
+		l, err := listenUnix(beside, group)
 		return l, func() {}, err
 	}
 	dir, err := os.MkdirTemp("", shortDir+"*")
@@ -66,9 +67,12 @@ func listen(storePath string) (l net.Listener, leave func(), err error) {
 		_ = os.RemoveAll(dir)
 		_ = os.Remove(beside)
 	}
-	l, err = listenUnix(short)
+	err = openTo(group, dir, 0o710)
 	if err == nil {
-		err = writeWhole(beside, short+"\n")
+		l, err = listenUnix(short, group)
+	}
+	if err == nil {
+		err = writeWhole(beside, short+"\n", group)
 	}
 	if err != nil {
 		leave()
@@ -77,14 +81,22 @@ func listen(storePath string) (l net.Listener, leave func(), err error) {
 	return l, leave, nil
 }
 
+// openTo gives a file to the group that is named, and then the rights.
+func openTo(group, path string, rights fs.FileMode) error {
+	if group == "" {
+		return nil
+	}
+	return system.OpenToGroup(path, group, rights)
+}
+
 // writeWhole leaves nobody a file to read that is not written to its end, and writes to none that is there already.
-func writeWhole(path, text string) error {
+func writeWhole(path, text, group string) error {
 	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new")
 	if err != nil {
 		return err
 	}
 	_, err = part.WriteString(text)
-	if err = errors.Join(err, part.Close()); err == nil {
+	if err = errors.Join(err, part.Close(), openTo(group, part.Name(), 0o640)); err == nil {
 		err = os.Rename(part.Name(), path)
 	}
 	if err != nil {
@@ -127,10 +139,13 @@ func inTheWay(path string) error {
 	return fmt.Errorf("%s: in the place of the watcher's socket; move it away", path)
 }
 
-func listenUnix(path string) (net.Listener, error) {
+func listenUnix(path, group string) (net.Listener, error) {
 	l, err := system.ListenPrivate(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := openTo(group, path, 0o660); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }

@@ -8,11 +8,23 @@ import (
 	"jobwatch/internal/control"
 	"jobwatch/internal/poller"
 	"jobwatch/internal/store"
+	"jobwatch/internal/system"
 )
+
+// CheckSocket finds a group that is none here, which would leave the watcher without a socket.
+func CheckSocket(c *config.Config) error {
+	if c.Store.SocketGroup == "" {
+		return nil
+	}
+	if _, err := system.Group(c.Store.SocketGroup); err != nil {
+		return c.Mistake("store.socket_group", fmt.Sprintf("%q: %v", c.Store.SocketGroup, err))
+	}
+	return nil
+}
 
 // serveSocket lets the commands jobs, store and debug reach this process. Without a socket the watching goes on.
 func (p *parts) serveSocket(ctx context.Context) error {
-	server := control.Server{Store: p.Config.Store.Path, Admin: p.admin(), Debug: p.debug()}
+	server := control.Server{Store: p.Config.Store.Path, Group: p.Config.Store.SocketGroup, Admin: p.admin(), Debug: p.debug()}
 	if err := server.Run(ctx); err != nil {
 		p.Log.Warn("no socket: the commands jobs, store and debug cannot reach this watcher", "err", err)
 	}

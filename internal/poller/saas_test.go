@@ -45,16 +45,16 @@ func (a *account) most(write bool) (most int) {
 	return most
 }
 
-// saas is the CommCell of the settings that docs/source.md recommends.
+// saas is the CommCell of the settings that docs/operating.md recommends.
 func saas(t *testing.T) config.CommCell {
-	docs, err := os.ReadFile("../../docs/source.md")
+	docs, err := os.ReadFile("../../docs/operating.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, after, found := strings.Cut(string(docs), "```yaml\ncommcells:\n  - name: metallic")
 	text, _, closed := strings.Cut(after, "```")
 	if !found || !closed {
-		t.Fatal("docs/source.md has no settings for metallic")
+		t.Fatal("docs/operating.md has no settings for metallic")
 	}
 	c, err := config.Parse("watcher.yaml", []byte("commcells:\n  - name: metallic"+text), nil)
 	if err != nil {
@@ -63,7 +63,7 @@ func saas(t *testing.T) config.CommCell {
 	return c.CommCells[0]
 }
 
-// TestSettingsForSaaS runs the settings of docs/source.md for seven hours, with as many jobs as it says, at a CommServe
+// TestSettingsForSaaS runs the settings of docs/operating.md for seven hours, with as many jobs as it says, at a CommServe
 // where POST JobDetails is a write.
 func TestSettingsForSaaS(t *testing.T) {
 	slow.Test(t, "2 s", "seven simulated hours within the quota of a service")
@@ -103,7 +103,7 @@ func TestSettingsForSaaS(t *testing.T) {
 			t.Fatal(err)
 		}
 		if reads, writes := spent.most(false), spent.most(true); reads > 30+1 || writes > 60 {
-			t.Errorf("%d reads and %d writes within an hour; docs/source.md says 30 and 55", reads, writes)
+			t.Errorf("%d reads and %d writes within an hour; docs/operating.md says 30 and 55", reads, writes)
 		}
 		completed := 0
 		for _, told := range b.drain() {

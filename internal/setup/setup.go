@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,7 +22,11 @@ type Answers struct {
 	CAFile              string // "": the system's authorities
 	NATS, NATSCreds     string // NATS "": the embedded server
 	Stream, Store, HTTP string
+	SocketGroup         string // "": none
 }
+
+// natsDir is where the embedded server keeps the stream: where the watcher may write the store, it may write that.
+func (a Answers) natsDir() string { return path.Join(path.Dir(filepath.ToSlash(a.Store)), "nats") }
 
 // Usual is what stands there where nothing is said.
 func Usual() Answers {
@@ -44,14 +50,14 @@ func (a Answers) Text() string {
 		tls = "tls: {ca_file: " + quoted(a.CAFile) + "}"
 	}
 	nats := "url: embedded                # a server inside the watcher; several watchers, or other machines, want one of its own\n" +
-		"  # embedded: {listen: \"127.0.0.1:4222\", dir: data/nats}"
+		"  embedded: {dir: " + quoted(a.natsDir()) + "} # listen: \"127.0.0.1:4222\""
 	if a.NATS != "" {
 		nats = "url: " + quoted(a.NATS)
 	}
 	nats += has("\n  creds_file: ", a.NATSCreds, "")
 	return strings.NewReplacer(
 		"{{commcell}}", quoted(a.CommCell), "{{name}}", a.CommCell, "{{url}}", quoted(a.URL), "{{auth}}", auth, "{{tls}}", tls, "{{nats}}", nats,
-		"{{stream}}", quoted(a.Stream), "{{store}}", quoted(a.Store), "{{http}}", quoted(a.HTTP),
+		"{{stream}}", quoted(a.Stream), "{{store}}", quoted(a.Store), "{{group}}", has("\n  socket_group: ", a.SocketGroup, ""), "{{http}}", quoted(a.HTTP),
 	).Replace(text)
 }
 

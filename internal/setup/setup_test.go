@@ -32,6 +32,7 @@ func TestWhatIsWrittenIsReadAsItWasSaid(t *testing.T) {
 		func(a *Answers) { a.URL, a.CAFile = "https://[2001:db8::7]:444/webconsole/api", "ca.pem" },
 		func(a *Answers) { a.NATS, a.NATSCreds = "nats://a:4222,tls://b:4222", "jobwatch.creds" },
 		func(a *Answers) { a.Stream, a.Store, a.HTTP = "1e3", "/var/lib/jobwatch/watcher.db", "" },
+		func(a *Answers) { a.Store, a.SocketGroup = "w.db", "job watch" },
 	} {
 		a := Usual()
 		a.URL, a.TokenFile = "https://cs.example.com/commandcenter/api", "cv-token"
@@ -56,8 +57,8 @@ func TestWhatIsWrittenIsReadAsItWasSaid(t *testing.T) {
 		if nats == "" {
 			nats = "embedded"
 		}
-		got := []string{cell.Name, cell.URL, cell.Auth.Username, cell.Auth.Domain, cell.Auth.PasswordFile, cell.Auth.TokenFile, cell.TLS.CAFile, cfg.NATS.URL, cfg.NATS.CredsFile, cfg.NATS.Stream, cfg.Store.Path, cfg.HTTP.Listen}
-		want := []string{a.CommCell, a.URL, a.Username, a.Domain, in(a.PasswordFile), in(a.TokenFile), in(a.CAFile), nats, in(a.NATSCreds), a.Stream, in(a.Store), a.HTTP}
+		got := []string{cell.Name, cell.URL, cell.Auth.Username, cell.Auth.Domain, cell.Auth.PasswordFile, cell.Auth.TokenFile, cell.TLS.CAFile, cfg.NATS.URL, cfg.NATS.CredsFile, cfg.NATS.Stream, cfg.Store.Path, cfg.HTTP.Listen, cfg.Store.SocketGroup, cfg.NATS.Embedded.Dir}
+		want := []string{a.CommCell, a.URL, a.Username, a.Domain, in(a.PasswordFile), in(a.TokenFile), in(a.CAFile), nats, in(a.NATSCreds), a.Stream, in(a.Store), a.HTTP, a.SocketGroup, filepath.Join(filepath.Dir(in(a.Store)), "nats")}
 		if !slices.Equal(got, want) {
 			t.Errorf("got  %q\nwant %q in\n%s", got, want, text)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -471,5 +472,27 @@ func claimedAndSettled(ctx context.Context, b *Broker) error {
 		if err != nil || info.Pending+uint64(info.Unsettled) == 0 {
 			return err
 		}
+	}
+}
+
+// TestTheDocumentsServerIsTaken: nats-server reads the configuration that docs/nats.md has somebody begin with.
+func TestTheDocumentsServerIsTaken(t *testing.T) {
+	text, err := os.ReadFile("../../docs/nats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## A server of your own\n")
+	_, block, _ := strings.Cut(section, "```\n")
+	block, _, _ = strings.Cut(block, "```")
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options, err := server.ProcessConfigFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !options.JetStream || !options.SyncAlways || options.MaxPayload < 1_000_000 || len(options.Users) != 1 {
+		t.Errorf("jetstream %v, sync always %v, max_payload %d, %d users", options.JetStream, options.SyncAlways, options.MaxPayload, len(options.Users))
 	}
 }

@@ -5,9 +5,11 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -52,9 +54,47 @@ func SyncFolder(path string) error {
 // GiveOwner gives a file the owner of another.
 func GiveOwner(path string, of fs.FileInfo) error {
 	if owner, ok := of.Sys().(*syscall.Stat_t); ok {
-		return os.Chown(path, int(owner.Uid), int(owner.Gid))
+		return own(path, int(owner.Uid), int(owner.Gid))
 	}
 	return nil
+}
+
+// own leaves alone what has its owner already: the packaged unit takes away the very right to ask.
+func own(path string, user, group int) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if is, ok := info.Sys().(*syscall.Stat_t); ok && int(is.Uid) == user && int(is.Gid) == group {
+		return nil
+	}
+	return os.Lchown(path, user, group)
+}
+
+// Group is the number of a group of this machine, said by its name or by that number.
+func Group(name string) (int, error) {
+	if group, err := user.LookupGroup(name); err == nil {
+		return strconv.Atoi(group.Gid)
+	}
+	number, err := strconv.ParseUint(name, 10, 31)
+	if err != nil {
+		return 0, errors.New("no such group in /etc/group here; make it, or write the number of one that a directory has")
+	}
+	return int(number), nil
+}
+
+// OpenToGroup gives a file to a group, and then the rights: nobody else's group has them in between.
+func OpenToGroup(path, name string, rights fs.FileMode) error {
+	group, err := Group(name)
+	if err != nil {
+		return fmt.Errorf("group %q: %w", name, err)
+	}
+	if err := own(path, os.Geteuid(), group); errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("%s: no right to give it to the group %q (%w); make that a group of this user, or the unit's Group=", path, name, errors.Unwrap(err))
+	} else if err != nil {
+		return err
+	}
+	return os.Chmod(path, rights)
 }
 
 // FileNumber is the file's number on its disk, as /proc/locks has it; "" where there is none.

@@ -52,6 +52,14 @@ func SyncFolder(path string) error {
 // GiveOwner has nothing to do: a file in a folder inherits its rights.
 func GiveOwner(string, fs.FileInfo) error { return nil }
 
+var errNoGroups = errors.New("a file has no group on Windows; leave it out")
+
+// Group is the number of a group of this machine: there is none.
+func Group(string) (int, error) { return 0, errNoGroups }
+
+// OpenToGroup is not to be had: a file in a folder inherits its rights.
+func OpenToGroup(string, string, fs.FileMode) error { return errNoGroups }
+
 // FileNumber is the file's number on its disk, as /proc/locks has it; "" where there is none.
 func FileNumber(fs.FileInfo) string { return "" }
 

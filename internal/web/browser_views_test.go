@@ -385,7 +385,7 @@ var (
 	pictures = flag.String("pictures", "", "folder to write the documents' pictures of the page to")
 	pictured = map[string]string{
 		"?view=overview light": "dashboard.png", "?view=overview phone": "page-phone.png", "?view=jobs light": "page-jobs.png",
-		"?view=job&job=prod/9 light": "page-job.png",
+		"?view=job&job=prod/9 light": "page-job.png", "?view=watcher light": "page-watcher.png",
 	}
 )
 
