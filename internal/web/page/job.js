@@ -156,9 +156,8 @@ function Told({ name, events, error, more, loading }) {
   const line = ({ sequence, event, subject }) => html`${join([sequence && `sequence ${sequence}`, event.data.change.notBefore && html`between ${when(parse(event.data.change.notBefore), clock)} and ${when(parse(event.data.change.observedAt), clock)}`])}
     <span class="sub">${open(sequence)}</span>
     ${logOf([{ event }]).filter(({ at, words }) => !shown.has(at + words) && shown.add(at + words)).map(({ at, words }) => html`<span key=${at + words} class="sub">CommServe, ${when(at, clock)}: ${said(words)}</span>`)}${subject && copy(subject)}`;
-  return sheet("Told", loading ? "" : counted(events.length, "event"), html`<div class="copies">${copy(all)}${copy(`watcher tail --job ${name}`)}${copy(`watcher jobs history ${name}`)}</div>
-    ${error && html`<p class="notice">The stream cannot be read: ${said(error)}</p>`}
-    <${Got} readers=${readers} /><ol id="told" class="events">${[...events].reverse().map((one) => eventLine(one, line, true))}</ol>${more && html`<p class="empty">There are older ones; <code>watcher jobs history</code> has them.</p>`}`);
+  return sheet("Told", loading ? "" : counted(events.length, "event"), html`${error && html`<p class="notice">The stream cannot be read: ${said(error)}</p>`}
+    <${Got} readers=${readers} /><ol id="told" class="events">${[...events].reverse().map((one) => eventLine(one, line, true))}</ol>${more && html`<p class="empty">There are older ones; <code>watcher jobs history</code> has them.</p>`}<div class="copies">${copy(all)}${copy(`watcher tail --job ${name}`)}${copy(`watcher jobs history ${name}`)}</div>`);
 }
 
 // ---- the CommServe's own words, asked for where somebody wants them
