@@ -32,6 +32,7 @@ var notRun = []struct{ begin, why string }{
 	{"make ", "a test does not run make; that there is such a target is checked"},
 	{"less ", "wants a terminal"},
 	{"editor ", "wants a person"},
+	{"watcher init -c /etc/jobwatch/watcher.yaml --store /var/lib/jobwatch", "needs the package's folders and group: make test-dist runs it"},
 	{"watcher demo", "TestDemo runs it, and ends it"},
 	{"watcher cluster leave", "needs a cluster: TestClusterAtTheDesk runs it"},
 	{"watcher cluster status", "as above"},

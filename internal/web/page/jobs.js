@@ -80,7 +80,7 @@ const rowHeight = () => (matchMedia("(max-width: 760px)").matches ? 132 : 47);
 function Table({ items, sort, group }) {
   const box = useRef();
   const [seen, setSeen] = useState({ top: 0, height: 800 });
-  const look = () => setSeen({ top: box.current.scrollTop, height: box.current.clientHeight });
+  const look = () => box.current && setSeen({ top: box.current.scrollTop, height: box.current.clientHeight }); // it may be called once more behind the view's end
   useLayoutEffect(() => {
     reveal(box.current, items.findIndex((item) => item.key === selected && selected)); // where one comes back to it
     look();
