@@ -78,7 +78,7 @@ func newInit() *cobra.Command {
 		}
 		if !unchecked {
 			if failures := w.try(c.Context()); failures > 0 && (!ask || !person.Agrees(fmt.Sprintf("%d failed. Write it all the same?", failures))) {
-				return w.undo(fail(fmt.Errorf("%s is not written: %d checks failed; mend what they name, or say --unchecked", file, failures)))
+				return w.undo(fail(fmt.Errorf("%s is not written, since %d of the checks failed; mend what they name, or say --unchecked", file, failures)))
 			}
 		}
 		if err := os.Rename(w.temporary, file); err != nil {
