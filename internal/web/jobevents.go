@@ -42,21 +42,7 @@ func (s *Server) jobEvents(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), jobEventsWithin)
-	defer cancel()
-	done, err := s.takeReader(ctx)
-	if err != nil {
-		w.Header().Set("Retry-After", "10")
-		refuse(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	defer done()
-	found, err := s.eventsOf(ctx, id, limit)
-	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	answer(w, http.StatusOK, found)
+	s.readStream(w, r, jobEventsWithin, func(ctx context.Context) (any, error) { return s.eventsOf(ctx, id, limit) })
 }
 
 func (s *Server) eventsOf(ctx context.Context, id job.ID, limit int) (jobEvents, error) {

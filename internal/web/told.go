@@ -31,7 +31,12 @@ func (s *Server) told(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), toldWithin)
+	s.readStream(w, r, toldWithin, func(ctx context.Context) (any, error) { return s.readBack(ctx, want) })
+}
+
+// readStream answers with what is read of the stream, by one of the few who may read at once.
+func (s *Server) readStream(w http.ResponseWriter, r *http.Request, within time.Duration, read func(context.Context) (any, error)) {
+	ctx, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
 	done, err := s.takeReader(ctx)
 	if err != nil {
@@ -40,7 +45,7 @@ func (s *Server) told(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	found, err := s.readBack(ctx, want)
+	found, err := read(ctx)
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err.Error())
 		return
