@@ -213,6 +213,8 @@ func pageShowsWhatHappens(t *testing.T, browser context.Context) {
 	list.order("prod/72")
 	list.do(chromedp.SendKeys("#filter", "!"))
 	list.has("#nojobs", "No job has these words.")
+	list.moves("?view=jobs&q=clint:foo")
+	list.has("#nojobs", "clint: is no field of the search; ? names them")
 
 	w.commServe.goes(errAway)
 	w.poll()

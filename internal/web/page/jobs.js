@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preac
 import { known, reachTo } from "./state.js";
 import { classes, counts, groupings, list } from "./views.js";
 import { about, asOf, coded, done, html, join, jobLink, labels, operationOf, said, shape, since, stateOf, visible, whatOf, when, why } from "./parts.js";
-import { classesOf, quoted, withClass } from "./search.js";
+import { classesOf, quoted, unknownField, withClass } from "./search.js";
 import { go, here, toJob, turned } from "./route.js";
 import { counted, number, short, bytes, span, now } from "./time.js";
 
@@ -119,6 +119,8 @@ export function Jobs() {
 
 function none(query) {
   if (!known.loaded) return "Loading…";
+  const strange = unknownField(query);
+  if (strange && known.rows.size) return `No job has these words, and ${strange}: is no field of the search; ? names them.`;
   if (query && known.rows.size) return "No job has these words. Clear the search to see all of them.";
   return "No job is known yet. Jobs appear as soon as the CommServe lists them; if it has running ones, see that the user of commcells[].auth may view them.";
 }

@@ -32,7 +32,7 @@ function Frame() {
     <${Line} />
   </div></header>
   <main id="main" tabindex="-1" class="at-${at}"><${Notices} /><${views[at] ?? Missing} /></main>
-  <footer class="faint"><a href="readyz">readiness</a> <a href="metrics">metrics</a> <a href="api/v1/jobs">API</a> <a href="page/vendor/vendor.json">licences</a>
+  <footer class="faint"><a href="readyz">readiness</a> <a href="metrics">metrics</a> <a href="api/v1/jobs">API</a> <a href="page/vendor/vendor.json">licences</a> <span><kbd>?</kbd> shows the keys</span>
     <span>${known.status ? `jobwatch ${known.status.version}` : ""}</span></footer>
   <${Keys} />`;
 }

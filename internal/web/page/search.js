@@ -10,6 +10,7 @@ const fields = {
   job: (row, has) => has(row.key.toLowerCase()),
 };
 export const fieldNames = ["class", "is", ...Object.keys(fields)];
+export const unknownField = (query) => [...query.matchAll(pieces)].map(([, , field]) => field?.toLowerCase()).find((field) => field && !fieldNames.includes(field));
 
 const is = {
   running: (row) => !row.ended && row.cls === "active",
