@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -117,30 +118,38 @@ type world struct {
 	server    *Server
 	stop      func() // the server
 	url       string
-	wire      atomic.Int64 // bytes that were sent to clients
+	wire      wire
 	token     string
 	client    *http.Client
 }
 
-// counting counts what is written to a listener's connections.
+// wire counts what goes over a listener's connections: bytes to clients, and lines that they ask for.
+type wire struct{ sent, lines atomic.Int64 }
+
 type counting struct {
 	net.Listener
-	sent *atomic.Int64
+	on *wire
 }
 
 type countingConn struct {
 	net.Conn
-	sent *atomic.Int64
+	on *wire
 }
 
 func (l counting) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	return countingConn{conn, l.sent}, err
+	return countingConn{conn, l.on}, err
+}
+
+func (c countingConn) Read(data []byte) (int, error) {
+	n, err := c.Conn.Read(data)
+	c.on.lines.Add(int64(bytes.Count(data[:n], []byte("GET /api/v1/live"))))
+	return n, err
 }
 
 func (c countingConn) Write(data []byte) (int, error) {
 	n, err := c.Conn.Write(data)
-	c.sent.Add(int64(n))
+	c.on.sent.Add(int64(n))
 	return n, err
 }
 
