@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 
 	"jobwatch/internal/config"
@@ -44,14 +43,14 @@ func probeNATS(ctx context.Context, settings stream.Config) []Finding {
 	return found
 }
 
-// checkEmbedded finds what keeps the embedded server from starting: a NATS server in its place, too, which may be that of a
-// watcher that is about to end, or another's.
+// checkEmbedded finds what keeps the embedded server from starting. A NATS server in its place may be that of a
+// watcher that is about to end, or another's: run finds out.
 func checkEmbedded(c config.NATS, probed func() []Finding) []Finding {
 	var found []Finding
 	if err := canListen("nats.embedded.listen", c.Embedded.Listen); err == nil {
 		found = append(found, fine("NATS", "the embedded server can listen on %s; run starts it, and makes stream %s", c.Embedded.Listen, c.Stream))
 	} else if server := probed(); system.AddressInUse(err) && server[0].Grade == stream.OK {
-		found = append(found, broken("NATS", fmt.Errorf("%w (no watcher of this store runs; %s)", err, server[0].Text)))
+		found = append(found, doubtful("NATS", "%v (no watcher of this store runs; %s)", err, server[0].Text))
 	} else {
 		found = append(found, broken("NATS", err))
 	}
