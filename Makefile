@@ -111,9 +111,9 @@ vuln: ## run govulncheck where its database can be reached
 	then $(tool) govulncheck ./...; \
 	else echo "govulncheck left out: its database does not answer from here"; fi
 
-# endtoend takes longest, and mostly waits: it begins first, and six of its tests wait beside each other.
+# endtoend takes longest, and mostly waits: it begins first, and six of its tests wait beside each other. What else takes long comes next.
 race: ## run all tests under the race detector; TESTFLAGS are passed on
-	go test -race -timeout 25m -parallel 6 $(TESTFLAGS) ./internal/testing/endtoend ./internal/testing/lives ./...
+	go test -race -timeout 25m -parallel 6 $(TESTFLAGS) ./internal/testing/endtoend ./internal/testing/lives ./internal/web ./...
 
 rules: ## have Prometheus's own engine judge the rules and the dashboard of configs/
 	go -C tools/prometheus test -timeout 10m ./...
