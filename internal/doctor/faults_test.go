@@ -75,8 +75,8 @@ func TestEachFaultHasOneLine(t *testing.T) {
 			p.write("slack-token", fakeslack.Token)
 		}, "failed   relay ops: ", "invite"},
 		{"relay's address", func(p *place) {
-			p.more = fmt.Sprintf("relays: [{name: hook, webhook: {url: %q, allow_http: true}}]", "http://"+p.closedPort()+"/hook")
-		}, "failed   relay hook: ", ""},
+			p.more = fmt.Sprintf("relays: [{name: hook, webhook: {url: %q, allow_http: true, allow: [127.0.0.1]}}]", "http://"+p.closedPort()+"/hook")
+		}, "failed   relay hook: no connection: dial tcp 127.0.0.1:", "mend the relay's address"},
 	} {
 		t.Run(row.fault, func(t *testing.T) {
 			t.Parallel()

@@ -2,11 +2,15 @@ package doctor
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"jobwatch/internal/config"
 	"jobwatch/internal/daemon"
+	"jobwatch/internal/relay"
 )
 
 // checkRelays tries the destination of each relay, all at the same time, without a message to people.
@@ -41,6 +45,9 @@ func checkRelay(ctx context.Context, r config.Relay, version string) Finding {
 		found, err = looks.Look(ctx)
 	} else {
 		err = to.Check(ctx)
+	}
+	if refusal, is := errors.AsType[*relay.Refusal](err); is && refusal.Kind == relay.Away && strings.HasPrefix(refusal.Reason, "no connection") {
+		err = fmt.Errorf("%w; mend the relay's address, or start what is to answer there", err)
 	}
 	if err != nil {
 		return broken(what, err)
