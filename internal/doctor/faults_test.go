@@ -44,7 +44,7 @@ func TestEachFaultHasOneLine(t *testing.T) {
 		{"login", func(p *place) { p.password = "another-secret" },
 			`failed   commcell prod: login: login as "watcher" refused`, "mend auth.username and auth.password"},
 		{"lock-out", func(p *place) { p.fault(sim.AccountLocked, sim.OpLogin) },
-			"failed   commcell prod: login: ", "unlock"},
+			"failed   commcell prod: login: ", "is unlocked in the Command Center"},
 		{"right", func(p *place) { p.fault(sim.AccessDenied, sim.OpJobDetails) },
 			"failed   commcell prod: job details: ", "may this user see the jobs"},
 		{"GUID", func(p *place) { p.guid = "1F-2" },
@@ -54,7 +54,7 @@ func TestEachFaultHasOneLine(t *testing.T) {
 		{"quota", func(p *place) { p.serves = rationed(p.serves, 200, 900) },
 			"warning  commcell prod: quota: 900 requests are allowed in 1h0m0s", "make them rarer"},
 		{"NATS version", func(p *place) { p.nats = p.oldNATS() },
-			"failed   NATS: ", "2.9.0"},
+			"failed   NATS: ", "2.11"},
 		{"NATS right", func(p *place) {
 			p.nats = p.narrowNATS() + `", user: watcher, password_file: "` + p.in("nats-password")
 			p.write("nats-password", "nats-secret")
@@ -65,7 +65,7 @@ func TestEachFaultHasOneLine(t *testing.T) {
 		},
 			"failed   NATS stream: ", "other.>"},
 		{"full disk", func(p *place) { p.store = filepath.Join(fullDisk(p.t), "watcher.db") },
-			"failed   store: store.path: ", ""},
+			"failed   store: store.path: ", "or set another"},
 		{"foreign store", func(p *place) { p.write("watcher.db", strings.Repeat("a shopping list ", 20)) },
 			"failed   store: ", "not a store of jobwatch"},
 		{"relay's channel", func(p *place) {
